@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# make            build/ftpalg
+# make check      installs what is missing, builds, runs every test
+# make demo       installs what is missing, builds, shows the gateway at work
+# make help       the other targets
+#
+# Variables: V=1 shows commands; SANITIZE=address,undefined builds into build/sanitize; WERROR=1 as in CI;
+# DESTDIR and PREFIX for install.
+
+PREFIX     ?= /usr
+SBINDIR    ?= $(PREFIX)/sbin
+MANDIR     ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
+DOCDIR     ?= $(PREFIX)/share/doc/ftpalg
+
+VERSION := 0.1.0
+
+CC     ?= cc
+AR     ?= ar
+PKG_CONFIG ?= pkg-config
+
+ifdef SANITIZE
+BUILD ?= build/sanitize
+else
+BUILD ?= build
+endif
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
+
+LIBRARIES := libmnl libnetfilter_queue libnetfilter_conntrack libevent_core inih jansson libseccomp libcap-ng
+ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+endif
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+            -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+ifdef SANITIZE
+OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LDOPTIMISE := -fsanitize=$(SANITIZE)
+else
+OPTIMISE := -O2 -g -D_FORTIFY_SOURCE=2
+LDOPTIMISE :=
+endif
+ALL_CFLAGS  = -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(OPTIMISE) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDOPTIMISE) $(LDFLAGS)
+
+# A directory is a layer. The core sees the public headers and nothing else.
+CORE_FLAGS   = -Iinclude
+UPPER_FLAGS  = -Iinclude -Isrc -D_GNU_SOURCE -DFTPALG_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
+
+CORE_SOURCES  := $(wildcard src/core/*.c)
+UPPER_SOURCES := $(wildcard src/net/*.c src/daemon/*.c src/cmd/*.c)
+MAIN_SOURCE   := src/cmd/main.c
+UNIT_SOURCES  := $(wildcard tests/unit/test_*.c)
+UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
+UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES)))
+UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
+
+all: $(BUILD)/ftpalg
+
+$(BUILD)/libftpalg.a: $(CORE_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/ftpalg: $(call object,$(MAIN_SOURCE)) $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/src/core/%.o: src/core/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(CORE_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/%.o: src/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%.o: tests/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -Itests/unit -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcmocka
+
+-include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(UPPER_OBJECTS) $(call object,$(MAIN_SOURCE) $(UNIT_SOURCES) $(UNIT_HELPERS)))
+
+unit-programs: $(UNIT_PROGRAMS)
+
+clean:
+	$(Q)rm -rf build
+
+.PHONY: all clean unit-programs
+.SECONDARY:

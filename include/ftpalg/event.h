@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the core tells the world, one struct an event. The services turn it into one JSON line (doc/ftpalg.8, EVENTS). */
+#ifndef FTPALG_EVENT_H
+#define FTPALG_EVENT_H
+
+#include "ftpalg/hostport.h"
+#include "ftpalg/nat.h"
+#include "ftpalg/parse.h"
+
+#define EVENT_TABLE(X) \
+	X(EVENT_SESSION_OPEN, "session-open")   /* a control connection is inspected; adopted: it was under way already */ \
+	X(EVENT_LOGIN, "login")                 /* text: the user name */ \
+	X(EVENT_OFFER, "offer")                 /* form, offered, announced: an offer was accepted */ \
+	X(EVENT_PINHOLE_OPEN, "pinhole-open")   /* expectation */ \
+	X(EVENT_PINHOLE_USED, "pinhole-used")   /* expectation */ \
+	X(EVENT_PINHOLE_CLOSE, "pinhole-close") /* expectation, reason */ \
+	X(EVENT_REFUSE, "refuse")               /* reason, direction, form or verb, text: the line that was refused */ \
+	X(EVENT_REWRITE, "rewrite")             /* direction, form, text: the line that leaves */ \
+	X(EVENT_TLS, "tls")                     /* text: "opaque" from here on, "clear" again */ \
+	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
+	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
+	X(EVENT_SESSION_CLOSE, "session-close") /* reason */
+
+enum event_type {
+#define EVENT_ENUM(identifier, name) identifier,
+	EVENT_TABLE(EVENT_ENUM)
+#undef EVENT_ENUM
+	EVENT_COUNT
+};
+
+const char *event_name(enum event_type type);
+
+/* Fields that an event does not use are zero. text may hold any byte: whoever prints it escapes it. */
+struct event {
+	enum event_type type;
+	enum reason reason;
+	uint64_t session;                     /* unique in the life of a gateway */
+	const struct nat_view *view;          /* NULL where no connection is known */
+	enum direction direction;
+	enum form form;
+	enum verb verb;
+	struct endpoint offered;              /* as the peer wrote it, 0.0.0.0 filled in */
+	struct endpoint announced;            /* as it leaves */
+	const struct expectation *expectation;
+	struct bytes text;
+	const char *rule;                     /* the policy rule that decided, where one did */
+	uint16_t code;
+	uint64_t duration;                    /* microseconds */
+	bool adopted;
+};
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The packet floor's front door: a packet goes in, one verdict comes out. The queue, replay, the tests and the fuzzers
+ * call the same function.
+ */
+#ifndef FTPALG_GATEWAY_H
+#define FTPALG_GATEWAY_H
+
+#include "ftpalg/nat.h"
+#include "ftpalg/policy.h"
+
+struct gateway_limits {
+	uint32_t sessions;       /* rows of the session table */
+	uint32_t blocks;         /* blocks of BUFFER_BLOCK_SIZE in the pool for held and unacknowledged bytes */
+	uint32_t line;           /* longest line, at most LINE_MAX_LENGTH */
+	uint32_t unacknowledged; /* bytes in one direction that may be unacknowledged */
+	uint64_t idle;           /* microseconds after which a silent session is forgotten */
+	bool table_full_open;    /* session table full: pass uninspected instead of dropping */
+	bool malformed_open;     /* packets that are no whole TCP segment: pass instead of dropping */
+};
+
+/* The defaults that doc/ftpalg.conf.5 states. */
+void gateway_limits_set_defaults(struct gateway_limits *limits);
+
+enum gateway_verdict {
+	GATEWAY_ACCEPT,  /* as it came */
+	GATEWAY_REPLACE, /* the packet in output */
+	GATEWAY_DROP,
+};
+
+#define GATEWAY_PACKET_MAX 65535
+
+struct gateway_output {
+	enum gateway_verdict verdict;
+	enum reason reason;   /* why a packet was dropped, or passed uninspected */
+	size_t length;        /* REPLACE: of packet */
+	uint8_t packet[GATEWAY_PACKET_MAX];
+};
+
+struct gateway_counters {
+	uint64_t packets;
+	uint64_t replaced;
+	uint64_t dropped;
+	uint64_t sessions;
+	uint64_t offers;
+	uint64_t refused;
+	uint64_t pinholes;
+	uint64_t reasons[REASON_COUNT];
+};
+
+struct gateway;
+
+/* Bytes of memory that gateway_create needs for these limits. */
+size_t gateway_memory(const struct gateway_limits *limits);
+
+/*
+ * Makes a gateway in memory (aligned for any type, gateway_memory bytes, owned by the caller, to outlive the gateway).
+ * Takes no resources of its own, so there is no destroy. key is 16 secret random bytes for the flow table. limits is
+ * copied; policy and ops must outlive the gateway.
+ */
+struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
+			       const struct ops *ops, const uint8_t key[16]);
+
+/* Takes one packet as seen at the FORWARD hook and fills output. now: microseconds of a clock that never goes back. */
+void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, struct gateway_output *output);
+
+/*
+ * Does what time demands: forgets idle sessions. Call it about once a second; it looks at a bounded number of sessions
+ * each time.
+ */
+void gateway_tick(struct gateway *gateway, uint64_t now);
+
+/* Judges all sessions by another policy from now on; the old one may be freed afterwards. */
+void gateway_set_policy(struct gateway *gateway, const struct policy *policy);
+
+/* Sessions now in the table. */
+uint32_t gateway_session_count(const struct gateway *gateway);
+const struct gateway_counters *gateway_counters(const struct gateway *gateway);
+
+/*
+ * Forgets all sessions and reports them closed. With close_pinholes their unused expectations are deleted; without, the
+ * kernel keeps everything and another gateway can take over.
+ */
+void gateway_stop(struct gateway *gateway, bool close_pinholes, uint64_t now);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A control connection as conntrack knows it, and the three things that the core asks of the kernel: a look at the
+ * connection, an expectation, a sequence adjustment. In the queue these are acknowledged ctnetlink messages, in replay
+ * and in tests they are tables.
+ */
+#ifndef FTPALG_NAT_H
+#define FTPALG_NAT_H
+
+#include "ftpalg/base.h"
+#include "ftpalg/reason.h"
+
+/*
+ *   client ---------------- router ---------------- server
+ *   client      -> server_seen |  client_seen -> server
+ *   original tuple             |  reply tuple, reversed
+ *
+ * Without NAT, client equals client_seen and server equals server_seen. SNAT (masquerading) changes client_seen, DNAT
+ * makes server differ from server_seen. At the FORWARD hook packets of both directions carry client and server.
+ */
+struct nat_view {
+	struct endpoint client;      /* as the client knows itself: original tuple, source */
+	struct endpoint server_seen; /* the server as the client knows it: original tuple, destination */
+	struct endpoint server;      /* as the server knows itself: reply tuple, source */
+	struct endpoint client_seen; /* the client as the server knows it: reply tuple, destination */
+};
+
+/* True where NAT changed an address or a port of the connection. */
+bool nat_view_is_translated(const struct nat_view *view);
+
+/*
+ * The kernel's correction for one direction of a connection (struct nf_ct_seqadj): packets at or before position are
+ * shifted by before, later ones by after. position is in the sender's numbers.
+ */
+struct seqadj {
+	uint32_t position;
+	int32_t before;
+	int32_t after;
+};
+
+/* What conntrack says of a control connection. */
+struct connection {
+	struct nat_view view;
+	enum direction direction;   /* of the tuple that was asked for */
+	bool carrier;               /* a helper is attached: it can hold expectations */
+	bool resizable;             /* NAT changed it: it may have the seqadj extension (reference: only the write's read-back is proof) */
+	struct seqadj seqadj[2];    /* per enum direction; zero where there never was an edit */
+};
+
+/* One data connection that the kernel shall let in as RELATED to its master. */
+struct expectation {
+	struct address source;       /* who will connect, as the packet arrives at this host; any source port */
+	struct endpoint destination; /* to where, as the packet arrives; expect() may change the port */
+	bool translated;             /* the kernel shall translate it as its master is translated (nat-follow-master) */
+	enum direction nat_direction;/* ORIGINAL for 227/228/229, REPLY for PORT/EPRT/LPRT */
+	uint16_t saved_port;         /* the port at the real destination */
+	uint32_t timeout;            /* seconds */
+};
+
+struct event;
+
+/*
+ * The only way out of the core. Functions that answer with a reason answer REASON_NONE for success, and only when the
+ * kernel has acknowledged. None may keep a pointer that it was given.
+ */
+struct ops {
+	void *context;
+
+	/* Finds the connection that a packet with this tuple, seen at the FORWARD hook, belongs to.
+	 * REASON_NO_CONNECTION where there is none. */
+	enum reason (*lookup)(void *context, const struct tuple *seen, struct connection *connection);
+
+	/* Creates the expectation; where its destination port is taken, another one, which it writes back (never one that
+	 * is below 1024 and only where translated is set: without NAT the peer listens on the port that it named).
+	 * REASON_NO_CARRIER, _NO_PORT, _EXPECT_TABLE_FULL, _KERNEL_REFUSED. */
+	enum reason (*expect)(void *context, const struct nat_view *master, struct expectation *expectation);
+
+	/* Deletes it. REASON_NONE where it was still waiting; REASON_USED where it was no longer there, because its data
+	 * connection was made or because it had expired. */
+	enum reason (*unexpect)(void *context, const struct nat_view *master, const struct expectation *expectation);
+
+	/* Sets the correction for one direction, with be-liberal, and reads it back. REASON_NO_RESIZE where the kernel
+	 * accepted the write and did not keep it. */
+	enum reason (*seqadj)(void *context, const struct nat_view *master, enum direction direction,
+			      const struct seqadj *seqadj);
+
+	/* Sends one whole IP packet that no connection tracking shall see (resets; acknowledgements of held bytes). */
+	void (*inject)(void *context, struct bytes packet);
+
+	/* One thing that happened. */
+	void (*event)(void *context, const struct event *event);
+};
+
+#endif

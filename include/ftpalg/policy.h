@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is allowed. A policy is a list of rules; the first whose networks hold the client and the server decides, and the
+ * last rule holds everybody. The configuration compiles to this; the core only reads it.
+ */
+#ifndef FTPALG_POLICY_H
+#define FTPALG_POLICY_H
+
+#include "ftpalg/hostport.h"
+#include "ftpalg/nat.h"
+#include "ftpalg/parse.h"
+
+#define POLICY_RULES_MAX 64
+#define POLICY_NETWORKS_MAX 16
+#define POLICY_RANGES_MAX 64
+#define POLICY_FXP_MAX 16
+#define POLICY_NAME_MAX 32
+
+enum foreign_server {
+	FOREIGN_SERVER_REFUSE,  /* a 227 or 228 that names another host than the server: answered to the client as 425 */
+	FOREIGN_SERVER_REWRITE, /* the server's own address is put in its place: for servers that announce a private address */
+};
+
+enum tls_policy {
+	TLS_ALLOW,
+	TLS_FORBID,
+	TLS_REQUIRE,
+};
+
+/* Third-party transfers (FXP, RFC 959 figure 2): a foreign address that may be offered, and its ports. */
+struct fxp_target {
+	struct network network;
+	struct port_range ports;
+};
+
+struct policy_rule {
+	char name[POLICY_NAME_MAX]; /* as the configuration names it; "policy" for the last */
+	struct network clients[POLICY_NETWORKS_MAX]; /* none: any client */
+	size_t client_count;
+	struct network servers[POLICY_NETWORKS_MAX]; /* none: any server; the server's own address counts */
+	size_t server_count;
+
+	bool active;   /* PORT, EPRT, LPRT */
+	bool passive;  /* PASV, EPSV, LPSV and their replies */
+	bool upload;
+	bool download; /* RETR; listings always pass */
+	bool login_required; /* offers before 230 or 232 are refused */
+	bool unknown_verbs;
+	bool verb_denied[VERB_COUNT];
+	enum foreign_server foreign_server;
+	enum tls_policy tls;
+
+	uint16_t port_min;
+	struct port_range port_denied[POLICY_RANGES_MAX];
+	size_t port_denied_count;
+	struct fxp_target fxp[POLICY_FXP_MAX];
+	size_t fxp_count;
+
+	/* For a server behind a NAT that another host does: what its 227, 228 and 229 shall announce. */
+	bool advertise;
+	struct address advertise_address;
+	int32_t advertise_port_offset;
+
+	uint32_t pinhole_timeout; /* seconds */
+};
+
+struct policy {
+	struct policy_rule rules[POLICY_RULES_MAX];
+	size_t rule_count; /* at least 1: the last rule holds everybody */
+};
+
+/* The strict defaults of every setting (doc/ftpalg.conf.5), with no networks. */
+void policy_rule_set_defaults(struct policy_rule *rule);
+
+/* The rule for a connection; never NULL. */
+const struct policy_rule *policy_find_rule(const struct policy *policy, const struct nat_view *view);
+
+/* What became of an offer that was judged. */
+struct policy_answer {
+	enum reason reason;        /* REASON_NONE: allowed */
+	bool third_party;          /* allowed as FXP: endpoint is not the offering peer's own */
+	struct endpoint endpoint;  /* where the data connection shall go, in the offering peer's own view of addresses */
+};
+
+/*
+ * Judges the words of one offer, not the dialogue around it. Checked in this order: form allowed (active, passive),
+ * family, port 0, martian address, foreign address, minimum, deny list. An unspecified address (0.0.0.0, ::) means the
+ * offering peer itself; so does a 229, which names no address.
+ *
+ * The offering peer's own address is view->client for PORT, EPRT and LPRT, view->server for the replies.
+ */
+void policy_judge_offer(const struct policy_rule *rule, const struct nat_view *view, const struct hostport *hostport,
+			struct policy_answer *answer);
+
+/* Judges a verb that is no offer: REASON_NONE, or why it is denied. */
+enum reason policy_judge_verb(const struct policy_rule *rule, enum verb verb);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Why something was decided. One table is the log field, the counter's name, the event's "reason" and the row of the
+ * manual, so a reason can't exist in one of them and be missing in another (tests/unit/test_reason.c reads the manual).
+ */
+#ifndef FTPALG_REASON_H
+#define FTPALG_REASON_H
+
+/*      identifier                  name in logs            what it means, as the manual says it */
+#define REASON_TABLE(X) \
+	X(REASON_NONE,              "none",                 "nothing objectionable was found") \
+	/* the words of an offer */ \
+	X(REASON_MALFORMED,         "malformed",            "the address or port is not of the form that its RFC gives") \
+	X(REASON_OVERFLOW,          "overflow",             "a number is larger than its field; wrapped, it would name another address or port") \
+	X(REASON_AMBIGUOUS,         "ambiguous",            "a leading zero, a sign, or a second candidate: two readers could see two endpoints") \
+	X(REASON_FAMILY_MISMATCH,   "family-mismatch",      "the announced address is not of the protocol family that was named, or not of the control connection's") \
+	/* policy on offers */ \
+	X(REASON_FOREIGN_ADDRESS,   "foreign-address",      "the offer names a host other than the peer that made it (FTP bounce)") \
+	X(REASON_MARTIAN_ADDRESS,   "martian-address",      "the offer names a loopback, multicast, broadcast or link-local address") \
+	X(REASON_PORT_ZERO,         "port-zero",            "the offer names port 0") \
+	X(REASON_LOW_PORT,          "low-port",             "the offer names a port below the configured minimum") \
+	X(REASON_DENIED_PORT,       "denied-port",          "the offer names a port on the deny list of well-known services") \
+	X(REASON_ACTIVE_DENIED,     "active-denied",        "active mode is denied for this connection") \
+	X(REASON_PASSIVE_DENIED,    "passive-denied",       "passive mode is denied for this connection") \
+	X(REASON_VERB_DENIED,       "verb-denied",          "the command is denied for this connection") \
+	X(REASON_UPLOAD_DENIED,     "upload-denied",        "uploads are denied for this connection") \
+	X(REASON_DOWNLOAD_DENIED,   "download-denied",      "downloads are denied for this connection") \
+	X(REASON_TLS_DENIED,        "tls-denied",           "AUTH is denied for this connection") \
+	X(REASON_TLS_REQUIRED,      "tls-required",         "a login in clear was tried where TLS is required") \
+	/* the dialogue */ \
+	X(REASON_NOT_LOGGED_IN,     "not-logged-in",        "an offer was made before the login was complete") \
+	X(REASON_EPSV_ALL,          "epsv-all",             "an offer other than EPSV after EPSV ALL (RFC 2428 section 4)") \
+	X(REASON_UNSOLICITED,       "unsolicited",          "a 227, 228 or 229 that answers no PASV, LPSV or EPSV") \
+	X(REASON_CLIENT_FIRST,      "client-first",         "the client spoke before the server's greeting") \
+	X(REASON_NOT_FTP,           "not-ftp",              "the first line of a peer is not FTP (HTTP, TLS or something else on the control port)") \
+	X(REASON_ODD_VERB,          "odd-verb",             "control bytes, Telnet codes or 8-bit bytes in or before a verb: some server could read another command") \
+	X(REASON_CONTROL_BYTE,      "control-byte",         "a NUL, or a carriage return that ends no line: peers disagree about where the line ends") \
+	X(REASON_LINE_TOO_LONG,     "line-too-long",        "a line is longer than the limit") \
+	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
+	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
+	X(REASON_NOT_TLS,           "not-tls",              "the bytes after 234 are no TLS record") \
+	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
+	/* the kernel's answers */ \
+	X(REASON_NO_CONNECTION,     "no-connection",        "conntrack doesn't know the connection") \
+	X(REASON_NO_CARRIER,        "no-carrier",           "the control connection carries no helper: the rule that attaches it is missing or came too late") \
+	X(REASON_NO_PORT,           "no-port",              "every port that was tried for the pinhole is taken") \
+	X(REASON_EXPECT_TABLE_FULL, "expect-table-full",    "the kernel's expectation table is full") \
+	X(REASON_KERNEL_REFUSED,    "kernel-refused",       "the kernel refused the expectation or the sequence adjustment") \
+	X(REASON_NO_RESIZE,         "no-resize",            "the line must change its length and the kernel can't adjust this connection's sequence numbers") \
+	/* limits */ \
+	X(REASON_TABLE_FULL,        "table-full",           "the session table is full") \
+	X(REASON_MEMORY_FULL,       "memory-full",          "the pool for held and unacknowledged bytes is exhausted") \
+	X(REASON_WINDOW_FULL,       "window-full",          "more bytes are unacknowledged in one direction than the limit") \
+	X(REASON_EDITS_FULL,        "edits-full",           "more length-changing edits are unacknowledged in one direction than the limit") \
+	/* single packets */ \
+	X(REASON_SHORT_PACKET,      "short-packet",         "the packet is cut short or its lengths contradict each other") \
+	X(REASON_NOT_TCP,           "not-tcp",              "the packet is not TCP") \
+	X(REASON_FRAGMENT,          "fragment",             "the packet is a fragment") \
+	X(REASON_BAD_CHECKSUM,      "bad-checksum",         "the TCP checksum is wrong: the receiver would never see this packet") \
+	X(REASON_OUT_OF_ORDER,      "out-of-order",         "a segment arrived before the one that it follows") \
+	X(REASON_OUT_OF_WINDOW,     "out-of-window",        "a segment lies outside everything that the receiver could accept") \
+	X(REASON_CARRIER_TRIGGER,   "carrier-trigger",      "an eight-byte segment that would make the kernel's carrier helper act") \
+	X(REASON_HELD,              "held",                 "the segment ends in an incomplete line and waits in the gateway for its rest") \
+	/* ends */ \
+	X(REASON_USED,              "used",                 "the data connection was made") \
+	X(REASON_SUPERSEDED,        "superseded",           "a newer offer replaced this one") \
+	X(REASON_SERVER_REFUSED,    "server-refused",       "the server answered the offer or the transfer with an error") \
+	X(REASON_TRANSFER_ENDED,    "transfer-ended",       "the transfer's final reply came and no data connection had been made") \
+	X(REASON_CONNECTION_ENDED,  "connection-ended",     "the control connection ended") \
+	X(REASON_RESET,             "reset",                "the control connection was reset") \
+	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
+	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
+	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")
+
+enum reason {
+#define REASON_ENUM(identifier, name, meaning) identifier,
+	REASON_TABLE(REASON_ENUM)
+#undef REASON_ENUM
+	REASON_COUNT
+};
+
+/* Never NULL; "unknown" for a value that is no reason. */
+const char *reason_name(enum reason reason);
+const char *reason_meaning(enum reason reason);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The dialogue of one control connection: the waist of the hourglass. Whoever has lines (packets, a TLS proxy, a
+ * capture, a test) calls session_input and obeys the outcome.
+ *
+ *                220                     230, 232
+ *   GREETING ----------> LOGIN -----------------------> READY
+ *      |                  |  ^                          |  |
+ *      |                  |  +--- REIN, USER accepted --+  |
+ *      |                  |  234                           |  234
+ *      |                  +-------------> OPAQUE <---------+
+ *      | HTTP, client first ...              | CCC
+ *      +--------> CLOSED <-------------------+ not TLS
+ *
+ *   state      commands                       replies                          offers
+ *   GREETING   none: close                    1yz, 220, 4yz, 5yz               refused
+ *   LOGIN      all                            all                              refused (login-required)
+ *   READY      all                            all, 227/8/9 only when asked     judged
+ *   OPAQUE     not seen                       not seen                         none possible
+ *   CLOSED     nothing passes                 nothing passes                   none possible
+ */
+#ifndef FTPALG_SESSION_H
+#define FTPALG_SESSION_H
+
+#include "ftpalg/event.h"
+#include "ftpalg/offer.h"
+#include "ftpalg/policy.h"
+
+/* Commands that wait for their reply. RFC 959 has a dialogue of one; pipelining clients send a handful. */
+#define SESSION_PIPELINE_MAX 48
+#define SESSION_NAME_MAX 64
+#define SESSION_PATH_MAX 128
+
+enum session_state {
+	SESSION_GREETING,
+	SESSION_LOGIN,
+	SESSION_READY,
+	SESSION_OPAQUE,
+	SESSION_CLOSED,
+};
+
+/* The offer that is on the table; at most one, as the kernel's carrier holds one expectation. */
+enum pinhole_state {
+	PINHOLE_NONE,
+	PINHOLE_OPEN,
+};
+
+/* What a line becomes. */
+enum outcome_verdict {
+	OUTCOME_PASS,   /* as it is */
+	OUTCOME_EDIT,   /* with edit applied: an offer was announced in other words */
+	OUTCOME_REFUSE, /* with edit applied: the line was overwritten, same length */
+	OUTCOME_CLOSE,  /* not at all: both peers are reset */
+};
+
+struct outcome {
+	enum outcome_verdict verdict;
+	enum reason reason;
+	struct edit edit; /* EDIT and REFUSE only */
+};
+
+struct session {
+	uint64_t id;
+	struct nat_view view;
+	const struct policy_rule *rule;
+	enum session_state state;
+	bool resizable;   /* lines may change their length */
+	bool adopted;     /* the dialogue was under way when we first saw it */
+	bool epsv_all;
+	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
+
+	/* Commands without a final reply, oldest first, as a ring. */
+	uint8_t pipeline[SESSION_PIPELINE_MAX]; /* enum verb; VERB_COUNT for a command that was overwritten */
+	uint8_t pipeline_head;
+	uint8_t pipeline_count;
+	bool preliminary;   /* the oldest command has had a 1yz */
+
+	enum pinhole_state pinhole;
+	enum form pinhole_form;
+	struct expectation expectation;
+
+	enum verb transfer;  /* the transfer command that waits for its final reply */
+	uint64_t transfer_start;
+	uint8_t path_length;
+	uint8_t name_length;
+	uint8_t path[SESSION_PATH_MAX];
+	uint8_t name[SESSION_NAME_MAX];
+};
+
+/*
+ * Begins a session. adopted: the connection was established before we saw it, so the greeting and the login are taken
+ * as done. policy must outlive the session, or session_set_policy be called when it changes.
+ */
+void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
+		  const struct nat_view *view, bool resizable, bool adopted);
+
+/* Judges the session by another policy from now on. What was opened stays open. */
+void session_set_policy(struct session *session, const struct policy *policy);
+
+/*
+ * Takes one line without its end, and fills outcome. Creates and deletes expectations through ops, and reports events.
+ * In SESSION_OPAQUE and SESSION_CLOSED it must not be called.
+ */
+void session_input(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,
+		   uint64_t now, struct outcome *outcome);
+
+/*
+ * Takes back the offer that the last session_input accepted, because its edit can't be carried out: deletes the
+ * expectation and turns outcome into a refusal of the same line.
+ */
+void session_revoke_offer(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,
+			  enum reason reason, struct outcome *outcome);
+
+/*
+ * Must the beginning of an unfinished line be held back until the line is complete? False: it may pass now, and the
+ * line, once complete, will not be edited.
+ */
+bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
+
+/*
+ * The first bytes from the client after 234. REASON_NONE if they begin a TLS record (content type 22, major version 3),
+ * else REASON_NOT_TLS.
+ */
+enum reason session_judge_opaque(const struct session *session, struct bytes beginning);
+
+/* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
+void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration file (doc/ftpalg.conf.5), read by inih into one struct. */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "ftpalg/gateway.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/ftpalg/ftpalg.conf"
+#define CONFIG_PORTS_MAX 15 /* as many as one iptables multiport match takes */
+#define CONFIG_USER_MAX 32
+
+struct config {
+	/* [gateway] */
+	uint16_t control_ports[CONFIG_PORTS_MAX]; /* as clients see them, before DNAT */
+	size_t control_port_count;
+	uint16_t queue;          /* netfilter queue number */
+	uint32_t queue_length;   /* packets that the kernel keeps for us */
+	uint16_t zone;           /* conntrack zone of the control connections */
+	uint32_t mark;           /* on packets that the gateway itself sends; rules exempt them from tracking */
+	uint16_t mss;            /* of control connections: leaves room for a longer host-port */
+	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */
+	bool queue_full_open;    /* kernel's queue full: pass uninspected instead of dropping */
+	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty: stays who it is */
+	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
+
+	struct gateway_limits limits;
+	struct policy policy;
+};
+
+/* Fills config with the defaults that doc/ftpalg.conf.5 states. */
+void config_set_defaults(struct config *config);
+
+/*
+ * Reads path over the defaults. Every error is written to errors as "file:line: what, and what was expected"; all of
+ * them, not only the first. Returns 0, or -1 after any error. A file that does not exist is an error.
+ */
+int config_load(struct config *config, const char *path, FILE *errors);
+
+#endif
