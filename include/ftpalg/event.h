@@ -15,7 +15,7 @@
 	X(EVENT_PINHOLE_USED, "pinhole-used")   /* expectation */ \
 	X(EVENT_PINHOLE_CLOSE, "pinhole-close") /* expectation, reason */ \
 	X(EVENT_REFUSE, "refuse")               /* reason, direction, form or verb, text: the line that was refused */ \
-	X(EVENT_REWRITE, "rewrite")             /* direction, form, text: the line that leaves */ \
+	X(EVENT_REWRITE, "rewrite")             /* form, offered, announced: the line left with other words */ \
 	X(EVENT_TLS, "tls")                     /* text: "opaque" from here on, "clear" again */ \
 	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
 	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \

@@ -42,10 +42,7 @@ struct gateway_counters {
 	uint64_t replaced;
 	uint64_t dropped;
 	uint64_t sessions;
-	uint64_t offers;
-	uint64_t refused;
-	uint64_t pinholes;
-	uint64_t reasons[REASON_COUNT];
+	uint64_t reasons[REASON_COUNT]; /* of packets; what sessions decided is in their events */
 };
 
 struct gateway;

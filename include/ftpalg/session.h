@@ -68,15 +68,19 @@ struct session {
 	bool adopted;     /* the dialogue was under way when we first saw it */
 	bool epsv_all;
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
+	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
 	/* Commands without a final reply, oldest first, as a ring. */
 	uint8_t pipeline[SESSION_PIPELINE_MAX]; /* enum verb; VERB_COUNT for a command that was overwritten */
 	uint8_t pipeline_head;
 	uint8_t pipeline_count;
 	bool preliminary;   /* the oldest command has had a 1yz */
+	bool any_command;
+	uint32_t answered;  /* commands that have had their final reply: the oldest in the pipeline has this number */
 
 	enum pinhole_state pinhole;
 	enum form pinhole_form;
+	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
 	struct expectation expectation;
 
 	enum verb transfer;  /* the transfer command that waits for its final reply */
@@ -118,10 +122,16 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
 /*
- * The first bytes from the client after 234. REASON_NONE if they begin a TLS record (content type 22, major version 3),
- * else REASON_NOT_TLS.
+ * The first bytes from the client after 234. REASON_NONE if they begin a TLS record with a handshake (content type 22,
+ * major version 3; RFC 8446 5.1), else REASON_NOT_TLS.
  */
-enum reason session_judge_opaque(const struct session *session, struct bytes beginning);
+enum reason session_judge_opaque(struct bytes beginning);
+
+/*
+ * For an adopted session: do these bytes, which need not be the first of a line, begin a line of this direction that
+ * the session can take?
+ */
+bool session_looks_like_line(enum direction direction, struct bytes beginning);
 
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One direction of a control connection: which bytes have come, what they left as, and under which numbers.
+ *
+ * Two number spaces. The sender's numbers ("in") are what its packets carry at the FORWARD hook; the receiver's numbers
+ * ("out") are what it acknowledges. They differ by the sum of the length changes so far. The kernel adds the difference
+ * behind us (struct seqadj), so a packet leaves the gateway with a sender's number that the kernel turns into the right
+ * receiver's number.
+ *
+ *   in:     acknowledged | passed, may be retransmitted | held          | not yet received
+ *   out:    acknowledged | in the buffer `sent`         |
+ *                        ^ out_acked                    ^ out_next (in_decided)
+ *                                                                       ^ in_next
+ *
+ * Invariants, checked by tests/unit/test_stream.c and by the fuzzer:
+ *  - an output byte, once decided, never changes: every transmission of out_acked..out_next is a copy from `sent`;
+ *  - no output byte comes from an input byte at or beyond in_decided;
+ *  - `sent` holds exactly out_next - out_acked bytes, except while passing.
+ */
+#ifndef FTPALG_STREAM_H
+#define FTPALG_STREAM_H
+
+#include "ftpalg/buffer.h"
+#include "ftpalg/nat.h"
+
+/* Length-changing edits that may be unacknowledged at once. */
+#define STREAM_EDITS_MAX 4
+
+/* A replacement of in_length bytes by out_length others. Edits that keep the length need no record. */
+struct stream_edit {
+	uint32_t in;
+	uint32_t in_length;
+	uint32_t out;
+	uint32_t out_length;
+};
+
+struct stream {
+	bool started;
+	bool provisional; /* started in the middle: bytes before the start may still be on their way */
+	bool passing;     /* opaque: bytes are neither kept nor read */
+	bool finished;    /* a FIN was passed; it has the number out_next */
+	bool closed;      /* and was acknowledged */
+	bool skip_line;   /* started in the middle of a line: pass until its end */
+
+	uint32_t in_next;
+	uint32_t in_decided;
+	uint32_t out_next;
+	uint32_t out_acked;
+	uint32_t line_passed; /* bytes of `line` that have been decided: line.length - line_passed are held */
+	struct buffer sent;
+	struct buffer line;   /* the unfinished line */
+
+	struct seqadj kernel; /* as the kernel has it */
+	uint8_t edit_count;
+	struct stream_edit edits[STREAM_EDITS_MAX]; /* oldest first */
+};
+
+/* Begins at sender's number in. seqadj is the kernel's correction up to now. */
+void stream_start(struct stream *stream, struct buffer_pool *pool, uint32_t in, const struct seqadj *seqadj,
+		  bool provisional);
+
+/* Gives every block back. */
+void stream_end(struct stream *stream, struct buffer_pool *pool);
+
+enum stream_place {
+	STREAM_FRESH, /* the segment holds the next byte; *skip bytes before it are known */
+	STREAM_KNOWN, /* all of it was received before */
+	STREAM_OLD,   /* all of it was acknowledged by the receiver */
+	STREAM_GAP,   /* something is missing before it */
+};
+
+/* Where a segment of length > 0 lies. */
+enum stream_place stream_locate(const struct stream *stream, uint32_t in, size_t length, size_t *skip);
+
+/*
+ * Of a segment of a provisional stream: how many of its first bytes lie before the start? They may still be new to the
+ * receiver, and nothing is known of them.
+ */
+size_t stream_unknown_prefix(const struct stream *stream, uint32_t in, size_t length);
+
+/* Can length more output bytes be kept? REASON_NONE, REASON_MEMORY_FULL or REASON_WINDOW_FULL (limit). */
+enum reason stream_check_room(const struct stream *stream, const struct buffer_pool *pool, size_t length,
+			      uint32_t limit);
+
+/* Decides the next bytes.length input bytes: they leave as they are. Room must have been checked. */
+void stream_pass(struct stream *stream, struct buffer_pool *pool, struct bytes bytes);
+
+/*
+ * Decides the next in_length input bytes: replacement leaves in their place. If the lengths differ, the kernel must have
+ * acknowledged stream_plan_resize's correction, and this call records it. Room must have been checked.
+ */
+void stream_replace(struct stream *stream, struct buffer_pool *pool, uint32_t in_length, struct bytes replacement,
+		    const struct seqadj *acknowledged);
+
+/*
+ * The correction that the kernel must have before the in_length bytes at offset bytes behind in_decided are replaced by
+ * out_length others. REASON_EDITS_FULL if too many are unacknowledged.
+ */
+enum reason stream_plan_resize(const struct stream *stream, uint32_t offset, uint32_t in_length, uint32_t out_length,
+			       struct seqadj *seqadj);
+
+/* What a transmission of [in, in + length) must be now. */
+struct stream_range {
+	uint32_t in;     /* the number to put into the packet */
+	uint32_t out;    /* of its first byte */
+	uint32_t length; /* 0: nothing of it may leave */
+	bool complete;   /* it reaches to the end of what was asked for */
+};
+
+/*
+ * Maps a segment to output. from is the output position from which new bytes were decided while the segment was
+ * processed (out_next if none were): held bytes that it completed leave with it. At most limit bytes.
+ */
+void stream_map(const struct stream *stream, uint32_t in, uint32_t length, uint32_t from, uint32_t limit,
+		struct stream_range *range);
+
+/* Copies range's bytes to out, which holds range->length of them. */
+void stream_copy(const struct stream *stream, const struct buffer_pool *pool, const struct stream_range *range,
+		 uint8_t *out);
+
+/*
+ * Takes the receiver's acknowledgement, releases what it covers, and returns the number to put into its packet so that
+ * the sender, behind the kernel's correction, learns the truth (usually ack itself).
+ */
+uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uint32_t ack);
+
+/* The number of a packet without payload at sender's number in, to put into the packet (usually in itself). */
+uint32_t stream_map_empty(const struct stream *stream, uint32_t in);
+
+/* The number to put into a packet whose first byte is the last one that the receiver acknowledged, or an older one. */
+uint32_t stream_map_old(const struct stream *stream);
+
+/* From here on nothing is kept or read (after the last edit has been acknowledged, see stream_may_pass). */
+void stream_set_passing(struct stream *stream, struct buffer_pool *pool);
+
+/* What the kernel does to a number of a packet, and to an acknowledgement for this direction (nf_ct_seqadj). */
+uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in);
+uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decimal numbers in the bytes of a peer, and in ours. Private to the core. */
+#ifndef CORE_DIGITS_H
+#define CORE_DIGITS_H
+
+#include "ftpalg/base.h"
+#include "ftpalg/reason.h"
+
+static inline bool digits_is_digit(uint8_t byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/*
+ * Reads every digit that stands at *position and moves *position behind them. maximum is at most 65535, so that the
+ * sum, which stops growing once it exceeds maximum, can't wrap.
+ *
+ * A sign and a leading zero are ambiguous, not malformed: strtol takes a sign, and 010 is 8 or 10.
+ */
+static inline enum reason digits_read(struct bytes text, size_t *position, uint32_t maximum, uint32_t *value)
+{
+	size_t start = *position;
+	size_t end = start;
+	uint32_t sum = 0;
+	enum reason reason = REASON_NONE;
+
+	while (end < text.length && digits_is_digit(text.data[end])) {
+		if (sum <= maximum)
+			sum = sum * 10 + (uint32_t)(text.data[end] - '0');
+		end++;
+	}
+
+	if (end == start && end < text.length && (text.data[end] == '+' || text.data[end] == '-'))
+		reason = REASON_AMBIGUOUS;
+	else if (end == start)
+		reason = REASON_MALFORMED;
+	else if (text.data[start] == '0' && end - start > 1)
+		reason = REASON_AMBIGUOUS;
+	else if (sum > maximum)
+		reason = REASON_OVERFLOW;
+
+	*position = end;
+	*value = sum;
+	return reason;
+}
+
+/* Writes number without a NUL; out holds 10 bytes. Returns its length. */
+static inline size_t digits_write(uint32_t number, uint8_t *out)
+{
+	uint8_t reversed[10];
+	size_t length = 0;
+
+	do {
+		reversed[length++] = (uint8_t)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+
+	for (size_t index = 0; index < length; index++)
+		out[index] = reversed[length - 1 - index];
+	return length;
+}
+
+#endif

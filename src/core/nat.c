@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ftpalg/nat.h"
+
+#include "ftpalg/address.h"
+
+bool nat_view_is_translated(const struct nat_view *view)
+{
+	return !endpoint_equal(&view->client, &view->client_seen) || !endpoint_equal(&view->server, &view->server_seen);
+}
