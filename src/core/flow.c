@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "flow.h"
+#include "ftpalg/address.h"
+#include "siphash.h"
+
+uint32_t flow_table_bucket_count(uint32_t count)
+{
+	uint32_t buckets = 16;
+
+	while (buckets < count && buckets < UINT32_C(1) << 31)
+		buckets <<= 1;
+	return buckets;
+}
+
+void flow_table_init(struct flow_table *table, struct flow *flows, uint32_t count, uint32_t *buckets,
+		     const uint8_t key[16])
+{
+	memset(table, 0, sizeof(*table));
+	table->flows = flows;
+	table->buckets = buckets;
+	table->count = count;
+	table->bucket_mask = flow_table_bucket_count(count) - 1;
+	memset(buckets, 0, ((size_t)table->bucket_mask + 1) * sizeof(*buckets));
+	memcpy(table->key, key, sizeof(table->key));
+}
+
+static struct flow *flow_at(const struct flow_table *table, uint32_t link)
+{
+	return link == 0 ? NULL : &table->flows[link - 1];
+}
+
+static uint32_t flow_link(const struct flow_table *table, const struct flow *flow)
+{
+	return (uint32_t)(flow - table->flows) + 1;
+}
+
+static void write_endpoint(const struct endpoint *endpoint, uint8_t *out)
+{
+	memcpy(out, endpoint->address.octets, 16);
+	out[16] = (uint8_t)(endpoint->port >> 8);
+	out[17] = (uint8_t)endpoint->port;
+}
+
+/* Both directions of a connection must fall into one bucket: the smaller endpoint goes first. */
+static uint32_t *flow_bucket(const struct flow_table *table, const struct tuple *tuple)
+{
+	uint8_t text[36];
+	uint8_t swapped[36];
+	struct bytes bytes = { text, sizeof(text) };
+
+	write_endpoint(&tuple->source, text);
+	write_endpoint(&tuple->destination, text + 18);
+	if (memcmp(text, text + 18, 18) > 0) {
+		memcpy(swapped, text + 18, 18);
+		memcpy(swapped + 18, text, 18);
+		bytes.data = swapped;
+	}
+	return &table->buckets[siphash_compute(table->key, bytes) & table->bucket_mask];
+}
+
+struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple, enum direction *direction)
+{
+	struct tuple reversed = tuple_reverse(tuple);
+
+	for (struct flow *flow = flow_at(table, *flow_bucket(table, tuple)); flow; flow = flow_at(table, flow->next)) {
+		*direction = DIRECTION_ORIGINAL;
+		if (tuple_equal(&flow->tuple, tuple))
+			return flow;
+		*direction = DIRECTION_REPLY;
+		if (tuple_equal(&flow->tuple, &reversed))
+			return flow;
+	}
+	return NULL;
+}
+
+static void order_append(const struct flow_table *table, struct flow_order *order, struct flow *flow)
+{
+	uint32_t link = flow_link(table, flow);
+
+	flow->older = order->newest;
+	flow->newer = 0;
+	if (order->newest != 0)
+		flow_at(table, order->newest)->newer = link;
+	else
+		order->oldest = link;
+	order->newest = link;
+}
+
+static void order_remove(const struct flow_table *table, struct flow_order *order, struct flow *flow)
+{
+	if (flow->older != 0)
+		flow_at(table, flow->older)->newer = flow->newer;
+	else
+		order->oldest = flow->newer;
+	if (flow->newer != 0)
+		flow_at(table, flow->newer)->older = flow->older;
+	else
+		order->newest = flow->older;
+}
+
+static struct flow_order *flow_order_of(struct flow_table *table, const struct flow *flow)
+{
+	return flow->state == FLOW_LIVE ? &table->live : &table->ended;
+}
+
+struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint64_t now)
+{
+	struct flow *flow = flow_at(table, table->free_first);
+	uint32_t *bucket;
+
+	if (flow)
+		table->free_first = flow->next;
+	else if (table->fresh < table->count)
+		flow = &table->flows[table->fresh++];
+	else
+		return NULL;
+	memset(flow, 0, sizeof(*flow));
+	flow->tuple = *tuple;
+	flow->state = FLOW_LIVE;
+	flow->seen = now;
+	bucket = flow_bucket(table, tuple);
+	flow->next = *bucket;
+	*bucket = flow_link(table, flow);
+	order_append(table, &table->live, flow);
+	table->used++;
+	return flow;
+}
+
+void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now)
+{
+	struct flow_order *order = flow_order_of(table, flow);
+
+	flow->seen = now;
+	order_remove(table, order, flow);
+	order_append(table, order, flow);
+}
+
+void flow_end(struct flow_table *table, struct flow *flow, enum flow_state state)
+{
+	order_remove(table, &table->live, flow);
+	flow->state = state;
+	order_append(table, &table->ended, flow);
+	table->used--;
+}
+
+void flow_release(struct flow_table *table, struct flow *flow)
+{
+	uint32_t link = flow_link(table, flow);
+	uint32_t *at = flow_bucket(table, &flow->tuple);
+
+	while (*at != link)
+		at = &flow_at(table, *at)->next;
+	*at = flow->next;
+	order_remove(table, flow_order_of(table, flow), flow);
+	if (flow->state == FLOW_LIVE)
+		table->used--;
+	flow->state = FLOW_FREE;
+	flow->next = table->free_first;
+	table->free_first = link;
+}
+
+struct flow *flow_oldest_live(const struct flow_table *table)
+{
+	return flow_at(table, table->live.oldest);
+}
+
+struct flow *flow_oldest_ended(const struct flow_table *table)
+{
+	return flow_at(table, table->ended.oldest);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The table of control connections: a fixed number of rows, found by a keyed hash of the two endpoints, kept in the order
+ * in which they were last seen. Links are indices plus one, so zeroed memory is valid.
+ *
+ *   FREE ---open---> LIVE ---ended---> DONE ---linger---> FREE
+ *                     |                                     ^
+ *                     +-----closed by policy---> KILLED ----+
+ *
+ * DONE and KILLED rows stay for a while so that late packets of a dead connection are recognised: those of a DONE one
+ * pass, those of a KILLED one are dropped and answered with a reset. They are the first to go when the table is full.
+ */
+#ifndef CORE_FLOW_H
+#define CORE_FLOW_H
+
+#include "ftpalg/session.h"
+#include "ftpalg/stream.h"
+
+enum flow_state {
+	FLOW_FREE,
+	FLOW_LIVE,
+	FLOW_DONE,
+	FLOW_KILLED,
+};
+
+struct flow {
+	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
+	enum flow_state state;
+	bool opaque_judged; /* the first client bytes after 234 were TLS */
+	uint32_t next;      /* in its bucket, or in the free list */
+	uint32_t older;
+	uint32_t newer;
+	uint64_t seen;      /* when the last packet came */
+	struct stream stream[2];
+	struct session session;
+};
+
+/* Rows in the order in which they were seen. */
+struct flow_order {
+	uint32_t oldest;
+	uint32_t newest;
+};
+
+struct flow_table {
+	struct flow *flows;
+	uint32_t *buckets;
+	uint32_t count;       /* rows */
+	uint32_t bucket_mask;
+	uint32_t free_first;  /* rows that were used and given back */
+	uint32_t fresh;       /* rows that were never used begin here: their memory has not been touched */
+	uint32_t used;        /* LIVE rows */
+	struct flow_order live;
+	struct flow_order ended; /* DONE and KILLED */
+	uint8_t key[16];
+};
+
+uint32_t flow_table_bucket_count(uint32_t count);
+void flow_table_init(struct flow_table *table, struct flow *flows, uint32_t count, uint32_t *buckets,
+		     const uint8_t key[16]);
+
+/* The flow that a packet with this tuple belongs to, and its direction; NULL if there is none. */
+struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple, enum direction *direction);
+
+/* A LIVE row for tuple (original direction), or NULL if none is free. The caller makes room first. */
+struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint64_t now);
+
+/* Marks the flow as seen now. */
+void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now);
+
+/* From LIVE to DONE or KILLED. */
+void flow_end(struct flow_table *table, struct flow *flow, enum flow_state state);
+
+/* Gives the row back. Its streams must have been ended. */
+void flow_release(struct flow_table *table, struct flow *flow);
+
+/* The flow that has been silent for longest, NULL if there is none. */
+struct flow *flow_oldest_live(const struct flow_table *table);
+struct flow *flow_oldest_ended(const struct flow_table *table);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A line ends with LF; a CR before it belongs to the end. Nothing else ends a line, and the session refuses lines in
+ * which somebody could see another end (NUL, bare CR).
+ *
+ * Complete lines are judged at once. The unfinished line at the end of a segment is collected in `line`. If it could
+ * still become a line that is edited or refused, its bytes are held: taken, but not decided, so that nothing of them
+ * leaves. Otherwise they pass at once, and the line is judged, for the session's sake, when its end comes.
+ *
+ * Before a line is judged there must be room for what it becomes, since judging has effects: an expectation that was made
+ * for a line that can't leave would be a pinhole that nobody announced. Without room inspection stops before the line;
+ * what follows is not taken, the sender repeats it, and by then there is room: the limits act like a full link.
+ */
+#include <string.h>
+
+#include "inspect.h"
+
+/* One line that is being decided. */
+struct pending {
+	struct inspector *inspector;
+	struct flow *flow;
+	enum direction direction;
+	struct stream *stream;
+	struct bytes whole;  /* with its end */
+	size_t content;      /* length without its end */
+	size_t passed;       /* bytes that have been decided already */
+	uint64_t now;
+};
+
+static enum inspect_result close_session(const struct pending *pending, enum reason why, enum reason *reason)
+{
+	*reason = why;
+	session_close(&pending->flow->session, pending->inspector->ops, why, pending->now);
+	return INSPECT_CLOSE;
+}
+
+static void pass_rest(const struct pending *pending, size_t from)
+{
+	struct bytes rest = { pending->whole.data + from, pending->whole.length - from };
+
+	stream_pass(pending->stream, pending->inspector->pool, rest);
+}
+
+/* The kernel must have the new correction before any byte of the line is decided. */
+static enum reason resize(const struct pending *pending, const struct edit *edit, struct seqadj *seqadj)
+{
+	const struct inspector *inspector = pending->inspector;
+	enum reason reason;
+
+	if (edit->at.length == edit->length)
+		return REASON_NONE;
+	reason = stream_plan_resize(pending->stream, edit->at.offset, edit->at.length, edit->length, seqadj);
+	if (reason != REASON_NONE)
+		return reason;
+	return inspector->ops->seqadj(inspector->ops->context, &pending->flow->session.view, pending->direction, seqadj);
+}
+
+static void apply_edit(const struct pending *pending)
+{
+	struct inspector *inspector = pending->inspector;
+	struct outcome *outcome = &inspector->outcome;
+	struct bytes content = { pending->whole.data, pending->content };
+	struct bytes before = { pending->whole.data, 0 };
+	struct bytes replacement = { outcome->edit.replacement, 0 };
+	struct seqadj seqadj = { 0, 0, 0 };
+	enum reason reason = resize(pending, &outcome->edit, &seqadj);
+
+	if (reason != REASON_NONE)
+		session_revoke_offer(&pending->flow->session, inspector->ops, pending->direction, content, reason,
+				     outcome);
+	before.length = outcome->edit.at.offset;
+	replacement.length = outcome->edit.length;
+	stream_pass(pending->stream, inspector->pool, before);
+	stream_replace(pending->stream, inspector->pool, outcome->edit.at.length, replacement, &seqadj);
+	pass_rest(pending, outcome->edit.at.offset + outcome->edit.at.length);
+}
+
+static enum inspect_result decide_line(const struct pending *pending, enum reason *reason)
+{
+	struct inspector *inspector = pending->inspector;
+	struct outcome *outcome = &inspector->outcome;
+	struct bytes content = { pending->whole.data, pending->content };
+
+	session_input(&pending->flow->session, inspector->ops, pending->direction, content, pending->now, outcome);
+	switch (outcome->verdict) {
+	case OUTCOME_CLOSE:
+		*reason = outcome->reason;
+		return INSPECT_CLOSE;
+	case OUTCOME_EDIT:
+	case OUTCOME_REFUSE:
+		if (pending->passed > 0)
+			return close_session(pending, REASON_SPLIT_REFUSED, reason);
+		apply_edit(pending);
+		return INSPECT_DONE;
+	case OUTCOME_PASS:
+		break;
+	}
+	pass_rest(pending, pending->passed);
+	return INSPECT_DONE;
+}
+
+/* Room for a line, whatever it becomes: an edit grows it by less than the longest host-port. */
+static enum reason check_room(const struct pending *pending, size_t length)
+{
+	const struct inspector *inspector = pending->inspector;
+	struct bytes beginning = { pending->whole.data, pending->content };
+	enum reason reason;
+
+	reason = stream_check_room(pending->stream, inspector->pool, length + HOSTPORT_TEXT_MAX,
+				   inspector->unacknowledged_limit);
+	if (reason == REASON_NONE && pending->stream->edit_count == STREAM_EDITS_MAX && pending->passed == 0 &&
+	    session_must_hold(&pending->flow->session, pending->direction, beginning))
+		reason = REASON_EDITS_FULL;
+	return reason;
+}
+
+/* Puts the collected pieces and the last one together. */
+static void assemble_line(struct pending *pending, struct bytes piece)
+{
+	struct inspector *inspector = pending->inspector;
+	struct stream *stream = pending->stream;
+	size_t have = stream->line.length;
+
+	pending->whole = piece;
+	pending->passed = stream->line_passed;
+	if (have > 0) {
+		buffer_copy(inspector->pool, &stream->line, 0, have, inspector->line);
+		if (piece.length > 0)
+			memcpy(inspector->line + have, piece.data, piece.length);
+		pending->whole.data = inspector->line;
+		pending->whole.length = have + piece.length;
+	}
+	pending->content = pending->whole.length;
+	if (pending->content > 0 && pending->whole.data[pending->content - 1] == '\n')
+		pending->content--;
+	if (pending->content < pending->whole.length && pending->content > 0 &&
+	    pending->whole.data[pending->content - 1] == '\r')
+		pending->content--;
+}
+
+/* piece ends a line. */
+static enum inspect_result take_line(struct pending *pending, struct bytes piece, enum reason *reason)
+{
+	struct inspector *inspector = pending->inspector;
+	struct stream *stream = pending->stream;
+	enum inspect_result result = INSPECT_DONE;
+
+	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 2)
+		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	assemble_line(pending, piece);
+	*reason = check_room(pending, pending->whole.length - pending->passed);
+	if (*reason != REASON_NONE)
+		return INSPECT_STOP;
+	if (stream->skip_line) {
+		stream->skip_line = false;
+		pass_rest(pending, pending->passed);
+	} else {
+		result = decide_line(pending, reason);
+	}
+	if (result == INSPECT_DONE) {
+		buffer_clear(inspector->pool, &stream->line);
+		stream->line_passed = 0;
+		stream->in_next = stream->in_decided;
+	}
+	return result;
+}
+
+/* piece belongs to a line whose end has not come. */
+static enum inspect_result take_beginning(struct pending *pending, struct bytes piece, enum reason *reason)
+{
+	struct inspector *inspector = pending->inspector;
+	struct stream *stream = pending->stream;
+	const struct session *session = &pending->flow->session;
+	struct bytes rest;
+
+	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
+		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	*reason = stream_check_room(stream, inspector->pool, stream->line.length + piece.length,
+				    inspector->unacknowledged_limit);
+	if (*reason == REASON_NONE && !buffer_append(inspector->pool, &stream->line, piece))
+		*reason = REASON_MEMORY_FULL;
+	if (*reason != REASON_NONE)
+		return INSPECT_STOP;
+	stream->in_next += (uint32_t)piece.length;
+
+	rest.data = inspector->line;
+	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
+	if (!stream->skip_line && stream->line_passed == 0 && session_must_hold(session, pending->direction, rest))
+		return INSPECT_DONE;
+	rest.data += stream->line_passed;
+	rest.length -= stream->line_passed;
+	*reason = stream_check_room(stream, inspector->pool, rest.length, inspector->unacknowledged_limit);
+	if (*reason == REASON_NONE) {
+		stream_pass(stream, inspector->pool, rest);
+		stream->line_passed = stream->line.length;
+	}
+	*reason = REASON_NONE;
+	return INSPECT_DONE;
+}
+
+/* After 234 a client speaks TLS and a server waits for it. */
+static enum inspect_result take_opaque(struct pending *pending, struct bytes fresh, enum reason *reason)
+{
+	struct flow *flow = pending->flow;
+	struct inspector *inspector = pending->inspector;
+	struct stream *other = &flow->stream[direction_opposite(pending->direction)];
+
+	if (!flow->opaque_judged) {
+		if (pending->direction == DIRECTION_REPLY || pending->stream->line.length > 0)
+			return close_session(pending, REASON_BEHIND_AUTH, reason);
+		if (session_judge_opaque(fresh) != REASON_NONE)
+			return close_session(pending, REASON_NOT_TLS, reason);
+		flow->opaque_judged = true;
+	}
+	*reason = stream_check_room(pending->stream, inspector->pool, fresh.length, inspector->unacknowledged_limit);
+	if (*reason != REASON_NONE)
+		return INSPECT_STOP;
+	stream_pass(pending->stream, inspector->pool, fresh);
+	/* Once nothing of what was edited can be sent again, the kernel's correction alone is the truth. */
+	if (other->edit_count == 0 && other->sent.length == 0 && other->line.length == 0)
+		stream_set_passing(other, inspector->pool);
+	return INSPECT_DONE;
+}
+
+enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow, enum direction direction,
+				  struct bytes fresh, uint64_t now, enum reason *reason)
+{
+	enum inspect_result result = INSPECT_DONE;
+	struct pending pending = {
+		.inspector = inspector,
+		.flow = flow,
+		.direction = direction,
+		.stream = &flow->stream[direction],
+		.now = now,
+	};
+
+	while (fresh.length > 0 && result == INSPECT_DONE) {
+		const uint8_t *end;
+		struct bytes piece = fresh;
+
+		if (flow->session.state == SESSION_OPAQUE)
+			return take_opaque(&pending, fresh, reason);
+		end = memchr(fresh.data, '\n', fresh.length);
+		if (end) {
+			piece.length = (size_t)(end - fresh.data) + 1;
+			result = take_line(&pending, piece, reason);
+		} else {
+			result = take_beginning(&pending, piece, reason);
+		}
+		fresh.data += piece.length;
+		fresh.length -= piece.length;
+	}
+	return result;
+}
+
+enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, enum direction direction, uint64_t now,
+				enum reason *reason)
+{
+	struct bytes nothing = { inspector->line, 0 };
+	struct pending pending = {
+		.inspector = inspector,
+		.flow = flow,
+		.direction = direction,
+		.stream = &flow->stream[direction],
+		.now = now,
+	};
+
+	if (flow->session.state == SESSION_OPAQUE || pending.stream->line.length == 0)
+		return INSPECT_DONE;
+	return take_line(&pending, nothing, reason);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the bytes of one stream to the lines of a session, and from its outcomes back to bytes. */
+#ifndef CORE_INSPECT_H
+#define CORE_INSPECT_H
+
+#include "flow.h"
+
+/* What inspection needs beside the flow: the same for every packet of a gateway. */
+struct inspector {
+	struct buffer_pool *pool;
+	const struct ops *ops;
+	uint32_t line_limit;
+	uint32_t unacknowledged_limit;
+	struct outcome outcome;
+	uint8_t line[LINE_MAX_LENGTH + 2]; /* a line that came in pieces, put together */
+};
+
+enum inspect_result {
+	INSPECT_DONE,  /* all bytes were taken: decided, or held as the beginning of a line */
+	INSPECT_STOP,  /* bytes from in_next on were not taken; the sender will repeat them */
+	INSPECT_CLOSE, /* the session is beyond help */
+};
+
+/*
+ * Takes the bytes that follow in_next of the flow's stream in this direction. *reason says why for STOP and CLOSE; for
+ * CLOSE the session has been closed.
+ */
+enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow, enum direction direction,
+				  struct bytes fresh, uint64_t now, enum reason *reason);
+
+/* The stream ends here: an unfinished line is judged as if it were complete. */
+enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, enum direction direction, uint64_t now,
+				enum reason *reason);
+
+#endif

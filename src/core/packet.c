@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The door by which packet bytes enter. Everything is read through load16 and load32 at positions that were checked
+ * against the packet's own length first; the length is the IP header's, and it is never more than the bytes that were
+ * given. Headers are not cast to structs: queue buffers promise no alignment.
+ *
+ * conntrack has reassembled fragments and verified checksums before the FORWARD hook. Both are checked here all the
+ * same, because a capture in replay has had neither, and because a packet that the receiver would discard must not
+ * change what the gateway believes (a decoy).
+ */
+#include <string.h>
+
+#include "ftpalg/address.h"
+#include "ftpalg/packet.h"
+
+#define PROTOCOL_HOP_BY_HOP 0
+#define PROTOCOL_TCP 6
+#define PROTOCOL_ROUTING 43
+#define PROTOCOL_FRAGMENT 44
+#define PROTOCOL_DESTINATION 60
+
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define TCP_HEADER 20
+/* More extension headers than any sender uses; bounds the walk. */
+#define IPV6_EXTENSIONS_MAX 8
+
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_OPTION_SACK 5
+
+static uint16_t load16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t load32(const uint8_t *at)
+{
+	return (uint32_t)load16(at) << 16 | load16(at + 2);
+}
+
+static void store16(uint8_t *at, uint16_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static void store32(uint8_t *at, uint32_t value)
+{
+	store16(at, (uint16_t)(value >> 16));
+	store16(at + 2, (uint16_t)value);
+}
+
+static void load_address(enum family family, const uint8_t *at, struct address *address)
+{
+	memset(address, 0, sizeof(*address));
+	address->family = (uint8_t)family;
+	memcpy(address->octets, at, family == FAMILY_IPV4 ? 4 : 16);
+}
+
+static enum reason parse_ipv4(struct bytes bytes, struct packet *packet)
+{
+	const uint8_t *at = bytes.data;
+	size_t header;
+
+	if (bytes.length < IPV4_HEADER)
+		return REASON_SHORT_PACKET;
+	header = (size_t)(at[0] & 0x0f) * 4;
+	packet->length = load16(at + 2);
+	if (header < IPV4_HEADER || packet->length < header || packet->length > bytes.length)
+		return REASON_SHORT_PACKET;
+	/* More fragments, or an offset: everything but "don't fragment" and the reserved bit. */
+	if (load16(at + 6) & 0x3fff)
+		return REASON_FRAGMENT;
+	if (at[9] != PROTOCOL_TCP)
+		return REASON_NOT_TCP;
+	packet->ip_header = (uint16_t)header;
+	load_address(FAMILY_IPV4, at + 12, &packet->tuple.source.address);
+	load_address(FAMILY_IPV4, at + 16, &packet->tuple.destination.address);
+	return REASON_NONE;
+}
+
+static enum reason parse_ipv6(struct bytes bytes, struct packet *packet)
+{
+	const uint8_t *at = bytes.data;
+	size_t position = IPV6_HEADER;
+	uint8_t next;
+
+	if (bytes.length < IPV6_HEADER)
+		return REASON_SHORT_PACKET;
+	packet->length = IPV6_HEADER + (size_t)load16(at + 4);
+	if (packet->length > bytes.length)
+		return REASON_SHORT_PACKET;
+	next = at[6];
+	for (int i = 0; next != PROTOCOL_TCP; i++) {
+		if (next == PROTOCOL_FRAGMENT)
+			return REASON_FRAGMENT;
+		if (i == IPV6_EXTENSIONS_MAX ||
+		    (next != PROTOCOL_HOP_BY_HOP && next != PROTOCOL_ROUTING && next != PROTOCOL_DESTINATION))
+			return REASON_NOT_TCP;
+		if (packet->length - position < 8)
+			return REASON_SHORT_PACKET;
+		next = at[position];
+		position += ((size_t)at[position + 1] + 1) * 8;
+		if (position > packet->length)
+			return REASON_SHORT_PACKET;
+	}
+	packet->ip_header = (uint16_t)position;
+	load_address(FAMILY_IPV6, at + 8, &packet->tuple.source.address);
+	load_address(FAMILY_IPV6, at + 24, &packet->tuple.destination.address);
+	return REASON_NONE;
+}
+
+static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
+{
+	const uint8_t *at = bytes.data + packet->ip_header;
+	size_t length = packet->length - packet->ip_header;
+
+	if (length < TCP_HEADER)
+		return REASON_SHORT_PACKET;
+	packet->tcp_header = (uint16_t)((at[12] >> 4) * 4);
+	if (packet->tcp_header < TCP_HEADER || packet->tcp_header > length)
+		return REASON_SHORT_PACKET;
+	packet->tuple.source.port = load16(at);
+	packet->tuple.destination.port = load16(at + 2);
+	packet->seq = load32(at + 4);
+	packet->ack = load32(at + 8);
+	packet->flags = at[13];
+	packet->window = load16(at + 14);
+	packet->urgent = load16(at + 18);
+	packet->payload.data = at + packet->tcp_header;
+	packet->payload.length = length - packet->tcp_header;
+	return REASON_NONE;
+}
+
+enum reason packet_parse(struct bytes bytes, struct packet *packet)
+{
+	enum reason reason = REASON_SHORT_PACKET;
+
+	memset(packet, 0, sizeof(*packet));
+	if (bytes.length == 0)
+		return reason;
+	if (bytes.data[0] >> 4 == 4)
+		reason = parse_ipv4(bytes, packet);
+	else if (bytes.data[0] >> 4 == 6)
+		reason = parse_ipv6(bytes, packet);
+	return reason == REASON_NONE ? parse_tcp(bytes, packet) : reason;
+}
+
+/* The Internet checksum (RFC 1071), unfolded. */
+static uint32_t checksum_add(uint32_t sum, const uint8_t *at, size_t length)
+{
+	uint64_t wide = sum;
+
+	for (; length >= 2; at += 2, length -= 2)
+		wide += load16(at);
+	if (length > 0)
+		wide += (uint32_t)at[0] << 8;
+	while (wide >> 32)
+		wide = (wide & 0xffffffff) + (wide >> 32);
+	return (uint32_t)wide;
+}
+
+static uint16_t checksum_fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Over the pseudo header and the whole segment, with whatever its checksum field holds now. */
+static uint16_t tcp_checksum(const struct tuple *tuple, const uint8_t *segment, size_t length)
+{
+	size_t octets = tuple->source.address.family == FAMILY_IPV4 ? 4 : 16;
+	uint32_t sum = PROTOCOL_TCP;
+
+	sum = checksum_add(sum, tuple->source.address.octets, octets);
+	sum = checksum_add(sum, tuple->destination.address.octets, octets);
+	sum += (uint32_t)length;
+	return checksum_fold(checksum_add(sum, segment, length));
+}
+
+enum reason packet_verify_checksum(struct bytes bytes, const struct packet *packet)
+{
+	uint16_t rest = tcp_checksum(&packet->tuple, bytes.data + packet->ip_header,
+				     packet->length - packet->ip_header);
+
+	return rest == 0 ? REASON_NONE : REASON_BAD_CHECKSUM;
+}
+
+/* RFC 2018: SACK is advice; a receiver of the acknowledgement does without. */
+static void strip_sack(uint8_t *options, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && options[i] != TCP_OPTION_END) {
+		size_t size;
+
+		if (options[i] == TCP_OPTION_NOP) {
+			i++;
+			continue;
+		}
+		if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
+			return;
+		size = options[i + 1];
+		if (options[i] == TCP_OPTION_SACK)
+			memset(options + i, TCP_OPTION_NOP, size);
+		i += size;
+	}
+}
+
+static void set_ip_length(const struct packet *packet, size_t length, uint8_t *out)
+{
+	if (packet->tuple.source.address.family == FAMILY_IPV6) {
+		store16(out + 4, (uint16_t)(length - IPV6_HEADER));
+		return;
+	}
+	store16(out + 2, (uint16_t)length);
+	store16(out + 10, 0);
+	store16(out + 10, checksum_fold(checksum_add(0, out, packet->ip_header)));
+}
+
+size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
+		      uint8_t *out, size_t size)
+{
+	size_t headers = (size_t)packet->ip_header + packet->tcp_header;
+	size_t length = headers + change->payload.length;
+	uint8_t *tcp = out + packet->ip_header;
+
+	if (length > size || length > UINT16_MAX)
+		return 0;
+	memcpy(out, original.data, headers);
+	if (change->payload.length > 0)
+		memcpy(out + headers, change->payload.data, change->payload.length);
+	store32(tcp + 4, change->seq);
+	store32(tcp + 8, change->ack);
+	tcp[13] = change->flags;
+	if (!(change->flags & TCP_URG))
+		store16(tcp + 18, 0);
+	if (change->strip_sack)
+		strip_sack(tcp + TCP_HEADER, packet->tcp_header - TCP_HEADER);
+	set_ip_length(packet, length, out);
+	store16(tcp + 16, 0);
+	store16(tcp + 16, tcp_checksum(&packet->tuple, tcp, length - packet->ip_header));
+	return length;
+}
+
+size_t packet_build(const struct tuple *tuple, uint32_t seq, uint32_t ack, uint8_t flags, uint16_t window, uint8_t *out)
+{
+	bool ipv4 = tuple->source.address.family == FAMILY_IPV4;
+	size_t header = ipv4 ? IPV4_HEADER : IPV6_HEADER;
+	uint8_t *tcp = out + header;
+
+	memset(out, 0, header + TCP_HEADER);
+	if (ipv4) {
+		out[0] = 0x45;
+		store16(out + 2, (uint16_t)(header + TCP_HEADER));
+		store16(out + 6, 0x4000); /* don't fragment */
+		out[8] = 64;
+		out[9] = PROTOCOL_TCP;
+		memcpy(out + 12, tuple->source.address.octets, 4);
+		memcpy(out + 16, tuple->destination.address.octets, 4);
+		store16(out + 10, checksum_fold(checksum_add(0, out, header)));
+	} else {
+		out[0] = 0x60;
+		store16(out + 4, TCP_HEADER);
+		out[6] = PROTOCOL_TCP;
+		out[7] = 64;
+		memcpy(out + 8, tuple->source.address.octets, 16);
+		memcpy(out + 24, tuple->destination.address.octets, 16);
+	}
+	store16(tcp, tuple->source.port);
+	store16(tcp + 2, tuple->destination.port);
+	store32(tcp + 4, seq);
+	store32(tcp + 8, ack);
+	tcp[12] = (TCP_HEADER / 4) << 4;
+	tcp[13] = flags;
+	store16(tcp + 14, window);
+	store16(tcp + 16, tcp_checksum(tuple, tcp, TCP_HEADER));
+	return header + TCP_HEADER;
+}

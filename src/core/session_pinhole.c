@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From an accepted offer to an expectation and back.
+ *
+ *   offer by            who connects          to where, as it arrives        announced as           NAT direction
+ *   PORT, EPRT, LPRT    view.server           view.client_seen : port        the same               REPLY
+ *   227, 228, 229       view.client           view.server_seen : port        the same, or the       ORIGINAL
+ *                                                                            configured public one
+ *
+ * The kernel acknowledges the expectation before the line that announces it may leave, and it may give another port than
+ * the one that was asked for. One pinhole is open at a time: a newer offer replaces the older (RFC 959 3.2), which is
+ * also what the carrier's policy of one expectation would do, but then without a word.
+ */
+#include <string.h>
+
+#include "ftpalg/address.h"
+#include "session_internal.h"
+
+void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason)
+{
+	struct event event = {
+		.type = EVENT_PINHOLE_CLOSE,
+		.reason = reason,
+		.session = session->id,
+		.view = &session->view,
+		.form = session->pinhole_form,
+		.expectation = &session->expectation,
+	};
+
+	if (session->pinhole == PINHOLE_NONE)
+		return;
+	session->pinhole = PINHOLE_NONE;
+	if (ops->unexpect(ops->context, &session->view, &session->expectation) == REASON_USED) {
+		event.type = EVENT_PINHOLE_USED;
+		event.reason = REASON_USED;
+	}
+	ops->event(ops->context, &event);
+}
+
+/* What to ask the kernel for. */
+static void plan_expectation(const struct session *session, const struct policy_answer *answer, bool active,
+			     struct expectation *expectation)
+{
+	const struct nat_view *view = &session->view;
+
+	memset(expectation, 0, sizeof(*expectation));
+	expectation->source = active ? view->server.address : view->client.address;
+	expectation->timeout = session->rule->pinhole_timeout;
+	expectation->saved_port = answer->endpoint.port;
+	expectation->nat_direction = active ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+	if (answer->third_party) {
+		expectation->destination = answer->endpoint;
+		return;
+	}
+	expectation->destination.address = active ? view->client_seen.address : view->server_seen.address;
+	expectation->destination.port = answer->endpoint.port;
+	expectation->translated = nat_view_is_translated(view);
+}
+
+/* What the other peer shall read. */
+static void plan_announcement(const struct session *session, bool active, const struct endpoint *destination,
+			      struct endpoint *announced)
+{
+	const struct policy_rule *rule = session->rule;
+
+	*announced = *destination;
+	if (active || !rule->advertise || rule->advertise_address.family != destination->address.family)
+		return;
+	announced->address = rule->advertise_address;
+	announced->port = (uint16_t)(destination->port + rule->advertise_port_offset);
+}
+
+static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
+			 const struct endpoint *announced)
+{
+	const struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_OFFER);
+
+	event.form = hostport->form;
+	event.offered = *offered;
+	event.announced = *announced;
+	event.rule = session->rule->name;
+	turn_report(turn, &event);
+	if (session->pinhole == PINHOLE_OPEN) {
+		event.type = EVENT_PINHOLE_OPEN;
+		event.expectation = &session->expectation;
+		turn_report(turn, &event);
+	}
+	if (turn->outcome->verdict == OUTCOME_EDIT) {
+		event.type = EVENT_REWRITE;
+		event.expectation = NULL;
+		turn_report(turn, &event);
+	}
+}
+
+static enum reason announce(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
+			    const struct endpoint *announced)
+{
+	struct outcome *outcome = turn->outcome;
+	enum reason reason;
+
+	if (hostport->form == FORM_229 ? hostport->endpoint.port == announced->port
+				       : endpoint_equal(&hostport->endpoint, announced))
+		return REASON_NONE;
+	reason = offer_announce(turn->line, text_offset, hostport, announced, !turn->session->resizable,
+				&outcome->edit);
+	if (reason == REASON_NONE && (outcome->edit.at.length > 0 || outcome->edit.length > 0))
+		outcome->verdict = OUTCOME_EDIT;
+	return reason;
+}
+
+enum reason session_accept_offer(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
+				 uint32_t command)
+{
+	struct session *session = turn->session;
+	const struct ops *ops = turn->ops;
+	bool active = form_is_active(hostport->form);
+	struct policy_answer answer;
+	struct expectation expectation;
+	struct endpoint announced;
+	enum reason reason;
+
+	policy_judge_offer(session->rule, &session->view, hostport, &answer);
+	if (answer.reason != REASON_NONE)
+		return answer.reason;
+	session_close_pinhole(session, ops, REASON_SUPERSEDED);
+	if (answer.third_party && !active) {
+		/* A server's offer for a third party: who will connect is not known, so nothing is opened. */
+		report_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
+		return REASON_NONE;
+	}
+	plan_expectation(session, &answer, active, &expectation);
+	reason = ops->expect(ops->context, &session->view, &expectation);
+	if (reason != REASON_NONE)
+		return reason;
+	session->pinhole = PINHOLE_OPEN;
+	session->pinhole_form = hostport->form;
+	session->pinhole_command = command;
+	session->expectation = expectation;
+
+	plan_announcement(session, active, &expectation.destination, &announced);
+	reason = announce(turn, hostport, text_offset, &announced);
+	if (reason != REASON_NONE) {
+		session_close_pinhole(session, ops, reason);
+		return reason;
+	}
+	report_offer(turn, hostport, &answer.endpoint, &announced);
+	return REASON_NONE;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Replies: which command is answered, and what follows from it.
+ *
+ * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Clients are less exact, and
+ * some take any "227 " at the start of a line for the answer to their PASV, so text that looks like one is overwritten
+ * wherever it stands and was not asked for.
+ */
+#include <string.h>
+
+#include "session_internal.h"
+
+#define NO_COMMAND VERB_COUNT
+
+static enum form code_form(uint16_t code)
+{
+	switch (code) {
+	case 227:
+		return FORM_227;
+	case 228:
+		return FORM_228;
+	case 229:
+		return FORM_229;
+	default:
+		return FORM_NONE;
+	}
+}
+
+static bool form_answers(enum form form, enum verb verb)
+{
+	switch (form) {
+	case FORM_227:
+		return verb == VERB_PASV || verb == VERB_CPSV;
+	case FORM_228:
+		return verb == VERB_LPSV;
+	case FORM_229:
+		return verb == VERB_EPSV || verb == VERB_SPSV;
+	default:
+		return false;
+	}
+}
+
+static unsigned int pipeline_at(const struct session *session, unsigned int index)
+{
+	return session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
+}
+
+/*
+ * Which waiting command does a reply with this code answer? The oldest, with one exception: STAT may be sent while a
+ * transfer runs and is answered at once (RFC 959 4.1.3), before the transfer's final reply.
+ */
+static unsigned int pipeline_find(const struct session *session, uint16_t code)
+{
+	if (session->preliminary && code >= 211 && code <= 213 && verb_is_transfer((enum verb)pipeline_at(session, 0)))
+		for (unsigned int i = 1; i < session->pipeline_count; i++)
+			if (pipeline_at(session, i) == VERB_STAT)
+				return i;
+	return 0;
+}
+
+static enum verb pipeline_remove(struct session *session, unsigned int index)
+{
+	enum verb verb = (enum verb)pipeline_at(session, index);
+
+	for (unsigned int i = index; i > 0; i--)
+		session->pipeline[(session->pipeline_head + i) % SESSION_PIPELINE_MAX] =
+			(uint8_t)pipeline_at(session, i - 1);
+	session->pipeline_head = (uint8_t)((session->pipeline_head + 1) % SESSION_PIPELINE_MAX);
+	session->pipeline_count--;
+	session->answered++;
+	if (index == 0)
+		session->preliminary = false;
+	return verb;
+}
+
+static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t code)
+{
+	struct event event = turn_event(turn, EVENT_ANOMALY);
+
+	event.reason = reason;
+	event.code = code;
+	event.text = turn->line;
+	turn_report(turn, &event);
+}
+
+/* Is there anything in the text that a client could read as an endpoint? "227 Logout." is harmless. */
+static bool text_has_digit(struct bytes line, const struct span *text)
+{
+	for (uint32_t i = 0; i < text->length; i++)
+		if (line.data[text->offset + i] >= '0' && line.data[text->offset + i] <= '9')
+			return true;
+	return false;
+}
+
+static void take_greeting(const struct turn *turn, const struct reply *reply)
+{
+	struct session *session = turn->session;
+
+	if (reply->kind == REPLY_LAST && reply->code / 100 == 2) {
+		/* Some servers that ask for no login say so at once. */
+		session->state = reply->code == 230 ? SESSION_READY : SESSION_LOGIN;
+		return;
+	}
+	/* 120 announces a delay; after 421 the server closes by itself. */
+	if (reply->code / 100 == 1 || reply->code / 100 >= 4)
+		return;
+	turn_close(turn, REASON_NOT_FTP);
+}
+
+static void take_login(const struct turn *turn, enum verb verb, uint16_t code)
+{
+	struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_LOGIN);
+
+	if (verb == VERB_USER && code / 100 == 3) {
+		session->state = SESSION_LOGIN;
+		return;
+	}
+	if (code != 230 && code != 232)
+		return;
+	session->state = SESSION_READY;
+	event.code = code;
+	event.text.data = session->name;
+	event.text.length = session->name_length;
+	turn_report(turn, &event);
+}
+
+static void take_reinitialize(const struct turn *turn, uint16_t code)
+{
+	struct session *session = turn->session;
+
+	if (code / 100 != 2)
+		return;
+	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
+	session->state = SESSION_LOGIN;
+	session->epsv_all = false;
+}
+
+static void take_auth(const struct turn *turn, uint16_t code)
+{
+	struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_TLS);
+	static const uint8_t opaque[] = "opaque";
+
+	if (code != 234)
+		return;
+	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
+	session->state = SESSION_OPAQUE;
+	event.text.data = opaque;
+	event.text.length = sizeof(opaque) - 1;
+	turn_report(turn, &event);
+}
+
+static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
+{
+	struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_TRANSFER);
+
+	if (verb == session->transfer) {
+		event.verb = verb;
+		event.code = code;
+		event.text.data = session->path;
+		event.text.length = session->path_length;
+		event.duration = turn->now - session->transfer_start;
+		turn_report(turn, &event);
+		session->transfer = VERB_UNKNOWN;
+	}
+	/* An offer that was made after this transfer's command is for the next one. */
+	if ((int32_t)(command - session->pinhole_command) > 0)
+		session_close_pinhole(session, turn->ops, code / 100 == 2 ? REASON_TRANSFER_ENDED
+									   : REASON_SERVER_REFUSED);
+}
+
+/* The final reply to verb, the command with that number. */
+static void take_answer(const struct turn *turn, enum verb verb, uint32_t command, uint16_t code)
+{
+	struct session *session = turn->session;
+
+	if (verb == VERB_USER || verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT)
+		take_login(turn, verb, code);
+	else if (verb == VERB_REIN)
+		take_reinitialize(turn, code);
+	else if (verb == VERB_AUTH)
+		take_auth(turn, code);
+	else if (verb_is_transfer(verb))
+		take_transfer(turn, verb, code, command);
+	else if (verb_is_active_offer(verb) && command == session->pinhole_command && code / 100 >= 4)
+		session_close_pinhole(session, turn->ops, REASON_SERVER_REFUSED);
+}
+
+/* A 227, 228 or 229 that the session asked for. */
+static void take_passive_offer(const struct turn *turn, enum form form, const struct reply *reply, uint32_t command)
+{
+	struct bytes text = { turn->line.data + reply->text.offset, reply->text.length };
+	struct session *session = turn->session;
+	struct hostport hostport;
+	enum reason reason;
+
+	if (session->state != SESSION_READY && session->rule->login_required)
+		reason = REASON_NOT_LOGGED_IN;
+	else
+		reason = hostport_parse(form, text, &hostport);
+	if (reason == REASON_NONE)
+		reason = session_accept_offer(turn, &hostport, reply->text.offset, command);
+	if (reason != REASON_NONE)
+		turn_refuse_reply(turn, reason, form);
+}
+
+/* A line that begins like 227, 228 or 229 and answers no request: as text, as an early or a late reply. */
+static void judge_unsolicited(const struct turn *turn, const struct reply *reply)
+{
+	if (text_has_digit(turn->line, &reply->text))
+		turn_refuse_reply(turn, REASON_UNSOLICITED, code_form(reply->code));
+	else
+		report_anomaly(turn, REASON_UNSOLICITED, reply->code);
+}
+
+static void take_multiline_start(const struct turn *turn, const struct reply *reply)
+{
+	struct session *session = turn->session;
+
+	session->multiline = reply->code;
+	session->multiline_refused = code_form(reply->code) != FORM_NONE;
+	/* RFC 959 and 2428 give these replies one line; spread over two, peers differ in which one counts. */
+	if (session->multiline_refused)
+		turn_refuse_reply(turn, REASON_AMBIGUOUS, code_form(reply->code));
+}
+
+static void take_final_reply(const struct turn *turn, const struct reply *reply)
+{
+	struct session *session = turn->session;
+	enum form form = code_form(reply->code);
+	unsigned int index = pipeline_find(session, reply->code);
+	enum verb verb = session->pipeline_count > 0 ? (enum verb)pipeline_at(session, index) : NO_COMMAND;
+	uint32_t command = session->answered + index;
+
+	if (reply->code / 100 == 1) {
+		session->preliminary = true;
+		return;
+	}
+	if (session->multiline_refused) {
+		session->multiline_refused = false;
+		turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
+	} else if (form != FORM_NONE && form_answers(form, verb)) {
+		take_passive_offer(turn, form, reply, command);
+	} else if (form != FORM_NONE) {
+		judge_unsolicited(turn, reply);
+	}
+	if (session->pipeline_count == 0) {
+		/* 421 may come at any time (RFC 959 4.2.2). */
+		if (reply->code != 421 && form == FORM_NONE && !(session->adopted && !session->any_command))
+			report_anomaly(turn, REASON_UNSOLICITED, reply->code);
+		return;
+	}
+	pipeline_remove(session, index);
+	take_answer(turn, verb, command, reply->code);
+}
+
+void session_take_reply(const struct turn *turn)
+{
+	struct session *session = turn->session;
+	struct reply reply;
+
+	parse_reply(turn->line, &reply);
+	if (session->multiline != 0) {
+		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
+			if (reply.kind != REPLY_TEXT && code_form(reply.code) != FORM_NONE)
+				judge_unsolicited(turn, &reply);
+			return;
+		}
+		session->multiline = 0;
+	} else if (reply.kind == REPLY_FIRST) {
+		take_multiline_start(turn, &reply);
+		return;
+	} else if (reply.kind == REPLY_TEXT && session->state != SESSION_GREETING) {
+		if (turn->line.length > 0)
+			report_anomaly(turn, REASON_MALFORMED, 0);
+		return;
+	}
+	if (session->state == SESSION_GREETING)
+		take_greeting(turn, &reply);
+	else
+		take_final_reply(turn, &reply);
+}

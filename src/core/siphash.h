@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SipHash-2-4 (Aumasson and Bernstein, 2012): peers choose addresses and ports, so the flow table's hash is keyed. */
+#ifndef CORE_SIPHASH_H
+#define CORE_SIPHASH_H
+
+#include "ftpalg/base.h"
+
+uint64_t siphash_compute(const uint8_t key[16], struct bytes bytes);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * What leaves is a byte string of its own, the output. An input byte is decided once; what it becomes is appended to
+ * the output and kept in `sent` until the receiver has acknowledged it. A retransmission, whatever its boundaries and
+ * whatever it contains, is answered by copying the part of the output that it stands for. So a retransmission can't
+ * differ from what passed, and an attacker who sends the same numbers twice with different bytes is not heard twice.
+ *
+ * Positions are mapped by the list of length-changing edits that are still unacknowledged; before the oldest of them the
+ * difference is constant. A position inside an edited part has no exact counterpart: as a start it is rounded down to
+ * the start of the replacement, as an end it is rounded up to its end, so an edited tuple always leaves whole.
+ *
+ * The kernel knows one correction, that of the newest edit: numbers at or before its position get `before`, later ones
+ * `after`. With one edit in flight that is the truth. With more, a packet that starts between two edits would be shifted
+ * wrongly, so the gateway chooses the number that it puts into the packet such that the kernel's sum comes out right
+ * (map_out_to_packet), and likewise for acknowledgements. If the gateway dies, the newest correction is in the kernel,
+ * and all but retransmissions of the few packets in flight is right without it.
+ */
+#include <string.h>
+
+#include "ftpalg/packet.h"
+#include "ftpalg/stream.h"
+
+/* nf_ct_seq_offset(): strictly after the position gets the new offset. */
+uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in)
+{
+	int32_t offset = seq_before(seqadj->position, in) ? seqadj->after : seqadj->before;
+
+	return in + (uint32_t)offset;
+}
+
+/* nf_ct_seq_adjust(): the acknowledgement is compared in the sender's numbers, with the old offset taken off. */
+uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out)
+{
+	if (seq_before(seqadj->position, out - (uint32_t)seqadj->before))
+		return out - (uint32_t)seqadj->after;
+	return out - (uint32_t)seqadj->before;
+}
+
+/* out - in for positions before the oldest edit, or everywhere if there is none. */
+static uint32_t base_offset(const struct stream *stream)
+{
+	if (stream->edit_count > 0)
+		return stream->edits[0].out - stream->edits[0].in;
+	return stream->out_next - stream->in_decided;
+}
+
+void stream_start(struct stream *stream, struct buffer_pool *pool, uint32_t in, const struct seqadj *seqadj,
+		  bool provisional)
+{
+	stream_end(stream, pool);
+	stream->started = true;
+	stream->provisional = provisional;
+	stream->kernel = *seqadj;
+	stream->in_next = in;
+	stream->in_decided = in;
+	stream->out_next = seqadj_apply(seqadj, in);
+	stream->out_acked = stream->out_next;
+}
+
+void stream_end(struct stream *stream, struct buffer_pool *pool)
+{
+	buffer_clear(pool, &stream->sent);
+	buffer_clear(pool, &stream->line);
+	memset(stream, 0, sizeof(*stream));
+}
+
+/* The output position of input position in, which is at most in_decided. */
+static uint32_t map_in_to_out(const struct stream *stream, uint32_t in, bool is_end)
+{
+	uint32_t offset = base_offset(stream);
+
+	for (unsigned int i = 0; i < stream->edit_count; i++) {
+		const struct stream_edit *edit = &stream->edits[i];
+
+		if (!seq_before(edit->in, in))
+			break;
+		if (seq_before(in, edit->in + edit->in_length))
+			return is_end ? edit->out + edit->out_length : edit->out;
+		offset = edit->out + edit->out_length - (edit->in + edit->in_length);
+	}
+	return in + offset;
+}
+
+/* The input position up to which a receiver that has everything before out has everything. */
+static uint32_t map_out_to_in(const struct stream *stream, uint32_t out)
+{
+	uint32_t offset = base_offset(stream);
+
+	for (unsigned int i = 0; i < stream->edit_count; i++) {
+		const struct stream_edit *edit = &stream->edits[i];
+
+		if (!seq_before(edit->out, out))
+			break;
+		if (seq_before(out, edit->out + edit->out_length))
+			return edit->in;
+		offset = edit->out + edit->out_length - (edit->in + edit->in_length);
+	}
+	return out - offset;
+}
+
+/* The number in a packet that the kernel turns into out. The start of the newest edit and all before it have one by
+ * `before`, all from its end by `after`; what lies between is never a start. */
+static uint32_t map_out_to_packet(const struct stream *stream, uint32_t out)
+{
+	uint32_t in = out - (uint32_t)stream->kernel.before;
+
+	if (!seq_before(stream->kernel.position, in))
+		return in;
+	return out - (uint32_t)stream->kernel.after;
+}
+
+enum stream_place stream_locate(const struct stream *stream, uint32_t in, size_t length, size_t *skip)
+{
+	uint32_t end = in + (uint32_t)length;
+
+	*skip = 0;
+	if (seq_before(stream->in_next, in))
+		return STREAM_GAP;
+	if (seq_before(stream->in_next, end)) {
+		*skip = stream->in_next - in;
+		return STREAM_FRESH;
+	}
+	if (!seq_before(stream->in_decided, end) && !seq_before(stream->out_acked, map_in_to_out(stream, end, true)))
+		return STREAM_OLD;
+	return STREAM_KNOWN;
+}
+
+size_t stream_unknown_prefix(const struct stream *stream, uint32_t in, size_t length)
+{
+	uint32_t start = stream->out_acked - base_offset(stream);
+
+	if (!stream->provisional || !seq_before(in, start))
+		return 0;
+	return start - in < length ? start - in : length;
+}
+
+enum reason stream_check_room(const struct stream *stream, const struct buffer_pool *pool, size_t length,
+			      uint32_t limit)
+{
+	if (stream->sent.length + length > limit)
+		return REASON_WINDOW_FULL;
+	if (!buffer_has_room(pool, &stream->sent, length))
+		return REASON_MEMORY_FULL;
+	return REASON_NONE;
+}
+
+void stream_pass(struct stream *stream, struct buffer_pool *pool, struct bytes bytes)
+{
+	if (!buffer_append(pool, &stream->sent, bytes))
+		return;
+	stream->in_decided += (uint32_t)bytes.length;
+	stream->out_next += (uint32_t)bytes.length;
+	if (seq_before(stream->in_next, stream->in_decided))
+		stream->in_next = stream->in_decided;
+}
+
+void stream_replace(struct stream *stream, struct buffer_pool *pool, uint32_t in_length, struct bytes replacement,
+		    const struct seqadj *acknowledged)
+{
+	struct stream_edit *edit = &stream->edits[stream->edit_count];
+
+	if (!buffer_append(pool, &stream->sent, replacement))
+		return;
+	if (in_length != replacement.length) {
+		edit->in = stream->in_decided;
+		edit->in_length = in_length;
+		edit->out = stream->out_next;
+		edit->out_length = (uint32_t)replacement.length;
+		stream->edit_count++;
+		stream->kernel = *acknowledged;
+	}
+	stream->in_decided += in_length;
+	stream->out_next += (uint32_t)replacement.length;
+	if (seq_before(stream->in_next, stream->in_decided))
+		stream->in_next = stream->in_decided;
+}
+
+enum reason stream_plan_resize(const struct stream *stream, uint32_t offset, uint32_t in_length, uint32_t out_length,
+			       struct seqadj *seqadj)
+{
+	uint32_t difference = stream->out_next - stream->in_decided;
+
+	if (stream->edit_count == STREAM_EDITS_MAX)
+		return REASON_EDITS_FULL;
+	seqadj->position = stream->in_decided + offset;
+	seqadj->before = (int32_t)difference;
+	seqadj->after = (int32_t)(difference + out_length - in_length);
+	return REASON_NONE;
+}
+
+void stream_map(const struct stream *stream, uint32_t in, uint32_t length, uint32_t from, uint32_t limit,
+		struct stream_range *range)
+{
+	uint32_t end = in + length;
+	uint32_t out_end = stream->out_next;
+	uint32_t out = stream->out_next;
+
+	if (seq_before(in, stream->in_decided))
+		out = map_in_to_out(stream, in, false);
+	if (seq_before(from, out))
+		out = from;
+	if (seq_before(out, stream->out_acked))
+		out = stream->out_acked;
+	if (seq_before(end, stream->in_decided))
+		out_end = map_in_to_out(stream, end, true);
+
+	range->complete = !seq_before(stream->in_decided, end);
+	range->out = out;
+	range->length = seq_before(out, out_end) ? out_end - out : 0;
+	if (range->length > limit) {
+		range->length = limit;
+		range->complete = false;
+	}
+	range->in = map_out_to_packet(stream, out);
+}
+
+void stream_copy(const struct stream *stream, const struct buffer_pool *pool, const struct stream_range *range,
+		 uint8_t *out)
+{
+	buffer_copy(pool, &stream->sent, range->out - stream->out_acked, range->length, out);
+}
+
+static void release_edits(struct stream *stream)
+{
+	unsigned int done = 0;
+
+	while (done < stream->edit_count) {
+		const struct stream_edit *edit = &stream->edits[done];
+
+		if (seq_before(stream->out_acked, edit->out + edit->out_length))
+			break;
+		done++;
+	}
+	stream->edit_count = (uint8_t)(stream->edit_count - done);
+	memmove(stream->edits, stream->edits + done, stream->edit_count * sizeof(stream->edits[0]));
+}
+
+uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uint32_t ack)
+{
+	uint32_t truth;
+	uint32_t packet = ack;
+
+	if (!stream->started || stream->passing)
+		return ack;
+	if (stream->edit_count > 0) {
+		truth = map_out_to_in(stream, ack);
+		/* No packet value may exist that the kernel reverts to truth: then acknowledge less, down to the position
+		 * of the newest edit, which always has one. Less is safe: the sender repeats, and the copy is ours. */
+		if (seqadj_revert(&stream->kernel, ack) != truth) {
+			packet = truth + (uint32_t)stream->kernel.after;
+			if (seqadj_revert(&stream->kernel, packet) != truth)
+				packet = truth + (uint32_t)stream->kernel.before;
+			if (seqadj_revert(&stream->kernel, packet) != truth)
+				packet = stream->kernel.position + (uint32_t)stream->kernel.before;
+		}
+	}
+	if (stream->finished && ack == stream->out_next + 1) {
+		stream->closed = true;
+		ack = stream->out_next;
+	}
+	if (seq_before(stream->out_next, ack) || seq_before(ack, stream->out_acked))
+		return packet;
+	stream->provisional = false;
+	buffer_drop(pool, &stream->sent, ack - stream->out_acked);
+	stream->out_acked = ack;
+	release_edits(stream);
+	return packet;
+}
+
+uint32_t stream_map_empty(const struct stream *stream, uint32_t in)
+{
+	/* Held bytes have not left: to the receiver the sender stands before them. */
+	if (seq_before(stream->in_decided, in))
+		return in - (stream->in_next - stream->in_decided);
+	if (stream->edit_count == 0)
+		return in;
+	return map_out_to_packet(stream, map_in_to_out(stream, in, false));
+}
+
+uint32_t stream_map_old(const struct stream *stream)
+{
+	/* Inside the newest edit's growth there is no such number; the kernel then makes an older one of it. */
+	return map_out_to_packet(stream, stream->out_acked - 1);
+}
+
+void stream_set_passing(struct stream *stream, struct buffer_pool *pool)
+{
+	buffer_clear(pool, &stream->sent);
+	buffer_clear(pool, &stream->line);
+	stream->line_passed = 0;
+	stream->passing = true;
+}
