@@ -62,10 +62,13 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, struct gateway_output *output);
 
 /*
- * Does what time demands: forgets idle sessions. Call it about once a second; it looks at a bounded number of sessions
- * each time.
+ * Does what time demands: acknowledges held bytes whose rest does not come, forgets idle sessions. Call it at the time
+ * that gateway_next_tick gives, or earlier. It does a bounded amount of work.
  */
 void gateway_tick(struct gateway *gateway, uint64_t now);
+
+/* When gateway_tick has something to do, at the latest one second from now. */
+uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now);
 
 /* Judges all sessions by another policy from now on; the old one may be freed afterwards. */
 void gateway_set_policy(struct gateway *gateway, const struct policy *policy);

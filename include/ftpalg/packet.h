@@ -17,6 +17,13 @@
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
 
+/* The timestamps option, RFC 7323. */
+struct packet_timestamps {
+	bool present;
+	uint32_t value;
+	uint32_t echo;
+};
+
 /* Positions are into the packet; headers are known to lie inside it. */
 struct packet {
 	struct tuple tuple;
@@ -25,6 +32,7 @@ struct packet {
 	uint16_t window;
 	uint16_t urgent;
 	uint8_t flags;
+	struct packet_timestamps timestamps;
 	uint16_t ip_header;   /* length, IPv6 extension headers included */
 	uint16_t tcp_header;  /* length, options included */
 	struct bytes payload; /* points into the packet that was parsed */
@@ -56,12 +64,19 @@ struct packet_change {
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size);
 
-/*
- * Writes a minimal TCP packet of 40 or 60 bytes from tuple, as used to reset or to acknowledge. Returns its length; out
- * holds PACKET_MINIMAL_MAX.
- */
-#define PACKET_MINIMAL_MAX 60
-size_t packet_build(const struct tuple *tuple, uint32_t seq, uint32_t ack, uint8_t flags, uint16_t window, uint8_t *out);
+/* What a packet without payload says. */
+struct packet_plain {
+	struct tuple tuple;
+	uint32_t seq;
+	uint32_t ack;
+	uint8_t flags;
+	uint16_t window;
+	struct packet_timestamps timestamps;
+};
+
+/* Writes the packet, as used to reset or to acknowledge. Returns its length; out holds PACKET_PLAIN_MAX. */
+#define PACKET_PLAIN_MAX 72
+size_t packet_build(const struct packet_plain *plain, uint8_t *out);
 
 /* Sequence numbers, RFC 9293 3.4: is a before b, modulo 2^32? */
 static inline bool seq_before(uint32_t a, uint32_t b)

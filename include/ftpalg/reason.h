@@ -61,6 +61,7 @@
 	X(REASON_OUT_OF_WINDOW,     "out-of-window",        "a segment lies outside everything that the receiver could accept") \
 	X(REASON_CARRIER_TRIGGER,   "carrier-trigger",      "an eight-byte segment that would make the kernel's carrier helper act") \
 	X(REASON_HELD,              "held",                 "the segment ends in an incomplete line and waits in the gateway for its rest") \
+	X(REASON_OLD,               "old",                  "a retransmission of bytes that the receiver has acknowledged; one byte of it is let through to be answered") \
 	/* ends */ \
 	X(REASON_USED,              "used",                 "the data connection was made") \
 	X(REASON_SUPERSEDED,        "superseded",           "a newer offer replaced this one") \

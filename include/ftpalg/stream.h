@@ -46,6 +46,8 @@ struct stream {
 	uint32_t in_decided;
 	uint32_t out_next;
 	uint32_t out_acked;
+	bool owing;           /* the sender was told that in_owed had been received, and the receiver has not confirmed it */
+	uint32_t in_owed;
 	uint32_t line_passed; /* bytes of `line` that have been decided: line.length - line_passed are held */
 	struct buffer sent;
 	struct buffer line;   /* the unfinished line */
@@ -129,6 +131,15 @@ uint32_t stream_map_empty(const struct stream *stream, uint32_t in);
 
 /* The number to put into a packet whose first byte is the last one that the receiver acknowledged, or an older one. */
 uint32_t stream_map_old(const struct stream *stream);
+
+/*
+ * The sender has been told, in the receiver's name, that everything before in_next has arrived. It will not send the held
+ * bytes again, so from now on every transmission begins with what the receiver has not acknowledged.
+ */
+void stream_set_owing(struct stream *stream);
+
+/* Bytes that were taken and have not been decided. */
+uint32_t stream_held(const struct stream *stream);
 
 /* From here on nothing is kept or read (after the last edit has been acknowledged, see stream_may_pass). */
 void stream_set_passing(struct stream *stream, struct buffer_pool *pool);

@@ -13,6 +13,7 @@
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
+#include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
 
@@ -23,6 +24,13 @@ enum flow_state {
 	FLOW_KILLED,
 };
 
+/* What the last packet of one direction said, for packets that are made in its name. */
+struct flow_echo {
+	uint32_t ack;
+	uint16_t window;
+	struct packet_timestamps timestamps;
+};
+
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
@@ -31,6 +39,7 @@ struct flow {
 	uint32_t older;
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
+	struct flow_echo echo[2];
 	struct stream stream[2];
 	struct session session;
 };

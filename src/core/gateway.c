@@ -34,8 +34,22 @@
  */
 #define SAFE_SEGMENT 1208
 
+/* A sender that is not waiting for an acknowledgement sends the rest of a line within this time, microseconds. */
+#define PATIENCE UINT64_C(5000)
+#define PATIENCE_MAX 1024
+#define SECOND UINT64_C(1000000)
+
 /* nf_conntrack_sane acts on an original-direction segment of exactly eight bytes beginning 00 00 00 07. */
 #define CARRIER_TRIGGER_LENGTH 8
+
+/* Held bytes that are acknowledged in the receiver's name if their rest does not come by then. */
+struct patience {
+	uint64_t deadline;
+	uint64_t session;
+	uint32_t flow;      /* row */
+	uint32_t in_next;   /* of the stream when it was noted: anything else means that more has come */
+	enum direction direction;
+};
 
 struct gateway {
 	struct gateway_limits limits;
@@ -46,6 +60,10 @@ struct gateway {
 	struct flow_table table;
 	struct buffer_pool pool;
 	struct inspector inspector;
+	/* A ring in the order of deadlines. Where it is full the sender's own timer does it. */
+	struct patience patience[PATIENCE_MAX];
+	uint32_t patience_first;
+	uint32_t patience_count;
 	uint8_t payload[GATEWAY_PACKET_MAX];
 };
 
@@ -128,39 +146,41 @@ static void end_flow(struct gateway *gateway, struct flow *flow, enum flow_state
 	flow_end(&gateway->table, flow, state);
 }
 
-/* tuple is the packet's as it would reach `to` on the wire, seq what `to` expects next. */
-static void inject_reset(const struct gateway *gateway, const struct endpoint *from, const struct endpoint *to,
-			 uint32_t seq, uint32_t ack)
+/* The tuple of packets as they reach the receiver of this direction, behind all NAT. */
+static struct tuple tuple_at_receiver(const struct nat_view *view, enum direction direction)
 {
-	struct tuple tuple = { *from, *to };
-	uint8_t packet[PACKET_MINIMAL_MAX];
-	struct bytes bytes = { packet, packet_build(&tuple, seq, ack, TCP_RST | TCP_ACK, 0, packet) };
+	struct tuple to_server = { view->client_seen, view->server };
+	struct tuple to_client = { view->server_seen, view->client };
+
+	return direction == DIRECTION_ORIGINAL ? to_server : to_client;
+}
+
+/* seq is what the receiver of the reset expects next. */
+static void inject_reset(const struct gateway *gateway, const struct tuple *tuple, uint32_t seq, uint32_t ack)
+{
+	struct packet_plain plain = { .tuple = *tuple, .seq = seq, .ack = ack, .flags = TCP_RST | TCP_ACK };
+	uint8_t packet[PACKET_PLAIN_MAX];
+	struct bytes bytes = { packet, packet_build(&plain, packet) };
 
 	gateway->ops->inject(gateway->ops->context, bytes);
 }
 
-/* The sender of this packet is told; it acknowledges in the numbers that it expects next. */
+/* The sender of this packet is told; what it acknowledges is what it expects next. */
 static void reset_sender(const struct passage *passage)
 {
-	const struct nat_view *view = &passage->flow->session.view;
+	struct tuple tuple = tuple_at_receiver(&passage->flow->session.view, direction_opposite(passage->direction));
 	uint32_t end = passage->packet.seq + (uint32_t)passage->packet.payload.length;
 
-	if (passage->direction == DIRECTION_ORIGINAL)
-		inject_reset(passage->gateway, &view->server_seen, &view->client, passage->packet.ack, end);
-	else
-		inject_reset(passage->gateway, &view->client_seen, &view->server, passage->packet.ack, end);
+	inject_reset(passage->gateway, &tuple, passage->packet.ack, end);
 }
 
 static void reset_receiver(const struct passage *passage)
 {
-	const struct nat_view *view = &passage->flow->session.view;
+	struct tuple tuple = tuple_at_receiver(&passage->flow->session.view, passage->direction);
 	const struct stream *stream = &passage->flow->stream[passage->direction];
 	const struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
 
-	if (passage->direction == DIRECTION_ORIGINAL)
-		inject_reset(passage->gateway, &view->client_seen, &view->server, stream->out_next, other->in_next);
-	else
-		inject_reset(passage->gateway, &view->server_seen, &view->client, stream->out_next, other->in_next);
+	inject_reset(passage->gateway, &tuple, stream->out_next, other->in_next);
 }
 
 /* The session has been closed by whoever found the reason. */
@@ -345,7 +365,7 @@ static void repeat_old(struct passage *passage)
 	passage->change.payload.data = zero;
 	passage->change.payload.length = sizeof(zero);
 	passage->change.flags &= (uint8_t) ~(TCP_URG | TCP_FIN);
-	replace_packet(passage, REASON_NONE);
+	replace_packet(passage, REASON_OLD);
 }
 
 /* The bytes before the start of an adopted stream: nothing is known of them but that they may be needed. */
@@ -447,6 +467,60 @@ static void take_passing(struct passage *passage)
 	finish_packet(passage);
 }
 
+static void note_held(struct passage *passage)
+{
+	struct gateway *gateway = passage->gateway;
+	const struct stream *stream = &passage->flow->stream[passage->direction];
+	struct patience *row = &gateway->patience[(gateway->patience_first + gateway->patience_count) % PATIENCE_MAX];
+
+	if (stream_held(stream) == 0 || (stream->owing && stream->in_owed == stream->in_next) ||
+	    gateway->patience_count == PATIENCE_MAX)
+		return;
+	row->deadline = passage->now + PATIENCE;
+	row->session = passage->flow->session.id;
+	row->flow = (uint32_t)(passage->flow - gateway->table.flows);
+	row->in_next = stream->in_next;
+	row->direction = passage->direction;
+	gateway->patience_count++;
+}
+
+/* The sender waits (Nagle, RFC 896, or a person who types): it gets its acknowledgement, and its bytes are ours. */
+static void acknowledge_held(struct gateway *gateway, const struct patience *row)
+{
+	struct flow *flow = &gateway->table.flows[row->flow];
+	struct stream *stream = &flow->stream[row->direction];
+	const struct flow_echo *sender = &flow->echo[row->direction];
+	const struct flow_echo *receiver = &flow->echo[direction_opposite(row->direction)];
+	uint8_t packet[PACKET_PLAIN_MAX];
+	struct bytes bytes = { packet, 0 };
+	struct packet_plain plain;
+
+	if (flow->state != FLOW_LIVE || flow->session.id != row->session || stream->in_next != row->in_next ||
+	    stream_held(stream) == 0)
+		return;
+	memset(&plain, 0, sizeof(plain));
+	plain.tuple = tuple_at_receiver(&flow->session.view, direction_opposite(row->direction));
+	plain.seq = sender->ack;
+	plain.ack = stream->in_next;
+	plain.flags = TCP_ACK;
+	plain.window = receiver->window;
+	plain.timestamps.present = sender->timestamps.present && receiver->timestamps.present;
+	plain.timestamps.value = receiver->timestamps.value;
+	plain.timestamps.echo = sender->timestamps.value;
+	stream_set_owing(stream);
+	bytes.length = packet_build(&plain, packet);
+	gateway->ops->inject(gateway->ops->context, bytes);
+}
+
+static void take_echo(struct passage *passage)
+{
+	struct flow_echo *echo = &passage->flow->echo[passage->direction];
+
+	echo->ack = passage->packet.ack;
+	echo->window = passage->packet.window;
+	echo->timestamps = passage->packet.timestamps;
+}
+
 static bool is_carrier_trigger(const struct passage *passage)
 {
 	static const uint8_t trigger[] = { 0, 0, 0, 7 };
@@ -463,6 +537,7 @@ static void take_live(struct passage *passage)
 	const struct stream *reply = &flow->stream[DIRECTION_REPLY];
 
 	flow_touch(&gateway->table, flow, passage->now);
+	take_echo(passage);
 	take_acknowledgement(passage);
 	passage->change.flags = safe_flags(&passage->packet);
 	if (passage->packet.flags & TCP_RST) {
@@ -475,6 +550,8 @@ static void take_live(struct passage *passage)
 		take_passing(passage);
 	else
 		take_segment(passage);
+	if (flow->state == FLOW_LIVE)
+		note_held(passage);
 	if (flow->state == FLOW_LIVE && original->closed && reply->closed)
 		end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
 }
@@ -550,8 +627,22 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, 
 	count(gateway, output);
 }
 
+static void tick_patience(struct gateway *gateway, uint64_t now)
+{
+	while (gateway->patience_count > 0) {
+		const struct patience *row = &gateway->patience[gateway->patience_first];
+
+		if (row->deadline > now)
+			break;
+		acknowledge_held(gateway, row);
+		gateway->patience_first = (gateway->patience_first + 1) % PATIENCE_MAX;
+		gateway->patience_count--;
+	}
+}
+
 void gateway_tick(struct gateway *gateway, uint64_t now)
 {
+	tick_patience(gateway, now);
 	for (unsigned int i = 0; i < TICK_ROWS; i++) {
 		struct flow *ended = flow_oldest_ended(&gateway->table);
 		struct flow *live = flow_oldest_live(&gateway->table);
@@ -563,6 +654,15 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 		else
 			break;
 	}
+}
+
+uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now)
+{
+	uint64_t next = now + SECOND;
+
+	if (gateway->patience_count > 0 && gateway->patience[gateway->patience_first].deadline < next)
+		next = gateway->patience[gateway->patience_first].deadline;
+	return next;
 }
 
 void gateway_set_policy(struct gateway *gateway, const struct policy *policy)

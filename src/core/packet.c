@@ -28,6 +28,10 @@
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
 #define TCP_OPTION_SACK 5
+#define TCP_OPTION_TIMESTAMPS 8
+#define TIMESTAMPS_LENGTH 10
+#define TIMESTAMPS_PADDED 12
+#define BUILT_TTL 64
 
 static uint16_t load16(const uint8_t *at)
 {
@@ -111,6 +115,39 @@ static enum reason parse_ipv6(struct bytes bytes, struct packet *packet)
 	return REASON_NONE;
 }
 
+/*
+ * Steps over the options from *position. Returns the kind of the next one that has a length, and its length, or
+ * TCP_OPTION_END where the rest is none.
+ */
+static uint8_t next_option(const uint8_t *options, size_t length, size_t *position, size_t *size)
+{
+	size_t at = *position;
+
+	while (at < length && options[at] == TCP_OPTION_NOP)
+		at++;
+	if (length - at < 2 || options[at] == TCP_OPTION_END || options[at + 1] < 2 || options[at + 1] > length - at)
+		return TCP_OPTION_END;
+	*position = at;
+	*size = options[at + 1];
+	return options[at];
+}
+
+static void parse_timestamps(const uint8_t *options, size_t length, struct packet_timestamps *timestamps)
+{
+	size_t position = 0;
+	size_t size;
+	uint8_t kind;
+
+	while ((kind = next_option(options, length, &position, &size)) != TCP_OPTION_END) {
+		if (kind == TCP_OPTION_TIMESTAMPS && size == TIMESTAMPS_LENGTH) {
+			timestamps->present = true;
+			timestamps->value = load32(options + position + 2);
+			timestamps->echo = load32(options + position + 6);
+		}
+		position += size;
+	}
+}
+
 static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
 {
 	const uint8_t *at = bytes.data + packet->ip_header;
@@ -128,6 +165,7 @@ static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
 	packet->flags = at[13];
 	packet->window = load16(at + 14);
 	packet->urgent = load16(at + 18);
+	parse_timestamps(at + TCP_HEADER, packet->tcp_header - TCP_HEADER, &packet->timestamps);
 	packet->payload.data = at + packet->tcp_header;
 	packet->payload.length = length - packet->tcp_header;
 	return REASON_NONE;
@@ -191,21 +229,14 @@ enum reason packet_verify_checksum(struct bytes bytes, const struct packet *pack
 /* RFC 2018: SACK is advice; a receiver of the acknowledgement does without. */
 static void strip_sack(uint8_t *options, size_t length)
 {
-	size_t i = 0;
+	size_t position = 0;
+	size_t size;
+	uint8_t kind;
 
-	while (i < length && options[i] != TCP_OPTION_END) {
-		size_t size;
-
-		if (options[i] == TCP_OPTION_NOP) {
-			i++;
-			continue;
-		}
-		if (length - i < 2 || options[i + 1] < 2 || options[i + 1] > length - i)
-			return;
-		size = options[i + 1];
-		if (options[i] == TCP_OPTION_SACK)
-			memset(options + i, TCP_OPTION_NOP, size);
-		i += size;
+	while ((kind = next_option(options, length, &position, &size)) != TCP_OPTION_END) {
+		if (kind == TCP_OPTION_SACK)
+			memset(options + position, TCP_OPTION_NOP, size);
+		position += size;
 	}
 }
 
@@ -245,37 +276,55 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	return length;
 }
 
-size_t packet_build(const struct tuple *tuple, uint32_t seq, uint32_t ack, uint8_t flags, uint16_t window, uint8_t *out)
+static size_t build_ipv4(const struct packet_plain *plain, size_t length, uint8_t *out)
 {
-	bool ipv4 = tuple->source.address.family == FAMILY_IPV4;
-	size_t header = ipv4 ? IPV4_HEADER : IPV6_HEADER;
-	uint8_t *tcp = out + header;
+	out[0] = 0x45;
+	store16(out + 2, (uint16_t)(IPV4_HEADER + length));
+	store16(out + 6, 0x4000); /* don't fragment */
+	out[8] = BUILT_TTL;
+	out[9] = PROTOCOL_TCP;
+	memcpy(out + 12, plain->tuple.source.address.octets, 4);
+	memcpy(out + 16, plain->tuple.destination.address.octets, 4);
+	store16(out + 10, checksum_fold(checksum_add(0, out, IPV4_HEADER)));
+	return IPV4_HEADER;
+}
 
-	memset(out, 0, header + TCP_HEADER);
-	if (ipv4) {
-		out[0] = 0x45;
-		store16(out + 2, (uint16_t)(header + TCP_HEADER));
-		store16(out + 6, 0x4000); /* don't fragment */
-		out[8] = 64;
-		out[9] = PROTOCOL_TCP;
-		memcpy(out + 12, tuple->source.address.octets, 4);
-		memcpy(out + 16, tuple->destination.address.octets, 4);
-		store16(out + 10, checksum_fold(checksum_add(0, out, header)));
-	} else {
-		out[0] = 0x60;
-		store16(out + 4, TCP_HEADER);
-		out[6] = PROTOCOL_TCP;
-		out[7] = 64;
-		memcpy(out + 8, tuple->source.address.octets, 16);
-		memcpy(out + 24, tuple->destination.address.octets, 16);
+static size_t build_ipv6(const struct packet_plain *plain, size_t length, uint8_t *out)
+{
+	out[0] = 0x60;
+	store16(out + 4, (uint16_t)length);
+	out[6] = PROTOCOL_TCP;
+	out[7] = BUILT_TTL;
+	memcpy(out + 8, plain->tuple.source.address.octets, 16);
+	memcpy(out + 24, plain->tuple.destination.address.octets, 16);
+	return IPV6_HEADER;
+}
+
+size_t packet_build(const struct packet_plain *plain, uint8_t *out)
+{
+	size_t length = TCP_HEADER + (plain->timestamps.present ? TIMESTAMPS_PADDED : 0);
+	uint8_t *tcp = out;
+
+	memset(out, 0, PACKET_PLAIN_MAX);
+	if (plain->tuple.source.address.family == FAMILY_IPV4)
+		tcp += build_ipv4(plain, length, out);
+	else
+		tcp += build_ipv6(plain, length, out);
+	store16(tcp, plain->tuple.source.port);
+	store16(tcp + 2, plain->tuple.destination.port);
+	store32(tcp + 4, plain->seq);
+	store32(tcp + 8, plain->ack);
+	tcp[12] = (uint8_t)(length / 4 << 4);
+	tcp[13] = plain->flags;
+	store16(tcp + 14, plain->window);
+	if (plain->timestamps.present) {
+		tcp[20] = TCP_OPTION_NOP;
+		tcp[21] = TCP_OPTION_NOP;
+		tcp[22] = TCP_OPTION_TIMESTAMPS;
+		tcp[23] = TIMESTAMPS_LENGTH;
+		store32(tcp + 24, plain->timestamps.value);
+		store32(tcp + 28, plain->timestamps.echo);
 	}
-	store16(tcp, tuple->source.port);
-	store16(tcp + 2, tuple->destination.port);
-	store32(tcp + 4, seq);
-	store32(tcp + 8, ack);
-	tcp[12] = (TCP_HEADER / 4) << 4;
-	tcp[13] = flags;
-	store16(tcp + 14, window);
-	store16(tcp + 16, tcp_checksum(tuple, tcp, TCP_HEADER));
-	return header + TCP_HEADER;
+	store16(tcp + 16, tcp_checksum(&plain->tuple, tcp, length));
+	return (size_t)(tcp - out) + length;
 }

@@ -6,7 +6,8 @@
  * Servers differ in what they skip, strip or stop at before they compare a verb, so a verb is only believed if every
  * one of them would read it: it starts the line (Telnet codes aside), consists of printable ASCII and ends at a space
  * or at the end of the line. Anything else is odd, and odd lines are refused whatever verb they seem to hold. Bytes of
- * arguments are not judged: they are file names in any encoding.
+ * arguments are not judged, because they are file names in any encoding; only what erases is odd there too, because
+ * enough of it reaches back to the verb.
  */
 #include "ftpalg/parse.h"
 
@@ -22,6 +23,7 @@
 #define TELNET_ABORT_OUTPUT 245
 #define TELNET_ARE_YOU_THERE 246
 #define TELNET_ERASE_CHARACTER 247
+#define TELNET_ERASE_LINE 248
 #define TELNET_GO_AHEAD 249
 #define TELNET_WILL 251
 #define TELNET_WONT 252
@@ -90,14 +92,16 @@ bool verb_is_upload(enum verb verb)
 /*
  * How many bytes a Telnet code at position takes that every receiver removes alone; 0 where there is none. The result
  * may reach beyond the end of the line, where the code is incomplete. Erasing codes, subnegotiation, an escaped 255
- * and undefined codes are not counted in: receivers differ about how much they remove.
+ * and undefined codes are not counted in: receivers differ about how much they remove. Nor is an option that is a
+ * printable character, of which a receiver that removes IAC and WILL alone would make the verb's first letter.
  */
 static size_t telnet_code_length(struct bytes line, size_t position)
 {
+	size_t left = position < line.length ? line.length - position : 0;
 	size_t length = 0;
 
-	if (position < line.length && line.data[position] == TELNET_IAC) {
-		switch (position + 1 < line.length ? line.data[position + 1] : TELNET_NOP) {
+	if (left > 0 && line.data[position] == TELNET_IAC) {
+		switch (left > 1 ? line.data[position + 1] : TELNET_NOP) {
 		case TELNET_NOP:
 		case TELNET_DATA_MARK:
 		case TELNET_BREAK:
@@ -111,7 +115,7 @@ static size_t telnet_code_length(struct bytes line, size_t position)
 		case TELNET_WONT:
 		case TELNET_DO:
 		case TELNET_DONT:
-			length = 3;
+			length = left > 2 && line.data[position + 2] >= ' ' ? 0 : 3;
 			break;
 		default:
 			break;
@@ -139,6 +143,24 @@ static bool has_control_byte(struct bytes line)
 
 	for (size_t index = 0; index < line.length; index++)
 		found = found || line.data[index] == '\0' || line.data[index] == '\r' || line.data[index] == '\n';
+	return found;
+}
+
+/* A backspace, a delete, or Telnet's ways to say so. A doubled IAC is a byte of a name (RFC 3659 2.2). */
+static bool has_erasure(struct bytes line)
+{
+	bool found = false;
+
+	for (size_t index = 0; index < line.length; index++) {
+		uint8_t byte = line.data[index];
+		uint8_t next = index + 1 < line.length ? line.data[index + 1] : 0;
+
+		found = found || byte == BACKSPACE || byte == DELETE;
+		if (byte == TELNET_IAC) {
+			found = found || next == TELNET_ERASE_CHARACTER || next == TELNET_ERASE_LINE;
+			index++;
+		}
+	}
 	return found;
 }
 
@@ -184,7 +206,7 @@ enum reason parse_command(struct bytes line, struct command *command)
 	size_t end = start;
 	size_t argument;
 	size_t argument_end = line.length;
-	bool odd = start < line.length && line.data[start] == ' ';
+	bool odd = has_erasure(line) || (start < line.length && line.data[start] == ' ');
 	enum reason reason = REASON_NONE;
 
 	while (end < line.length && line.data[end] != ' ') {

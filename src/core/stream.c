@@ -201,6 +201,8 @@ void stream_map(const struct stream *stream, uint32_t in, uint32_t length, uint3
 		out = map_in_to_out(stream, in, false);
 	if (seq_before(from, out))
 		out = from;
+	if (stream->owing)
+		out = stream->out_acked;
 	if (seq_before(out, stream->out_acked))
 		out = stream->out_acked;
 	if (seq_before(end, stream->in_decided))
@@ -266,6 +268,9 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 	buffer_drop(pool, &stream->sent, ack - stream->out_acked);
 	stream->out_acked = ack;
 	release_edits(stream);
+	if (stream->owing && !seq_before(stream->in_decided, stream->in_owed) &&
+	    !seq_before(ack, map_in_to_out(stream, stream->in_owed, true)))
+		stream->owing = false;
 	return packet;
 }
 
@@ -283,6 +288,17 @@ uint32_t stream_map_old(const struct stream *stream)
 {
 	/* Inside the newest edit's growth there is no such number; the kernel then makes an older one of it. */
 	return map_out_to_packet(stream, stream->out_acked - 1);
+}
+
+void stream_set_owing(struct stream *stream)
+{
+	stream->owing = true;
+	stream->in_owed = stream->in_next;
+}
+
+uint32_t stream_held(const struct stream *stream)
+{
+	return stream->in_next - stream->in_decided;
 }
 
 void stream_set_passing(struct stream *stream, struct buffer_pool *pool)

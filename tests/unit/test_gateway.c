@@ -227,6 +227,26 @@ static void dialogues_do_not_depend_on_single_bytes(void **state)
 		run_scenario(&scenarios[i], &bytes);
 }
 
+/* Nagle: nothing more is sent while anything is unacknowledged, so held bytes must be acknowledged by the gateway. */
+static void senders_that_wait_for_acknowledgements_are_not_stalled(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SCENARIO_COUNT; i++)
+		for (uint32_t seed = 1; seed <= 40; seed++) {
+			struct schedule schedule = {
+				.seed = seed,
+				.segment_max = 1 + seed % 10,
+				.lose = seed % 4 * 70,
+				.repeat = seed % 5 * 60,
+				.reorder = seed % 3 * 200,
+				.resend = seed % 6 * 60,
+				.nagle = true,
+			};
+
+			run_scenario(&scenarios[i], &schedule);
+		}
+}
+
 static void dialogues_survive_loss_repetition_and_disorder(void **state)
 {
 	(void)state;
@@ -251,6 +271,7 @@ int main(void)
 		cmocka_unit_test(dialogues_arrive_as_they_should),
 		cmocka_unit_test(dialogues_do_not_depend_on_one_cut_anywhere),
 		cmocka_unit_test(dialogues_do_not_depend_on_single_bytes),
+		cmocka_unit_test(senders_that_wait_for_acknowledgements_are_not_stalled),
 		cmocka_unit_test(dialogues_survive_loss_repetition_and_disorder),
 	};
 

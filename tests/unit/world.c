@@ -161,7 +161,8 @@ static size_t build_segment(const struct world *world, enum direction direction,
 {
 	const struct peer *sender = &world->peer[direction];
 	struct tuple tuple = sender_tuple(world, direction);
-	uint8_t header[PACKET_MINIMAL_MAX];
+	struct packet_plain plain = { .tuple = tuple, .flags = TCP_ACK, .window = 1000 };
+	uint8_t header[PACKET_PLAIN_MAX];
 	struct bytes bytes = { header, 0 };
 	struct packet packet;
 	struct packet_change change = {
@@ -171,7 +172,7 @@ static size_t build_segment(const struct world *world, enum direction direction,
 		.payload = { payload, length },
 	};
 
-	bytes.length = packet_build(&tuple, 0, 0, TCP_ACK, 1000, header);
+	bytes.length = packet_build(&plain, header);
 	if (packet_parse(bytes, &packet) != REASON_NONE)
 		abort();
 	return packet_rewrite(bytes, &packet, &change, out, size);
@@ -249,12 +250,17 @@ static size_t cross(struct world *world, enum direction direction, struct bytes 
 
 void world_shake_hands(struct world *world)
 {
-	struct tuple tuple = sender_tuple(world, DIRECTION_REPLY);
-	uint8_t packet[PACKET_MINIMAL_MAX];
+	struct packet_plain plain = {
+		.tuple = sender_tuple(world, DIRECTION_REPLY),
+		.seq = world->peer[1].first - 1,
+		.ack = world->peer[0].first,
+		.flags = TCP_SYN | TCP_ACK,
+		.window = 1000,
+	};
+	uint8_t packet[PACKET_PLAIN_MAX];
 	struct bytes bytes = { packet, 0 };
 
-	bytes.length = packet_build(&tuple, world->peer[1].first - 1, world->peer[0].first, TCP_SYN | TCP_ACK, 1000,
-				    packet);
+	bytes.length = packet_build(&plain, packet);
 	gateway_packet(world->gateway, bytes, world->now, &world->output);
 }
 
@@ -301,14 +307,14 @@ static void transmit(struct world *world, enum direction direction, size_t offse
 	road_put(world, direction, false, data, size);
 }
 
-/* The next segment of new bytes. */
-static void transmit_fresh(struct world *world, enum direction direction, const struct schedule *schedule)
+/* The next segment of new bytes; false where Nagle forbids it. */
+static bool transmit_fresh(struct world *world, enum direction direction, const struct schedule *schedule)
 {
 	struct peer *sender = &world->peer[direction];
 	size_t length = sender->send_length - sender->sent;
 
 	if (sender->nagle && sender->sent > sender->acknowledged)
-		return;
+		return false;
 	if (schedule->cut_at > sender->sent && schedule->cut_at - sender->sent < length)
 		length = schedule->cut_at - sender->sent;
 	if (schedule->segment_max > 0 && length > schedule->segment_max)
@@ -316,6 +322,7 @@ static void transmit_fresh(struct world *world, enum direction direction, const 
 	if (length > SEGMENT_MAX)
 		length = SEGMENT_MAX;
 	transmit(world, direction, sender->sent, length);
+	return true;
 }
 
 /* A retransmission from the oldest unacknowledged byte, or from anywhere behind it. */
@@ -369,8 +376,7 @@ static void step(struct world *world, const struct schedule *schedule)
 		enum direction direction = (enum direction)i;
 		struct peer *peer = &world->peer[direction];
 
-		if (peer->send_length > peer->sent) {
-			transmit_fresh(world, direction, schedule);
+		if (peer->send_length > peer->sent && transmit_fresh(world, direction, schedule)) {
 			idle = false;
 		} else if (peer->sent > peer->acknowledged && chance(world, schedule->resend)) {
 			transmit_again(world, direction, true);
