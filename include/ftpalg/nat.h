@@ -28,6 +28,9 @@ struct nat_view {
 /* True where NAT changed an address or a port of the connection. */
 bool nat_view_is_translated(const struct nat_view *view);
 
+/* The tuple of packets of this direction as they reach their receiver, behind all NAT. */
+struct tuple nat_view_tuple(const struct nat_view *view, enum direction direction);
+
 /*
  * The kernel's correction for one direction of a connection (struct nf_ct_seqadj): packets at or before position are
  * shifted by before, later ones by after. position is in the sender's numbers.

@@ -247,6 +247,7 @@ static struct run find_run(struct bytes text, size_t position)
 /* Finds the only run with digits and commas, before which there is no digit. */
 static enum reason find_tuple(struct bytes text, struct span *span)
 {
+	bool early = false; /* a number before the tuple, for those who start at the first digit */
 	bool found = false;
 	enum reason reason = REASON_NONE;
 	struct run run = find_run(text, 0);
@@ -254,20 +255,21 @@ static enum reason find_tuple(struct bytes text, struct span *span)
 	while (run.span.length > 0 && reason == REASON_NONE) {
 		size_t end = (size_t)run.span.offset + run.span.length;
 
-		if (run.digits && (run.commas ? found : !found)) {
-			/* A second tuple; or a number for those who start at the first digit. */
-			reason = REASON_AMBIGUOUS;
-		} else if (run.digits && run.commas) {
+		if (run.digits && !run.commas) {
+			early = early || !found;
+		} else if (run.digits) {
+			if (found || !may_stand_before(text, run.span.offset) || !may_stand_behind(text, end))
+				reason = REASON_AMBIGUOUS;
 			found = true;
 			*span = run.span;
-			if (!may_stand_before(text, run.span.offset) || !may_stand_behind(text, end))
-				reason = REASON_AMBIGUOUS;
 		}
 		run = find_run(text, end);
 	}
 
-	if (reason == REASON_NONE && !found)
+	if (!found)
 		reason = REASON_MALFORMED;
+	else if (early)
+		reason = REASON_AMBIGUOUS;
 	return reason;
 }
 

@@ -7,3 +7,11 @@ bool nat_view_is_translated(const struct nat_view *view)
 {
 	return !endpoint_equal(&view->client, &view->client_seen) || !endpoint_equal(&view->server, &view->server_seen);
 }
+
+struct tuple nat_view_tuple(const struct nat_view *view, enum direction direction)
+{
+	struct tuple to_server = { view->client_seen, view->server };
+	struct tuple to_client = { view->server_seen, view->client };
+
+	return direction == DIRECTION_ORIGINAL ? to_server : to_client;
+}

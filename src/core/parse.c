@@ -156,10 +156,10 @@ static bool has_erasure(struct bytes line)
 		uint8_t next = index + 1 < line.length ? line.data[index + 1] : 0;
 
 		found = found || byte == BACKSPACE || byte == DELETE;
-		if (byte == TELNET_IAC) {
-			found = found || next == TELNET_ERASE_CHARACTER || next == TELNET_ERASE_LINE;
+		if (byte == TELNET_IAC && next == TELNET_IAC)
 			index++;
-		}
+		else if (byte == TELNET_IAC)
+			found = found || next == TELNET_ERASE_CHARACTER || next == TELNET_ERASE_LINE;
 	}
 	return found;
 }

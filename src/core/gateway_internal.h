@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the gateway's files share: its memory, and a packet on its way through. */
+#ifndef CORE_GATEWAY_INTERNAL_H
+#define CORE_GATEWAY_INTERNAL_H
+
+#include "flow.h"
+#include "ftpalg/gateway.h"
+#include "ftpalg/packet.h"
+#include "inspect.h"
+
+#define SECOND UINT64_C(1000000)
+#define PATIENCE_MAX 1024
+
+/* Held bytes that are acknowledged in the receiver's name if their rest does not come by then. */
+struct patience {
+	uint64_t deadline;
+	uint64_t session;
+	uint32_t flow;      /* row */
+	uint32_t in_next;   /* of the stream when it was noted: anything else means that more has come */
+	enum direction direction;
+};
+
+struct gateway {
+	struct gateway_limits limits;
+	const struct policy *policy;
+	const struct ops *ops;
+	uint64_t next_session;
+	struct gateway_counters counters;
+	struct flow_table table;
+	struct buffer_pool pool;
+	struct inspector inspector;
+	/* A ring in the order of deadlines. Where it is full the sender's own timer does it. */
+	struct patience patience[PATIENCE_MAX];
+	uint32_t patience_first;
+	uint32_t patience_count;
+	uint8_t payload[GATEWAY_PACKET_MAX];
+};
+
+/* One packet on its way through. */
+struct passage {
+	struct gateway *gateway;
+	struct flow *flow;
+	enum direction direction;
+	struct bytes bytes;
+	struct packet packet;
+	struct packet_change change;
+	uint64_t now;
+	struct gateway_output *output;
+};
+
+/* Gives the row and its blocks back. */
+void gateway_forget_flow(struct gateway *gateway, struct flow *flow);
+
+/* Closes the session if it is open; the row stays, as DONE or KILLED. */
+void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_state state, enum reason reason,
+		      uint64_t now);
+
+/* An anomaly of this packet, of its session if it has one. */
+void passage_report(const struct passage *passage, enum reason reason);
+
+void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason);
+
+/* Accepts the packet as it came, or replaces it where the change differs from it. */
+void passage_finish(struct passage *passage);
+
+/* The same, but always replaces it; reason is counted. */
+void passage_replace(struct passage *passage, enum reason reason);
+
+/*
+ * Begins a session with what the kernel says of the packet's connection, and sets passage->flow. Where that fails it
+ * decides the packet and returns false. adopted: the connection is older than this gateway.
+ */
+bool passage_begin_flow(struct passage *passage, bool adopted);
+
+/* Payload, FIN, or both, of a stream that is read. */
+void passage_take_segment(struct passage *passage);
+
+/* Resets both peers and decides the packet; the session has been closed by whoever found the reason. */
+void passage_kill(struct passage *passage, enum reason reason);
+
+/* Resets the packet's sender. */
+void passage_reset_sender(const struct passage *passage);
+
+/* If this packet left held bytes, their sender will be acknowledged when patience ends. */
+void patience_note(struct passage *passage);
+
+/* Acknowledges what has waited long enough. */
+void patience_tick(struct gateway *gateway, uint64_t now);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What becomes of one packet: a session begun for it, its segment taken by its stream and rendered from there, a reset in
+ * its place.
+ */
+#include <string.h>
+
+#include "ftpalg/address.h"
+#include "gateway_internal.h"
+
+/*
+ * The largest segment that is safe wherever IPv6 is: 1,280 bytes of MTU less 40 of IPv6, 20 of TCP and 12 of
+ * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
+ */
+#define SAFE_SEGMENT 1208
+
+void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)
+{
+	passage->output->verdict = verdict;
+	passage->output->reason = reason;
+}
+
+void passage_report(const struct passage *passage, enum reason reason)
+{
+	struct nat_view view = {
+		.client = passage->packet.tuple.source,
+		.client_seen = passage->packet.tuple.source,
+		.server = passage->packet.tuple.destination,
+		.server_seen = passage->packet.tuple.destination,
+	};
+	struct event event = {
+		.type = EVENT_ANOMALY,
+		.reason = reason,
+		.view = &view,
+		.direction = passage->direction,
+	};
+
+	if (passage->flow) {
+		event.session = passage->flow->session.id;
+		event.view = &passage->flow->session.view;
+	}
+	passage->gateway->ops->event(passage->gateway->ops->context, &event);
+}
+
+void passage_replace(struct passage *passage, enum reason reason)
+{
+	struct gateway_output *output = passage->output;
+
+	output->length = packet_rewrite(passage->bytes, &passage->packet, &passage->change, output->packet,
+					sizeof(output->packet));
+	passage_decide(passage, output->length > 0 ? GATEWAY_REPLACE : GATEWAY_DROP, reason);
+}
+
+void passage_finish(struct passage *passage)
+{
+	const struct packet *packet = &passage->packet;
+	const struct packet_change *change = &passage->change;
+
+	if (change->seq == packet->seq && change->ack == packet->ack && change->flags == packet->flags &&
+	    !change->strip_sack && change->payload.length == packet->payload.length &&
+	    (change->payload.length == 0 ||
+	     memcmp(change->payload.data, packet->payload.data, packet->payload.length) == 0)) {
+		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
+		return;
+	}
+	passage_replace(passage, REASON_NONE);
+}
+
+/* Rows of dead connections are the first to go. */
+static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple, uint64_t now)
+{
+	struct flow *flow = flow_take(&gateway->table, tuple, now);
+	struct flow *ended = flow_oldest_ended(&gateway->table);
+
+	if (!flow && ended) {
+		gateway_forget_flow(gateway, ended);
+		flow = flow_take(&gateway->table, tuple, now);
+	}
+	return flow;
+}
+
+bool passage_begin_flow(struct passage *passage, bool adopted)
+{
+	struct gateway *gateway = passage->gateway;
+	struct connection connection;
+	enum reason reason;
+	struct tuple tuple;
+
+	memset(&connection, 0, sizeof(connection));
+	reason = gateway->ops->lookup(gateway->ops->context, &passage->packet.tuple, &connection);
+	if (reason != REASON_NONE) {
+		passage_report(passage, reason);
+		passage_decide(passage, GATEWAY_DROP, reason);
+		return false;
+	}
+	passage->direction = connection.direction;
+	tuple.source = connection.view.client;
+	tuple.destination = connection.view.server;
+	passage->flow = take_row(gateway, &tuple, passage->now);
+	if (!passage->flow) {
+		passage_report(passage, REASON_TABLE_FULL);
+		passage_decide(passage, gateway->limits.table_full_open ? GATEWAY_ACCEPT : GATEWAY_DROP, REASON_TABLE_FULL);
+		return false;
+	}
+	gateway->counters.sessions++;
+	session_open(&passage->flow->session, gateway->policy, gateway->ops, gateway->next_session++,
+		     &connection.view, connection.resizable, adopted);
+	if (!connection.carrier)
+		passage_report(passage, REASON_NO_CARRIER);
+	stream_start(&passage->flow->stream[passage->direction], &gateway->pool,
+		     passage->packet.seq + (adopted ? 0 : 1), &connection.seqadj[passage->direction], adopted);
+	/* The other stream stands where this packet acknowledges, in the receiver's numbers. */
+	stream_start(&passage->flow->stream[direction_opposite(passage->direction)], &gateway->pool,
+		     seqadj_revert(&connection.seqadj[direction_opposite(passage->direction)], passage->packet.ack),
+		     &connection.seqadj[direction_opposite(passage->direction)], false);
+	return true;
+}
+
+/* seq is what the receiver of the reset expects next. */
+static void inject_reset(const struct gateway *gateway, const struct tuple *tuple, uint32_t seq, uint32_t ack)
+{
+	struct packet_plain plain = { .tuple = *tuple, .seq = seq, .ack = ack, .flags = TCP_RST | TCP_ACK };
+	uint8_t packet[PACKET_PLAIN_MAX];
+	struct bytes bytes = { packet, packet_build(&plain, packet) };
+
+	gateway->ops->inject(gateway->ops->context, bytes);
+}
+
+/* The sender of this packet is told; what it acknowledges is what it expects next. */
+void passage_reset_sender(const struct passage *passage)
+{
+	struct tuple tuple = nat_view_tuple(&passage->flow->session.view, direction_opposite(passage->direction));
+	uint32_t end = passage->packet.seq + (uint32_t)passage->packet.payload.length;
+
+	inject_reset(passage->gateway, &tuple, passage->packet.ack, end);
+}
+
+static void reset_receiver(const struct passage *passage)
+{
+	struct tuple tuple = nat_view_tuple(&passage->flow->session.view, passage->direction);
+	const struct stream *stream = &passage->flow->stream[passage->direction];
+	const struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
+
+	inject_reset(passage->gateway, &tuple, stream->out_next, other->in_next);
+}
+
+void passage_kill(struct passage *passage, enum reason reason)
+{
+	reset_receiver(passage);
+	passage_reset_sender(passage);
+	gateway_end_flow(passage->gateway, passage->flow, FLOW_KILLED, reason, passage->now);
+	passage_decide(passage, GATEWAY_DROP, reason);
+}
+
+/*
+ * Bytes that the receiver has long had: it answers them with an acknowledgement, which the sender seems to miss, and
+ * reads none of them. They are not known any more, and behind an edit that shrank they would be too many, so what leaves
+ * is one byte, the last that was acknowledged, as a keep-alive sends it (RFC 9293 3.8.4).
+ */
+static void repeat_old(struct passage *passage)
+{
+	static const uint8_t zero[1];
+
+	passage->change.seq = stream_map_old(&passage->flow->stream[passage->direction]);
+	passage->change.payload.data = zero;
+	passage->change.payload.length = sizeof(zero);
+	passage->change.flags &= (uint8_t) ~(TCP_URG | TCP_FIN);
+	passage_replace(passage, REASON_OLD);
+}
+
+/* The bytes before the start of an adopted stream: nothing is known of them but that they may be needed. */
+static void pass_unknown_prefix(struct passage *passage, size_t length)
+{
+	passage_report(passage, REASON_OUT_OF_WINDOW);
+	passage->change.payload = passage->packet.payload;
+	passage->change.payload.length = length;
+	if (length < passage->packet.payload.length)
+		passage->change.flags &= (uint8_t)~TCP_FIN;
+	passage_finish(passage);
+}
+
+static void render(struct passage *passage, uint32_t from, enum reason reason)
+{
+	struct gateway *gateway = passage->gateway;
+	const struct packet *packet = &passage->packet;
+	struct stream *stream = &passage->flow->stream[passage->direction];
+	uint32_t length = (uint32_t)packet->payload.length;
+	uint32_t limit = length > SAFE_SEGMENT ? length : SAFE_SEGMENT;
+	struct stream_range range;
+
+	stream_map(stream, packet->seq, length, from, limit, &range);
+	if (range.length == 0 && length > 0) {
+		passage_decide(passage, GATEWAY_DROP, reason != REASON_NONE ? reason : REASON_HELD);
+		return;
+	}
+	if (range.length == 0) {
+		passage->change.seq = stream_map_empty(stream, packet->seq);
+	} else {
+		stream_copy(stream, &gateway->pool, &range, gateway->payload);
+		passage->change.seq = range.in;
+		passage->change.payload.data = gateway->payload;
+		passage->change.payload.length = range.length;
+	}
+	if (!range.complete || packet->seq + length != stream->in_next)
+		passage->change.flags &= (uint8_t)~TCP_FIN;
+	if (passage->change.flags & TCP_FIN)
+		stream->finished = true;
+	if (range.length != length)
+		passage->change.flags &= (uint8_t)~TCP_URG;
+	if ((packet->flags & TCP_FIN) && !(passage->change.flags & TCP_FIN) && range.length == 0) {
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_ORDER);
+		return;
+	}
+	passage_finish(passage);
+}
+
+void passage_take_segment(struct passage *passage)
+{
+	struct gateway *gateway = passage->gateway;
+	struct stream *stream = &passage->flow->stream[passage->direction];
+	struct bytes fresh = passage->packet.payload;
+	uint32_t end = passage->packet.seq + (uint32_t)fresh.length;
+	uint32_t from = stream->out_next;
+	enum inspect_result result = INSPECT_DONE;
+	enum reason reason = REASON_NONE;
+	enum stream_place place = STREAM_KNOWN;
+	size_t skip = stream_unknown_prefix(stream, passage->packet.seq, fresh.length);
+
+	if (skip > 0) {
+		pass_unknown_prefix(passage, skip);
+		return;
+	}
+	if (fresh.length > 0)
+		place = stream_locate(stream, passage->packet.seq, fresh.length, &skip);
+	if (place == STREAM_GAP) {
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_ORDER);
+		return;
+	}
+	if (place == STREAM_OLD) {
+		repeat_old(passage);
+		return;
+	}
+	if (place == STREAM_FRESH) {
+		fresh.data += skip;
+		fresh.length -= skip;
+		result = inspect_bytes(&gateway->inspector, passage->flow, passage->direction, fresh, passage->now,
+				       &reason);
+	}
+	if (result == INSPECT_DONE && (passage->packet.flags & TCP_FIN) && end == stream->in_next)
+		result = inspect_end(&gateway->inspector, passage->flow, passage->direction, passage->now, &reason);
+	if (result == INSPECT_CLOSE)
+		passage_kill(passage, reason);
+	else
+		render(passage, from, reason);
+}
