@@ -8,12 +8,14 @@
 
 #include "ftpalg/nat.h"
 #include "ftpalg/policy.h"
+#include "ftpalg/quota.h"
 
 struct gateway_limits {
 	uint32_t sessions;       /* rows of the session table */
 	uint32_t blocks;         /* blocks of BUFFER_BLOCK_SIZE in the pool for held and unacknowledged bytes */
 	uint32_t line;           /* longest line, at most LINE_MAX_LENGTH */
 	uint32_t unacknowledged; /* bytes in one direction that may be unacknowledged */
+	struct quota_limits quota; /* for one source */
 	uint64_t idle;           /* microseconds after which a silent session is forgotten */
 	bool table_full_open;    /* session table full: pass uninspected instead of dropping */
 	bool malformed_open;     /* packets that are no whole TCP segment: pass instead of dropping */

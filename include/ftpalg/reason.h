@@ -52,6 +52,10 @@
 	X(REASON_MEMORY_FULL,       "memory-full",          "the pool for held and unacknowledged bytes is exhausted") \
 	X(REASON_WINDOW_FULL,       "window-full",          "more bytes are unacknowledged in one direction than the limit") \
 	X(REASON_EDITS_FULL,        "edits-full",           "more length-changing edits are unacknowledged in one direction than the limit") \
+	X(REASON_QUOTA_SESSIONS,    "quota-sessions",       "the source has as many sessions as one source may have") \
+	X(REASON_QUOTA_PINHOLES,    "quota-pinholes",       "the source has as many pinholes as one source may have") \
+	X(REASON_QUOTA_RATE,        "quota-rate",           "the source asks for pinholes faster than one source may") \
+	X(REASON_QUOTA_BYTES,       "quota-bytes",          "the source has as many bytes held or unacknowledged as one source may have") \
 	/* single packets */ \
 	X(REASON_SHORT_PACKET,      "short-packet",         "the packet is cut short or its lengths contradict each other") \
 	X(REASON_NOT_TCP,           "not-tcp",              "the packet is not TCP") \

@@ -25,6 +25,7 @@
 #include "ftpalg/event.h"
 #include "ftpalg/offer.h"
 #include "ftpalg/policy.h"
+#include "ftpalg/quota.h"
 
 /* Commands that wait for their reply. RFC 959 has a dialogue of one; pipelining clients send a handful. */
 #define SESSION_PIPELINE_MAX 48
@@ -63,6 +64,8 @@ struct session {
 	uint64_t id;
 	struct nat_view view;
 	const struct policy_rule *rule;
+	const struct quota *quota;      /* NULL: no limits apply */
+	struct quota_source *source;    /* the client's row; not NULL where quota is set */
 	enum session_state state;
 	bool resizable;   /* lines may change their length */
 	bool adopted;     /* the dialogue was under way when we first saw it */
@@ -97,6 +100,12 @@ struct session {
  */
 void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
 		  const struct nat_view *view, bool resizable, bool adopted);
+
+/*
+ * From now on the session's pinholes count as source's. The caller has counted the session itself, and must keep source
+ * valid until session_close.
+ */
+void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source);
 
 /* Judges the session by another policy from now on. What was opened stays open. */
 void session_set_policy(struct session *session, const struct policy *policy);

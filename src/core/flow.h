@@ -39,6 +39,7 @@ struct flow {
 	uint32_t older;
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
+	uint32_t bytes;     /* of the pool, as counted for its source */
 	struct flow_echo echo[2];
 	struct stream stream[2];
 	struct session session;

@@ -34,6 +34,10 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 	limits->blocks = 65536;
 	limits->line = LINE_MAX_LENGTH;
 	limits->unacknowledged = 65536;
+	limits->quota.sessions = 1024;
+	limits->quota.pinholes = 512;
+	limits->quota.pinhole_rate = 100;
+	limits->quota.bytes = 1048576;
 	limits->idle = UINT64_C(7440) * 1000000; /* RFC 5382 REQ-5: 2 hours 4 minutes */
 }
 
@@ -42,34 +46,67 @@ static size_t align(size_t size)
 	return (size + 63) & ~(size_t)63;
 }
 
+/* As many sources again as can have sessions are remembered. */
+static uint32_t quota_rows(const struct gateway_limits *limits)
+{
+	return limits->sessions * 2;
+}
+
+/* The next part of the memory that gateway_create was given. */
+static void *carve(uint8_t **at, size_t size)
+{
+	void *part = *at;
+
+	*at += align(size);
+	return part;
+}
+
 size_t gateway_memory(const struct gateway_limits *limits)
 {
 	return align(sizeof(struct gateway)) + align(limits->sessions * sizeof(struct flow)) +
 	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
+	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
+	       align(quota_rows(limits) * sizeof(struct quota_source)) +
 	       align(limits->blocks * sizeof(struct buffer_block));
 }
 
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
 			       const struct ops *ops, const uint8_t key[16])
 {
-	struct gateway *gateway = memory;
-	uint8_t *at = (uint8_t *)memory + align(sizeof(*gateway));
-	void *flows = at;
-	void *buckets = at + align(limits->sessions * sizeof(struct flow));
-	void *blocks = (uint8_t *)buckets + align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t));
+	uint32_t bucket_count = flow_table_bucket_count(limits->sessions);
+	uint8_t *at = memory;
+	struct gateway *gateway = carve(&at, sizeof(*gateway));
+	struct flow *flows = carve(&at, limits->sessions * sizeof(*flows));
+	uint32_t *flow_buckets = carve(&at, bucket_count * sizeof(*flow_buckets));
+	uint32_t *quota_buckets = carve(&at, bucket_count * sizeof(*quota_buckets));
+	struct quota_source *sources = carve(&at, quota_rows(limits) * sizeof(*sources));
+	struct buffer_block *blocks = carve(&at, limits->blocks * sizeof(*blocks));
 
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->limits = *limits;
 	gateway->policy = policy;
 	gateway->ops = ops;
 	gateway->next_session = 1;
-	flow_table_init(&gateway->table, flows, limits->sessions, buckets, key);
+	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
+	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets, bucket_count, key);
 	buffer_pool_init(&gateway->pool, blocks, limits->blocks);
+	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;
 	gateway->inspector.ops = ops;
 	gateway->inspector.line_limit = limits->line < LINE_MAX_LENGTH ? limits->line : LINE_MAX_LENGTH;
 	gateway->inspector.unacknowledged_limit = limits->unacknowledged;
 	return gateway;
+}
+
+/* Tells the source what the flow now has of the pool. */
+static void count_bytes(struct flow *flow)
+{
+	uint32_t bytes = 0;
+
+	for (int i = 0; i < 2; i++)
+		bytes += flow->stream[i].line.length + flow->stream[i].sent.length;
+	quota_set_bytes(flow->session.source, flow->bytes, bytes);
+	flow->bytes = bytes;
 }
 
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
@@ -85,6 +122,9 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 	session_close(&flow->session, gateway->ops, reason, now);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
+	count_bytes(flow);
+	quota_end_session(&gateway->quota, flow->session.source);
+	flow->session.source = NULL;
 	flow_end(&gateway->table, flow, state);
 }
 
@@ -200,8 +240,10 @@ static void take_live(struct passage *passage)
 		take_passing(passage);
 	else
 		passage_take_segment(passage);
-	if (flow->state == FLOW_LIVE)
+	if (flow->state == FLOW_LIVE) {
+		count_bytes(flow);
 		patience_note(passage);
+	}
 	if (flow->state == FLOW_LIVE && original->closed && reply->closed)
 		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
 }

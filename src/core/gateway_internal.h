@@ -28,6 +28,7 @@ struct gateway {
 	struct gateway_counters counters;
 	struct flow_table table;
 	struct buffer_pool pool;
+	struct quota quota;
 	struct inspector inspector;
 	/* A ring in the order of deadlines. Where it is full the sender's own timer does it. */
 	struct patience patience[PATIENCE_MAX];

@@ -79,9 +79,34 @@ static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple,
 	return flow;
 }
 
+/* seq is what the receiver of the reset expects next. */
+static void inject_reset(const struct gateway *gateway, const struct tuple *tuple, uint32_t seq, uint32_t ack)
+{
+	struct packet_plain plain = { .tuple = *tuple, .seq = seq, .ack = ack, .flags = TCP_RST | TCP_ACK };
+	uint8_t packet[PACKET_PLAIN_MAX];
+	struct bytes bytes = { packet, packet_build(&plain, packet) };
+
+	gateway->ops->inject(gateway->ops->context, bytes);
+}
+
+/* A connection that there is no room for: both peers are told at once, instead of trying for a minute. */
+static void turn_away(struct passage *passage, const struct nat_view *view, enum direction direction, enum reason reason)
+{
+	const struct packet *packet = &passage->packet;
+	struct tuple to_sender = nat_view_tuple(view, direction_opposite(direction));
+	struct tuple to_receiver = nat_view_tuple(view, direction);
+	uint32_t end = packet->seq + (uint32_t)packet->payload.length + (packet->flags & TCP_SYN ? 1 : 0);
+
+	inject_reset(passage->gateway, &to_sender, packet->ack, end);
+	inject_reset(passage->gateway, &to_receiver, packet->seq, packet->ack);
+	passage_report(passage, reason);
+	passage_decide(passage, GATEWAY_DROP, reason);
+}
+
 bool passage_begin_flow(struct passage *passage, bool adopted)
 {
 	struct gateway *gateway = passage->gateway;
+	struct quota_source *source = NULL;
 	struct connection connection;
 	enum reason reason;
 	struct tuple tuple;
@@ -94,17 +119,28 @@ bool passage_begin_flow(struct passage *passage, bool adopted)
 		return false;
 	}
 	passage->direction = connection.direction;
+	reason = quota_begin_session(&gateway->quota, &connection.view.client.address, passage->now, &source);
+	if (reason != REASON_NONE) {
+		turn_away(passage, &connection.view, connection.direction, reason);
+		return false;
+	}
 	tuple.source = connection.view.client;
 	tuple.destination = connection.view.server;
 	passage->flow = take_row(gateway, &tuple, passage->now);
 	if (!passage->flow) {
+		quota_end_session(&gateway->quota, source);
+		if (!gateway->limits.table_full_open) {
+			turn_away(passage, &connection.view, connection.direction, REASON_TABLE_FULL);
+			return false;
+		}
 		passage_report(passage, REASON_TABLE_FULL);
-		passage_decide(passage, gateway->limits.table_full_open ? GATEWAY_ACCEPT : GATEWAY_DROP, REASON_TABLE_FULL);
+		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
 		return false;
 	}
 	gateway->counters.sessions++;
 	session_open(&passage->flow->session, gateway->policy, gateway->ops, gateway->next_session++,
 		     &connection.view, connection.resizable, adopted);
+	session_set_quota(&passage->flow->session, &gateway->quota, source);
 	if (!connection.carrier)
 		passage_report(passage, REASON_NO_CARRIER);
 	stream_start(&passage->flow->stream[passage->direction], &gateway->pool,
@@ -114,16 +150,6 @@ bool passage_begin_flow(struct passage *passage, bool adopted)
 		     seqadj_revert(&connection.seqadj[direction_opposite(passage->direction)], passage->packet.ack),
 		     &connection.seqadj[direction_opposite(passage->direction)], false);
 	return true;
-}
-
-/* seq is what the receiver of the reset expects next. */
-static void inject_reset(const struct gateway *gateway, const struct tuple *tuple, uint32_t seq, uint32_t ack)
-{
-	struct packet_plain plain = { .tuple = *tuple, .seq = seq, .ack = ack, .flags = TCP_RST | TCP_ACK };
-	uint8_t packet[PACKET_PLAIN_MAX];
-	struct bytes bytes = { packet, packet_build(&plain, packet) };
-
-	gateway->ops->inject(gateway->ops->context, bytes);
 }
 
 /* The sender of this packet is told; what it acknowledges is what it expects next. */

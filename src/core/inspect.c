@@ -101,15 +101,23 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	return INSPECT_DONE;
 }
 
+static enum reason check_bytes(const struct pending *pending, size_t length)
+{
+	const struct inspector *inspector = pending->inspector;
+	enum reason reason = stream_check_room(pending->stream, inspector->pool, length,
+					       inspector->unacknowledged_limit);
+
+	if (reason == REASON_NONE && pending->flow->session.source)
+		reason = quota_check_bytes(inspector->quota, pending->flow->session.source, length);
+	return reason;
+}
+
 /* Room for a line, whatever it becomes: an edit grows it by less than the longest host-port. */
 static enum reason check_room(const struct pending *pending, size_t length)
 {
-	const struct inspector *inspector = pending->inspector;
 	struct bytes beginning = { pending->whole.data, pending->content };
-	enum reason reason;
+	enum reason reason = check_bytes(pending, length + HOSTPORT_TEXT_MAX);
 
-	reason = stream_check_room(pending->stream, inspector->pool, length + HOSTPORT_TEXT_MAX,
-				   inspector->unacknowledged_limit);
 	if (reason == REASON_NONE && pending->stream->edit_count == STREAM_EDITS_MAX && pending->passed == 0 &&
 	    session_must_hold(&pending->flow->session, pending->direction, beginning))
 		reason = REASON_EDITS_FULL;
@@ -177,8 +185,7 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
-	*reason = stream_check_room(stream, inspector->pool, stream->line.length + piece.length,
-				    inspector->unacknowledged_limit);
+	*reason = check_bytes(pending, stream->line.length + piece.length);
 	if (*reason == REASON_NONE && !buffer_append(inspector->pool, &stream->line, piece))
 		*reason = REASON_MEMORY_FULL;
 	if (*reason != REASON_NONE)
@@ -191,7 +198,7 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 		return INSPECT_DONE;
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
-	*reason = stream_check_room(stream, inspector->pool, rest.length, inspector->unacknowledged_limit);
+	*reason = check_bytes(pending, rest.length);
 	if (*reason == REASON_NONE) {
 		stream_pass(stream, inspector->pool, rest);
 		stream->line_passed = stream->line.length;
@@ -214,7 +221,7 @@ static enum inspect_result take_opaque(struct pending *pending, struct bytes fre
 			return close_session(pending, REASON_NOT_TLS, reason);
 		flow->opaque_judged = true;
 	}
-	*reason = stream_check_room(pending->stream, inspector->pool, fresh.length, inspector->unacknowledged_limit);
+	*reason = check_bytes(pending, fresh.length);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
 	stream_pass(pending->stream, inspector->pool, fresh);

@@ -9,6 +9,7 @@
 struct inspector {
 	struct buffer_pool *pool;
 	const struct ops *ops;
+	const struct quota *quota;
 	uint32_t line_limit;
 	uint32_t unacknowledged_limit;
 	struct outcome outcome;

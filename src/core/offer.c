@@ -5,14 +5,14 @@
  * A line that keeps its length needs no sequence adjustment, which the kernel can't do on every connection, and can be
  * lost and sent again without care. So a reply's tuple that grows or shrinks is paid for by the prose before it:
  *
- *   227 Entering Passive Mode (10,0,0,5,200,1).           227 (|||49152|)
- *   227 Entering Passi (198,51,100,1,200,1).              impossible: nothing to take from
- *   |  |              ||                   |
- *   |  | prose        |+ tuple             + rest: never touched
- *   |  + base         + opener: the one byte that may belong to the tuple, and a space before it
- *   + code and separator: never touched
+ *   227 Entering Passive Mode (10,0,0,5,4,1).
+ *   227 Entering Passiv (198,51,100,1,200,1).
+ *   |   |              | |                 |
+ *   |   prose          | tuple             rest: never touched
+ *   |                  opener: a byte that may belong to the tuple, and a space before it
+ *   code and separator: never touched
  *
- * Commands have no prose.
+ * Where there is too little prose, and in commands, which have none, the length changes or the offer is refused.
  */
 #include "ftpalg/offer.h"
 

@@ -36,6 +36,12 @@ void session_set_policy(struct session *session, const struct policy *policy)
 	session->rule = policy_find_rule(policy, &session->view);
 }
 
+void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source)
+{
+	session->quota = quota;
+	session->source = source;
+}
+
 struct event turn_event(const struct turn *turn, enum event_type type)
 {
 	struct event event = {

@@ -30,6 +30,8 @@ void session_close_pinhole(struct session *session, const struct ops *ops, enum 
 	if (session->pinhole == PINHOLE_NONE)
 		return;
 	session->pinhole = PINHOLE_NONE;
+	if (session->source)
+		quota_close_pinhole(session->source);
 	if (ops->unexpect(ops->context, &session->view, &session->expectation) == REASON_USED) {
 		event.type = EVENT_PINHOLE_USED;
 		event.reason = REASON_USED;
@@ -118,7 +120,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	struct policy_answer answer;
 	struct expectation expectation;
 	struct endpoint announced;
-	enum reason reason;
+	enum reason reason = REASON_NONE;
 
 	policy_judge_offer(session->rule, &session->view, hostport, &answer);
 	if (answer.reason != REASON_NONE)
@@ -129,10 +131,17 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 		report_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
 		return REASON_NONE;
 	}
-	plan_expectation(session, &answer, active, &expectation);
-	reason = ops->expect(ops->context, &session->view, &expectation);
+	if (session->source)
+		reason = quota_open_pinhole(session->quota, session->source, turn->now);
 	if (reason != REASON_NONE)
 		return reason;
+	plan_expectation(session, &answer, active, &expectation);
+	reason = ops->expect(ops->context, &session->view, &expectation);
+	if (reason != REASON_NONE) {
+		if (session->source)
+			quota_close_pinhole(session->source);
+		return reason;
+	}
 	session->pinhole = PINHOLE_OPEN;
 	session->pinhole_form = hostport->form;
 	session->pinhole_command = command;

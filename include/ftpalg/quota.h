@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What one source may use at a time, so that a flood from it costs nobody else a session or a pinhole.
+ *
+ * A source is a client's IPv4 address or the /64 network of its IPv6 address: whoever has one address of a /64 has them
+ * all. Sources live in a fixed table. A source without sessions is remembered until its row is needed, or it could have
+ * its rate forgotten by coming back.
+ */
+#ifndef FTPALG_QUOTA_H
+#define FTPALG_QUOTA_H
+
+#include "ftpalg/base.h"
+#include "ftpalg/reason.h"
+
+/* 0 means without limit, in every field. */
+struct quota_limits {
+	uint32_t sessions;     /* at a time */
+	uint32_t pinholes;     /* at a time */
+	uint32_t pinhole_rate; /* a second on average; ten seconds' worth may come at once */
+	uint32_t bytes;        /* held and unacknowledged, of all sessions together */
+};
+
+struct quota_source {
+	struct address address;
+	uint32_t sessions;
+	uint32_t pinholes;
+	uint32_t bytes;
+	uint32_t next;     /* in its bucket; index plus one */
+	uint32_t idle_next;
+	bool idle;         /* it is in the list of idle rows, though it may have come back since */
+	uint64_t tokens;   /* micro-pinholes that may be opened now */
+	uint64_t filled;   /* when tokens was computed */
+};
+
+struct quota {
+	struct quota_limits limits;
+	struct quota_source *sources; /* owned by whoever called quota_init, as are the buckets */
+	uint32_t *buckets;
+	uint32_t count;
+	uint32_t bucket_mask;
+	uint32_t fresh;
+	uint32_t idle_first; /* rows that had no session when they were put here, oldest first */
+	uint32_t idle_last;
+	uint8_t key[16];
+};
+
+/* More rows than there can be sessions are enough, and those beyond are memory for sources that left. buckets: a power of two. */
+void quota_init(struct quota *quota, const struct quota_limits *limits, struct quota_source *sources, uint32_t count,
+		uint32_t *buckets, uint32_t bucket_count, const uint8_t key[16]);
+
+/*
+ * Counts one more session of the client. REASON_NONE and *source, which stays valid until quota_end_session; or
+ * REASON_QUOTA_SESSIONS and nothing counted.
+ */
+enum reason quota_begin_session(struct quota *quota, const struct address *client, uint64_t now,
+				struct quota_source **source);
+void quota_end_session(struct quota *quota, struct quota_source *source);
+
+/* May source open one more pinhole now? REASON_NONE: it is counted. REASON_QUOTA_PINHOLES, REASON_QUOTA_RATE. */
+enum reason quota_open_pinhole(const struct quota *quota, struct quota_source *source, uint64_t now);
+void quota_close_pinhole(struct quota_source *source);
+
+/* Does source's use of the pool allow length bytes more? REASON_NONE or REASON_QUOTA_BYTES. */
+enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length);
+/* Sets what one of its sessions uses; before is what it used when this was last called. */
+void quota_set_bytes(struct quota_source *source, uint32_t before, uint32_t after);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Programs of the system, run for what they print. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/check.h"
+
+/* No rule set is that long; a program that never stops printing must not fill the memory. */
+#define OUTPUT_MAX (64U << 20)
+
+/* Not the caller's PATH: what runs with privileges is the system's. */
+static bool program_find(const char *name, char *path, size_t size)
+{
+	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		int length = snprintf(path, size, "%s/%s", directories[i], name);
+
+		if (length > 0 && (size_t)length < size && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int program_spawn(const char *path, const char *const *argv, int output, pid_t *pid)
+{
+	static char search_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	static char locale[] = "LC_ALL=C";
+	char *const environment[] = { search_path, locale, NULL };
+	posix_spawn_file_actions_t actions;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error)
+		return error;
+	error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	if (!error)
+		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	/* POSIX has the arguments constant in fact; only the prototype lacks the word. */
+	if (!error)
+		error = posix_spawn(pid, path, &actions, NULL, (char *const *)(uintptr_t)argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* All there is until the end, with a NUL; NULL where it can't be had. */
+static char *program_read(int descriptor)
+{
+	size_t size = 0, length = 0;
+	char *text = NULL, *more;
+	ssize_t count;
+
+	do {
+		if (size - length < 2) {
+			size = size ? size * 2 : 65536;
+			more = size <= OUTPUT_MAX ? realloc(text, size) : NULL;
+			if (!more) {
+				free(text);
+				return NULL;
+			}
+			text = more;
+		}
+		count = read(descriptor, text + length, size - length - 1);
+		if (count > 0)
+			length += (size_t)count;
+	} while (count > 0 || (count < 0 && errno == EINTR));
+	text[length] = '\0';
+	if (count == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+char *check_program_output(const char *const *argv)
+{
+	char path[256];
+	char *text = NULL;
+	int ends[2], status = -1;
+	pid_t pid;
+
+	if (!program_find(argv[0], path, sizeof(path)) || pipe2(ends, O_CLOEXEC) < 0)
+		return NULL;
+	if (program_spawn(path, argv, ends[1], &pid) != 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return NULL;
+	}
+	close(ends[1]);
+	text = program_read(ends[0]);
+	/* Closed before waiting: a program that still has something to say must not wait for us. */
+	close(ends[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What nft and iptables-save say is loaded, searched for what the gateway needs. These are words for people, so the
+ * search is for the few that can't be missing: who attaches which helper, who feeds which queue, and which ports are
+ * named there. Rules that an operator wrote otherwise than "ftpalg rules" prints them are recognised too.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/check.h"
+#include "cmd/rules.h"
+
+/* The rest of line behind words, where they stand as words of their own; else NULL. */
+static const char *line_behind(const char *line, const char *words)
+{
+	size_t length = strlen(words);
+
+	for (const char *at = strstr(line, words); at; at = strstr(at + 1, words))
+		if ((at == line || isspace((unsigned char)at[-1])) &&
+		    (at[length] == '\0' || isspace((unsigned char)at[length])))
+			return at + length;
+	return NULL;
+}
+
+/* Reads N, FIRST-LAST or FIRST:LAST from where digits begin. Returns what is behind it. */
+static const char *range_read(const char *text, unsigned long *first, unsigned long *last)
+{
+	char *end;
+
+	*first = *last = strtoul(text, &end, 10);
+	if ((*end == '-' || *end == ':') && isdigit((unsigned char)end[1]))
+		*last = strtoul(end + 1, &end, 10);
+	return end;
+}
+
+/* The control ports that occur in text, up to the first byte of end, as numbers or in ranges. */
+static uint32_t ports_find(const struct config *config, const char *text, const char *end)
+{
+	uint32_t found = 0;
+
+	while (*text && !strchr(end, *text)) {
+		unsigned long first, last;
+
+		if (!isdigit((unsigned char)*text)) {
+			text++;
+			continue;
+		}
+		text = range_read(text, &first, &last);
+		for (size_t i = 0; i < config->control_port_count; i++)
+			if (first <= config->control_ports[i] && config->control_ports[i] <= last)
+				found |= UINT32_C(1) << i;
+	}
+	return found;
+}
+
+/* Is the first number in text, or the range there, the configured queue? */
+static bool queue_matches(const struct config *config, const char *text)
+{
+	unsigned long first, last;
+
+	while (*text && !isdigit((unsigned char)*text))
+		text++;
+	if (*text == '\0')
+		return false;
+	range_read(text, &first, &last);
+	return first <= config->queue && config->queue <= last;
+}
+
+static void iptables_read_line(const struct config *config, const char *line, struct check_ruleset *ruleset)
+{
+	static const char *const port_options[] = { "--dport", "--dports", "--ports", "--ctorigdstport" };
+	const char *helper = line_behind(line, "-j CT --helper");
+	const char *queue = line_behind(line, "--queue-num");
+	uint32_t ports = 0;
+	const char *option;
+
+	for (size_t i = 0; i < sizeof(port_options) / sizeof(port_options[0]); i++)
+		if ((option = line_behind(line, port_options[i])))
+			ports |= ports_find(config, option + 1, " ");
+	if (!queue)
+		queue = line_behind(line, "--queue-balance");
+	if (helper && line_behind(helper, RULES_CARRIER)) {
+		ruleset->carrier = true;
+		ruleset->carrier_ports |= ports;
+	}
+	if (helper && line_behind(helper, "ftp"))
+		ruleset->foreign_helper = true;
+	if (queue && queue_matches(config, queue)) {
+		ruleset->queue = true;
+		ruleset->bypass |= line_behind(queue, "--queue-bypass") != NULL;
+	}
+	/* The port may stand in the rule that jumps to the one that queues. */
+	if (queue || line_behind(line, "--ctorigdstport"))
+		ruleset->queue_ports |= ports;
+}
+
+void check_ruleset_read_iptables(const struct config *config, const char *text, struct check_ruleset *ruleset)
+{
+	char *copy = strdup(text), *rest = copy, *line;
+
+	while (rest && (line = strsep(&rest, "\n")))
+		if (line_behind(line, "-A"))
+			iptables_read_line(config, line, ruleset);
+	free(copy);
+}
+
+/* A table while its lines go by. */
+struct table {
+	bool ipv4;
+	bool ipv6;
+	bool elements; /* inside the braces of a set's elements, which may take several lines */
+	uint32_t ports;
+	struct check_ruleset ruleset;
+};
+
+/* Only the ports of a table that attaches the carrier, or feeds the queue, mean anything. */
+static void table_merge(const struct table *table, struct check_ruleset *ruleset)
+{
+	ruleset->carrier |= table->ruleset.carrier;
+	ruleset->queue |= table->ruleset.queue;
+	ruleset->bypass |= table->ruleset.bypass;
+	ruleset->foreign_helper |= table->ruleset.foreign_helper;
+	if (table->ruleset.carrier)
+		ruleset->carrier_ports |= table->ports;
+	if (table->ruleset.queue)
+		ruleset->queue_ports |= table->ports;
+}
+
+static void nft_read_line(const struct config *config, const char *line, struct table *table)
+{
+	const char *queue = line_behind(line, "queue");
+	const char *elements = line_behind(line, "elements =");
+	const char *port;
+
+	if (line_behind(line, "type \"ftp\" protocol tcp"))
+		table->ruleset.foreign_helper = true;
+	if (line_behind(line, "ct helper set"))
+		table->ruleset.carrier = true;
+	if (queue && queue_matches(config, queue)) {
+		table->ruleset.queue = true;
+		table->ruleset.bypass |= line_behind(queue, "bypass") != NULL;
+	}
+	/* That packets to a port are dropped says nothing about who else gets them. */
+	if (line_behind(line, "drop"))
+		return;
+	if ((port = line_behind(line, "dport")) || (port = line_behind(line, "proto-dst")))
+		table->ports |= ports_find(config, port + 1, *port && port[1] == '{' ? "}" : " ");
+	if (elements || table->elements) {
+		table->ports |= ports_find(config, elements ? elements : line, "}");
+		table->elements = !strchr(line, '}');
+	}
+}
+
+void check_ruleset_read_nft(const struct config *config, const char *text, struct check_ruleset *ipv4,
+			    struct check_ruleset *ipv6)
+{
+	char *copy = strdup(text), *rest = copy, *line;
+	struct table table = { .ipv4 = false };
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		const char *family = line_behind(line, "table");
+
+		if (line == strstr(line, "table ") && family) {
+			bool both = line_behind(family, "inet") != NULL;
+
+			table = (struct table){ .ipv4 = both || line_behind(family, "ip"),
+						.ipv6 = both || line_behind(family, "ip6") };
+		} else if (*line == '}') {
+			if (table.ipv4)
+				table_merge(&table, ipv4);
+			if (table.ipv6)
+				table_merge(&table, ipv6);
+		} else {
+			nft_read_line(config, line, &table);
+		}
+	}
+	free(copy);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands of ftpalg. Each is one file with one function, which main.c has in its table. */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "daemon/config.h"
+
+/* What a command returns, which becomes the exit status of the program. */
+enum cmd_status {
+	CMD_SUCCESS = 0,
+	CMD_FAILURE = 1,
+	CMD_USAGE = 2, /* the command line makes no sense */
+};
+
+/* argv[0] is the name of the command. main.c has answered --help before any of these is called. */
+int cmd_check(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_rules(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+
+/* Says on standard error what is wrong with the command line of command, and where help is. Returns CMD_USAGE. */
+__attribute__((format(printf, 2, 3)))
+int cmd_misuse(const char *command, const char *format, ...);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The program: finds the command and calls it. A command is one row here and one function in a file of its own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+struct entry {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *arguments;
+	const char *help;
+	const char *details; /* lines on the options, or NULL */
+};
+
+static int main_help(int argc, char **argv);
+static int main_version(int argc, char **argv);
+
+#define FILE_ARGUMENT "[-c FILE]"
+#define FILE_DETAIL "  -c FILE     the configuration, instead of " CONFIG_DEFAULT_PATH "\n"
+
+static const char rules_details[] =
+	"  nft         input for nft -f\n"
+	"  iptables    a shell script around iptables-restore, for both families\n"
+	"  -4, -6      iptables: one family only\n"
+	"  --forward   what a filter of your own that drops by default needs to admit data connections\n"
+	"  --remove    what takes the rules away again\n"
+	FILE_DETAIL;
+
+static const char explain_details[] =
+	"  LINE                  a command or a reply without its end, in quotes\n"
+	"  -c FILE               the configuration, instead of the defaults\n"
+	"  --client ADDRESS      the client of the control connection\n"
+	"  --server ADDRESS      its server\n"
+	"  --nat INSIDE=OUTSIDE  translates an address; may be given several times\n";
+
+static const struct entry entries[] = {
+	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
+	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
+	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
+	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
+	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
+	{ "version", main_version, "", "prints the version", NULL },
+};
+static const size_t entry_count = sizeof(entries) / sizeof(entries[0]);
+
+static const struct entry *entry_find(const char *name)
+{
+	for (size_t i = 0; i < entry_count; i++)
+		if (strcmp(entries[i].name, name) == 0)
+			return &entries[i];
+	return NULL;
+}
+
+static void print_commands(FILE *out)
+{
+	fputs("usage: ftpalg COMMAND [ARGUMENT]...\n\n", out);
+	for (size_t i = 0; i < entry_count; i++)
+		fprintf(out, "  %-10s  %s\n", entries[i].name, entries[i].help);
+	fputs("\n\"ftpalg COMMAND --help\" shows what a command takes. See ftpalg(8) and ftpalg.conf(5).\n", out);
+}
+
+static int print_entry(const struct entry *entry)
+{
+	printf("usage: ftpalg %s %s\n\nftpalg %s: %s\n", entry->name, entry->arguments, entry->name, entry->help);
+	if (entry->details)
+		printf("\n%s", entry->details);
+	return CMD_SUCCESS;
+}
+
+static int refuse_command(const char *name)
+{
+	fprintf(stderr, "ftpalg: there is no command \"%s\"\n\n", name);
+	print_commands(stderr);
+	return CMD_USAGE;
+}
+
+static int main_help(int argc, char **argv)
+{
+	const struct entry *entry;
+
+	if (argc < 2) {
+		print_commands(stdout);
+		return CMD_SUCCESS;
+	}
+	entry = entry_find(argv[1]);
+	return entry ? print_entry(entry) : refuse_command(argv[1]);
+}
+
+static int main_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("ftpalg " FTPALG_VERSION);
+	return CMD_SUCCESS;
+}
+
+/* --help answers for every command, wherever it stands before "--". */
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const struct entry *entry;
+
+	if (argc < 2) {
+		print_commands(stderr);
+		return CMD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0)
+		return main_help(1, argv);
+	if (strcmp(argv[1], "--version") == 0)
+		return main_version(1, argv);
+	entry = entry_find(argv[1]);
+	if (!entry)
+		return refuse_command(argv[1]);
+	if (asks_for_help(argc - 1, argv + 1))
+		return print_entry(entry);
+	return entry->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * ftpalg rules: prints the firewall rules that the configuration needs. Loading them is left to nft and to the shell,
+ * so that an operator can read, change and keep what is loaded.
+ *
+ * Both forms say the same, and in this order (the numbers are the kernel's hook priorities):
+ *
+ *   prerouting  -300/-150  the first packet of a control connection gets the carrier
+ *   forward     -150       packets of control ports that belong to no connection are dropped
+ *                          SYN and SYN-ACK of control connections: lower MSS, no fast open
+ *                          established control connections go to the queue
+ *   output      -300       what the gateway sends by itself is not tracked
+ *
+ * The SYN itself is never queued: its conntrack entry is not confirmed yet, and one that waits in a queue loses against
+ * a retransmission of itself. Control connections are known by the port that the client dialled (original tuple), so
+ * that both directions match with and without DNAT. Connections that were expected are left out: a data connection may
+ * go to any port, a control port too.
+ *
+ * Whether connections are admitted at all is not decided here. --forward prints what an operator's own filter needs in
+ * order to admit data connections.
+ */
+#include "cmd/rules.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+struct rules_request {
+	const char *kind; /* "nft" or "iptables" */
+	const char *path;
+	bool forward;
+	bool remove;
+	struct rules_families families;
+};
+
+void rules_print_ports(const struct config *config, const char *separator, FILE *out)
+{
+	for (size_t i = 0; i < config->control_port_count; i++)
+		fprintf(out, "%s%u", i ? separator : "", config->control_ports[i]);
+}
+
+uint16_t rules_lowest_port(const struct config *config)
+{
+	uint16_t lowest = UINT16_MAX;
+
+	for (size_t i = 0; i < config->policy.rule_count; i++) {
+		const struct policy_rule *rule = &config->policy.rules[i];
+
+		if (rule->port_min < lowest)
+			lowest = rule->port_min;
+		/* What is listed for third-party transfers is exempt from the minimum. */
+		for (size_t j = 0; j < rule->fxp_count; j++)
+			if (rule->fxp[j].ports.first < lowest)
+				lowest = rule->fxp[j].ports.first;
+	}
+	return lowest;
+}
+
+static int rules_read_arguments(int argc, char **argv, struct rules_request *request)
+{
+	enum { OPTION_FORWARD = 256, OPTION_REMOVE };
+	static const struct option options[] = {
+		{ "forward", no_argument, NULL, OPTION_FORWARD },
+		{ "remove", no_argument, NULL, OPTION_REMOVE },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	*request = (struct rules_request){ .path = CONFIG_DEFAULT_PATH };
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":46c:", options, NULL)) != -1) {
+		switch (option) {
+		case '4':
+			request->families.ipv4 = true;
+			break;
+		case '6':
+			request->families.ipv6 = true;
+			break;
+		case 'c':
+			request->path = optarg;
+			break;
+		case OPTION_FORWARD:
+			request->forward = true;
+			break;
+		case OPTION_REMOVE:
+			request->remove = true;
+			break;
+		case ':':
+			return cmd_misuse("rules", "-c needs the name of a file");
+		default:
+			return cmd_misuse("rules", "%s is not understood", argv[optind - 1]);
+		}
+	}
+	if (optind != argc - 1)
+		return cmd_misuse("rules", "expected one kind of rules, nft or iptables");
+	request->kind = argv[optind];
+	return CMD_SUCCESS;
+}
+
+static int rules_judge_request(struct rules_request *request)
+{
+	bool families_given = request->families.ipv4 || request->families.ipv6;
+
+	if (strcmp(request->kind, "nft") == 0) {
+		if (families_given)
+			return cmd_misuse("rules", "-4 and -6 are for iptables: nft rules hold for both families");
+		if (request->forward && request->remove)
+			return cmd_misuse("rules", "what nft --forward prints leaves with the line that includes it");
+		return CMD_SUCCESS;
+	}
+	if (strcmp(request->kind, "iptables") != 0)
+		return cmd_misuse("rules", "there are no %s rules, only nft and iptables", request->kind);
+	if (!families_given)
+		request->families = (struct rules_families){ true, true };
+	return CMD_SUCCESS;
+}
+
+static void rules_print_nft(const struct rules_request *request, const struct config *config)
+{
+	if (request->remove)
+		rules_nft_print_removal(stdout);
+	else if (request->forward)
+		rules_nft_print_forward(config, stdout);
+	else
+		rules_nft_print(config, stdout);
+}
+
+static void rules_print_iptables(const struct rules_request *request, const struct config *config)
+{
+	if (request->remove && request->forward)
+		rules_iptables_print_forward_removal(request->families, stdout);
+	else if (request->remove)
+		rules_iptables_print_removal(request->families, stdout);
+	else if (request->forward)
+		rules_iptables_print_forward(config, request->families, stdout);
+	else
+		rules_iptables_print(config, request->families, stdout);
+}
+
+int cmd_rules(int argc, char **argv)
+{
+	static struct config config;
+	struct rules_request request;
+	int status = rules_read_arguments(argc, argv, &request);
+
+	if (status == CMD_SUCCESS)
+		status = rules_judge_request(&request);
+	/* Rules must go away even where the configuration that they were made for no longer makes sense. */
+	if (status == CMD_SUCCESS && !request.remove && config_load(&config, request.path, stderr) < 0)
+		status = CMD_FAILURE;
+	if (status != CMD_SUCCESS)
+		return status;
+	if (strcmp(request.kind, "nft") == 0)
+		rules_print_nft(&request, &config);
+	else
+		rules_print_iptables(&request, &config);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("ftpalg rules: standard output");
+		return CMD_FAILURE;
+	}
+	return CMD_SUCCESS;
+}

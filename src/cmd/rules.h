@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The firewall rules that a configuration needs, as text. */
+#ifndef CMD_RULES_H
+#define CMD_RULES_H
+
+#include "daemon/config.h"
+
+/* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
+#define RULES_CARRIER "sane"
+
+struct rules_families {
+	bool ipv4;
+	bool ipv6;
+};
+
+/* The whole set, as input for nft -f. Loading it again replaces it. */
+void rules_nft_print(const struct config *config, FILE *out);
+/* Rules that accept data connections, to be included in a forward chain of the operator's own. */
+void rules_nft_print_forward(const struct config *config, FILE *out);
+/* What takes the set away again. */
+void rules_nft_print_removal(FILE *out);
+
+/* The same as shell scripts around iptables-restore. Running one again replaces what it loaded. */
+void rules_iptables_print(const struct config *config, struct rules_families families, FILE *out);
+void rules_iptables_print_forward(const struct config *config, struct rules_families families, FILE *out);
+void rules_iptables_print_removal(struct rules_families families, FILE *out);
+void rules_iptables_print_forward_removal(struct rules_families families, FILE *out);
+
+/* "21, 2121", with separator between the ports. */
+void rules_print_ports(const struct config *config, const char *separator, FILE *out);
+/* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */
+uint16_t rules_lowest_port(const struct config *config);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading the configuration file.
+ *
+ * inih splits lines into keys and values, but its handler is not told the line, its line buffer cuts off silently what
+ * is too long, it reports the first error only, and it is silent about sections without settings. So it is fed by a
+ * reader of our own (inih calls it once a line), which knows the line, judges its length and its section header, and
+ * notices at the next line that the handler was never called for this one. What the handler gets is judged by the key
+ * tables.
+ *
+ * Errors don't stop the reading: the operator sees all of them at once, in the order of the lines.
+ *
+ * A [rule] inherits from [policy] wherever that stands in the file, so inheritance is settled at the end: of each rule,
+ * the keys that it set are known, and the bytes of all others are copied from [policy].
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config_value.h"
+
+#define SECTIONS "[gateway], [policy] or [rule NAME]"
+
+static const char blanks[] = " \t\r\n\f\v";
+
+/* Where a section or a key was seen first; line 0: not yet. */
+struct config_seen {
+	unsigned int section_line;
+	unsigned int key_line[CONFIG_KEYS_MAX];
+};
+
+struct config_reader {
+	struct config *config;
+	const char *path;
+	FILE *file;
+	FILE *errors;
+	unsigned int line;
+	unsigned int error_count;
+	char *text; /* the line, as long as it is; owned (getline) */
+	size_t text_size;
+
+	enum config_section section;
+	void *owner;              /* what the section's settings go to */
+	struct config_seen *seen; /* of the section */
+	bool pending;             /* the line should be a setting, and the handler has not been called for it yet */
+	bool begun;               /* the section has a setting, which an indented line would continue */
+	bool dropped;             /* the setting was refused: what continues it is not judged */
+	struct config_value value;
+
+	struct policy_rule policy;
+	struct config_seen gateway_seen;
+	struct config_seen policy_seen;
+	struct config_seen rule_seen[POLICY_RULES_MAX];
+};
+
+__attribute__((format(printf, 2, 3)))
+static void config_complain(struct config_reader *reader, const char *format, ...)
+{
+	va_list arguments;
+
+	reader->error_count++;
+	fprintf(reader->errors, "%s:%u: ", reader->path, reader->line);
+	va_start(arguments, format);
+	vfprintf(reader->errors, format, arguments);
+	va_end(arguments);
+	fputc('\n', reader->errors);
+}
+
+static void config_complain_value(struct config_reader *reader, const char *wrong)
+{
+	const struct config_value *value = &reader->value;
+	const struct config_key *key = value->key;
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu", (unsigned long long)key->minimum,
+		 (unsigned long long)key->maximum);
+	config_complain(reader, "%s: \"%.*s\" %s; expected %s", key->name, (int)value->culprit.length,
+			(const char *)value->culprit.data, wrong, key->expected ? key->expected : expected);
+}
+
+/* Names the keys that the section has. */
+static void config_complain_key(struct config_reader *reader, const char *name)
+{
+	const struct config_key *key;
+	char known[512] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; (key = config_key_at(reader->section, i)); i++) {
+		if (key->rule_only && reader->section != CONFIG_SECTION_RULE)
+			continue;
+		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s", length ? ", " : "",
+					   key->name);
+		if (length >= sizeof(known))
+			break;
+	}
+	config_complain(reader, "\"%s\" is no key of this section; expected one of: %s", name, known);
+}
+
+static bool config_name_is_valid(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t length = strlen(name);
+
+	return length > 0 && length < POLICY_NAME_MAX && strspn(name, allowed) == length;
+}
+
+static void config_begin_rule(struct config_reader *reader, const char *name)
+{
+	struct policy *policy = &reader->config->policy;
+	struct policy_rule *rule;
+
+	if (!config_name_is_valid(name)) {
+		config_complain(reader, "\"%s\" can't name a rule; expected 1 to %d letters, digits, dots, underscores "
+				"and hyphens", name, POLICY_NAME_MAX - 1);
+		return;
+	}
+	if (strcmp(name, "policy") == 0) {
+		config_complain(reader, "events call the [policy] section \"policy\", so no rule can; expected another "
+				"name");
+		return;
+	}
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		if (strcmp(policy->rules[i].name, name) == 0) {
+			config_complain(reader, "there is a rule \"%s\" already, in line %u; expected another name",
+					name, reader->rule_seen[i].section_line);
+			return;
+		}
+	}
+	/* The last row is kept for [policy]. */
+	if (policy->rule_count == POLICY_RULES_MAX - 1) {
+		config_complain(reader, "rule \"%s\" is one too many; expected at most %d rules", name,
+				POLICY_RULES_MAX - 1);
+		return;
+	}
+	rule = &policy->rules[policy->rule_count];
+	memset(rule, 0, sizeof(*rule));
+	memcpy(rule->name, name, strlen(name) + 1);
+	reader->section = CONFIG_SECTION_RULE;
+	reader->owner = rule;
+	reader->seen = &reader->rule_seen[policy->rule_count];
+	reader->seen->section_line = reader->line;
+	policy->rule_count++;
+}
+
+static void config_begin_single(struct config_reader *reader, enum config_section section, struct config_seen *seen,
+				void *owner)
+{
+	if (seen->section_line) {
+		config_complain(reader, "this section began in line %u already; expected it once", seen->section_line);
+		return;
+	}
+	reader->section = section;
+	reader->owner = owner;
+	reader->seen = seen;
+	seen->section_line = reader->line;
+}
+
+/* header is the line, without trailing blanks; it is taken apart in place. */
+static void config_begin_section(struct config_reader *reader, char *header)
+{
+	char *end = strchr(header, ']');
+	char *name = header + 1;
+
+	/* A section that is refused swallows its settings: an error for each of them would hide the cause. */
+	reader->section = CONFIG_SECTION_UNKNOWN;
+	reader->begun = false;
+	if (!end || end[1] != '\0') {
+		config_complain(reader, "\"%s\" is no section header; expected " SECTIONS, header);
+		return;
+	}
+	*end = '\0';
+	if (strcmp(name, "gateway") == 0)
+		config_begin_single(reader, CONFIG_SECTION_GATEWAY, &reader->gateway_seen, reader->config);
+	else if (strcmp(name, "policy") == 0)
+		config_begin_single(reader, CONFIG_SECTION_POLICY, &reader->policy_seen, &reader->policy);
+	else if (strncmp(name, "rule", 4) == 0 && strchr(blanks, name[4]))
+		config_begin_rule(reader, name + 4 + strspn(name + 4, blanks));
+	else
+		config_complain(reader, "there is no section [%s]; expected " SECTIONS, name);
+}
+
+/* The line before was to be a setting, and inih found none in it. */
+static void config_settle_line(struct config_reader *reader)
+{
+	if (!reader->pending)
+		return;
+	reader->pending = false;
+	reader->dropped = true;
+	config_complain(reader, "neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment");
+}
+
+/*
+ * Cuts off a comment behind a value, which begins with a semicolon behind a blank. inih does the same, but not in lines
+ * that continue a value. Then cuts off trailing blanks. Returns the new length.
+ */
+static size_t config_trim_line(char *text, size_t length)
+{
+	for (size_t i = 1; i < length; i++)
+		if (text[i] == ';' && strchr(blanks, text[i - 1]))
+			length = i;
+	while (length > 0 && strchr(blanks, text[length - 1]))
+		length--;
+	text[length] = '\0';
+	return length;
+}
+
+/* Judges the line in reader->text and returns what inih shall see in its place; size is what inih has room for. */
+static const char *config_judge_line(struct config_reader *reader, size_t length, size_t size)
+{
+	static const char byte_order_mark[] = "\xef\xbb\xbf";
+	char *text = reader->text;
+	char *start;
+
+	if (reader->line == 1 && strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0) {
+		length -= strlen(byte_order_mark);
+		memmove(text, text + strlen(byte_order_mark), length + 1);
+	}
+	if (memchr(text, '\0', length)) {
+		config_complain(reader, "the line contains a NUL byte; expected text");
+		return "";
+	}
+	length = config_trim_line(text, length);
+	start = text + strspn(text, blanks);
+	if (*start == '\0' || *start == '#' || *start == ';')
+		return "";
+	if (length >= size) {
+		config_complain(reader, "the line is longer than %zu bytes; expected less (a list may go on in "
+				"indented lines)", size - 1);
+		return "";
+	}
+	if (*text == '[') {
+		config_begin_section(reader, text);
+		/* Tells inih that lines from here on continue nothing in front of the header. */
+		return "[]";
+	}
+	reader->pending = true;
+	return text;
+}
+
+/* inih's ini_reader: like fgets. */
+static char *config_next_line(char *out, int size, void *context)
+{
+	struct config_reader *reader = context;
+	ssize_t length;
+
+	/* Messages for the line before are due before the count goes on. */
+	config_settle_line(reader);
+	length = getline(&reader->text, &reader->text_size, reader->file);
+	if (length < 0)
+		return NULL;
+	reader->line++;
+	snprintf(out, (size_t)size, "%s", config_judge_line(reader, (size_t)length, (size_t)size));
+	return out;
+}
+
+static const struct config_key *config_find_key(struct config_reader *reader, const char *name)
+{
+	const struct config_key *key;
+	unsigned int *line;
+	size_t index;
+
+	for (index = 0; (key = config_key_at(reader->section, index)); index++)
+		if (strcmp(key->name, name) == 0)
+			break;
+	if (!key || (key->rule_only && reader->section != CONFIG_SECTION_RULE)) {
+		config_complain_key(reader, name);
+		return NULL;
+	}
+	line = &reader->seen->key_line[index];
+	if (*line) {
+		config_complain(reader, "%s was set in line %u already; expected it once in a section", name, *line);
+		return NULL;
+	}
+	*line = reader->line;
+	return key;
+}
+
+static void config_set(struct config_reader *reader, const char *text)
+{
+	struct config_value *value = &reader->value;
+	const char *wrong = "is no value";
+
+	value->text = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	value->culprit = value->text;
+	if (*text != '\0')
+		wrong = value->key->read(value, reader->owner);
+	if (wrong)
+		config_complain_value(reader, wrong);
+}
+
+/*
+ * inih's ini_handler. It is called once for each line of a setting, with the same name for the lines that continue one.
+ * Always 1: what 0 would tell inih has been reported here.
+ */
+static int config_handle(void *context, const char *section, const char *name, const char *text)
+{
+	struct config_reader *reader = context;
+	bool continues = reader->begun && strchr(blanks, reader->text[0]);
+
+	(void)section; /* config_begin_section has judged it */
+	reader->pending = false;
+	reader->begun = true;
+	if (!continues)
+		reader->dropped = true;
+	if (reader->section == CONFIG_SECTION_UNKNOWN)
+		return 1;
+	if (reader->section == CONFIG_SECTION_NONE) {
+		config_complain(reader, "\"%s\" stands in no section; expected " SECTIONS " before it", name);
+		return 1;
+	}
+	if (!continues) {
+		reader->value = (struct config_value){ .key = config_find_key(reader, name) };
+		reader->dropped = !reader->value.key;
+	} else if (!reader->dropped && (!reader->value.key->list || strchr(text, '='))) {
+		config_complain(reader, "an indented line continues the list above it, and this one can't continue %s; "
+				"expected KEY = VALUE without a blank in front", name);
+		return 1;
+	}
+	if (reader->dropped)
+		return 1;
+	reader->value.continued = continues;
+	config_set(reader, text);
+	return 1;
+}
+
+/* Gives rule every setting of [policy] that it did not make itself. */
+static void config_inherit(struct policy_rule *rule, const struct config_seen *seen, const struct policy_rule *policy)
+{
+	const struct config_key *key;
+
+	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_RULE, i)); i++)
+		if (!seen->key_line[i] && !key->rule_only)
+			memcpy((char *)rule + key->offset, (const char *)policy + key->offset, key->size);
+}
+
+/* Networks that were refused are networks: the error for them is enough. */
+static bool config_has_networks(const struct config_seen *seen)
+{
+	const struct config_key *key;
+
+	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_RULE, i)); i++)
+		if (key->rule_only && seen->key_line[i])
+			return true;
+	return false;
+}
+
+static void config_finish_rules(struct config_reader *reader)
+{
+	struct policy *policy = &reader->config->policy;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		struct policy_rule *rule = &policy->rules[i];
+
+		if (!config_has_networks(&reader->rule_seen[i])) {
+			reader->line = reader->rule_seen[i].section_line;
+			config_complain(reader, "rule \"%s\" would decide for everybody; expected clients, servers or "
+					"both (what holds for everybody belongs in [policy])", rule->name);
+		}
+		config_inherit(rule, &reader->rule_seen[i], &reader->policy);
+	}
+	policy->rules[policy->rule_count++] = reader->policy;
+}
+
+void config_set_defaults(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->control_ports[0] = 21;
+	config->control_port_count = 1;
+	config->queue = 21;
+	config->queue_length = 4096;
+	config->mark = 0x66747000; /* "ftp" and a zero */
+	/*
+	 * The smallest MTU of IPv6 is 1280 bytes (RFC 8200 section 5), less 60 for the headers of IPv6 and TCP. 60 more
+	 * are for growth: the longest EPRT host-port is 37 bytes longer than the shortest.
+	 */
+	config->mss = 1160;
+	snprintf(config->user, sizeof(config->user), "nobody");
+	gateway_limits_set_defaults(&config->limits);
+	policy_rule_set_defaults(&config->policy.rules[0]);
+	snprintf(config->policy.rules[0].name, sizeof(config->policy.rules[0].name), "policy");
+	config->policy.rule_count = 1;
+}
+
+int config_load(struct config *config, const char *path, FILE *errors)
+{
+	struct config_reader reader = { .config = config, .path = path, .errors = errors };
+	FILE *file = fopen(path, "re");
+
+	config_set_defaults(config);
+	if (!file) {
+		fprintf(errors, "%s: can't be opened: %s; expected the file that ftpalg.conf(5) describes\n", path,
+			strerror(errno));
+		return -1;
+	}
+	/* While the file is read, policy.rules holds its rules only. */
+	reader.file = file;
+	reader.policy = config->policy.rules[0];
+	config->policy.rule_count = 0;
+	ini_parse_stream(config_next_line, &reader, config_handle, &reader);
+	config_finish_rules(&reader);
+	if (ferror(file)) {
+		fprintf(errors, "%s: can't be read: %s\n", path, strerror(errno));
+		reader.error_count++;
+	}
+	free(reader.text);
+	fclose(file);
+	return reader.error_count ? -1 : 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Every key of the configuration file, once: its name, its place, who reads it, and what is right. A key that is added
+ * here is read, refused when doubled, inherited by rules and named in error messages; doc/ftpalg.conf.5 describes it.
+ */
+#include "daemon/config.h"
+#include "daemon/config_value.h"
+#include "ftpalg/buffer.h"
+#include "ftpalg/offer.h"
+
+#define SIZE(type, member) sizeof(((type *)0)->member)
+/* The members from first to last. */
+#define RUN(type, first, last) offsetof(type, first), offsetof(type, last) + SIZE(type, last) - offsetof(type, first)
+#define MEMBER(type, member) offsetof(type, member), SIZE(type, member)
+
+#define G(member) MEMBER(struct config, member)
+#define P(member) MEMBER(struct policy_rule, member)
+
+#define SECOND 1000000
+#define KIB 1024
+
+#define YES_OR_NO "yes or no"
+#define CLOSED_OR_OPEN "closed or open"
+#define NETWORK_LIST "ADDRESS or ADDRESS/PREFIX, at most 16 of them"
+
+_Static_assert(POLICY_NETWORKS_MAX == 16 && POLICY_FXP_MAX == 16 && POLICY_RANGES_MAX == 64 && CONFIG_PORTS_MAX == 15,
+	       "the expectations below state these limits");
+_Static_assert(KIB % BUFFER_BLOCK_SIZE == 0, "memory is counted in blocks of which a whole number makes one KiB");
+
+static const struct config_key gateway_keys[] = {
+	{ "control-ports", config_read_control_ports, RUN(struct config, control_ports, control_port_count),
+	  .expected = "ports from 1 to 65535, at most 15 of them", .list = true },
+	{ "queue", config_read_number, G(queue), .minimum = 0, .maximum = 65535, .unit = 1 },
+	{ "queue-length", config_read_number, G(queue_length), .minimum = 16, .maximum = 1048576, .unit = 1 },
+	{ "zone", config_read_number, G(zone), .minimum = 0, .maximum = 65535, .unit = 1 },
+	{ "mark", config_read_mark, G(mark), .expected = "a number from 1 to 0xffffffff" },
+	{ "mss", config_read_number, G(mss), .minimum = 256, .maximum = 8960, .unit = 1 },
+	{ "absent", config_read_open, G(absent_open), .expected = CLOSED_OR_OPEN },
+	{ "queue-full", config_read_open, G(queue_full_open), .expected = CLOSED_OR_OPEN },
+	{ "table-full", config_read_open, G(limits.table_full_open), .expected = CLOSED_OR_OPEN },
+	{ "malformed", config_read_open, G(limits.malformed_open), .expected = CLOSED_OR_OPEN },
+	{ "sessions", config_read_number, G(limits.sessions), .minimum = 1, .maximum = 1048576, .unit = 1 },
+	{ "memory", config_read_number, G(limits.blocks), .minimum = 64, .maximum = 1048576,
+	  .unit = KIB / BUFFER_BLOCK_SIZE },
+	{ "line-length", config_read_number, G(limits.line), .minimum = 512, .maximum = LINE_MAX_LENGTH, .unit = 1 },
+	{ "unacknowledged", config_read_number, G(limits.unacknowledged), .minimum = 8, .maximum = 1024, .unit = KIB },
+	{ "idle-timeout", config_read_number, G(limits.idle), .minimum = 60, .maximum = 864000, .unit = SECOND },
+	{ "user", config_read_user, G(user), .expected = "the name of a user, or none" },
+	{ "events", config_read_events, G(events), .expected = "an absolute path without blanks, - or none" },
+};
+
+static const struct config_key policy_keys[] = {
+	{ "clients", config_read_clients, RUN(struct policy_rule, clients, client_count),
+	  .expected = NETWORK_LIST, .list = true, .rule_only = true },
+	{ "servers", config_read_servers, RUN(struct policy_rule, servers, server_count),
+	  .expected = NETWORK_LIST, .list = true, .rule_only = true },
+	{ "active", config_read_yes, P(active), .expected = YES_OR_NO },
+	{ "passive", config_read_yes, P(passive), .expected = YES_OR_NO },
+	{ "upload", config_read_yes, P(upload), .expected = YES_OR_NO },
+	{ "download", config_read_yes, P(download), .expected = YES_OR_NO },
+	{ "login-required", config_read_yes, P(login_required), .expected = YES_OR_NO },
+	{ "unknown-verbs", config_read_yes, P(unknown_verbs), .expected = YES_OR_NO },
+	{ "deny-verbs", config_read_deny_verbs, P(verb_denied),
+	  .expected = "FTP commands that ftpalg.conf(5) lists, or none", .list = true },
+	{ "foreign-server", config_read_foreign_server, P(foreign_server), .expected = "refuse or rewrite" },
+	{ "tls", config_read_tls, P(tls), .expected = "allow, forbid or require" },
+	{ "port-min", config_read_number, P(port_min), .minimum = 1, .maximum = 65535, .unit = 1 },
+	{ "deny-ports", config_read_deny_ports, RUN(struct policy_rule, port_denied, port_denied_count),
+	  .expected = "ports, FIRST-LAST, default, at most 64 of them; or none", .list = true },
+	{ "fxp", config_read_fxp, RUN(struct policy_rule, fxp, fxp_count),
+	  .expected = "ADDRESS, ADDRESS/PREFIX or ADDRESS/PREFIX:FIRST-LAST, at most 16 of them; or none",
+	  .list = true },
+	{ "advertise", config_read_advertise, RUN(struct policy_rule, advertise, advertise_port_offset),
+	  .expected = "ADDRESS, ADDRESS+OFFSET, ADDRESS-OFFSET or none" },
+	{ "pinhole-timeout", config_read_number, P(pinhole_timeout), .minimum = 1, .maximum = 3600, .unit = 1 },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+_Static_assert(COUNT(gateway_keys) <= CONFIG_KEYS_MAX && COUNT(policy_keys) <= CONFIG_KEYS_MAX, "a set is 64 bits");
+
+const struct config_key *config_key_at(enum config_section section, size_t index)
+{
+	switch (section) {
+	case CONFIG_SECTION_GATEWAY:
+		return index < COUNT(gateway_keys) ? &gateway_keys[index] : NULL;
+	case CONFIG_SECTION_POLICY:
+	case CONFIG_SECTION_RULE:
+		return index < COUNT(policy_keys) ? &policy_keys[index] : NULL;
+	case CONFIG_SECTION_NONE:
+	case CONFIG_SECTION_UNKNOWN:
+		break;
+	}
+	return NULL;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The settings of the configuration file and how the words of each are read. Private to config*.c. */
+#ifndef DAEMON_CONFIG_VALUE_H
+#define DAEMON_CONFIG_VALUE_H
+
+#include "ftpalg/base.h"
+
+enum config_section {
+	CONFIG_SECTION_NONE,    /* in front of the first section */
+	CONFIG_SECTION_UNKNOWN, /* a section that was refused: what stands in it is not judged */
+	CONFIG_SECTION_GATEWAY,
+	CONFIG_SECTION_POLICY,
+	CONFIG_SECTION_RULE,
+};
+
+struct config_value;
+
+/*
+ * Reads value->text into its place in owner, which is struct config for [gateway] and struct policy_rule for [policy]
+ * and [rule]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
+ */
+typedef const char *config_read(struct config_value *value, void *owner);
+
+struct config_key {
+	const char *name;
+	config_read *read;
+	size_t offset;        /* the bytes of the owner that are the setting; a rule inherits it by copying them */
+	size_t size;
+	const char *expected; /* what is right; NULL for a number, whose bounds say it */
+	uint64_t minimum;     /* numbers: the bounds, in the file's unit ... */
+	uint64_t maximum;
+	uint32_t unit;        /* ... and how many of the owner's units make one of the file's */
+	bool list;            /* may go on in indented lines */
+	bool rule_only;       /* not in [policy], which holds everybody */
+};
+
+struct config_value {
+	const struct config_key *key;
+	struct bytes text;    /* what this line says */
+	bool continued;       /* an earlier line began the list */
+	bool none;            /* an earlier line said that the list is empty */
+	struct bytes culprit; /* the words that are wrong */
+};
+
+/* No section has more keys: a set of them is the bits of a uint64_t. */
+#define CONFIG_KEYS_MAX 64
+
+/* The keys of a section, in the order of the manual; NULL from the first index that has none. */
+const struct config_key *config_key_at(enum config_section section, size_t index);
+
+config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
+config_read config_read_mark;   /* uint32_t, decimal or hexadecimal */
+config_read config_read_yes;    /* bool: true for yes */
+config_read config_read_open;   /* bool: true for open */
+config_read config_read_user;
+config_read config_read_events;
+config_read config_read_foreign_server;
+config_read config_read_tls;
+config_read config_read_control_ports;
+config_read config_read_clients;
+config_read config_read_servers;
+config_read config_read_deny_verbs;
+config_read config_read_deny_ports;
+config_read config_read_fxp;
+config_read config_read_advertise;
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Events as JSON, one object a line, members in this order. Those that an event does not have are left out.
+ *
+ *   time         wall clock, RFC 3339 in UTC with microseconds
+ *   event        event_name()
+ *   reason       reason_name(), where something was decided
+ *   session      number, unique in the life of a gateway
+ *   client       the client as it knows itself
+ *   client_seen  the client as the server knows it, where that differs
+ *   server       the server as the client knows it
+ *   server_real  the server as it knows itself, where that differs
+ *   direction    "original" (client to server) or "reply"
+ *   form         form_name()
+ *   from         who will make the data connection: an address
+ *   to           where it will go: the endpoint as it was offered; of a pinhole, as packets arrive at this host
+ *   announced    the offered endpoint as the other peer reads it
+ *   verb         verb_name()
+ *   user, path, tls or line
+ *                what login, transfer, tls and all other events have as text
+ *   rule         the policy rule that decided
+ *   code         the reply code
+ *   seconds      how long it took
+ *   adopted      true for a session that was under way before the gateway was
+ *
+ * Text is a peer's bytes. Printable UTF-8 stays as it is, a backslash becomes \\ and every other byte \xNN, all before
+ * JSON's own escaping: so the result is valid JSON on one line, it can be decoded again without loss, and printed it
+ * does nothing to a terminal.
+ */
+#ifndef DAEMON_EVENT_JSON_H
+#define DAEMON_EVENT_JSON_H
+
+#include <stdio.h>
+#include <time.h>
+
+#include "ftpalg/event.h"
+
+/* Writes and flushes one line. time is the wall clock's, or a capture's. Returns 0, or -1 where out has failed. */
+int event_json_write(FILE *out, const struct event *event, const struct timespec *time);
+
+#endif

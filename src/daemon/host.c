@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Everything that a session decides is an event. The log gets only what says that the host needs attention, and that at
+ * a bounded rate, because traffic causes it.
+ */
+#include "daemon/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/event_json.h"
+#include "ftpalg/address.h"
+
+uint64_t host_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* What the operator can do, where it is the operator's to do; else NULL. */
+static const char *host_advice(enum reason reason)
+{
+	switch (reason) {
+	case REASON_NO_CARRIER:
+		return "load the rules that \"ftpalg rules\" prints; connections from before have to be made anew";
+	case REASON_EXPECT_TABLE_FULL:
+		return "raise the sysctl net.netfilter.nf_conntrack_expect_max";
+	case REASON_NO_PORT:
+		return "translate clients to more than one address";
+	case REASON_KERNEL_REFUSED:
+		return "\"ftpalg check\" tells what the kernel lacks";
+	default:
+		return NULL;
+	}
+}
+
+/* Passes reason on. error is the kernel's, behind a REASON_KERNEL_REFUSED. */
+static enum reason host_tell(struct host *host, const struct endpoint *client, enum reason reason, int error)
+{
+	const char *advice = host_advice(reason);
+	const bool refused = reason == REASON_KERNEL_REFUSED;
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (!advice || !log_limit_allows(&host->refusal_limits[reason], host_now()))
+		return reason;
+	endpoint_format(client, text);
+	log_message(LOG_LEVEL_WARNING, "control connection of %s: %s%s%s; %s", text, reason_meaning(reason),
+		    refused ? ": " : "", refused ? strerror(-error) : "", advice);
+	return reason;
+}
+
+static enum reason host_lookup(void *context, const struct tuple *seen, struct connection *connection)
+{
+	struct host *host = context;
+	const enum reason reason = conntrack_lookup(&host->conntrack, seen, connection);
+
+	return host_tell(host, &seen->source, reason, host->conntrack.error);
+}
+
+static enum reason host_expect(void *context, const struct nat_view *master, struct expectation *expectation)
+{
+	struct host *host = context;
+	const enum reason reason = expect_create(&host->expect, master, expectation);
+
+	return host_tell(host, &master->client, reason, host->expect.error);
+}
+
+static enum reason host_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct host *host = context;
+	const enum reason reason = expect_delete(&host->expect, master, expectation);
+
+	return host_tell(host, &master->client, reason, host->expect.error);
+}
+
+static enum reason host_seqadj(void *context, const struct nat_view *master, enum direction direction,
+			       const struct seqadj *seqadj)
+{
+	struct host *host = context;
+	const enum reason reason = conntrack_adjust(&host->conntrack, master, direction, seqadj);
+
+	return host_tell(host, &master->client, reason, host->conntrack.error);
+}
+
+static void host_inject(void *context, struct bytes packet)
+{
+	struct host *host = context;
+	const int error = rawsock_send(&host->rawsock, packet);
+
+	if (error && log_limit_allows(&host->inject_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; is there a route to both"
+			    " peers, and no output rule that drops packets with the gateway's mark?", strerror(-error));
+}
+
+static void host_event(void *context, const struct event *event)
+{
+	struct host *host = context;
+	struct timespec now;
+
+	if (!host->events)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (event_json_write(host->events, event, &now) == 0)
+		return;
+	clearerr(host->events);
+	if (log_limit_allows(&host->event_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "an event could not be written: %s; make room where \"events\" points",
+			    strerror(errno));
+}
+
+static int host_open_events(struct host *host, const char *path, char *error, size_t size)
+{
+	int descriptor;
+
+	host->events = NULL;
+	if (!path[0])
+		return 0;
+	/* Appending, so that a log rotation that truncates the file works, and so that runs don't erase each other. */
+	descriptor = strcmp(path, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+					    : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (descriptor >= 0)
+		host->events = fdopen(descriptor, "a");
+	if (host->events)
+		return 0;
+	snprintf(error, size, "can't open the events file %s: %s", path, strerror(errno));
+	if (descriptor >= 0)
+		close(descriptor);
+	return -1;
+}
+
+/*
+ * Libraries read files when they are first used: the time zone (glibc, even for UTC) and random bytes for hash tables
+ * (jansson). Behind the sandbox they no longer could.
+ */
+static void host_prepare_libraries(void)
+{
+	tzset();
+	json_object_seed(0);
+}
+
+static int host_open_sockets(struct host *host, uint32_t mark, char *error, size_t size)
+{
+	int result = netlink_open(&host->netlink);
+
+	if (result) {
+		snprintf(error, size, "can't talk to conntrack: %s; try: modprobe nf_conntrack_netlink",
+			 strerror(-result));
+		return -1;
+	}
+	result = rawsock_open(&host->rawsock, mark);
+	if (result) {
+		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
+			 strerror(-result));
+		return -1;
+	}
+	return 0;
+}
+
+int host_open(struct host *host, const struct config *config, char *error, size_t size)
+{
+	memset(host, 0, sizeof(*host));
+	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
+	host->ops = (struct ops){
+		.context = host, .lookup = host_lookup, .expect = host_expect, .unexpect = host_unexpect,
+		.seqadj = host_seqadj, .inject = host_inject, .event = host_event,
+	};
+	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
+	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
+	host_prepare_libraries();
+	if (host_open_events(host, config->events, error, size) == 0 &&
+	    host_open_sockets(host, config->mark, error, size) == 0)
+		return 0;
+	host_close(host);
+	return -1;
+}
+
+void host_close(struct host *host)
+{
+	rawsock_close(&host->rawsock);
+	netlink_close(&host->netlink);
+	if (host->events)
+		fclose(host->events);
+	host->events = NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a gateway in the queue asks of the host: struct ops, made of the adapters, the file of events and the log. */
+#ifndef DAEMON_HOST_H
+#define DAEMON_HOST_H
+
+#include <stdio.h>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "net/conntrack.h"
+#include "net/expect.h"
+#include "net/rawsock.h"
+
+struct host {
+	struct ops ops; /* its context is the host */
+	struct netlink netlink;
+	struct conntrack conntrack;
+	struct expect expect;
+	struct rawsock rawsock;
+	FILE *events; /* NULL: none are wanted */
+	struct log_limit refusal_limits[REASON_COUNT];
+	struct log_limit inject_limit;
+	struct log_limit event_limit;
+};
+
+/* Opens what config asks for. Returns 0, or -1 with what to do in error (of size bytes); then nothing needs closing. */
+int host_open(struct host *host, const struct config *config, char *error, size_t size);
+void host_close(struct host *host);
+
+/* Microseconds of a clock that never goes back. */
+uint64_t host_now(void);
+
+#endif

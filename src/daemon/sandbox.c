@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The worker reads bytes from anybody and may change the firewall's state, so it keeps the one capability that
+ * ctnetlink checks with every message, and nothing else. The raw sockets are open and marked already: sending needs no
+ * capability.
+ *
+ * The system calls are those of the loop: netlink and raw sockets that are open, memory, time, the log, and reading the
+ * configuration again. That last one is why files may be opened, but only to read, and by a user who has no special
+ * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
+ * makes a socket, a process, a file or executable memory, or that reaches another process.
+ */
+#include "daemon/sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+/*
+ * The sanitizers' runtime makes system calls of its own choice (it reads /proc, it maps shadow memory, it forks to look
+ * for leaks), so a build with them goes without the filter.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_WITHOUT_FILTER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define SANDBOX_WITHOUT_FILTER 1
+#endif
+#endif
+#ifndef SANDBOX_WITHOUT_FILTER
+#define SANDBOX_WITHOUT_FILTER 0
+#endif
+
+static const int sandbox_calls[] = {
+	/* the queue, ctnetlink, raw packets */
+	SCMP_SYS(recvmsg), SCMP_SYS(sendto),
+	/* the loop; which of two calls the C library makes depends on the architecture, the time on the clock source */
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction),
+	/* memory for events and for the configuration */
+	SCMP_SYS(brk), SCMP_SYS(munmap),
+	/* the log, the events, the loop's signal pipe, and the configuration */
+	SCMP_SYS(write), SCMP_SYS(read), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(close),
+	SCMP_SYS(exit_group),
+};
+
+static int sandbox_filter(char *error, size_t size)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int result = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !result && i < sizeof(sandbox_calls) / sizeof(sandbox_calls[0]); i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox_calls[i], 0);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
+	if (!result)
+		result = seccomp_load(filter);
+	if (filter)
+		seccomp_release(filter);
+	if (!result)
+		return 0;
+	snprintf(error, size, "can't restrict system calls: %s; the kernel needs CONFIG_SECCOMP_FILTER",
+		 strerror(-result));
+	return -1;
+}
+
+static int sandbox_keep_capabilities(const struct passwd *user, char *error, size_t size)
+{
+	capng_select_t select = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+	int result;
+
+	capng_get_caps_process();
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
+		snprintf(error, size, "CAP_NET_ADMIN is missing; run as root or give the service this capability");
+		return -1;
+	}
+	/*
+	 * Who was started without CAP_SETPCAP (by a service manager that already dropped it) can't empty the bounding
+	 * set, and need not: without new privileges nothing in it can be had.
+	 */
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		select = CAPNG_SELECT_ALL;
+	capng_clear(CAPNG_SELECT_ALL);
+	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+	if (user)
+		result = capng_change_id((int)user->pw_uid, (int)user->pw_gid,
+					 CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT);
+	else
+		result = capng_apply(select);
+	if (result == 0)
+		return 0;
+	if (user)
+		snprintf(error, size, "can't become user \"%s\" (libcap-ng: %d); start as root, or set \"user = none\"",
+			 user->pw_name, result);
+	else
+		snprintf(error, size, "can't give up capabilities (libcap-ng: %d)", result);
+	return -1;
+}
+
+int sandbox_enter(const char *user, char *error, size_t size)
+{
+	const struct passwd *entry = NULL;
+
+	if (user[0]) {
+		errno = 0;
+		entry = getpwnam(user);
+		if (!entry) {
+			snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
+			return -1;
+		}
+	}
+	if (sandbox_keep_capabilities(entry, error, size) < 0)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		snprintf(error, size, "can't rule out new privileges: %s", strerror(errno));
+		return -1;
+	}
+	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(error, size);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a worker gives up before it reads the first byte from a peer: user, capabilities, system calls. */
+#ifndef DAEMON_SANDBOX_H
+#define DAEMON_SANDBOX_H
+
+#include <stddef.h>
+
+/*
+ * Becomes user (or stays who it is, where user is ""), keeps no capability but CAP_NET_ADMIN, and from then on is
+ * killed by any system call that the worker's loop does not need. Everything must be open by now; what libraries fetch
+ * on first use must have been used. Returns 0, or -1 with what failed, and what to do, in error (of size bytes).
+ */
+int sandbox_enter(const char *user, char *error, size_t size);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The worker opens everything, closes the sandbox behind itself, and only then takes the first packet. It is a single
+ * thread: a packet is read, judged with whatever ctnetlink writes that takes, and returned with its verdict before the
+ * next one is read.
+ *
+ * On the way out nothing is taken down. NAT, expectations and sequence adjustments live in conntrack, so what was
+ * agreed goes on without a gateway, and the next gateway finds it.
+ */
+#include "daemon/worker.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/host.h"
+#include "daemon/log.h"
+#include "daemon/sandbox.h"
+#include "net/nfqueue.h"
+
+/* Packets that are taken before signals and the clock get their turn. */
+#define WORKER_BATCH 64
+#define WORKER_ERROR_MAX 256
+#define WORKER_WATCHES 5 /* the queue, the clock, three signals */
+
+struct worker {
+	const struct config *config; /* as at the start; of later ones only the policy is used */
+	const char *config_path;
+	/* Policies that were read later. The one in force is in one of the two; the next one goes to the other. */
+	struct config *reloaded[2];
+	unsigned int reloads;
+
+	struct host host;
+	struct nfqueue queue;
+	void *memory; /* the gateway's */
+	struct gateway *gateway;
+	struct gateway_output output;
+
+	struct event_base *base;
+	struct event *watches[WORKER_WATCHES]; /* libevent's events, not their namesakes in the core */
+	int result;
+};
+
+static struct nfqueue_answer worker_judge(struct bytes packet, void *context)
+{
+	struct worker *worker = context;
+	struct gateway_output *output = &worker->output;
+	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
+
+	gateway_packet(worker->gateway, packet, host_now(), output);
+	switch (output->verdict) {
+	case GATEWAY_ACCEPT:
+		answer.verdict = NFQUEUE_ACCEPT;
+		break;
+	case GATEWAY_REPLACE:
+		answer.verdict = NFQUEUE_REPLACE;
+		answer.packet.data = output->packet;
+		answer.packet.length = output->length;
+		break;
+	case GATEWAY_DROP:
+		break;
+	}
+	return answer;
+}
+
+static void worker_on_queue(evutil_socket_t descriptor, short what, void *context)
+{
+	struct worker *worker = context;
+	const int received = nfqueue_receive(&worker->queue, WORKER_BATCH, worker_judge, worker);
+
+	(void)descriptor;
+	(void)what;
+	if (received >= 0)
+		return;
+	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->config->queue, strerror(-received));
+	worker->result = -1;
+	event_base_loopbreak(worker->base);
+}
+
+static void worker_on_tick(evutil_socket_t descriptor, short what, void *context)
+{
+	struct worker *worker = context;
+
+	(void)descriptor;
+	(void)what;
+	gateway_tick(worker->gateway, host_now());
+}
+
+static void worker_on_stop(evutil_socket_t number, short what, void *context)
+{
+	struct worker *worker = context;
+
+	(void)what;
+	log_message(LOG_LEVEL_NOTICE, "stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+	event_base_loopbreak(worker->base);
+}
+
+static void worker_on_reload(evutil_socket_t number, short what, void *context)
+{
+	struct worker *worker = context;
+	struct config *next = worker->reloaded[worker->reloads % 2];
+
+	(void)number;
+	(void)what;
+	if (config_load(next, worker->config_path, stderr) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", worker->config_path);
+		return;
+	}
+	gateway_set_policy(worker->gateway, &next->policy);
+	worker->reloads++;
+	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
+		    " settings take effect after a restart", worker->config_path);
+}
+
+static int worker_create_gateway(struct worker *worker)
+{
+	const struct gateway_limits *limits = &worker->config->limits;
+	const size_t size = gateway_memory(limits);
+	uint8_t key[16];
+
+	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
+		log_message(LOG_LEVEL_ERROR, "the kernel gives no random numbers");
+		return -1;
+	}
+	worker->memory = calloc(1, size);
+	worker->reloaded[0] = calloc(1, sizeof(*worker->reloaded[0]));
+	worker->reloaded[1] = calloc(1, sizeof(*worker->reloaded[1]));
+	if (!worker->memory || !worker->reloaded[0] || !worker->reloaded[1]) {
+		log_message(LOG_LEVEL_ERROR, "no memory for the session table (%zu bytes); configure fewer sessions",
+			    size);
+		return -1;
+	}
+	worker->gateway = gateway_create(worker->memory, limits, &worker->config->policy, &worker->host.ops, key);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+static int worker_create_loop(struct worker *worker)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	struct event **watch = worker->watches;
+	const int queue = nfqueue_descriptor(&worker->queue);
+
+	worker->base = event_base_new();
+	if (!worker->base)
+		goto failed;
+	*watch++ = event_new(worker->base, queue, EV_READ | EV_PERSIST, worker_on_queue, worker);
+	*watch++ = event_new(worker->base, -1, EV_PERSIST, worker_on_tick, worker);
+	*watch++ = evsignal_new(worker->base, SIGTERM, worker_on_stop, worker);
+	*watch++ = evsignal_new(worker->base, SIGINT, worker_on_stop, worker);
+	*watch++ = evsignal_new(worker->base, SIGHUP, worker_on_reload, worker);
+	for (size_t i = 0; i < WORKER_WATCHES; i++)
+		if (!worker->watches[i] || event_add(worker->watches[i], i == 1 ? &second : NULL) < 0)
+			goto failed;
+	/* Whoever reads our events or messages may go away. */
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+failed:
+	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
+	return -1;
+}
+
+static int worker_open(struct worker *worker)
+{
+	const struct config *config = worker->config;
+	const struct nfqueue_settings settings = {
+		.number = config->queue,
+		.length = config->queue_length,
+		.full_open = config->queue_full_open,
+	};
+	char error[WORKER_ERROR_MAX];
+
+	if (host_open(&worker->host, config, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	if (worker_create_gateway(worker) < 0)
+		return -1;
+	if (nfqueue_open(&worker->queue, &settings, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	if (worker_create_loop(worker) < 0)
+		return -1;
+	if (sandbox_enter(config->user, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+static void worker_close(struct worker *worker)
+{
+	for (size_t i = 0; i < WORKER_WATCHES; i++)
+		if (worker->watches[i])
+			event_free(worker->watches[i]);
+	if (worker->base)
+		event_base_free(worker->base);
+	nfqueue_close(&worker->queue);
+	host_close(&worker->host);
+	free(worker->memory);
+	free(worker->reloaded[0]);
+	free(worker->reloaded[1]);
+	free(worker);
+}
+
+static void worker_tell_ready(const struct config *config)
+{
+	char ports[CONFIG_PORTS_MAX * sizeof("65535,")] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < config->control_port_count; i++)
+		length += (size_t)snprintf(ports + length, sizeof(ports) - length, "%s%u", i ? "," : "",
+					   config->control_ports[i]);
+	log_message(LOG_LEVEL_NOTICE, "ready: queue %u, ports %s, zone %u, %zu policy rule%s", config->queue, ports,
+		    config->zone, config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
+}
+
+static void worker_tell_end(const struct worker *worker)
+{
+	const struct gateway_counters *gateway = gateway_counters(worker->gateway);
+	const struct nfqueue_counters *queue = &worker->queue.counters;
+
+	log_message(LOG_LEVEL_NOTICE, "stopped: %" PRIu64 " sessions, %" PRIu64 " packets, %" PRIu64 " replaced, %"
+		    PRIu64 " dropped, %" PRIu64 " truncated, %" PRIu64 " verdicts refused", gateway->sessions,
+		    queue->packets, gateway->replaced, gateway->dropped, queue->truncated, queue->failed);
+}
+
+int worker_run(const struct config *config, const char *config_path)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int result;
+
+	if (!worker) {
+		log_message(LOG_LEVEL_ERROR, "no memory");
+		return -1;
+	}
+	worker->config = config;
+	worker->config_path = config_path;
+	worker->result = worker_open(worker);
+	if (!worker->result) {
+		worker_tell_ready(config);
+		if (event_base_dispatch(worker->base) < 0)
+			worker->result = -1;
+		gateway_stop(worker->gateway, false, host_now());
+		worker_tell_end(worker);
+	}
+	result = worker->result;
+	worker_close(worker);
+	return result;
+}

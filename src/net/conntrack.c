@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which conntrack entry does a packet at the FORWARD hook belong to?
+ *
+ * There, packets of both directions carry the client's and the server's own addresses. The entry's original tuple is
+ * client -> server_seen, its reply tuple server -> client_seen, and the kernel finds an entry by either of them:
+ *
+ *   NAT                  client -> server is   server -> client is   found by
+ *   none                 the original tuple    the reply tuple       its tuple or that reversed
+ *   SNAT only            the original tuple    neither               the tuple client -> server
+ *   DNAT only            neither               the reply tuple       the tuple server -> client
+ *   both                 neither               neither               a dump
+ *
+ * The tuple as seen and its reverse are therefore asked for first, and then a dump that the kernel filters by the
+ * client as the source of the original tuple and the server as the source of the reply tuple. Whatever comes back
+ * counts only if those two sources fit: with NAT around, another connection can own a tuple that looks like this one's.
+ */
+#include "net/conntrack.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "ftpalg/address.h"
+
+/*
+ * The bits of CTA_FILTER_ORIG_FLAGS and CTA_FILTER_REPLY_FLAGS (kernel 5.8), which no uapi header names:
+ * net/netfilter/nf_internals.h.
+ */
+#define CONNTRACK_FILTER_SOURCE_ADDRESS (1U << 0)
+#define CONNTRACK_FILTER_PROTOCOL       (1U << 3)
+#define CONNTRACK_FILTER_SOURCE_PORT    (1U << 4)
+
+struct conntrack_entry {
+	struct tuple original;
+	struct tuple reply;
+	uint32_t status;
+	uint16_t zone;
+	bool helper;
+	bool liberal;
+	struct seqadj seqadj[2];
+};
+
+uint8_t conntrack_family(const struct address *address)
+{
+	return address->family == FAMILY_IPV6 ? AF_INET6 : AF_INET;
+}
+
+struct tuple conntrack_original_tuple(const struct nat_view *view)
+{
+	return (struct tuple){ .source = view->client, .destination = view->server_seen };
+}
+
+void conntrack_put_tuple(struct nlmsghdr *request, uint16_t attribute, const struct tuple *tuple)
+{
+	const bool ipv6 = tuple->source.address.family == FAMILY_IPV6;
+	const size_t size = ipv6 ? 16 : 4;
+	struct nlattr *outer = mnl_attr_nest_start(request, attribute);
+	struct nlattr *inner = mnl_attr_nest_start(request, CTA_TUPLE_IP);
+
+	mnl_attr_put(request, ipv6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, size, tuple->source.address.octets);
+	mnl_attr_put(request, ipv6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, size, tuple->destination.address.octets);
+	mnl_attr_nest_end(request, inner);
+	inner = mnl_attr_nest_start(request, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(request, CTA_PROTO_NUM, IPPROTO_TCP);
+	mnl_attr_put_u16(request, CTA_PROTO_SRC_PORT, htons(tuple->source.port));
+	mnl_attr_put_u16(request, CTA_PROTO_DST_PORT, htons(tuple->destination.port));
+	mnl_attr_nest_end(request, inner);
+	mnl_attr_nest_end(request, outer);
+}
+
+void conntrack_put_zone(struct nlmsghdr *request, uint16_t attribute, uint16_t zone)
+{
+	/* A kernel without zones refuses the attribute, and without it the kernel takes zone 0. */
+	if (zone)
+		mnl_attr_put_u16(request, attribute, htons(zone));
+}
+
+static bool conntrack_get_address(const struct nlattr *ipv4, const struct nlattr *ipv6, struct address *address)
+{
+	memset(address, 0, sizeof(*address));
+	if (ipv4 && mnl_attr_get_payload_len(ipv4) == 4) {
+		address->family = FAMILY_IPV4;
+		memcpy(address->octets, mnl_attr_get_payload(ipv4), 4);
+	} else if (ipv6 && mnl_attr_get_payload_len(ipv6) == 16) {
+		address->family = FAMILY_IPV6;
+		memcpy(address->octets, mnl_attr_get_payload(ipv6), 16);
+	}
+	return address->family != FAMILY_NONE;
+}
+
+bool conntrack_get_tuple(const struct nlattr *attribute, struct tuple *tuple)
+{
+	const struct nlattr *parts[CTA_TUPLE_MAX + 1];
+	const struct nlattr *ip[CTA_IP_MAX + 1];
+	const struct nlattr *protocol[CTA_PROTO_MAX + 1];
+
+	if (!attribute)
+		return false;
+	netlink_index_nested(attribute, parts, CTA_TUPLE_MAX);
+	if (!parts[CTA_TUPLE_IP] || !parts[CTA_TUPLE_PROTO])
+		return false;
+	netlink_index_nested(parts[CTA_TUPLE_IP], ip, CTA_IP_MAX);
+	netlink_index_nested(parts[CTA_TUPLE_PROTO], protocol, CTA_PROTO_MAX);
+	if (!protocol[CTA_PROTO_NUM] || mnl_attr_get_u8(protocol[CTA_PROTO_NUM]) != IPPROTO_TCP)
+		return false;
+	if (!protocol[CTA_PROTO_SRC_PORT] || !protocol[CTA_PROTO_DST_PORT])
+		return false;
+	tuple->source.port = ntohs(mnl_attr_get_u16(protocol[CTA_PROTO_SRC_PORT]));
+	tuple->destination.port = ntohs(mnl_attr_get_u16(protocol[CTA_PROTO_DST_PORT]));
+	return conntrack_get_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC], &tuple->source.address) &&
+	       conntrack_get_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST], &tuple->destination.address);
+}
+
+static void conntrack_get_seqadj(const struct nlattr *attribute, struct seqadj *seqadj)
+{
+	const struct nlattr *parts[CTA_SEQADJ_MAX + 1];
+
+	memset(seqadj, 0, sizeof(*seqadj));
+	if (!attribute)
+		return;
+	netlink_index_nested(attribute, parts, CTA_SEQADJ_MAX);
+	if (parts[CTA_SEQADJ_CORRECTION_POS])
+		seqadj->position = ntohl(mnl_attr_get_u32(parts[CTA_SEQADJ_CORRECTION_POS]));
+	if (parts[CTA_SEQADJ_OFFSET_BEFORE])
+		seqadj->before = (int32_t)ntohl(mnl_attr_get_u32(parts[CTA_SEQADJ_OFFSET_BEFORE]));
+	if (parts[CTA_SEQADJ_OFFSET_AFTER])
+		seqadj->after = (int32_t)ntohl(mnl_attr_get_u32(parts[CTA_SEQADJ_OFFSET_AFTER]));
+}
+
+static bool conntrack_get_liberal(const struct nlattr *attribute)
+{
+	const struct nlattr *parts[CTA_PROTOINFO_MAX + 1];
+	const struct nlattr *tcp[CTA_PROTOINFO_TCP_MAX + 1];
+	bool liberal = true;
+
+	if (!attribute)
+		return false;
+	netlink_index_nested(attribute, parts, CTA_PROTOINFO_MAX);
+	if (!parts[CTA_PROTOINFO_TCP])
+		return false;
+	netlink_index_nested(parts[CTA_PROTOINFO_TCP], tcp, CTA_PROTOINFO_TCP_MAX);
+	for (int i = CTA_PROTOINFO_TCP_FLAGS_ORIGINAL; i <= CTA_PROTOINFO_TCP_FLAGS_REPLY; i++) {
+		const struct nf_ct_tcp_flags *flags;
+
+		if (!tcp[i] || mnl_attr_get_payload_len(tcp[i]) < sizeof(*flags))
+			return false;
+		flags = mnl_attr_get_payload(tcp[i]);
+		liberal = liberal && flags->flags & IP_CT_TCP_FLAG_BE_LIBERAL;
+	}
+	return liberal;
+}
+
+/* False where the message is no entry of a TCP connection. */
+static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *entry)
+{
+	const struct nlattr *parts[CTA_MAX + 1];
+
+	netlink_index(answer, parts, CTA_MAX);
+	if (!conntrack_get_tuple(parts[CTA_TUPLE_ORIG], &entry->original) ||
+	    !conntrack_get_tuple(parts[CTA_TUPLE_REPLY], &entry->reply))
+		return false;
+	entry->status = parts[CTA_STATUS] ? ntohl(mnl_attr_get_u32(parts[CTA_STATUS])) : 0;
+	entry->zone = parts[CTA_ZONE] ? ntohs(mnl_attr_get_u16(parts[CTA_ZONE])) : 0;
+	entry->helper = parts[CTA_HELP] != NULL;
+	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);
+	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_ORIG], &entry->seqadj[DIRECTION_ORIGINAL]);
+	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_REPLY], &entry->seqadj[DIRECTION_REPLY]);
+	return true;
+}
+
+/* One lookup under way. */
+struct conntrack_search {
+	struct tuple seen;
+	uint16_t zone;
+	struct connection *connection;
+	bool found;
+};
+
+/* Takes an entry if the packet belongs to it: its client and its server are the packet's two ends. */
+static void conntrack_take_entry(const struct nlmsghdr *answer, void *context)
+{
+	struct conntrack_search *search = context;
+	struct connection *connection = search->connection;
+	struct conntrack_entry entry;
+
+	if (search->found || !conntrack_get_entry(answer, &entry) || entry.zone != search->zone)
+		return;
+	if (endpoint_equal(&entry.original.source, &search->seen.source) &&
+	    endpoint_equal(&entry.reply.source, &search->seen.destination))
+		connection->direction = DIRECTION_ORIGINAL;
+	else if (endpoint_equal(&entry.original.source, &search->seen.destination) &&
+		 endpoint_equal(&entry.reply.source, &search->seen.source))
+		connection->direction = DIRECTION_REPLY;
+	else
+		return;
+
+	connection->view.client = entry.original.source;
+	connection->view.server_seen = entry.original.destination;
+	connection->view.server = entry.reply.source;
+	connection->view.client_seen = entry.reply.destination;
+	connection->carrier = entry.helper;
+	connection->resizable = entry.status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);
+	memcpy(connection->seqadj, entry.seqadj, sizeof(connection->seqadj));
+	search->found = true;
+}
+
+static int conntrack_get(struct conntrack *conntrack, const struct tuple *tuple,
+			 void (*take)(const struct nlmsghdr *, void *), void *context)
+{
+	const uint8_t family = conntrack_family(&tuple->source.address);
+	union netlink_request request;
+	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, 0, family);
+
+	conntrack_put_tuple(header, CTA_TUPLE_ORIG, tuple);
+	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
+	return netlink_call(conntrack->netlink, header, take, context);
+}
+
+/* Dumps the entries whose original tuple has client as its source, and whose reply tuple has server. */
+static int conntrack_dump(struct conntrack *conntrack, const struct endpoint *client, const struct endpoint *server,
+			  struct conntrack_search *search)
+{
+	const uint8_t family = conntrack_family(&client->address);
+	const struct endpoint any = { .address = { .family = client->address.family } };
+	const struct tuple original = { .source = *client, .destination = any };
+	const struct tuple reply = { .source = *server, .destination = any };
+	uint32_t flags = CONNTRACK_FILTER_PROTOCOL | CONNTRACK_FILTER_SOURCE_PORT;
+	union netlink_request request;
+	struct nlmsghdr *header;
+	struct nlattr *filter;
+
+	/*
+	 * Up to 6.18 at least, ctnetlink_filter_match_tuple() drops the IPv6 entries whose address is equal and keeps
+	 * the others. The two ports leave little enough to look at.
+	 */
+	if (family == AF_INET)
+		flags |= CONNTRACK_FILTER_SOURCE_ADDRESS;
+	header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
+	conntrack_put_tuple(header, CTA_TUPLE_ORIG, &original);
+	conntrack_put_tuple(header, CTA_TUPLE_REPLY, &reply);
+	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
+	filter = mnl_attr_nest_start(header, CTA_FILTER);
+	mnl_attr_put_u32(header, CTA_FILTER_ORIG_FLAGS, flags);
+	mnl_attr_put_u32(header, CTA_FILTER_REPLY_FLAGS, flags);
+	mnl_attr_nest_end(header, filter);
+	return netlink_call(conntrack->netlink, header, conntrack_take_entry, search);
+}
+
+enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *seen, struct connection *connection)
+{
+	struct conntrack_search search = { .seen = *seen, .zone = conntrack->zone, .connection = connection };
+	const struct tuple reverse = tuple_reverse(seen);
+	int error;
+
+	error = conntrack_get(conntrack, seen, conntrack_take_entry, &search);
+	if (!search.found && (!error || error == -ENOENT))
+		error = conntrack_get(conntrack, &reverse, conntrack_take_entry, &search);
+	if (!search.found && (!error || error == -ENOENT))
+		error = conntrack_dump(conntrack, &seen->source, &seen->destination, &search);
+	if (!search.found && !error)
+		error = conntrack_dump(conntrack, &seen->destination, &seen->source, &search);
+
+	if (search.found)
+		return REASON_NONE;
+	conntrack->error = error;
+	return error ? REASON_KERNEL_REFUSED : REASON_NO_CONNECTION;
+}
+
+static void conntrack_put_liberal(struct nlmsghdr *request)
+{
+	const struct nf_ct_tcp_flags liberal = {
+		.flags = IP_CT_TCP_FLAG_BE_LIBERAL,
+		.mask = IP_CT_TCP_FLAG_BE_LIBERAL,
+	};
+	struct nlattr *outer = mnl_attr_nest_start(request, CTA_PROTOINFO);
+	struct nlattr *inner = mnl_attr_nest_start(request, CTA_PROTOINFO_TCP);
+
+	mnl_attr_put(request, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof(liberal), &liberal);
+	mnl_attr_put(request, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof(liberal), &liberal);
+	mnl_attr_nest_end(request, inner);
+	mnl_attr_nest_end(request, outer);
+}
+
+static void conntrack_put_seqadj(struct nlmsghdr *request, enum direction direction, const struct seqadj *seqadj)
+{
+	const uint16_t attribute = direction == DIRECTION_ORIGINAL ? CTA_SEQ_ADJ_ORIG : CTA_SEQ_ADJ_REPLY;
+	struct nlattr *outer = mnl_attr_nest_start(request, attribute);
+
+	mnl_attr_put_u32(request, CTA_SEQADJ_CORRECTION_POS, htonl(seqadj->position));
+	mnl_attr_put_u32(request, CTA_SEQADJ_OFFSET_BEFORE, htonl((uint32_t)seqadj->before));
+	mnl_attr_put_u32(request, CTA_SEQADJ_OFFSET_AFTER, htonl((uint32_t)seqadj->after));
+	mnl_attr_nest_end(request, outer);
+}
+
+/* The entry as the kernel kept it, for comparison. */
+struct conntrack_read_back {
+	struct conntrack_entry entry;
+	bool valid;
+};
+
+static void conntrack_take_read_back(const struct nlmsghdr *answer, void *context)
+{
+	struct conntrack_read_back *read_back = context;
+
+	read_back->valid = conntrack_get_entry(answer, &read_back->entry);
+}
+
+/*
+ * The seqadj extension exists only where a helper was attached and NAT changed the tuple at set-up. Without it the
+ * kernel answers the write with success and keeps nothing, so what counts is what a read returns.
+ *
+ * BE_LIBERAL goes with it: without it, a lost edit that later segments overtake makes conntrack judge the receiver's
+ * SACK invalid, and the router resets the connection.
+ */
+enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
+			     const struct seqadj *seqadj)
+{
+	const struct tuple original = conntrack_original_tuple(master);
+	const struct tuple reply = { .source = master->server, .destination = master->client_seen };
+	const uint8_t family = conntrack_family(&original.source.address);
+	union netlink_request request;
+	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_NEW, 0, family);
+	struct conntrack_read_back read_back = { .valid = false };
+	const struct seqadj *kept = &read_back.entry.seqadj[direction];
+	int error;
+
+	conntrack_put_tuple(header, CTA_TUPLE_ORIG, &original);
+	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
+	conntrack_put_liberal(header);
+	conntrack_put_seqadj(header, direction, seqadj);
+	error = netlink_call(conntrack->netlink, header, NULL, NULL);
+	if (!error)
+		error = conntrack_get(conntrack, &original, conntrack_take_read_back, &read_back);
+
+	conntrack->error = error;
+	if (error == -ENOENT)
+		return REASON_NO_CONNECTION;
+	if (error)
+		return REASON_KERNEL_REFUSED;
+	if (!read_back.valid || !tuple_equal(&read_back.entry.original, &original) ||
+	    !tuple_equal(&read_back.entry.reply, &reply))
+		return REASON_NO_CONNECTION;
+	if (!read_back.entry.liberal || kept->position != seqadj->position || kept->before != seqadj->before ||
+	    kept->after != seqadj->after)
+		return REASON_NO_RESIZE;
+	return REASON_NONE;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Conntrack entries of control connections: finding them, and setting their sequence adjustment. */
+#ifndef NET_CONNTRACK_H
+#define NET_CONNTRACK_H
+
+#include "ftpalg/nat.h"
+#include "net/netlink.h"
+
+struct conntrack {
+	struct netlink *netlink; /* borrowed */
+	uint16_t zone;           /* of the control connections */
+	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+};
+
+/* struct ops: lookup. */
+enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *seen, struct connection *connection);
+
+/* struct ops: seqadj. */
+enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
+			     const struct seqadj *seqadj);
+
+/* The parts of ctnetlink messages that expectations need too. */
+uint8_t conntrack_family(const struct address *address);
+struct tuple conntrack_original_tuple(const struct nat_view *view);
+void conntrack_put_tuple(struct nlmsghdr *request, uint16_t attribute, const struct tuple *tuple);
+void conntrack_put_zone(struct nlmsghdr *request, uint16_t attribute, uint16_t zone);
+/* False where the attribute is no complete TCP tuple. */
+bool conntrack_get_tuple(const struct nlattr *attribute, struct tuple *tuple);
+
+#endif

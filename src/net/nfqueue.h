@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The netfilter queue: packets come out, and each goes back with exactly one verdict. */
+#ifndef NET_NFQUEUE_H
+#define NET_NFQUEUE_H
+
+#include <libmnl/libmnl.h>
+
+#include "ftpalg/base.h"
+
+struct nfqueue_settings {
+	uint16_t number;
+	uint32_t length; /* packets that the kernel keeps for us */
+	bool full_open;  /* the kernel passes packets that find the queue full, instead of dropping them */
+};
+
+struct nfqueue_counters {
+	uint64_t packets;
+	uint64_t truncated; /* arrived incomplete and were dropped */
+	uint64_t gone;      /* verdicts for packets that the kernel no longer had: rules or links changed. Normal */
+	uint64_t failed;    /* verdicts that the kernel refused for another reason */
+};
+
+enum nfqueue_verdict {
+	NFQUEUE_DROP,
+	NFQUEUE_ACCEPT,
+	NFQUEUE_REPLACE,
+};
+
+/* What shall become of a packet. */
+struct nfqueue_answer {
+	enum nfqueue_verdict verdict;
+	struct bytes packet; /* NFQUEUE_REPLACE: what leaves instead; valid until the next packet is judged */
+};
+
+/* A packet of the largest size, its netlink attributes, and room to spare. */
+#define NFQUEUE_MESSAGE_SIZE (65536 + 4096)
+
+struct nfqueue {
+	struct mnl_socket *socket;
+	uint16_t number;
+	struct nfqueue_counters counters;
+	union {
+		struct nlmsghdr header; /* for its alignment */
+		char bytes[NFQUEUE_MESSAGE_SIZE];
+	} received, sent;
+};
+
+/*
+ * Binds to the queue. Returns 0, or -errno with text that says what to do in error (of size bytes); then nothing needs
+ * closing. Packets wait in the socket from now on.
+ */
+int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size);
+void nfqueue_close(struct nfqueue *queue);
+
+/* Readable when packets wait; never blocks. */
+int nfqueue_descriptor(const struct nfqueue *queue);
+
+/*
+ * Takes up to limit packets, has each judged, and returns each with its verdict. Returns how many there were, or -errno
+ * where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would stay cut.
+ */
+int nfqueue_receive(struct nfqueue *queue, int limit,
+		    struct nfqueue_answer (*judge)(struct bytes packet, void *context), void *context);
+
+#endif

@@ -1,0 +1,757 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The configuration file: what is read, what is refused and in which words, what a rule inherits, and that the manual
+ * tells the truth. Runs from the top of the tree, where the manual is.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "daemon/config_value.h"
+#include "unit.h"
+
+#define MANUAL "doc/ftpalg.conf.5"
+
+static struct config config;
+
+/* What config_load says of text as a file. The caller frees it. The name of the file is left out: "3: queue: ..." */
+static char *load_bytes(const char *text, size_t length, int *result)
+{
+	char path[64], *errors = NULL, *from, *to;
+	size_t size = 0, prefix;
+	int file = memfd_create("config", 0);
+	FILE *out = open_memstream(&errors, &size);
+
+	assert_true(file >= 0);
+	assert_non_null(out);
+	assert_int_equal(write(file, text, length), (ssize_t)length);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	prefix = strlen(path) + 1;
+	*result = config_load(&config, path, out);
+	fclose(out);
+	close(file);
+	for (from = to = errors; *from; ) {
+		char *end = strchr(from, '\n') + 1;
+
+		assert_memory_equal(from, path, prefix - 1);
+		from += prefix;
+		memmove(to, from, (size_t)(end - from));
+		to += end - from;
+		from = end;
+	}
+	*to = '\0';
+	return errors;
+}
+
+static void assert_errors(const char *text, const char *expected)
+{
+	int result;
+	char *errors = load_bytes(text, strlen(text), &result);
+
+	if (strcmp(errors, expected) != 0)
+		fail_msg("from:\n%s\nexpected:\n%s\ngot:\n%s", text, expected, errors);
+	assert_int_equal(result, *expected ? -1 : 0);
+	free(errors);
+}
+
+static void assert_loads(const char *text)
+{
+	assert_errors(text, "");
+}
+
+static void an_empty_file_means_the_defaults(void **state)
+{
+	static struct config defaults;
+
+	(void)state;
+	config_set_defaults(&defaults);
+	assert_loads("");
+	assert_memory_equal(&config, &defaults, sizeof(config));
+	assert_loads("\n# a comment\n\t; another\n[gateway]\n[policy]\n");
+	assert_memory_equal(&config, &defaults, sizeof(config));
+}
+
+static void the_defaults_are_closed_and_strict(void **state)
+{
+	const struct policy_rule *rule = &config.policy.rules[0];
+
+	(void)state;
+	config_set_defaults(&config);
+	assert_int_equal(config.control_port_count, 1);
+	assert_int_equal(config.control_ports[0], 21);
+	assert_false(config.absent_open);
+	assert_false(config.queue_full_open);
+	assert_false(config.limits.table_full_open);
+	assert_false(config.limits.malformed_open);
+	assert_int_not_equal(config.mark, 0);
+	assert_int_equal(config.policy.rule_count, 1);
+	assert_string_equal(rule->name, "policy");
+	assert_true(rule->login_required);
+	assert_int_equal(rule->foreign_server, FOREIGN_SERVER_REFUSE);
+	assert_int_equal(rule->port_min, 1024);
+	assert_true(rule->port_denied_count > 0);
+	assert_int_equal(rule->fxp_count, 0);
+	assert_false(rule->advertise);
+}
+
+static void every_gateway_setting_arrives_in_its_place(void **state)
+{
+	(void)state;
+	assert_loads("[gateway]\n"
+		     "control-ports = 21, 2121 990\n"
+		     "queue = 7\n"
+		     "queue-length = 100\n"
+		     "zone = 65535\n"
+		     "mark = 0xBeef\n"
+		     "mss = 536\n"
+		     "absent = open\n"
+		     "queue-full = open\n"
+		     "table-full = open\n"
+		     "malformed = open\n"
+		     "sessions = 12\n"
+		     "memory = 64\n"
+		     "line-length = 512\n"
+		     "unacknowledged = 9\n"
+		     "idle-timeout = 60\n"
+		     "user = _ftpalg\n"
+		     "events = /var/log/ftpalg.json\n");
+	assert_int_equal(config.control_port_count, 3);
+	assert_int_equal(config.control_ports[0], 21);
+	assert_int_equal(config.control_ports[1], 2121);
+	assert_int_equal(config.control_ports[2], 990);
+	assert_int_equal(config.queue, 7);
+	assert_int_equal(config.queue_length, 100);
+	assert_int_equal(config.zone, 65535);
+	assert_int_equal(config.mark, 0xbeef);
+	assert_int_equal(config.mss, 536);
+	assert_true(config.absent_open);
+	assert_true(config.queue_full_open);
+	assert_true(config.limits.table_full_open);
+	assert_true(config.limits.malformed_open);
+	assert_int_equal(config.limits.sessions, 12);
+	assert_int_equal(config.limits.blocks, 128);
+	assert_int_equal(config.limits.line, 512);
+	assert_int_equal(config.limits.unacknowledged, 9 * 1024);
+	assert_int_equal(config.limits.idle, 60000000);
+	assert_string_equal(config.user, "_ftpalg");
+	assert_string_equal(config.events, "/var/log/ftpalg.json");
+}
+
+static void every_policy_setting_arrives_in_its_place(void **state)
+{
+	const struct policy_rule *rule = &config.policy.rules[0];
+
+	(void)state;
+	assert_loads("[policy]\n"
+		     "active = no\n"
+		     "passive = no\n"
+		     "upload = no\n"
+		     "download = no\n"
+		     "login-required = no\n"
+		     "unknown-verbs = no\n"
+		     "deny-verbs = SITE, dele\n"
+		     "foreign-server = rewrite\n"
+		     "tls = require\n"
+		     "port-min = 1\n"
+		     "deny-ports = 6000-6063, 8080\n"
+		     "fxp = 192.0.2.0/24, 192.0.2.7/32:2000, 2001:db8::/32:5000-6000\n"
+		     "advertise = 198.51.100.1+10000\n"
+		     "pinhole-timeout = 3600\n");
+	assert_int_equal(config.policy.rule_count, 1);
+	assert_false(rule->active || rule->passive || rule->upload || rule->download);
+	assert_false(rule->login_required || rule->unknown_verbs);
+	for (unsigned int verb = 0; verb < VERB_COUNT; verb++)
+		assert_int_equal(rule->verb_denied[verb], verb == VERB_SITE || verb == VERB_DELE);
+	assert_int_equal(rule->foreign_server, FOREIGN_SERVER_REWRITE);
+	assert_int_equal(rule->tls, TLS_REQUIRE);
+	assert_int_equal(rule->port_min, 1);
+	assert_int_equal(rule->port_denied_count, 2);
+	assert_int_equal(rule->port_denied[0].first, 6000);
+	assert_int_equal(rule->port_denied[0].last, 6063);
+	assert_int_equal(rule->port_denied[1].first, 8080);
+	assert_int_equal(rule->port_denied[1].last, 8080);
+	assert_int_equal(rule->fxp_count, 3);
+	assert_int_equal(rule->fxp[0].network.prefix, 24);
+	assert_int_equal(rule->fxp[0].ports.first, 1024);
+	assert_int_equal(rule->fxp[0].ports.last, 65535);
+	assert_int_equal(rule->fxp[1].ports.first, 2000);
+	assert_int_equal(rule->fxp[1].ports.last, 2000);
+	assert_int_equal(rule->fxp[2].network.address.family, FAMILY_IPV6);
+	assert_int_equal(rule->fxp[2].network.prefix, 32);
+	assert_int_equal(rule->fxp[2].ports.last, 6000);
+	assert_true(rule->advertise);
+	assert_int_equal(rule->advertise_port_offset, 10000);
+	assert_int_equal(rule->pinhole_timeout, 3600);
+}
+
+static void advertise_takes_addresses_of_both_families_and_offsets_of_both_signs(void **state)
+{
+	const struct policy_rule *rule = &config.policy.rules[0];
+
+	(void)state;
+	assert_loads("[policy]\nadvertise = 2001:db8::1-100\n");
+	assert_int_equal(rule->advertise_address.family, FAMILY_IPV6);
+	assert_int_equal(rule->advertise_port_offset, -100);
+	assert_loads("[policy]\nadvertise = 192.0.2.1\n");
+	assert_true(rule->advertise);
+	assert_int_equal(rule->advertise_port_offset, 0);
+}
+
+static void none_is_nobody_nowhere_and_nothing(void **state)
+{
+	const struct policy_rule *rule = &config.policy.rules[0];
+
+	(void)state;
+	assert_loads("[gateway]\nuser = none\nevents = none\n"
+		     "[policy]\ndeny-ports = none\nfxp = none\ndeny-verbs = none\nadvertise = none\n");
+	assert_string_equal(config.user, "");
+	assert_string_equal(config.events, "");
+	assert_int_equal(rule->port_denied_count, 0);
+	assert_int_equal(rule->fxp_count, 0);
+	assert_false(rule->advertise);
+}
+
+static void the_built_in_deny_list_can_be_added_to(void **state)
+{
+	const struct policy_rule *rule = &config.policy.rules[0];
+	struct policy_rule defaults;
+
+	(void)state;
+	policy_rule_set_defaults(&defaults);
+	assert_loads("[policy]\ndeny-ports = default, 8123\n");
+	assert_int_equal(rule->port_denied_count, defaults.port_denied_count + 1);
+	assert_memory_equal(rule->port_denied, defaults.port_denied,
+			    defaults.port_denied_count * sizeof(defaults.port_denied[0]));
+	assert_int_equal(rule->port_denied[defaults.port_denied_count].first, 8123);
+}
+
+static void lists_go_on_in_indented_lines(void **state)
+{
+	(void)state;
+	assert_loads("[gateway]\n"
+		     "control-ports = 21, ; the usual one\n"
+		     "\t2121,\n"
+		     "# not part of the list\n"
+		     "\n"
+		     "    990\n"
+		     "queue = 5\n");
+	assert_int_equal(config.control_port_count, 3);
+	assert_int_equal(config.control_ports[2], 990);
+	assert_int_equal(config.queue, 5);
+}
+
+static void windows_line_ends_and_a_byte_order_mark_do_no_harm(void **state)
+{
+	(void)state;
+	assert_loads("\xef\xbb\xbf[gateway]\r\nqueue = 5\r\nabsent = open\r\n");
+	assert_int_equal(config.queue, 5);
+	assert_true(config.absent_open);
+}
+
+static void rules_keep_the_order_of_the_file_and_the_policy_is_last(void **state)
+{
+	(void)state;
+	assert_loads("[rule one]\nclients = 10.0.0.0/8\n"
+		     "[policy]\n"
+		     "[rule two]\nservers = 2001:db8::/32, 192.0.2.1\n"
+		     "[gateway]\n"
+		     "[rule three]\nclients = ::/0\nservers = 0.0.0.0/0\n");
+	assert_int_equal(config.policy.rule_count, 4);
+	assert_string_equal(config.policy.rules[0].name, "one");
+	assert_string_equal(config.policy.rules[1].name, "two");
+	assert_string_equal(config.policy.rules[2].name, "three");
+	assert_string_equal(config.policy.rules[3].name, "policy");
+	assert_int_equal(config.policy.rules[0].client_count, 1);
+	assert_int_equal(config.policy.rules[0].clients[0].prefix, 8);
+	assert_int_equal(config.policy.rules[0].server_count, 0);
+	assert_int_equal(config.policy.rules[1].client_count, 0);
+	assert_int_equal(config.policy.rules[1].server_count, 2);
+	assert_int_equal(config.policy.rules[1].servers[1].prefix, 32);
+	assert_int_equal(config.policy.rules[3].client_count, 0);
+}
+
+static void a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands(void **state)
+{
+	static const char rule[] =
+		"[rule office]\nclients = 10.0.0.0/8\nactive = yes\ndeny-ports = 7000\ntls = allow\nadvertise = none\n";
+	static const char policy[] =
+		"[policy]\nactive = no\nupload = no\ndeny-ports = none\ntls = require\nfxp = 192.0.2.0/24\n"
+		"deny-verbs = SITE\nadvertise = 192.0.2.1+5\npinhole-timeout = 7\n";
+	const struct policy_rule *office = &config.policy.rules[0];
+	char text[1024];
+
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(text, sizeof(text), "%s%s", order ? policy : rule, order ? rule : policy);
+		assert_loads(text);
+		assert_string_equal(office->name, "office");
+		assert_int_equal(office->client_count, 1);
+		assert_true(office->active);
+		assert_int_equal(office->port_denied_count, 1);
+		assert_int_equal(office->tls, TLS_ALLOW);
+		assert_false(office->advertise);
+		assert_int_equal(office->advertise_port_offset, 0);
+		assert_false(office->upload);
+		assert_true(office->download);
+		assert_int_equal(office->fxp_count, 1);
+		assert_true(office->verb_denied[VERB_SITE]);
+		assert_int_equal(office->pinhole_timeout, 7);
+		assert_int_equal(config.policy.rules[1].client_count, 0);
+		assert_false(config.policy.rules[1].active);
+		assert_true(config.policy.rules[1].advertise);
+	}
+}
+
+static void every_error_names_its_line_and_what_was_expected(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *errors;
+	} rows[] = {
+		/* sections */
+		{ "queue = 3\n",
+		  "1: \"queue\" stands in no section; expected [gateway], [policy] or [rule NAME] before it\n" },
+		{ "[gate]\nqueue = x\nnonsense = 1\n",
+		  "1: there is no section [gate]; expected [gateway], [policy] or [rule NAME]\n" },
+		{ "[]\n", "1: there is no section []; expected [gateway], [policy] or [rule NAME]\n" },
+		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [policy] or [rule NAME]\n" },
+		{ "\n[gateway\nqueue = 3\n",
+		  "2: \"[gateway\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		{ "[gateway] x\n",
+		  "1: \"[gateway] x\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		{ "[gateway]\n[policy]\n[gateway]\nqueue = x\n",
+		  "3: this section began in line 1 already; expected it once\n" },
+		{ "[rule]\n",
+		  "1: \"\" can't name a rule; expected 1 to 31 letters, digits, dots, underscores and hyphens\n" },
+		{ "[rule a b]\n",
+		  "1: \"a b\" can't name a rule; expected 1 to 31 letters, digits, dots, underscores and hyphens\n" },
+		{ "[rule abcdefghijklmnopqrstuvwxyz012345]\n",
+		  "1: \"abcdefghijklmnopqrstuvwxyz012345\" can't name a rule; expected 1 to 31 letters, digits, dots, "
+		  "underscores and hyphens\n" },
+		{ "[rule policy]\nclients = ::1\n",
+		  "1: events call the [policy] section \"policy\", so no rule can; expected another name\n" },
+		{ "[rule a]\nclients = ::1\n[rule a]\nclients = ::1\n",
+		  "3: there is a rule \"a\" already, in line 1; expected another name\n" },
+		{ "[rule a]\nactive = no\n",
+		  "1: rule \"a\" would decide for everybody; expected clients, servers or both (what holds for "
+		  "everybody belongs in [policy])\n" },
+		/* lines */
+		{ "[gateway]\nqueue\n",
+		  "2: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n" },
+		{ "[gateway]\nhello world",
+		  "2: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n" },
+		{ "[gateway]\nquue = 3\n  4\n",
+		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
+		  "mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
+		  "unacknowledged, idle-timeout, user, events\n" },
+		{ "[policy]\nclients = 10.0.0.0/8\n",
+		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
+		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, fxp, "
+		  "advertise, pinhole-timeout\n" },
+		{ "[gateway]\nqueue = 3\n\nqueue = 3\n",
+		  "4: queue was set in line 2 already; expected it once in a section\n" },
+		{ "[gateway]\nqueue = 3\n 4\n",
+		  "3: an indented line continues the list above it, and this one can't continue queue; expected KEY = "
+		  "VALUE without a blank in front\n" },
+		{ "[gateway]\ncontrol-ports = 21\n queue = 4\n",
+		  "3: an indented line continues the list above it, and this one can't continue control-ports; "
+		  "expected KEY = VALUE without a blank in front\n" },
+		/* single values */
+		{ "[gateway]\nqueue =\n", "2: queue: \"\" is no value; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nqueue = 3x\n",
+		  "2: queue: \"3x\" is not a number; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nqueue = 0x3\n",
+		  "2: queue: \"0x3\" is not a number; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nqueue = -1\n",
+		  "2: queue: \"-1\" is not a number; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nqueue = 65536\n",
+		  "2: queue: \"65536\" is out of range; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nqueue = 18446744073709551617\n",
+		  "2: queue: \"18446744073709551617\" is out of range; expected a whole number from 0 to 65535\n" },
+		{ "[gateway]\nmark = 0\n",
+		  "2: mark: \"0\" is out of range; expected a number from 1 to 0xffffffff\n" },
+		{ "[gateway]\nmark = 0x100000000\n",
+		  "2: mark: \"0x100000000\" is out of range; expected a number from 1 to 0xffffffff\n" },
+		{ "[gateway]\nmark = 0x\n",
+		  "2: mark: \"0x\" is not a number; expected a number from 1 to 0xffffffff\n" },
+		{ "[gateway]\nabsent = Open\n",
+		  "2: absent: \"Open\" is not understood; expected closed or open\n" },
+		{ "[gateway]\nevents = events.json\n",
+		  "2: events: \"events.json\" is not understood; expected an absolute path without blanks, - or "
+		  "none\n" },
+		{ "[gateway]\nevents = /var/log/a b\n",
+		  "2: events: \"/var/log/a b\" is not understood; expected an absolute path without blanks, - or "
+		  "none\n" },
+		{ "[gateway]\nuser = abcdefghijklmnopqrstuvwxyz012345\n",
+		  "2: user: \"abcdefghijklmnopqrstuvwxyz012345\" is too long; expected the name of a user, or none\n" },
+		{ "[policy]\nactive = true\n",
+		  "2: active: \"true\" is not understood; expected yes or no\n" },
+		{ "[policy]\ntls = requir\n",
+		  "2: tls: \"requir\" is not understood; expected allow, forbid or require\n" },
+		{ "[policy]\nforeign-server = allow\n",
+		  "2: foreign-server: \"allow\" is not understood; expected refuse or rewrite\n" },
+		{ "[policy]\nadvertise = 10.0.0.1+70000\n",
+		  "2: advertise: \"10.0.0.1+70000\" is out of range; expected ADDRESS, ADDRESS+OFFSET, "
+		  "ADDRESS-OFFSET or none\n" },
+		{ "[policy]\nadvertise = ftp.example.org\n",
+		  "2: advertise: \"ftp.example.org\" is not an address; expected ADDRESS, ADDRESS+OFFSET, "
+		  "ADDRESS-OFFSET or none\n" },
+		{ "[policy]\nadvertise = 127.0.0.1\n",
+		  "2: advertise: \"127.0.0.1\" is an address that no host on a routed network has; expected ADDRESS, "
+		  "ADDRESS+OFFSET, ADDRESS-OFFSET or none\n" },
+		/* lists */
+		{ "[gateway]\ncontrol-ports = ,\n",
+		  "2: control-ports: \"\" has no words in it; expected ports from 1 to 65535, at most 15 of them\n" },
+		{ "[gateway]\ncontrol-ports = 21, ftp\n",
+		  "2: control-ports: \"ftp\" is not a number; expected ports from 1 to 65535, at most 15 of them\n" },
+		{ "[gateway]\ncontrol-ports = 0\n",
+		  "2: control-ports: \"0\" is out of range; expected ports from 1 to 65535, at most 15 of them\n" },
+		{ "[gateway]\ncontrol-ports = 21,\n 2121,\n 21\n",
+		  "4: control-ports: \"21\" is listed twice; expected ports from 1 to 65535, at most 15 of them\n" },
+		{ "[gateway]\ncontrol-ports = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+		  "2: control-ports: \"16\" is one too many; expected ports from 1 to 65535, at most 15 of them\n" },
+		{ "[rule a]\nclients = 10.0.0.1/8\n servers\n",
+		  "2: clients: \"10.0.0.1/8\" has bits set beyond its prefix; expected ADDRESS or ADDRESS/PREFIX, at "
+		  "most 16 of them\n"
+		  "3: clients: \"servers\" is not an address; expected ADDRESS or ADDRESS/PREFIX, at most 16 of "
+		  "them\n" },
+		{ "[rule a]\nclients = ::1\nservers = 10.0.0.0/33\n",
+		  "3: servers: \"10.0.0.0/33\" has no valid prefix length; expected ADDRESS or ADDRESS/PREFIX, at "
+		  "most 16 of them\n" },
+		{ "[policy]\ndeny-verbs = SITE, BREW\n",
+		  "2: deny-verbs: \"BREW\" is no command that ftpalg knows (unknown-verbs decides on those); expected "
+		  "FTP commands that ftpalg.conf(5) lists, or none\n" },
+		{ "[policy]\ndeny-verbs = SITE, none\n",
+		  "2: deny-verbs: \"none\" must stand alone; expected FTP commands that ftpalg.conf(5) lists, or "
+		  "none\n" },
+		{ "[policy]\ndeny-verbs = none\n SITE\n",
+		  "3: deny-verbs: \"SITE\" must stand alone; expected FTP commands that ftpalg.conf(5) lists, or "
+		  "none\n" },
+		{ "[policy]\ndeny-ports = 9-8\n",
+		  "2: deny-ports: \"9-8\" ends before it begins; expected ports, FIRST-LAST, default, at most 64 of "
+		  "them; or none\n" },
+		{ "[policy]\ndeny-ports = default, default\n",
+		  "2: deny-ports: \"default\" is one too many; expected ports, FIRST-LAST, default, at most 64 of "
+		  "them; or none\n" },
+		{ "[policy]\nfxp = 10.0.0.1:7\n",
+		  "2: fxp: \"10.0.0.1:7\" is not an address; expected ADDRESS, ADDRESS/PREFIX or "
+		  "ADDRESS/PREFIX:FIRST-LAST, at most 16 of them; or none\n" },
+		{ "[policy]\nfxp = 10.0.0.1/32:\n",
+		  "2: fxp: \"10.0.0.1/32:\" is not a number; expected ADDRESS, ADDRESS/PREFIX or "
+		  "ADDRESS/PREFIX:FIRST-LAST, at most 16 of them; or none\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_errors(rows[i].text, rows[i].errors);
+}
+
+static void all_errors_are_reported_in_one_go(void **state)
+{
+	(void)state;
+	assert_errors("[gateway]\nqueue = x\nabsent = y\n[nonsense]\nfoo\n[policy]\nactive = z\nwhat\n",
+		      "2: queue: \"x\" is not a number; expected a whole number from 0 to 65535\n"
+		      "3: absent: \"y\" is not understood; expected closed or open\n"
+		      "4: there is no section [nonsense]; expected [gateway], [policy] or [rule NAME]\n"
+		      "5: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n"
+		      "7: active: \"z\" is not understood; expected yes or no\n"
+		      "8: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n");
+}
+
+/* inih's buffer would cut a long line and read the rest as another one, or not at all. */
+static void a_line_is_read_whole_or_refused(void **state)
+{
+	char text[512];
+
+	(void)state;
+	/* "events = " and 190 bytes make 199. */
+	snprintf(text, sizeof(text), "[gateway]\nevents = /%0189d\nqueue = 5\n", 7);
+	assert_loads(text);
+	assert_int_equal(strlen(config.events), 190);
+	assert_int_equal(config.events[189], '7');
+	snprintf(text, sizeof(text), "[gateway]\nevents = /%0190d\nqueue = 5\n", 7);
+	assert_errors(text, "2: the line is longer than 199 bytes; expected less (a list may go on in indented "
+		      "lines)\n");
+	snprintf(text, sizeof(text), "[gateway]\n#%0300d\nqueue = 5\n", 7);
+	assert_loads(text);
+	assert_int_equal(config.queue, 5);
+}
+
+static void a_nul_byte_is_no_text(void **state)
+{
+	static const char text[] = "[gateway]\nqueue = 5\0\nabsent = open\n";
+	int result;
+	char *errors = load_bytes(text, sizeof(text) - 1, &result);
+
+	(void)state;
+	assert_int_equal(result, -1);
+	assert_string_equal(errors, "2: the line contains a NUL byte; expected text\n");
+	free(errors);
+}
+
+static void there_is_room_for_63_rules(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	for (int count = 63; count <= 64; count++) {
+		FILE *out = open_memstream(&text, &size);
+
+		for (int i = 0; i < count; i++)
+			fprintf(out, "[rule r%d]\nclients = ::1\n", i);
+		fclose(out);
+		if (count == 63) {
+			assert_loads(text);
+			assert_int_equal(config.policy.rule_count, 64);
+			assert_string_equal(config.policy.rules[62].name, "r62");
+			assert_string_equal(config.policy.rules[63].name, "policy");
+		} else {
+			assert_errors(text, "127: rule \"r63\" is one too many; expected at most 63 rules\n");
+		}
+		free(text);
+	}
+}
+
+static void a_file_that_is_not_there_is_an_error(void **state)
+{
+	char *errors = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&errors, &size);
+
+	(void)state;
+	assert_int_equal(config_load(&config, "/nonexistent/ftpalg.conf", out), -1);
+	fclose(out);
+	assert_string_equal(errors, "/nonexistent/ftpalg.conf: can't be opened: No such file or directory; expected "
+			    "the file that ftpalg.conf(5) describes\n");
+	free(errors);
+}
+
+static void a_directory_is_an_error(void **state)
+{
+	FILE *out = fopen("/dev/null", "w");
+
+	(void)state;
+	assert_int_equal(config_load(&config, "/", out), -1);
+	fclose(out);
+}
+
+/* Calls check for each key that a [gateway], [policy] or [rule] section has. */
+static void for_each_key(void (*check)(enum config_section section, const struct config_key *key))
+{
+	const struct config_key *key;
+
+	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_GATEWAY, i)); i++)
+		check(CONFIG_SECTION_GATEWAY, key);
+	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_RULE, i)); i++)
+		check(CONFIG_SECTION_RULE, key);
+}
+
+static bool loads_with(enum config_section section, const char *key, const char *value)
+{
+	char text[512], *errors;
+	int result;
+
+	snprintf(text, sizeof(text), "[%s]\n%s = %s\n", section == CONFIG_SECTION_GATEWAY ? "gateway" : "policy",
+		 key, value);
+	errors = load_bytes(text, strlen(text), &result);
+	free(errors);
+	return result == 0;
+}
+
+static bool loads_with_number(enum config_section section, const char *key, uint64_t number)
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
+	return loads_with(section, key, value);
+}
+
+static void check_bounds(enum config_section section, const struct config_key *key)
+{
+	if (key->read != config_read_number)
+		return;
+	assert_true(loads_with_number(section, key->name, key->minimum));
+	assert_true(loads_with_number(section, key->name, key->maximum));
+	assert_false(loads_with_number(section, key->name, key->maximum + 1));
+	if (key->minimum > 0)
+		assert_false(loads_with_number(section, key->name, key->minimum - 1));
+}
+
+static void numbers_are_taken_up_to_their_bounds_and_no_further(void **state)
+{
+	(void)state;
+	for_each_key(check_bounds);
+}
+
+static char *manual;
+
+/* The part of the manual on key, as a string to be freed. */
+static char *manual_item(const char *key)
+{
+	char heading[64], *start, *end;
+
+	snprintf(heading, sizeof(heading), "\n.It Ic %s ", key);
+	start = strstr(manual, heading);
+	if (!start)
+		fail_msg(MANUAL " has no item \"%s\"", key);
+	start++;
+	end = strstr(start, "\n.It Ic ");
+	return strndup(start, end ? (size_t)(end - start) : strlen(start));
+}
+
+static void check_manual_default(enum config_section section, const struct config_key *key)
+{
+	static const char phrase[] = "\nThe default is\n.Cm ";
+	char *item = manual_item(key->name);
+	char *value = strstr(item, phrase);
+	static struct config defaults;
+	const char *now, *then;
+
+	if (!key->rule_only) {
+		if (!value)
+			fail_msg(MANUAL " gives no default of \"%s\"", key->name);
+		value += strlen(phrase);
+		value[strcspn(value, " \n")] = '\0';
+		config_set_defaults(&defaults);
+		now = section == CONFIG_SECTION_GATEWAY ? (char *)&config : (char *)&config.policy.rules[0];
+		then = section == CONFIG_SECTION_GATEWAY ? (char *)&defaults : (char *)&defaults.policy.rules[0];
+		if (!loads_with(section, key->name, value) ||
+		    memcmp(now + key->offset, then + key->offset, key->size) != 0)
+			fail_msg("the default of \"%s\" is not \"%s\", as " MANUAL " says", key->name, value);
+	}
+	free(item);
+}
+
+static void check_manual_bounds(enum config_section section, const struct config_key *key)
+{
+	char bounds[64];
+	char *item = manual_item(key->name);
+
+	(void)section;
+	snprintf(bounds, sizeof(bounds), "%llu to %llu", (unsigned long long)key->minimum,
+		 (unsigned long long)key->maximum);
+	if (key->read == config_read_number && !strstr(item, bounds))
+		fail_msg(MANUAL " does not say that \"%s\" goes from %s", key->name, bounds);
+	free(item);
+}
+
+static void the_manual_has_every_key_with_its_default(void **state)
+{
+	(void)state;
+	for_each_key(check_manual_default);
+}
+
+static void the_manual_gives_the_bounds_of_every_number(void **state)
+{
+	(void)state;
+	for_each_key(check_manual_bounds);
+}
+
+static void the_manual_lists_the_ports_that_are_denied_by_default(void **state)
+{
+	char *item = manual_item("deny-ports");
+	struct policy_rule defaults;
+	size_t listed = 0;
+
+	(void)state;
+	policy_rule_set_defaults(&defaults);
+	for (size_t i = 0; i < defaults.port_denied_count; i++) {
+		struct port_range range = defaults.port_denied[i];
+		char row[64];
+
+		if (range.first == range.last)
+			snprintf(row, sizeof(row), "\n.It %u Ta ", range.first);
+		else
+			snprintf(row, sizeof(row), "\n.It %u-%u Ta ", range.first, range.last);
+		if (!strstr(item, row))
+			fail_msg(MANUAL " lacks the row \"%s\"", row + 1);
+	}
+	for (const char *row = strstr(item, "\n.It "); row; row = strstr(row + 1, "\n.It "))
+		listed++;
+	assert_int_equal(listed, defaults.port_denied_count);
+	free(item);
+}
+
+static void the_manual_lists_the_commands_that_can_be_denied(void **state)
+{
+	char *item = manual_item("deny-verbs");
+
+	(void)state;
+	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++) {
+		if (!strstr(item, verb_name((enum verb)verb)))
+			fail_msg(MANUAL " lacks the command %s", verb_name((enum verb)verb));
+		assert_true(loads_with(CONFIG_SECTION_POLICY, "deny-verbs", verb_name((enum verb)verb)));
+		assert_true(config.policy.rules[0].verb_denied[verb]);
+	}
+	free(item);
+}
+
+static void the_examples_of_the_manual_are_valid(void **state)
+{
+	static const char begin[] = ".Bd -literal -offset indent\n[", end[] = ".Ed\n";
+	unsigned int count = 0;
+
+	(void)state;
+	for (char *from = strstr(manual, begin); from; from = strstr(from + 1, begin)) {
+		const char *start = from + strlen(begin) - 1;
+		char *text = strndup(start, (size_t)(strstr(start, end) - start));
+
+		assert_loads(text);
+		free(text);
+		count++;
+	}
+	assert_int_equal(count, 3);
+}
+
+static int read_manual(void **state)
+{
+	FILE *file = fopen(MANUAL, "r");
+	size_t size = 0;
+
+	(void)state;
+	if (!file || getdelim(&manual, &size, '\0', file) < 0)
+		fail_msg(MANUAL ": can't be read (run from the top of the tree)");
+	fclose(file);
+	return 0;
+}
+
+static int drop_manual(void **state)
+{
+	(void)state;
+	free(manual);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_file_means_the_defaults),
+		cmocka_unit_test(the_defaults_are_closed_and_strict),
+		cmocka_unit_test(every_gateway_setting_arrives_in_its_place),
+		cmocka_unit_test(every_policy_setting_arrives_in_its_place),
+		cmocka_unit_test(advertise_takes_addresses_of_both_families_and_offsets_of_both_signs),
+		cmocka_unit_test(none_is_nobody_nowhere_and_nothing),
+		cmocka_unit_test(the_built_in_deny_list_can_be_added_to),
+		cmocka_unit_test(lists_go_on_in_indented_lines),
+		cmocka_unit_test(windows_line_ends_and_a_byte_order_mark_do_no_harm),
+		cmocka_unit_test(rules_keep_the_order_of_the_file_and_the_policy_is_last),
+		cmocka_unit_test(a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands),
+		cmocka_unit_test(every_error_names_its_line_and_what_was_expected),
+		cmocka_unit_test(all_errors_are_reported_in_one_go),
+		cmocka_unit_test(a_line_is_read_whole_or_refused),
+		cmocka_unit_test(a_nul_byte_is_no_text),
+		cmocka_unit_test(there_is_room_for_63_rules),
+		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
+		cmocka_unit_test(a_directory_is_an_error),
+		cmocka_unit_test(numbers_are_taken_up_to_their_bounds_and_no_further),
+		cmocka_unit_test(the_manual_has_every_key_with_its_default),
+		cmocka_unit_test(the_manual_gives_the_bounds_of_every_number),
+		cmocka_unit_test(the_manual_lists_the_ports_that_are_denied_by_default),
+		cmocka_unit_test(the_manual_lists_the_commands_that_can_be_denied),
+		cmocka_unit_test(the_examples_of_the_manual_are_valid),
+	};
+
+	return cmocka_run_group_tests(tests, read_manual, drop_manual);
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The firewall rules for a configuration: what must be in them, in which order, and that check knows them again. */
+#include <stdlib.h>
+
+#include "cmd/check.h"
+#include "cmd/rules.h"
+#include "unit.h"
+
+static const struct rules_families both = { .ipv4 = true, .ipv6 = true };
+
+static struct config config;
+
+static void set_ports(const uint16_t *ports, size_t count)
+{
+	memcpy(config.control_ports, ports, count * sizeof(*ports));
+	config.control_port_count = count;
+}
+
+static int use_defaults(void **state)
+{
+	(void)state;
+	config_set_defaults(&config);
+	return 0;
+}
+
+typedef void print_function(FILE *out);
+
+static void print_nft(FILE *out)
+{
+	rules_nft_print(&config, out);
+}
+
+static void print_nft_forward(FILE *out)
+{
+	rules_nft_print_forward(&config, out);
+}
+
+static void print_iptables(FILE *out)
+{
+	rules_iptables_print(&config, both, out);
+}
+
+static void print_iptables_forward(FILE *out)
+{
+	rules_iptables_print_forward(&config, both, out);
+}
+
+static void print_iptables_removal(FILE *out)
+{
+	rules_iptables_print_removal(both, out);
+}
+
+static void print_iptables_forward_removal(FILE *out)
+{
+	rules_iptables_print_forward_removal(both, out);
+}
+
+/* What print writes, without lines that are comments, each line without the blanks in front. To be freed. */
+static char *printed(print_function *print)
+{
+	char *text = NULL, *to;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	print(out);
+	fclose(out);
+	to = text;
+	for (const char *line = text; *line; ) {
+		const char *start = line + strspn(line, "\t ");
+		const char *end = strchr(line, '\n') + 1;
+
+		if (*start != '#') {
+			memmove(to, start, (size_t)(end - start));
+			to += end - start;
+		}
+		line = end;
+	}
+	*to = '\0';
+	return text;
+}
+
+/* Where the line stands in text; fails where it does not stand there exactly once. */
+static size_t line_at(const char *text, const char *line)
+{
+	char whole[256];
+	const char *at;
+
+	snprintf(whole, sizeof(whole), "\n%s\n", line);
+	at = strstr(text, whole);
+	if (!at)
+		fail_msg("the line\n%s\nis missing from\n%s", line, text);
+	if (strstr(at + 1, whole))
+		fail_msg("the line\n%s\nis there twice in\n%s", line, text);
+	return (size_t)(at - text);
+}
+
+static unsigned int occurrences(const char *text, const char *words)
+{
+	unsigned int count = 0;
+
+	for (const char *at = strstr(text, words); at; at = strstr(at + 1, words))
+		count++;
+	return count;
+}
+
+static void nft_attaches_the_carrier_to_new_connections_only(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	line_at(text, "type \"sane\" protocol tcp");
+	line_at(text, "type filter hook prerouting priority mangle; policy accept;");
+	line_at(text, "ct state new tcp dport @control_ports ct helper set \"carrier\"");
+	assert_int_equal(occurrences(text, "ct helper set"), 1);
+	free(text);
+}
+
+static void nft_queues_established_control_connections_by_the_port_that_was_dialled(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	line_at(text, "type filter hook forward priority mangle; policy accept;");
+	line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 jump control");
+	line_at(text, "ct state established queue num 21");
+	assert_int_equal(occurrences(text, "queue num"), 1);
+	free(text);
+}
+
+/* The verdict of a queue goes on at the next hook: what stands behind it is never reached. */
+static void nft_changes_the_handshake_before_it_queues(void **state)
+{
+	char *text = printed(print_nft);
+	size_t mss = line_at(text, "tcp flags & (syn | rst) == syn tcp option maxseg size set 1160");
+	size_t fast_open = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option fastopen");
+	size_t experimental = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option 254");
+	size_t queue = line_at(text, "ct state established queue num 21");
+
+	(void)state;
+	assert_true(mss < queue);
+	assert_true(fast_open < queue && experimental < queue);
+	free(text);
+}
+
+static void nft_drops_what_belongs_to_no_connection_before_anything_else(void **state)
+{
+	char *text = printed(print_nft);
+	size_t to = line_at(text, "ct state invalid tcp dport @control_ports drop");
+	size_t from = line_at(text, "ct state invalid tcp sport @control_ports drop");
+	size_t jump = line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 "
+			      "jump control");
+
+	(void)state;
+	assert_true(to < jump && from < jump);
+	free(text);
+}
+
+static void nft_does_not_track_what_the_gateway_sends(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	line_at(text, "type filter hook output priority raw; policy accept;");
+	line_at(text, "meta mark 0x66747000 notrack");
+	free(text);
+}
+
+/* To delete a table that is not there is an error, so it is added first; all in one transaction. */
+static void nft_replaces_its_table(void **state)
+{
+	char *text = printed(print_nft);
+	size_t add, delete, define;
+
+	(void)state;
+	add = line_at(text, "table inet ftpalg");
+	delete = line_at(text, "delete table inet ftpalg");
+	define = line_at(text, "table inet ftpalg {");
+	assert_true(add < delete && delete < define);
+	free(text);
+}
+
+static void nft_names_all_ports_once(void **state)
+{
+	const uint16_t ports[] = { 21, 2121, 990 };
+	char *text;
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	text = printed(print_nft);
+	line_at(text, "elements = { 21, 2121, 990 }");
+	assert_int_equal(occurrences(text, "2121"), 1);
+	free(text);
+}
+
+static void iptables_attaches_the_carrier_in_raw(void **state)
+{
+	char *text = printed(print_iptables);
+	size_t raw = line_at(text, "*raw"), mangle = line_at(text, "*mangle");
+	size_t carrier = line_at(text, "-A FTPALG_PREROUTING -p tcp -m multiport --dports 21 -j CT --helper sane");
+	size_t own = line_at(text, "-A FTPALG_OUTPUT -m mark --mark 0x66747000 -j CT --notrack");
+
+	(void)state;
+	assert_true(raw < carrier && carrier < mangle);
+	assert_true(raw < own && own < mangle);
+	assert_int_equal(occurrences(text, "--zone"), 0);
+	free(text);
+}
+
+static void iptables_changes_the_handshake_before_it_queues(void **state)
+{
+	char *text = printed(print_iptables);
+	size_t mangle = line_at(text, "*mangle");
+	size_t invalid = line_at(text, "-A FTPALG_FORWARD -p tcp -m multiport --ports 21 -m conntrack --ctstate "
+				 "INVALID -j DROP");
+	size_t jump = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED "
+			      "-j FTPALG_CONTROL");
+	size_t mss = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1160");
+	size_t fast_open = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPOPTSTRIP "
+				   "--strip-options 34,254");
+	size_t queue = line_at(text, "-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num 21");
+
+	(void)state;
+	assert_true(mangle < invalid && invalid < jump);
+	assert_true(jump < mss && mss < queue && fast_open < queue);
+	assert_int_equal(occurrences(text, "NFQUEUE"), 1);
+	free(text);
+}
+
+/* --ctorigdstport takes one port. */
+static void iptables_has_one_rule_a_port(void **state)
+{
+	const uint16_t ports[] = { 21, 2121 };
+	char *text;
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_PREROUTING -p tcp -m multiport --dports 21,2121 -j CT --helper sane");
+	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED -j "
+		"FTPALG_CONTROL");
+	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 2121 ! --ctstatus EXPECTED "
+		"-j FTPALG_CONTROL");
+	free(text);
+}
+
+static void both_families_are_loaded_unless_one_is_asked_for(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	(void)state;
+	text = printed(print_iptables);
+	line_at(text, "load iptables");
+	line_at(text, "load ip6tables");
+	free(text);
+	out = open_memstream(&text, &size);
+	rules_iptables_print(&config, (struct rules_families){ .ipv6 = true }, out);
+	fclose(out);
+	line_at(text, "load ip6tables");
+	assert_int_equal(occurrences(text, "load iptables"), 0);
+	free(text);
+}
+
+static void every_chain_that_is_made_is_taken_away(void **state)
+{
+	static const struct {
+		print_function *print;
+		print_function *remove;
+		unsigned int chains;
+	} rows[] = {
+		{ print_iptables, print_iptables_removal, 4 },
+		{ print_iptables_forward, print_iptables_forward_removal, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *text = printed(rows[i].print);
+		char *removal = printed(rows[i].remove);
+		unsigned int chains = 0;
+
+		for (const char *at = strstr(text, "\n:"); at; at = strstr(at + 1, "\n:")) {
+			char *chain = strndup(at + 2, strcspn(at + 2, " "));
+
+			if (!strstr(removal, chain))
+				fail_msg("%s stays behind", chain);
+			chains++;
+			free(chain);
+		}
+		assert_int_equal(chains, rows[i].chains);
+		free(text);
+		free(removal);
+	}
+}
+
+static void packets_bypass_an_absent_gateway_only_where_that_is_configured(void **state)
+{
+	char *text;
+
+	(void)state;
+	for (int open = 0; open < 2; open++) {
+		config.absent_open = open;
+		text = printed(print_nft);
+		line_at(text, open ? "ct state established queue num 21 bypass" : "ct state established queue num 21");
+		assert_int_equal(occurrences(text, "bypass"), open);
+		free(text);
+		text = printed(print_iptables);
+		assert_int_equal(occurrences(text, "--queue-num 21 --queue-bypass\n"), open);
+		assert_int_equal(occurrences(text, "--queue-num 21\n"), !open);
+		free(text);
+	}
+}
+
+static void queue_mark_and_segment_size_are_the_configured_ones(void **state)
+{
+	char *text;
+
+	(void)state;
+	config.queue = 7;
+	config.mark = 0xbeef;
+	config.mss = 536;
+	text = printed(print_nft);
+	line_at(text, "ct state established queue num 7");
+	line_at(text, "meta mark 0xbeef notrack");
+	line_at(text, "tcp flags & (syn | rst) == syn tcp option maxseg size set 536");
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num 7");
+	line_at(text, "-A FTPALG_OUTPUT -m mark --mark 0xbeef -j CT --notrack");
+	line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 536");
+	free(text);
+}
+
+static void a_zone_is_matched_or_given(void **state)
+{
+	char *text;
+
+	(void)state;
+	config.zone = 5;
+	text = printed(print_nft);
+	line_at(text, "ct state new ct zone 5 tcp dport @control_ports ct helper set \"carrier\"");
+	line_at(text, "meta l4proto tcp ct zone 5 ct original proto-dst @control_ports ct status & expected == 0 "
+		"jump control");
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_PREROUTING -p tcp -m multiport --dports 21 -j CT --helper sane --zone 5");
+	free(text);
+}
+
+static void forward_accepts_related_connections_of_the_carrier_to_high_ports(void **state)
+{
+	char *text = printed(print_nft_forward);
+
+	(void)state;
+	assert_string_equal(text, "ct helper \"sane\" ct state related tcp dport 1024-65535 accept\n"
+			    "ct helper \"sane\" ct state established meta l4proto tcp accept\n");
+	free(text);
+	text = printed(print_iptables_forward);
+	line_at(text, "*filter");
+	line_at(text, "-A FTPALG_ACCEPT -p tcp -m helper --helper sane -m conntrack --ctstate RELATED -m tcp "
+		"--dport 1024:65535 -j ACCEPT");
+	line_at(text, "-A FTPALG_ACCEPT -p tcp -m helper --helper sane -m conntrack --ctstate ESTABLISHED -j ACCEPT");
+	assert_int_equal(occurrences(text, "ACCEPT\n"), 3);
+	line_at(text, "jump \"$1\" filter FORWARD FTPALG_ACCEPT");
+	free(text);
+}
+
+static void forward_admits_what_the_policy_lets_offers_name(void **state)
+{
+	char *text;
+
+	(void)state;
+	config.policy.rules[1] = config.policy.rules[0];
+	config.policy.rule_count = 2;
+	config.policy.rules[0].port_min = 900;
+	text = printed(print_nft_forward);
+	assert_non_null(strstr(text, "tcp dport 900-65535 accept"));
+	free(text);
+	config.policy.rules[1].fxp_count = 1;
+	config.policy.rules[1].fxp[0].ports = (struct port_range){ 800, 850 };
+	text = printed(print_iptables_forward);
+	assert_non_null(strstr(text, "--dport 800:65535 -j ACCEPT"));
+	free(text);
+}
+
+/* The script's rules come back from iptables-save in about the same words. */
+static void check_knows_the_iptables_rules_again(void **state)
+{
+	const uint16_t ports[] = { 21, 2121 };
+	struct check_ruleset ruleset = { .carrier = false };
+	char *text;
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	text = printed(print_iptables);
+	check_ruleset_read_iptables(&config, text, &ruleset);
+	free(text);
+	assert_true(ruleset.carrier);
+	assert_true(ruleset.queue);
+	assert_false(ruleset.bypass);
+	assert_false(ruleset.foreign_helper);
+	assert_int_equal(ruleset.carrier_ports, 3);
+	assert_int_equal(ruleset.queue_ports, 3);
+}
+
+static void check_sees_what_differs_in_iptables_rules(void **state)
+{
+	static const struct {
+		const char *line;
+		struct check_ruleset ruleset;
+	} rows[] = {
+		{ "", { .carrier = false } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper "
+		  "sane", { .carrier = true, .carrier_ports = 1 } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 2000:3000 -j CT --helper sane",
+		  { .carrier = true, .carrier_ports = 2 } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 210 -j CT --helper sane", { .carrier = true } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp", { .foreign_helper = true } },
+		{ "-A FORWARD -p tcp -m tcp --dport 21 -j NFQUEUE --queue-num 21",
+		  { .queue = true, .queue_ports = 1 } },
+		{ "-A FORWARD -p tcp -m tcp --dport 21 -j NFQUEUE --queue-num 210", { .queue_ports = 1 } },
+		{ "-A FORWARD -j NFQUEUE --queue-balance 20:23 --queue-bypass", { .queue = true, .bypass = true } },
+		{ ":FTPALG_FORWARD - [21:2121]", { .carrier = false } },
+	};
+	const uint16_t ports[] = { 21, 2121 };
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct check_ruleset ruleset = { .carrier = false };
+
+		check_ruleset_read_iptables(&config, rows[i].line, &ruleset);
+		if (memcmp(&ruleset, &rows[i].ruleset, sizeof(ruleset)) != 0)
+			fail_msg("misread: %s", rows[i].line);
+	}
+}
+
+/* As nft 1.0.6 lists the rules that it was given. */
+static const char nft_listing[] =
+	"table inet ftpalg {\n"
+	"\tset control_ports {\n"
+	"\t\ttype inet_service\n"
+	"\t\telements = { 21,\n"
+	"\t\t\t     2121 }\n"
+	"\t}\n"
+	"\n"
+	"\tct helper carrier {\n"
+	"\t\ttype \"sane\" protocol tcp\n"
+	"\t\tl3proto inet\n"
+	"\t}\n"
+	"\n"
+	"\tchain prerouting {\n"
+	"\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+	"\t\tct state new tcp dport @control_ports ct helper set \"carrier\"\n"
+	"\t}\n"
+	"\n"
+	"\tchain forward {\n"
+	"\t\ttype filter hook forward priority mangle; policy accept;\n"
+	"\t\tct state invalid tcp dport @control_ports drop\n"
+	"\t\tct state invalid tcp sport @control_ports drop\n"
+	"\t\tmeta l4proto tcp ct original proto-dst @control_ports ct status ! expected jump control\n"
+	"\t}\n"
+	"\n"
+	"\tchain control {\n"
+	"\t\ttcp flags syn / syn,rst tcp option maxseg size set 1160\n"
+	"\t\ttcp flags syn / syn,rst reset tcp option fastopen\n"
+	"\t\ttcp flags syn / syn,rst reset tcp option 254\n"
+	"\t\tct state established queue flags bypass to 21\n"
+	"\t}\n"
+	"}\n";
+
+static void check_knows_the_nft_rules_again(void **state)
+{
+	const uint16_t ports[] = { 21, 2121, 990 };
+	struct check_ruleset ipv4 = { .carrier = false }, ipv6 = { .carrier = false };
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	check_ruleset_read_nft(&config, nft_listing, &ipv4, &ipv6);
+	assert_true(ipv4.carrier && ipv4.queue && ipv4.bypass);
+	assert_false(ipv4.foreign_helper);
+	assert_int_equal(ipv4.carrier_ports, 3);
+	assert_int_equal(ipv4.queue_ports, 3);
+	assert_memory_equal(&ipv4, &ipv6, sizeof(ipv4));
+}
+
+static void check_sees_what_differs_in_nft_rules(void **state)
+{
+	static const struct {
+		const char *text;
+		struct check_ruleset ipv4;
+		struct check_ruleset ipv6;
+	} rows[] = {
+		{ "table ip filter {\n\tchain forward {\n\t\ttcp dport 21 accept\n\t}\n}\n",
+		  { .carrier = false }, { .carrier = false } },
+		{ "table ip mine {\n\tchain pre {\n\t\ttcp dport { 21, 2121 } ct helper set \"x\"\n\t}\n}\n",
+		  { .carrier = true, .carrier_ports = 3 }, { .carrier = false } },
+		{ "table ip6 mine {\n\tchain forward {\n\t\tct original proto-dst 2121 queue to 21\n\t}\n}\n",
+		  { .carrier = false }, { .queue = true, .queue_ports = 2 } },
+		{ "table inet mine {\n\tchain forward {\n\t\tqueue to 0-20\n\t}\n}\n",
+		  { .carrier = false }, { .carrier = false } },
+		{ "table ip mine {\n\tct helper x {\n\t\ttype \"ftp\" protocol tcp\n\t}\n}\n",
+		  { .foreign_helper = true }, { .carrier = false } },
+	};
+	const uint16_t ports[] = { 21, 2121 };
+
+	(void)state;
+	set_ports(ports, ARRAY_SIZE(ports));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct check_ruleset ipv4 = { .carrier = false }, ipv6 = { .carrier = false };
+
+		check_ruleset_read_nft(&config, rows[i].text, &ipv4, &ipv6);
+		if (memcmp(&ipv4, &rows[i].ipv4, sizeof(ipv4)) != 0 || memcmp(&ipv6, &rows[i].ipv6, sizeof(ipv6)) != 0)
+			fail_msg("misread:\n%s", rows[i].text);
+	}
+}
+
+static void a_program_is_run_for_its_output_and_its_failure_is_none(void **state)
+{
+	static const char *const echo[] = { "echo", "a word", NULL };
+	static const char *const no[] = { "false", NULL };
+	static const char *const absent[] = { "ftpalg-no-such-program", NULL };
+	static const char *const many[] = { "seq", "100000", NULL };
+	char *output = check_program_output(echo);
+
+	(void)state;
+	assert_string_equal(output, "a word\n");
+	free(output);
+	assert_null(check_program_output(no));
+	assert_null(check_program_output(absent));
+	output = check_program_output(many);
+	assert_int_equal(strlen(output), 588895);
+	free(output);
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, use_defaults)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nft_attaches_the_carrier_to_new_connections_only),
+		TEST(nft_queues_established_control_connections_by_the_port_that_was_dialled),
+		TEST(nft_changes_the_handshake_before_it_queues),
+		TEST(nft_drops_what_belongs_to_no_connection_before_anything_else),
+		TEST(nft_does_not_track_what_the_gateway_sends),
+		TEST(nft_replaces_its_table),
+		TEST(nft_names_all_ports_once),
+		TEST(iptables_attaches_the_carrier_in_raw),
+		TEST(iptables_changes_the_handshake_before_it_queues),
+		TEST(iptables_has_one_rule_a_port),
+		TEST(both_families_are_loaded_unless_one_is_asked_for),
+		TEST(every_chain_that_is_made_is_taken_away),
+		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
+		TEST(queue_mark_and_segment_size_are_the_configured_ones),
+		TEST(a_zone_is_matched_or_given),
+		TEST(forward_accepts_related_connections_of_the_carrier_to_high_ports),
+		TEST(forward_admits_what_the_policy_lets_offers_name),
+		TEST(check_knows_the_iptables_rules_again),
+		TEST(check_sees_what_differs_in_iptables_rules),
+		TEST(check_knows_the_nft_rules_again),
+		TEST(check_sees_what_differs_in_nft_rules),
+		TEST(a_program_is_run_for_its_output_and_its_failure_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
