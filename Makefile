@@ -96,5 +96,43 @@ unit-programs: $(UNIT_PROGRAMS)
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all clean unit-programs
+MANUALS5  := $(wildcard doc/*.5)
+MANUALS8  := $(wildcard doc/*.8)
+DOCUMENTS := $(wildcard README.md doc/*.conf rules/*)
+
+install: all
+	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+	$(Q)install -m 755 $(BUILD)/ftpalg $(DESTDIR)$(SBINDIR)/
+	$(if $(MANUALS5),$(Q)install -m 644 $(MANUALS5) $(DESTDIR)$(MANDIR)/man5/)
+	$(if $(MANUALS8),$(Q)install -m 644 $(MANUALS8) $(DESTDIR)$(MANDIR)/man8/)
+	$(if $(DOCUMENTS),$(Q)install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/)
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(SBINDIR)/ftpalg
+	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MANUALS5)))
+	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS8)))
+	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
+	$(Q)rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+
+help:
+	@echo 'make               builds $(BUILD)/ftpalg'
+	@echo 'make demo          installs what is missing, builds, shows the gateway at work'
+	@echo 'make install       to $$(DESTDIR)$$(SBINDIR), $$(MANDIR) and $$(DOCDIR); make uninstall takes it away again'
+	@echo 'make setup         installs what is missing (as root), or says what is'
+	@echo 'make check         setup, build, and all tests that this host can run'
+	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
+	@echo 'make check-unit    unit tests, with sanitizers'
+	@echo 'make check-lint    clang-tidy and cppcheck'
+	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
+	@echo 'make check-lab     real servers and clients in network namespaces'
+	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"
+	@echo 'make check-long    all of it, the whole lab on both kernels, and long fuzzing'
+	@echo 'make bench         measures the gateway'
+	@echo 'make clean         removes build/'
+	@echo 'V=1 shows commands, and what tests print; WERROR=1 makes warnings errors; SANITIZE=address,undefined'
+	@echo 'builds into build/sanitize.'
+
+.PHONY: all clean help install uninstall unit-programs
 .SECONDARY:
+
+include tests/check.mk

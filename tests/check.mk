@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The tests, included by the Makefile. `make check` needs nothing but make on a fresh Debian: setup comes first, and what
+# is tested is built by makes that start after it.
+#
+# Variables: V=1 shows what the suites print; FUZZ_SECONDS for each fuzz target; VM_LAB the lab programs that run on
+# Debian's stock kernel; VM_SECONDS the time limit there.
+
+RELEASE   := $(patsubst %/sanitize,%,$(BUILD))
+SANITIZED := $(RELEASE)/sanitize
+FUZZED    := $(RELEASE)/fuzz
+
+SANITIZERS   := address,undefined
+FUZZ_SECONDS ?= 5
+VM_SECONDS   ?= 420
+
+LAB_SOURCES  := $(wildcard tests/lab/*.c)
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+LAB_TESTS    := $(wildcard tests/lab/test_*.py)
+LAB_BENCHES  := $(wildcard tests/lab/bench_*.py)
+
+LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))
+FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
+
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export FUZZ_SECONDS VM_SECONDS
+export VM_DIRECTORY    ?= $(RELEASE)/vm
+export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
+
+# Makes for the three builds: as released, with sanitizers, for libFuzzer.
+make-release   = +$(Q)$(MAKE) --no-print-directory SANITIZE= BUILD=$(RELEASE)
+make-sanitized = +$(Q)$(MAKE) --no-print-directory SANITIZE=$(SANITIZERS) BUILD=$(SANITIZED)
+
+$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+
+-include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES))
+
+lab-programs: $(LAB_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+# The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
+SUITE_RUNNER := 'runner=tests/run --self-test'
+SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
+SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
+	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
+SUITE_LINT   := 'lint:900=tests/lint'
+SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
+SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
+	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
+SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
+
+setup:
+	$(Q)tests/setup
+
+check: setup
+	$(make-release) all lab-programs
+	$(make-sanitized) all unit-programs lab-programs
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
+
+check-pure:
+	$(make-release) $(RELEASE)/libftpalg.a
+	$(make-sanitized) $(SANITIZED)/libftpalg.a
+	$(Q)tests/run $(SUITE_PURE)
+
+check-unit:
+	$(make-sanitized) unit-programs
+	$(Q)tests/run $(SUITES_UNIT)
+
+check-lint:
+	$(Q)tests/run $(SUITE_LINT)
+
+fuzz:
+	$(Q)tests/run $(SUITE_FUZZ)
+
+check-lab:
+	$(make-sanitized) all lab-programs
+	$(Q)tests/run $(SUITES_LAB)
+
+check-vm:
+	$(make-release) all lab-programs
+	$(Q)tests/run $(SUITE_VM)
+
+# All of the lab on the stock kernel too, and a long look for inputs that break something.
+check-long:
+	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=7200 VM_LAB='$(LAB_TESTS)'
+
+bench: setup
+	$(make-release) all lab-programs
+	$(Q)for program in $(LAB_BENCHES); do FTPALG=$(abspath $(RELEASE)/ftpalg) $$program || exit 1; done
+
+demo: setup
+	$(make-release) all
+	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
+
+.PHONY: setup check check-pure check-unit check-lint check-lab check-vm check-long fuzz bench demo lab-programs fuzz-programs

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The adapters from the command line, for test_adapters.py: one operation, one line of output. Endpoints are written
+ * "192.0.2.1:21" or "[2001:db8::1]:21".
+ *
+ *   lookup ZONE SOURCE DESTINATION
+ *   expect ZONE VIEW FROM TO TRANSLATED NAT_DIRECTION SAVED_PORT TIMEOUT
+ *   unexpect ZONE VIEW FROM TO
+ *   seqadj ZONE VIEW DIRECTION POSITION BEFORE AFTER
+ *   candidates WANTED SALT
+ *   inject MARK HEX
+ *   queue NUMBER accept|drop|replace          until standard input ends; replace turns x into y in each packet
+ *
+ * VIEW is CLIENT SERVER_SEEN SERVER CLIENT_SEEN.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ftpalg/address.h"
+#include "ftpalg/gateway.h"
+#include "ftpalg/packet.h"
+#include "net/conntrack.h"
+#include "net/expect.h"
+#include "net/nfqueue.h"
+#include "net/rawsock.h"
+
+static struct netlink kernel;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "adapters: %s\n", what);
+	exit(2);
+}
+
+static struct endpoint read_endpoint(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	const uint8_t *start = (const uint8_t *)text;
+	struct endpoint endpoint = { .port = 0 };
+	size_t length;
+
+	if (!colon)
+		die("an endpoint needs a port");
+	length = (size_t)(colon - text);
+	if (text[0] == '[') {
+		start++;
+		length -= 2;
+	}
+	if (!address_parse((struct bytes){ .data = start, .length = length }, &endpoint.address))
+		die("no address");
+	endpoint.port = (uint16_t)atoi(colon + 1);
+	return endpoint;
+}
+
+static struct nat_view read_view(char **argv)
+{
+	return (struct nat_view){
+		.client = read_endpoint(argv[0]),
+		.server_seen = read_endpoint(argv[1]),
+		.server = read_endpoint(argv[2]),
+		.client_seen = read_endpoint(argv[3]),
+	};
+}
+
+static void print_endpoint(const char *name, const struct endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	endpoint_format(endpoint, text);
+	printf(" %s=%s", name, text);
+}
+
+static void run_lookup(char **argv)
+{
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	const struct tuple seen = { .source = read_endpoint(argv[1]), .destination = read_endpoint(argv[2]) };
+	struct connection connection = { .carrier = false };
+	const enum reason reason = conntrack_lookup(&conntrack, &seen, &connection);
+
+	printf("reason=%s", reason_name(reason));
+	if (reason == REASON_NONE) {
+		printf(" direction=%d carrier=%d resizable=%d", connection.direction, connection.carrier,
+		       connection.resizable);
+		print_endpoint("client", &connection.view.client);
+		print_endpoint("server_seen", &connection.view.server_seen);
+		print_endpoint("server", &connection.view.server);
+		print_endpoint("client_seen", &connection.view.client_seen);
+		for (int i = 0; i < 2; i++)
+			printf(" seqadj%d=%u,%d,%d", i, connection.seqadj[i].position, connection.seqadj[i].before,
+			       connection.seqadj[i].after);
+	}
+	printf("\n");
+}
+
+static void run_expect(char **argv, bool create)
+{
+	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	const struct nat_view view = read_view(&argv[1]);
+	struct expectation expectation = {
+		.source = read_endpoint(argv[5]).address,
+		.destination = read_endpoint(argv[6]),
+	};
+	enum reason reason;
+
+	if (create) {
+		expectation.translated = atoi(argv[7]);
+		expectation.nat_direction = atoi(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+		expectation.saved_port = (uint16_t)atoi(argv[9]);
+		expectation.timeout = (uint32_t)atoi(argv[10]);
+		reason = expect_create(&expect, &view, &expectation);
+	} else {
+		reason = expect_delete(&expect, &view, &expectation);
+	}
+	printf("reason=%s port=%u error=%s\n", reason_name(reason), expectation.destination.port,
+	       strerror(-expect.error));
+}
+
+static void run_seqadj(char **argv)
+{
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	const struct nat_view view = read_view(&argv[1]);
+	const struct seqadj seqadj = {
+		.position = (uint32_t)strtoul(argv[6], NULL, 10),
+		.before = atoi(argv[7]),
+		.after = atoi(argv[8]),
+	};
+	const enum direction direction = atoi(argv[5]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+
+	printf("reason=%s\n", reason_name(conntrack_adjust(&conntrack, &view, direction, &seqadj)));
+}
+
+static void run_candidates(char **argv)
+{
+	uint16_t ports[EXPECT_TRIES];
+	const size_t count = expect_candidates((uint16_t)atoi(argv[0]), (uint32_t)strtoul(argv[1], NULL, 10), ports);
+
+	for (size_t i = 0; i < count; i++)
+		printf("%s%u", i ? " " : "", ports[i]);
+	printf("\n");
+}
+
+static void run_inject(char **argv)
+{
+	struct rawsock rawsock;
+	uint8_t packet[2048];
+	size_t length = 0;
+	unsigned int byte;
+
+	if (rawsock_open(&rawsock, (uint32_t)strtoul(argv[0], NULL, 0)) < 0)
+		die("can't open raw sockets");
+	for (const char *hex = argv[1]; length < sizeof(packet) && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		packet[length++] = (uint8_t)byte;
+	printf("result=%s\n", strerror(-rawsock_send(&rawsock, (struct bytes){ .data = packet, .length = length })));
+	rawsock_close(&rawsock);
+}
+
+static struct nfqueue_answer judge(struct bytes bytes, void *context)
+{
+	static uint8_t changed[GATEWAY_PACKET_MAX];
+	static uint8_t payload[GATEWAY_PACKET_MAX];
+	const char *what = context;
+	struct nfqueue_answer answer = { .verdict = strcmp(what, "drop") ? NFQUEUE_ACCEPT : NFQUEUE_DROP };
+	struct packet packet;
+
+	if (strcmp(what, "replace") != 0 || packet_parse(bytes, &packet) != REASON_NONE || !packet.payload.length)
+		return answer;
+	for (size_t i = 0; i < packet.payload.length; i++)
+		payload[i] = packet.payload.data[i] == 'x' ? 'y' : packet.payload.data[i];
+	answer.packet.data = changed;
+	answer.packet.length = packet_rewrite(bytes, &packet, &(struct packet_change){
+		.seq = packet.seq, .ack = packet.ack, .flags = packet.flags,
+		.payload = { .data = payload, .length = packet.payload.length },
+	}, changed, sizeof(changed));
+	answer.verdict = NFQUEUE_REPLACE;
+	return answer;
+}
+
+static void run_queue(char **argv)
+{
+	static struct nfqueue queue;
+	const struct nfqueue_settings settings = { .number = (uint16_t)atoi(argv[0]), .length = 1024 };
+	char error[256];
+	struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
+
+	if (nfqueue_open(&queue, &settings, error, sizeof(error)) < 0) {
+		printf("error=%s\n", error);
+		return;
+	}
+	wait[1].fd = nfqueue_descriptor(&queue);
+	printf("bound\n");
+	fflush(stdout);
+	while (poll(wait, 2, -1) >= 0 && !wait[0].revents)
+		if (nfqueue_receive(&queue, 16, judge, argv[1]) < 0)
+			die("the queue failed");
+	printf("packets=%llu truncated=%llu gone=%llu failed=%llu\n", (unsigned long long)queue.counters.packets,
+	       (unsigned long long)queue.counters.truncated, (unsigned long long)queue.counters.gone,
+	       (unsigned long long)queue.counters.failed);
+	nfqueue_close(&queue);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int arguments;
+	} operations[] = {
+		{ "lookup", 3 }, { "expect", 11 }, { "unexpect", 7 }, { "seqadj", 9 },
+		{ "candidates", 2 }, { "inject", 2 }, { "queue", 2 },
+	};
+	size_t operation = 0;
+
+	while (operation < sizeof(operations) / sizeof(*operations) &&
+	       (argc < 2 || strcmp(argv[1], operations[operation].name) != 0))
+		operation++;
+	if (operation == sizeof(operations) / sizeof(*operations) || argc != operations[operation].arguments + 2)
+		die("wrong arguments; see the head of adapters.c");
+	if (netlink_open(&kernel) < 0)
+		die("can't open a netlink socket");
+	switch (operation) {
+	case 0: run_lookup(&argv[2]); break;
+	case 1: run_expect(&argv[2], true); break;
+	case 2: run_expect(&argv[2], false); break;
+	case 3: run_seqadj(&argv[2]); break;
+	case 4: run_candidates(&argv[2]); break;
+	case 5: run_inject(&argv[2]); break;
+	default: run_queue(&argv[2]); break;
+	}
+	netlink_close(&kernel);
+	return 0;
+}

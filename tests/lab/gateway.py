@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+The gateway under test: its configuration, the rules around it, the daemon, its events.
+
+FTPALG names the binary (build/ftpalg of this tree by default). Two values are stand-ins: "kernel" gives the control
+connections the kernel's own FTP helper instead, which can do the simple cases and shows whether a failure is the lab's;
+"none" gives them nothing, so that every statement that needs the gateway must fail.
+"""
+
+import json
+import os
+import subprocess
+
+import rules
+from process import wait_until
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+READY = "ftpalg: ready"
+
+
+def binary():
+    return os.environ.get("FTPALG") or os.path.join(TOP, "build", "ftpalg")
+
+
+def is_stand_in():
+    return binary() in ("kernel", "none")
+
+
+class Gateway:
+    """One daemon on the router. settings: {section: {key: value}} over the lab's own."""
+
+    def __init__(self, router, directory, name="gateway", settings=None):
+        self.router = router
+        self.configuration = os.path.join(directory, f"{name}.conf")
+        self.events_path = os.path.join(directory, f"{name}.events")
+        self.process = None
+        sections = {"gateway": {"control-ports": "21", "queue": "21", "events": self.events_path}}
+        for section, values in (settings or {}).items():
+            sections.setdefault(section, {}).update(values)
+        with open(self.configuration, "w", encoding="ascii") as file:
+            for section, values in sections.items():
+                file.write(f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()))
+        self.control_ports = [int(port) for port in sections["gateway"]["control-ports"].replace(",", " ").split()]
+
+    def printed_rules(self, *options):
+        """What `ftpalg rules` prints for this configuration."""
+        command = [binary(), "rules", rules.FLAVOUR, "-c", self.configuration, *options]
+        return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+    def load_rules(self):
+        """Loads what belongs to the gateway alone: carrier, queue, MSS clamp."""
+        program = ["nft", "-f", "-"] if rules.FLAVOUR == "nft" else ["sh", "-s"]
+        rules.load(self.router, f"{self.configuration}.rules", self.printed_rules(), program)
+
+    def start(self):
+        """Starts the daemon and waits until it is bound to its queue."""
+        self.process = self.router.spawn([binary(), "run", "-c", self.configuration])
+        self.process.wait_for_output(READY)
+
+    def stop(self):
+        """Ends the daemon politely. Raises if it had ended before, or if a sanitizer or anything else made it fail."""
+        process, self.process = self.process, None
+        alive = process.running()
+        status = process.stop()
+        if not alive or status != 0:
+            raise RuntimeError(f"the gateway ended {'with' if alive else 'too early, with'} status {status}; "
+                               f"it wrote:\n{process.output()[-4000:]}")
+
+    def kill(self):
+        """What a crash or the kernel's out-of-memory killer does."""
+        self.process.kill()
+        self.process = None
+
+    def events(self, name=None, since=0):
+        """All events from the file, or those called name, from position since on."""
+        if not os.path.exists(self.events_path):
+            return []
+        with open(self.events_path, encoding="utf-8") as file:
+            complete = file.read().split("\n")[:-1]
+        events = [json.loads(line) for line in complete[since:]]
+        return [event for event in events if name in (None, event["event"])]
+
+    def position(self):
+        """A position for events(since=)."""
+        return len(self.events())
+
+    def wait_event(self, name, since=0, **fields):
+        """Waits for an event with these fields and returns it."""
+        def find():
+            for event in self.events(name, since):
+                if all(event.get(key) == value for key, value in fields.items()):
+                    return event
+            return None
+        return wait_until(find, f"event {name} {fields}")

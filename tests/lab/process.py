@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for conditions, and programs that run beside a test and end with it."""
+
+import os
+import signal
+import subprocess
+import time
+
+
+# Where the machine is emulated, every deadline is this much longer.
+SLOWNESS = float(os.environ.get("LAB_SLOWNESS", "1"))
+
+
+class TimedOut(Exception):
+    """A condition did not come true before its deadline."""
+
+
+def wait_until(condition, what, timeout=10.0, interval=0.02):
+    """
+    Polls condition until it answers something true, and returns that. `what` completes "timed out waiting for". An
+    exception of the condition passes through.
+    """
+    timeout *= SLOWNESS
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() >= deadline:
+            raise TimedOut(f"timed out after {timeout:g} s waiting for {what}")
+        time.sleep(interval)
+
+
+class Process:
+    """A program that runs beside the test, in a process group of its own, its output in a file."""
+
+    def __init__(self, command, log, environment=None):
+        self.command = [str(word) for word in command]
+        self.log = log
+        with open(log, "ab") as output:
+            self._process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                             start_new_session=True, env={**os.environ, **(environment or {})})
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def running(self):
+        return self._process.poll() is None
+
+    def output(self):
+        with open(self.log, encoding="utf-8", errors="backslashreplace") as log:
+            return log.read()
+
+    def wait_for_output(self, text, timeout=10.0):
+        """Waits until the program has written text; fails at once if the program ends before."""
+        def said():
+            if text in self.output():
+                return True
+            if not self.running() and text not in self.output():
+                raise RuntimeError(f"{self.command[-1]} ended with status {self._process.returncode} before it wrote "
+                                   f"{text!r}; it wrote:\n{self.output()}")
+            return False
+        wait_until(said, f"{text!r} in {self.log}", timeout)
+
+    def wait(self, timeout=10.0):
+        """Waits for the end and returns the exit status."""
+        return self._process.wait(timeout)
+
+    def kill(self):
+        """SIGKILL, to the whole group, and reap."""
+        self._signal_group(signal.SIGKILL)
+        return self._process.wait()
+
+    def stop(self, number=signal.SIGTERM, timeout=10.0):
+        """A polite signal, then, past the deadline, SIGKILL. Returns the exit status."""
+        if self.running():
+            os.kill(self.pid, number)
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            status = None
+        self._signal_group(signal.SIGKILL)
+        return self._process.wait() if status is None else status
+
+    def _signal_group(self, number):
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass  # the whole group has ended already

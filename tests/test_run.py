@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Self-test of tests/run: small suites in, closing line, exit status and explanations out. Prints TAP."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+RUN = pathlib.Path(__file__).resolve().parent / "run"
+
+TWO_FINE = "s=printf '1..2\\nok 1 - one\\nok 2 - two\\n'"
+ONE_BAD = "s=printf '1..2\\nok 1 - one\\nnot ok 2 - two\\n# because\\n'; exit 1"
+
+# Statement; arguments; closing line; exit status; what the output must contain.
+CASES = (
+    ("results that fit the plan pass", [TWO_FINE], "2 passed, 0 failed", 0, []),
+    ("suites are added up", [TWO_FINE, "t=echo ok; echo 1..1"], "3 passed, 0 failed", 0, []),
+    ("a plan may come last", ["s=echo ok 1; echo 1..1"], "1 passed, 0 failed", 0, []),
+    ("several plans in one output are added up", ["s=printf '1..1\\nok 1\\n1..2\\nok 1\\nok 2\\n'"], "3 passed, 0 failed", 0, []),
+    ("TAP on standard error counts", ["s=printf '1..1\\nok 1\\n' >&2"], "1 passed, 0 failed", 0, []),
+    ("a last line without its end counts", ["s=printf '1..1\\nok 1'"], "1 passed, 0 failed", 0, []),
+    ("a failure counts and is explained", [ONE_BAD], "1 passed, 1 failed", 1, ["not ok 2 - two\n", "# because\n"]),
+    ("a failure counts even where the suite exits 0", ["s=printf '1..1\\nnot ok 1\\n'"], "0 passed, 1 failed", 1, []),
+    ("a failure does not hide the suites behind it", [ONE_BAD, TWO_FINE], "3 passed, 1 failed", 1, []),
+    ("a suite that is killed fails", ["s=printf '1..1\\nok 1\\n'; kill -9 $$"], "1 passed, 1 failed", 1, ["SIGKILL"]),
+    ("a suite without a plan fails", ["s=echo ok 1"], "1 passed, 1 failed", 1, ["no plan"]),
+    ("a suite that says nothing fails", ["s=:"], "0 passed, 1 failed", 1, ["no plan"]),
+    ("a command that does not exist fails", ["s=/nonexistent"], "0 passed, 1 failed", 1, ["no plan", "/nonexistent"]),
+    ("fewer results than planned fail", ["s=echo 1..2; echo ok 1"], "1 passed, 1 failed", 1, ["planned 2"]),
+    ("more results than planned fail", ["s=echo 1..1; echo ok 1; echo ok 2"], "2 passed, 1 failed", 1, ["planned 1"]),
+    ("an exit status without a failed test fails", ["s=echo 1..1; echo ok; exit 3"], "1 passed, 1 failed", 1, ["status 3"]),
+    ("Bail out! fails", ["s=echo 1..1; echo ok; echo 'Bail out! no disk'"], "1 passed, 1 failed", 1, ["no disk"]),
+    ("a suite that does not end is ended", ["s:1=echo 1..1; sleep 60"], "0 passed, 1 failed", 1, ["after 1 s"]),
+    ("a suite that closes its output and does not end is ended", ["s:1=echo 1..1; echo ok; exec >&- 2>&-; sleep 60"],
+     "1 passed, 1 failed", 1, ["after 1 s"]),
+    ("the common time limit holds", ["-l", "1", "s=echo 1..1; sleep 60"], "0 passed, 1 failed", 1, ["after 1 s"]),
+    ("a process left behind fails", ["s=echo 1..1; echo ok; sleep 60 &"], "1 passed, 1 failed", 1, ["left a process"]),
+    ("a skip is listed with its reason", [TWO_FINE, "t=printf '1..1\\nok 1 - three # SKIP no moon\\n'"],
+     "2 passed, 0 failed, 1 skipped", 0, ["t: three: no moon"]),
+    ("a skipped plan is one skip", [TWO_FINE, "t=echo '1..0 # SKIP no moon'"], "2 passed, 0 failed, 1 skipped", 0, ["no moon"]),
+    ("exit status 77 without results is one skip", [TWO_FINE, "t=echo no moon; exit 77"],
+     "2 passed, 0 failed, 1 skipped", 0, ["t: all of it: no moon"]),
+    ("exit status 77 with results is a failure", ["s=echo 1..2; echo ok 1; exit 77"], "1 passed, 1 failed", 1, []),
+    ("cmocka's skip is a skip", [TWO_FINE, "t=printf '1..1\\nno moon\\nnot ok 1 # SKIP three\\n'"],
+     "2 passed, 0 failed, 1 skipped", 0, ["t: three: no moon"]),
+    ("nothing but skips is a failure", ["s=echo '1..0 # SKIP no moon'"], "0 passed, 0 failed, 1 skipped", 1, []),
+    ("an empty plan alone is a failure", ["s=echo 1..0"], "0 passed, 0 failed", 1, []),
+    ("no suite at all is a failure", [], "0 passed, 0 failed", 1, []),
+    ("the words ok and plan inside a line mean nothing", ["s=printf '1..1\\nok 1\\n# ok 2\\n 1..9\\nokay\\n'"],
+     "1 passed, 0 failed", 0, []),
+)
+
+
+def failure(arguments, closing, status, contained):
+    """What is wrong with a run, or None."""
+    environment = {name: value for name, value in os.environ.items() if name != "V"}
+    result = subprocess.run([RUN, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, env=environment, timeout=30, check=False)
+    last = result.stdout.splitlines()[-1]
+    if last != closing:
+        return f"closed with {last!r} instead of {closing!r}"
+    if result.returncode != status:
+        return f"exit status {result.returncode} instead of {status}"
+    missing = [text for text in contained if text not in result.stdout]
+    return f"{missing} is missing from: {result.stdout!r}" if missing else None
+
+
+def main():
+    print(f"1..{len(CASES)}")
+    failures = 0
+    for number, (statement, *case) in enumerate(CASES, 1):
+        wrong = failure(*case)
+        failures += wrong is not None
+        print(f"{'not ok' if wrong else 'ok'} {number} - {statement}")
+        if wrong:
+            print(f"# {wrong}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
