@@ -215,6 +215,25 @@ static void judge_unsolicited(const struct turn *turn, const struct reply *reply
 		report_anomaly(turn, REASON_UNSOLICITED, reply->code);
 }
 
+/*
+ * A line that is neither a reply nor inside one. Some clients need no space behind a code ("227(10,0,..." or a tab), so
+ * what begins with the digits of an offer is treated as one.
+ */
+static void judge_text(const struct turn *turn)
+{
+	struct reply reply = { .kind = REPLY_TEXT };
+	const uint8_t *text = turn->line.data;
+
+	if (turn->line.length > 3 && text[0] == '2' && text[1] == '2' && text[2] >= '7' && text[2] <= '9') {
+		reply.code = (uint16_t)(220 + text[2] - '0');
+		reply.text.offset = 3;
+		reply.text.length = (uint32_t)turn->line.length - 3;
+		judge_unsolicited(turn, &reply);
+	} else if (turn->line.length > 0) {
+		report_anomaly(turn, REASON_MALFORMED, 0);
+	}
+}
+
 static void take_multiline_start(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
@@ -273,8 +292,7 @@ void session_take_reply(const struct turn *turn)
 		take_multiline_start(turn, &reply);
 		return;
 	} else if (reply.kind == REPLY_TEXT && session->state != SESSION_GREETING) {
-		if (turn->line.length > 0)
-			report_anomaly(turn, REASON_MALFORMED, 0);
+		judge_text(turn);
 		return;
 	}
 	if (session->state == SESSION_GREETING)
