@@ -37,6 +37,9 @@
 #define SANDBOX_WITHOUT_FILTER 0
 #endif
 
+/* The strings of one line of the user database. */
+#define SANDBOX_PASSWD_SIZE 4096
+
 static const int sandbox_calls[] = {
 	/* the queue, ctnetlink, raw packets */
 	SCMP_SYS(recvmsg), SCMP_SYS(sendto),
@@ -109,17 +112,15 @@ static int sandbox_keep_capabilities(const struct passwd *user, char *error, siz
 
 int sandbox_enter(const char *user, char *error, size_t size)
 {
-	const struct passwd *entry = NULL;
+	char strings[SANDBOX_PASSWD_SIZE];
+	struct passwd entry;
+	struct passwd *found = NULL;
 
-	if (user[0]) {
-		errno = 0;
-		entry = getpwnam(user);
-		if (!entry) {
-			snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
-			return -1;
-		}
+	if (user[0] && (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 || !found)) {
+		snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
+		return -1;
 	}
-	if (sandbox_keep_capabilities(entry, error, size) < 0)
+	if (sandbox_keep_capabilities(found, error, size) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		snprintf(error, size, "can't rule out new privileges: %s", strerror(errno));

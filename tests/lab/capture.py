@@ -141,8 +141,10 @@ class Capture:
         self._tcpdump = None
 
     def __enter__(self):
+        # Started as root it would become a user who may not write here; started as anybody else it has no such wish.
+        stay = ["-Z", "root"] if os.geteuid() == 0 else []
         self._tcpdump = self._host.spawn(["tcpdump", "-i", self._device, "-n", "-U", "--immediate-mode", "-B", "131072",
-                                          "-Z", "root", "-w", self.path, self._filter])
+                                          *stay, "-w", self.path, self._filter])
         self._tcpdump.wait_for_output("listening on")
         return self
 

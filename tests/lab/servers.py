@@ -6,7 +6,9 @@ Both run as the user who started them: in a user namespace of an ordinary user t
 tree is a tmpfs directory whose "pub" can be written to. Users log in as anonymous.
 """
 
+import grp
 import os
+import pwd
 import subprocess
 
 from gateway import TOP
@@ -120,8 +122,8 @@ Port {self.port}
 DefaultAddress {self.address}
 SocketBindTight on
 UseReverseDNS off
-User root
-Group root
+User {pwd.getpwuid(os.getuid()).pw_name}
+Group {grp.getgrgid(os.getgid()).gr_name}
 AuthOrder mod_auth_file.c
 AuthUserFile {users}
 AuthGroupFile {groups}
