@@ -52,6 +52,7 @@ static const struct config_key gateway_keys[] = {
 	  .unit = 1 },
 	{ "source-memory", config_read_number, G(limits.quota.bytes), .minimum = 0, .maximum = 1048576, .unit = KIB },
 	{ "idle-timeout", config_read_number, G(limits.idle), .minimum = 60, .maximum = 864000, .unit = SECOND },
+	{ "watchdog", config_read_number, G(watchdog), .minimum = 0, .maximum = 3600, .unit = 1 },
 	{ "user", config_read_user, G(user), .expected = "the name of a user, or none" },
 	{ "events", config_read_events, G(events), .expected = "an absolute path without blanks, - or none" },
 };

@@ -16,11 +16,13 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 /*
  * The sanitizers' runtime makes system calls of its own choice (it reads /proc, it maps shadow memory, it forks to look
@@ -110,7 +112,7 @@ static int sandbox_keep_capabilities(const struct passwd *user, char *error, siz
 	return -1;
 }
 
-int sandbox_enter(const char *user, char *error, size_t size)
+int sandbox_enter(const char *user, pid_t parent, char *error, size_t size)
 {
 	char strings[SANDBOX_PASSWD_SIZE];
 	struct passwd entry;
@@ -124,6 +126,11 @@ int sandbox_enter(const char *user, char *error, size_t size)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		snprintf(error, size, "can't rule out new privileges: %s", strerror(errno));
+		return -1;
+	}
+	/* A change of user clears this, so it comes late; a parent that ended before it is not noticed by it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent) {
+		snprintf(error, size, "the supervisor has ended");
 		return -1;
 	}
 	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(error, size);

@@ -45,6 +45,8 @@ struct worker {
 	struct event *watches[WORKER_WATCHES];
 	struct event *timer;
 	uint64_t deadline; /* of the timer */
+	struct worker_page *page;
+	pid_t supervisor;
 	int result;
 };
 
@@ -85,8 +87,8 @@ static int worker_set_timer(struct worker *worker, uint64_t now)
 }
 
 /*
- * Packets can bring the deadline forward, because bytes are held for milliseconds only. They never put it off, or a busy
- * gateway would never tick.
+ * Packets can bring the deadline forward, because bytes are held for milliseconds only. They never put it off, or a
+ * busy gateway would never tick.
  */
 static int worker_advance_timer(struct worker *worker)
 {
@@ -108,6 +110,7 @@ static void worker_on_queue(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
+	atomic_fetch_add(&worker->page->beat, 1);
 	if (received >= 0 && worker_advance_timer(worker) == 0)
 		return;
 	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->config->queue,
@@ -122,6 +125,7 @@ static void worker_on_time(evutil_socket_t descriptor, short what, void *context
 
 	(void)descriptor;
 	(void)what;
+	atomic_fetch_add(&worker->page->beat, 1);
 	gateway_tick(worker->gateway, now);
 	if (worker_set_timer(worker, now) < 0)
 		worker_fail(worker);
@@ -225,7 +229,7 @@ static int worker_open(struct worker *worker)
 	}
 	if (worker_create_loop(worker) < 0)
 		return -1;
-	if (sandbox_enter(config->user, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->user, worker->supervisor, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
@@ -271,7 +275,7 @@ static void worker_tell_end(const struct worker *worker)
 		    queue->packets, gateway->replaced, gateway->dropped, queue->truncated, queue->failed);
 }
 
-int worker_run(const struct config *config, const char *config_path)
+int worker_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int result;
@@ -282,8 +286,11 @@ int worker_run(const struct config *config, const char *config_path)
 	}
 	worker->config = config;
 	worker->config_path = config_path;
+	worker->page = page;
+	worker->supervisor = supervisor;
 	worker->result = worker_open(worker);
 	if (!worker->result) {
+		atomic_store(&page->ready, true);
 		worker_tell_ready(config);
 		if (event_base_dispatch(worker->base) < 0)
 			worker->result = -1;

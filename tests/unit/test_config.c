@@ -118,6 +118,7 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 		     "source-pinhole-rate = 0\n"
 		     "source-memory = 13\n"
 		     "idle-timeout = 60\n"
+		     "watchdog = 3\n"
 		     "user = _ftpalg\n"
 		     "events = /var/log/ftpalg.json\n");
 	assert_int_equal(config.control_port_count, 3);
@@ -142,6 +143,7 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.limits.quota.pinhole_rate, 0);
 	assert_int_equal(config.limits.quota.bytes, 13 * 1024);
 	assert_int_equal(config.limits.idle, 60000000);
+	assert_int_equal(config.watchdog, 3);
 	assert_string_equal(config.user, "_ftpalg");
 	assert_string_equal(config.events, "/var/log/ftpalg.json");
 }
@@ -353,7 +355,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
 		  "mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
 		  "unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
-		  "idle-timeout, user, events\n" },
+		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
 		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, fxp, "

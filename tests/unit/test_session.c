@@ -138,11 +138,11 @@ static void op_event(void *context, const struct event *event)
 	struct rig *rig = context;
 	char word[256];
 
-	if (bytes_hold(event->text, SECRET))
-		fail_msg("a password is in an event: %s", unit_escape(event->text));
 	assert_int_equal(event->session, 7);
 	describe(event, word, sizeof(word));
 	note(rig, word);
+	if (bytes_hold(event->text, SECRET))
+		note(rig, "A-PASSWORD-IS-REPORTED");
 }
 
 static struct nat_view view_of(enum place place)
@@ -192,49 +192,77 @@ static struct bytes edited(const struct rig *rig, struct bytes line)
 	return (struct bytes){ out, line.length - edit->at.length + edit->length };
 }
 
-static void check_row(struct rig *rig, const struct row *row, const char *name, size_t number)
+/* Whether the row's line became what it should; says what else it became. */
+static bool check_outcome(const struct rig *rig, const struct row *row, const char *where)
 {
 	static const char *const verdicts[] = { "pass", "edit", "refuse", "close" };
 	struct bytes line = unit_bytes(row->line, row->length);
+	struct bytes leaves;
 
+	if (rig->outcome.verdict != row->verdict || rig->outcome.reason != row->reason) {
+		print_error("%s: %s, %s; expected %s, %s\n", where, verdicts[rig->outcome.verdict],
+			    reason_name(rig->outcome.reason), verdicts[row->verdict], reason_name(row->reason));
+		return false;
+	}
+	if (row->leaves) {
+		leaves = edited(rig, line);
+		if (leaves.length != strlen(row->leaves) || memcmp(leaves.data, row->leaves, leaves.length) != 0) {
+			print_error("%s: leaves as \"%s\"\n", where, unit_escape(leaves));
+			return false;
+		}
+		assert_true(row->verdict != OUTCOME_REFUSE || leaves.length == line.length);
+	}
+	if (strcmp(rig->events, row->events) != 0) {
+		print_error("%s: reports \"%s\", expected \"%s\"\n", where, rig->events, row->events);
+		return false;
+	}
+	return true;
+}
+
+static bool check_row(struct rig *rig, const struct row *row, const char *name)
+{
+	struct bytes line = unit_bytes(row->line, row->length);
+	char where[512];
+	bool good;
+
+	snprintf(where, sizeof(where), "%s, \"%s\"", name, unit_escape(line));
 	rig->events[0] = '\0';
 	rig->now += 10;
 	session_input(&rig->session, &rig->ops, row->direction, line, rig->now, &rig->outcome);
-	if (rig->outcome.verdict != row->verdict || rig->outcome.reason != row->reason)
-		fail_msg("%s, row %zu, \"%s\": %s, %s; expected %s, %s", name, number, unit_escape(line),
-			 verdicts[rig->outcome.verdict], reason_name(rig->outcome.reason), verdicts[row->verdict],
-			 reason_name(row->reason));
-	if (row->leaves) {
-		struct bytes leaves = edited(rig, line);
-
-		if (leaves.length != strlen(row->leaves) || memcmp(leaves.data, row->leaves, leaves.length) != 0)
-			fail_msg("%s, row %zu: leaves as \"%s\"", name, number, unit_escape(leaves));
-		assert_true(row->verdict != OUTCOME_REFUSE || leaves.length == line.length);
-	}
-	if (strcmp(rig->events, row->events) != 0)
-		fail_msg("%s, row %zu, \"%s\": reports \"%s\", expected \"%s\"", name, number, unit_escape(line), rig->events,
-			 row->events);
+	good = check_outcome(rig, row, where);
 	/* What the session believes of its pinhole is what the kernel has. */
 	assert_int_equal(rig->pinhole_count, rig->session.pinhole == PINHOLE_OPEN ? 1 : 0);
-	assert_true(row->verdict != OUTCOME_CLOSE || rig->session.state == SESSION_CLOSED);
+	assert_true(rig->outcome.verdict != OUTCOME_CLOSE || rig->session.state == SESSION_CLOSED);
+	return good;
 }
 
-static void run_dialogues(const struct dialogue *dialogues, size_t count, bool adopted)
+static bool run_dialogue(const struct dialogue *dialogue, bool adopted)
 {
 	static struct rig rig;
+	bool good = true;
 
-	for (size_t index = 0; index < count; index++) {
-		const struct dialogue *dialogue = &dialogues[index];
-
-		rig_make(&rig);
-		if (dialogue->prepare)
-			dialogue->prepare(&rig);
-		rig_open(&rig, dialogue->place, adopted);
-		for (size_t row = 0; row < ROWS_MAX && dialogue->rows[row].line; row++)
-			check_row(&rig, &dialogue->rows[row], dialogue->name, row);
-		if (rig.pinhole_count != dialogue->pinholes)
-			fail_msg("%s: %u pinholes at the end", dialogue->name, rig.pinhole_count);
+	rig_make(&rig);
+	if (dialogue->prepare)
+		dialogue->prepare(&rig);
+	rig_open(&rig, dialogue->place, adopted);
+	/* Behind a row that came out wrong the others mean nothing. */
+	for (size_t row = 0; good && row < ROWS_MAX && dialogue->rows[row].line; row++)
+		good = check_row(&rig, &dialogue->rows[row], dialogue->name);
+	if (good && rig.pinhole_count != dialogue->pinholes) {
+		print_error("%s: %u pinholes at the end\n", dialogue->name, rig.pinhole_count);
+		good = false;
 	}
+	return good;
+}
+
+/* All of them, so that one that fails hides no other. */
+static void run_dialogues(const struct dialogue *dialogues, size_t count, bool adopted)
+{
+	unsigned int failed = 0;
+
+	for (size_t index = 0; index < count; index++)
+		failed += run_dialogue(&dialogues[index], adopted) ? 0 : 1;
+	assert_int_equal(failed, 0);
 }
 
 #define RUN(dialogues) run_dialogues(dialogues, ARRAY_SIZE(dialogues), false)
@@ -515,7 +543,7 @@ static void passive_offers(void **state)
 						 "227 Entering Passi (198,51,100,200,195,149)", "offer pinhole-open rewrite") }, 1 },
 		{ "0.0.0.0 without NAT takes from the prose", PLAIN, NULL,
 		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (0,0,0,0,195,149)",
-						 "227 Entering Passive (203,0,113,9,195,149)", "offer pinhole-open rewrite") }, 1 },
+						 "227 Entering Passive  (203,0,113,9,195,149)", "offer pinhole-open rewrite") }, 1 },
 		{ "LPSV, CPSV and SPSV", PLAIN, NULL,
 		  { LOGIN, C("LPSV", ""), S("228 Entering (4,4,203,0,113,9,2,195,149)", "offer pinhole-open"), C("CPSV", ""),
 		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open"), C("SPSV", ""),
@@ -530,7 +558,7 @@ static void passive_offers(void **state)
 		  1 },
 		{ "a third host is replaced, behind DNAT", DNAT, rewrite_foreign_servers,
 		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (192,168,1,1,195,149)",
-						 "227 Entering Passive (198,51,100,200,195,149)", "offer pinhole-open rewrite") },
+						 "227 Entering Passive M (198,51,100,200,195,149)", "offer pinhole-open rewrite") },
 		  1 },
 		{ "a replaced address does not excuse the port", PLAIN, rewrite_foreign_servers,
 		  { LOGIN, C("PASV", ""), S_REFUSE("227 Entering Passive Mode (10,0,0,99,0,80)", REASON_LOW_PORT,
@@ -754,8 +782,10 @@ static void verbs(void **state)
 		{ "denied verbs", PLAIN, deny_verbs,
 		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""),
 		    C_REFUSE("PASS " SECRET, REASON_VERB_DENIED, "XXXX XXXXXX", "refuse:verb-denied"), S("500 ?", ""),
-		    C_REFUSE("SITE PSWD " SECRET, REASON_VERB_DENIED, "XXXX XXXXXXXXXXX", "refuse:verb-denied"), S("500 ?", ""),
 		    C_REFUSE("stat", REASON_VERB_DENIED, "XXXX", "refuse:verb-denied") }, 0 },
+		{ "a password in a SITE command", PLAIN, deny_verbs,
+		  { S("220 ready", ""), C_REFUSE("SITE PSWD old " SECRET, REASON_VERB_DENIED, "XXXX XXXXXXXXXXXXXXX",
+						 "refuse:verb-denied") }, 0 },
 		{ "unknown verbs are denied", PLAIN, deny_unknown_verbs,
 		  { LOGIN, C_REFUSE("XPORT 1", REASON_VERB_DENIED, "XXXXX X", "refuse:verb-denied"), S("500 ?", ""),
 		    C("NOOP", "") }, 0 },
@@ -954,7 +984,7 @@ static void servers_behind_another_nat_are_announced_as_configured(void **state)
 	static const struct dialogue dialogues[] = {
 		{ "227", PLAIN, advertise,
 		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (203,0,113,9,195,149)",
-						 "227 Entering Passive Mode (192,0,2,80,234,165)", "offer pinhole-open rewrite") }, 1 },
+						 "227 Entering Passive Mode  (192,0,2,80,234,165)", "offer pinhole-open rewrite") }, 1 },
 		{ "229", PLAIN, advertise,
 		  { LOGIN, C("EPSV", ""), S_EDIT("229 x (|||50069|)", "229 x (|||60069|)", "offer pinhole-open rewrite") }, 1 },
 		{ "PORT is not a server's", PLAIN, advertise,
@@ -1106,7 +1136,6 @@ static void beginnings_are_held_if_their_line_could_be_changed(void **state)
 		{ NULL, DIRECTION_ORIGINAL, TEXT("EPSV A"), true },
 		{ NULL, DIRECTION_ORIGINAL, TEXT("AUTH T"), true },
 		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a"), false },
-		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a\r"), false },
 		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a\rb"), true },
 		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a\x08"), true },
 		{ NULL, DIRECTION_ORIGINAL, TEXT(" RETR a"), true },
