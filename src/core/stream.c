@@ -285,6 +285,8 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 		return packet;
 	stream->provisional = false;
 	ack = round_down_to_edit(stream, ack);
+	if (ack != stream->out_acked)
+		buffer_copy(pool, &stream->sent, ack - stream->out_acked - 1, 1, &stream->last_acked);
 	buffer_drop(pool, &stream->sent, ack - stream->out_acked);
 	stream->out_acked = ack;
 	release_edits(stream);

@@ -43,6 +43,7 @@ static const struct config_key gateway_keys[] = {
 	{ "memory", config_read_number, G(limits.blocks), .minimum = 64, .maximum = 1048576,
 	  .unit = KIB / BUFFER_BLOCK_SIZE },
 	{ "line-length", config_read_number, G(limits.line), .minimum = 512, .maximum = LINE_MAX_LENGTH, .unit = 1 },
+	{ "line-timeout", config_read_number, G(limits.line_timeout), .minimum = 0, .maximum = 86400, .unit = SECOND },
 	{ "unacknowledged", config_read_number, G(limits.unacknowledged), .minimum = 8, .maximum = 1024, .unit = KIB },
 	{ "source-sessions", config_read_number, G(limits.quota.sessions), .minimum = 0, .maximum = 1048576,
 	  .unit = 1 },

@@ -80,6 +80,11 @@ class Server:
 
 
 class Vsftpd(Server):
+    """
+    vsftpd left alone takes any port from 1024 up for passive data connections, and once in a thousand one that the
+    gateway's deny-ports names. This one takes the ports that the kernel itself would.
+    """
+
     package = "vsftpd"
 
     def _configuration(self, installed):
@@ -92,7 +97,8 @@ class Vsftpd(Server):
             "run_as_launching_user": "YES", "secure_chroot_dir": empty, "seccomp_sandbox": "NO", "isolate": "NO",
             "isolate_network": "NO", "anonymous_enable": "YES", "no_anon_password": "YES", "anon_root": self.root,
             "ftp_username": "nobody", "write_enable": "YES", "anon_upload_enable": "YES", "anon_umask": "022",
-            "anon_world_readable_only": "NO", "connect_from_port_20": "YES", "xferlog_enable": "NO", "accept_timeout": "10", "connect_timeout": "10",
+            "anon_world_readable_only": "NO", "connect_from_port_20": "YES", "pasv_min_port": "32768",
+            "pasv_max_port": "60999", "xferlog_enable": "NO", "accept_timeout": "10", "connect_timeout": "10",
         }
         if "listen_ipv6" in settings:
             settings["listen"] = "NO"

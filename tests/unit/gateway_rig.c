@@ -28,6 +28,8 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 		return rig->lookup_answer;
 	connection->view = found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
+	/* conntrack knows an established connection by what both have sent. */
+	connection->opening = found->peer[0].next == found->peer[0].first && found->peer[1].next == found->peer[1].first;
 	connection->carrier = rig->carrier;
 	connection->resizable = nat_view_is_translated(&found->view);
 	memcpy(connection->seqadj, found->seqadj, sizeof(connection->seqadj));
@@ -95,7 +97,8 @@ static void arrive(struct rig_connection *connection, enum direction direction, 
 		size_t fresh = packet->payload.length - old;
 
 		assert_true(receiver->got_length + fresh < RIG_GOT_MAX);
-		memcpy(receiver->got + receiver->got_length, packet->payload.data + old, fresh);
+		if (fresh > 0)
+			memcpy(receiver->got + receiver->got_length, packet->payload.data + old, fresh);
 		receiver->got_length += fresh;
 		receiver->expects += (uint32_t)fresh;
 		if ((packet->flags & TCP_FIN) && !receiver->finished) {

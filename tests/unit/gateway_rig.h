@@ -21,7 +21,7 @@
 #define RIG_EVENTS_MAX 8192
 #define RIG_INJECTED_MAX 64
 
-/* The line without NAT of address translation; with, PORT grows by 7 and more. */
+/* A line that no server may see, and one that RIG_SNAT makes longer. */
 #define RIG_BOUNCE "PORT 10,0,0,99,0,25\r\n"
 #define RIG_PORT "PORT 10,0,0,5,195,149\r\n"
 #define RIG_PORT_SEEN "PORT 198,51,100,200,195,149\r\n"

@@ -410,6 +410,9 @@ static void logins(void **state)
 		{ "the name is that of the login, not of the next attempt", PLAIN, NULL,
 		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), C("USER root", ""),
 		    S("230 in", "login(u)"), S("530 no", "") }, 0 },
+		{ "the name is that of the login, when all are said at once", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), C("PASS " SECRET, ""), C("USER root", ""), S("331 password", ""),
+		    S("230 in", "login(u)"), S("530 no", "") }, 0 },
 		{ "USER again: the old login is over, and so is its pinhole", PLAIN, NULL,
 		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("USER v", ""),
 		    S("331 password", "pinhole-close:superseded"),
@@ -1202,7 +1205,7 @@ static void only_a_handshake_record_begins_tls(void **state)
 
 	(void)state;
 	for (size_t index = 0; index < ARRAY_SIZE(rows); index++)
-		assert_int_equal(session_judge_opaque(unit_bytes(rows[index].bytes, rows[index].length)), rows[index].reason);
+		assert_int_equal(session_judge_opaque(0, unit_bytes(rows[index].bytes, rows[index].length)), rows[index].reason);
 }
 
 static void adopted_bytes_begin_a_line_if_they_look_like_one(void **state)
