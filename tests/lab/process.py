@@ -68,9 +68,14 @@ class Process:
         return self._process.wait(timeout)
 
     def kill(self):
-        """SIGKILL, to the whole group, and reap."""
-        self._signal_group(signal.SIGKILL)
-        return self._process.wait()
+        """SIGKILL, to the whole group; comes back when all of it has ended."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # the whole group has ended already
+        status = self._process.wait()
+        wait_until(self._group_ended, f"the end of all processes of {self.command[-1]}")
+        return status
 
     def stop(self, number=signal.SIGTERM, timeout=10.0):
         """A polite signal, then, past the deadline, SIGKILL. Returns the exit status."""
@@ -80,11 +85,21 @@ class Process:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             status = None
-        self._signal_group(signal.SIGKILL)
-        return self._process.wait() if status is None else status
+        killed = self.kill()
+        return killed if status is None else status
 
-    def _signal_group(self, number):
+    def _group_ended(self):
+        """
+        Orphans of the group are reaped here, where this program is the first process of its pid namespace and nobody
+        else would do it.
+        """
         try:
-            os.killpg(self.pid, number)
+            while os.waitpid(-self.pid, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass  # none of the group is a child of ours
+        try:
+            os.killpg(self.pid, 0)
+            return False
         except ProcessLookupError:
-            pass  # the whole group has ended already
+            return True

@@ -21,6 +21,16 @@ SIZE = 10 * MEGABYTES * 10**6
 BLOCK = 1 << 20
 
 
+def with_gateway(function):
+    """A statement that failed may have left none."""
+    @functools.wraps(function)
+    def check_it(lab, *arguments):
+        if not lab.gateway.process:
+            lab.gateway.start()
+        function(lab, *arguments)
+    return check_it
+
+
 def make_file(path):
     """SIZE bytes that differ everywhere, cheaply: random blocks with a counter."""
     digest, block = hashlib.sha256(), bytearray(os.urandom(10**6))
@@ -44,6 +54,7 @@ def check_control_intact(capture, lab, family):
     return len(offers)
 
 
+@with_gateway
 def killed_in_transfer(lab, family):
     gateway = lab.gateway
     with Vsftpd(lab.server, lab.addresses[family].server, lab.directory) as server, \
@@ -84,6 +95,7 @@ def killed_in_transfer(lab, family):
     os.remove(server.path("big"))
 
 
+@with_gateway
 def killed_with_open_offer(lab, family):
     """The pinhole that the dead gateway made still admits the data connection."""
     with ScriptedServer(lab.server, lab.addresses[family].server), \
@@ -102,6 +114,7 @@ def killed_with_open_offer(lab, family):
         check_equal(client.list_active(), LISTING, "the next listing")
 
 
+@with_gateway
 def successor_reads_offsets(lab, family):
     """Several deaths, each after an edit: the offsets of all that came before are the kernel's, and are read."""
     with ScriptedServer(lab.server, lab.addresses[family].server) as server, \
@@ -118,6 +131,7 @@ def successor_reads_offsets(lab, family):
     check_equal(lab.invalid_packets(family), 0, "packets that conntrack called INVALID")
 
 
+@with_gateway
 def polite_end_keeps_sessions(lab, family):
     """A stop and a start, as an upgrade does it."""
     with ScriptedServer(lab.server, lab.addresses[family].server), \
@@ -129,6 +143,7 @@ def polite_end_keeps_sessions(lab, family):
         check_equal(client.list_active(), LISTING, "the listing afterwards")
 
 
+@with_gateway
 def commands_wait_for_successor(lab, family):
     """absent = closed: a command that is sent while nobody is there is answered as soon as somebody is."""
     with ScriptedServer(lab.server, lab.addresses[family].server) as server, \
