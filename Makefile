@@ -29,7 +29,7 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
-LIBRARIES := libmnl libnetfilter_queue libevent_core inih jansson libseccomp libcap-ng
+LIBRARIES := libmnl libnetfilter_queue libevent_core inih jansson libseccomp libcap-ng libpcap
 ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
@@ -124,6 +124,8 @@ help:
 	@echo 'make check         setup, build, and all tests that this host can run'
 	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
 	@echo 'make check-unit    unit tests, with sanitizers'
+	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
+	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
 	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
 	@echo 'make check-lab     real servers and clients in network namespaces'

@@ -14,13 +14,20 @@ SANITIZERS   := address,undefined
 FUZZ_SECONDS ?= 5
 VM_SECONDS   ?= 420
 
+# Random schedules for each capture, and which build they are run with: the sanitizers take ten times as long.
+SPLIT_SCHEDULES ?= 40
+SPLIT_BUILD     ?= $(RELEASE)
+SPLIT_LIMIT     ?= 600
+
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+REPLAY_SOURCES := $(wildcard tests/replay/*.c)
 LAB_TESTS    := $(wildcard tests/lab/test_*.py)
-LAB_BENCHES  := $(wildcard tests/lab/bench_*.py)
+LAB_BENCHES  := $(wildcard tests/lab/bench_*.py) $(wildcard tests/replay/bench_*.py)
 
 LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
+REPLAY_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(REPLAY_SOURCES))
 
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export FUZZ_SECONDS VM_SECONDS
@@ -35,14 +42,19 @@ $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+$(BUILD)/tests/replay/%: $(BUILD)/tests/replay/%.o $(BUILD)/tests/unit/world.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
--include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES))
+-include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES))
 
 lab-programs: $(LAB_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
+replay-programs: $(REPLAY_PROGRAMS)
 
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
 SUITE_RUNNER := 'runner=tests/run --self-test'
@@ -51,6 +63,8 @@ SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 SUITE_LINT   := 'lint:900=tests/lint'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
+SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
 SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
@@ -59,9 +73,10 @@ setup:
 	$(Q)tests/setup
 
 check: setup
-	$(make-release) all lab-programs
+	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_SPLIT) \
+		$(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
 	$(make-release) $(RELEASE)/libftpalg.a
@@ -71,6 +86,14 @@ check-pure:
 check-unit:
 	$(make-sanitized) unit-programs
 	$(Q)tests/run $(SUITES_UNIT)
+
+check-replay:
+	$(make-sanitized) all
+	$(Q)tests/run $(SUITE_REPLAY)
+
+check-split:
+	$(make-release) replay-programs
+	$(Q)tests/run $(SUITE_SPLIT)
 
 check-lint:
 	$(Q)tests/run $(SUITE_LINT)
@@ -88,7 +111,9 @@ check-vm:
 
 # All of the lab on the stock kernel too, and a long look for inputs that break something.
 check-long:
-	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)'
+	$(make-sanitized) replay-programs
+	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
+		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
 
 bench: setup
 	$(make-release) all lab-programs
@@ -98,4 +123,5 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-lint check-lab check-vm check-long fuzz bench demo lab-programs fuzz-programs
+.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-lab check-vm check-long fuzz bench demo \
+	lab-programs fuzz-programs replay-programs

@@ -34,10 +34,22 @@ static const char explain_details[] =
 	"  --server ADDRESS      its server\n"
 	"  --nat INSIDE=OUTSIDE  translates an address; may be given several times\n";
 
+static const char replay_details[] =
+	"  CAPTURE               pcap or pcapng; - is standard input\n"
+	"  -c FILE               the configuration, instead of the defaults\n"
+	"  -w FILE               writes what would have left\n"
+	"  --nat INSIDE=OUTSIDE  translates an address; may be given several times\n"
+	"  --port NUMBER         the port of control connections; may be given several times\n"
+	"  --cut LENGTH          cuts the control streams anew, into segments of at most LENGTH bytes\n"
+	"  --reorder             puts segments out of order\n"
+	"  --seed NUMBER         of cutting and reordering\n"
+	"  --checksums           drops packets with a wrong TCP checksum, instead of making it right\n";
+
 static const struct entry entries[] = {
 	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
+	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
 	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
 	{ "version", main_version, "", "prints the version", NULL },

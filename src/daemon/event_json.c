@@ -1,16 +1,63 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Written by hand rather than by a JSON library: there is one flat object, and a replay writes hundreds of thousands of
+ * them a second.
+ */
 #include "daemon/event_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ftpalg/address.h"
 
-/* "2026-11-20T12:34:56.123456Z" and what a year beyond 9999 would take. */
-#define EVENT_TIME_MAX 40
-/* What one byte can become: "\xNN". */
-#define EVENT_ESCAPE_MAX 4
+/* What a character of up to four bytes can become: "\\xNN" for one byte. */
+#define EVENT_ESCAPE_MAX 5
+#define EVENT_LINE_SIZE 4096
+#define EVENT_NUMBER_MAX 24
+
+/* A line that is being put together. What does not fit is given to the file on the way. */
+struct event_line {
+	FILE *out;
+	bool failed;
+	size_t length;
+	char text[EVENT_LINE_SIZE];
+};
+
+static void event_flush(struct event_line *line)
+{
+	if (line->length > 0 && fwrite(line->text, 1, line->length, line->out) != line->length)
+		line->failed = true;
+	line->length = 0;
+}
+
+static void event_append(struct event_line *line, const char *text, size_t length)
+{
+	if (length > sizeof(line->text) - line->length)
+		event_flush(line);
+	if (length > sizeof(line->text))
+		return;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+static void event_append_string(struct event_line *line, const char *text)
+{
+	event_append(line, text, strlen(text));
+}
+
+/* At least digits of them, with zeros in front. */
+static void event_append_number(struct event_line *line, uint64_t number, unsigned int digits)
+{
+	char text[EVENT_NUMBER_MAX];
+	size_t at = sizeof(text);
+
+	while (number > 0 || digits > 0) {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+		if (digits > 0)
+			digits--;
+	}
+	event_append(line, text + at, sizeof(text) - at);
+}
 
 /* How many bytes at the start of text are one well-formed UTF-8 character (RFC 3629 4), and which; 0 if none. */
 static size_t event_read_character(struct bytes text, uint32_t *character)
@@ -44,11 +91,10 @@ static bool event_is_printable(uint32_t character)
 	       character != 0x200e && character != 0x200f && character != 0x061c && character != 0xfeff;
 }
 
-/* Writes text's printable form to out, which has room for EVENT_ESCAPE_MAX times its length. Returns the length. */
-static size_t event_escape(struct bytes text, char *out)
+/* The text's printable form, as the inside of a JSON string: a backslash of the first kind is two of the second. */
+static void event_append_text(struct event_line *line, struct bytes text)
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t written = 0;
 
 	while (text.length) {
 		uint32_t character = 0;
@@ -56,67 +102,103 @@ static size_t event_escape(struct bytes text, char *out)
 
 		if (length && event_is_printable(character)) {
 			if (character == '\\')
-				out[written++] = '\\';
-			memcpy(out + written, text.data, length);
-			written += length;
+				event_append(line, "\\\\\\", 3);
+			else if (character == '"')
+				event_append(line, "\\", 1);
+			event_append(line, (const char *)text.data, length);
 		} else {
+			const char escape[EVENT_ESCAPE_MAX] = {
+				'\\', '\\', 'x', digits[text.data[0] >> 4], digits[text.data[0] & 15],
+			};
+
+			event_append(line, escape, sizeof(escape));
 			length = 1;
-			out[written++] = '\\';
-			out[written++] = 'x';
-			out[written++] = digits[text.data[0] >> 4];
-			out[written++] = digits[text.data[0] & 15];
 		}
 		text.data += length;
 		text.length -= length;
 	}
-	return written;
 }
 
-static void event_set_string(json_t *object, const char *key, const char *value)
+static void event_set_key(struct event_line *line, const char *key)
 {
-	json_object_set_new(object, key, json_string(value));
+	event_append(line, ",\"", 2);
+	event_append_string(line, key);
+	event_append(line, "\":", 2);
 }
 
-static void event_set_endpoint(json_t *object, const char *key, const struct endpoint *endpoint)
+/* value is a name, an address or the like, in which nothing needs to be escaped. */
+static void event_set_string(struct event_line *line, const char *key, const char *value)
+{
+	event_set_key(line, key);
+	event_append(line, "\"", 1);
+	event_append_string(line, value);
+	event_append(line, "\"", 1);
+}
+
+static void event_set_number(struct event_line *line, const char *key, uint64_t value)
+{
+	event_set_key(line, key);
+	event_append_number(line, value, 1);
+}
+
+static void event_set_endpoint(struct event_line *line, const char *key, const struct endpoint *endpoint)
 {
 	char text[ENDPOINT_TEXT_MAX];
 
 	if (endpoint->address.family == FAMILY_NONE)
 		return;
 	endpoint_format(endpoint, text);
-	event_set_string(object, key, text);
+	event_set_string(line, key, text);
 }
 
-static void event_set_address(json_t *object, const char *key, const struct address *address)
+static void event_set_address(struct event_line *line, const char *key, const struct address *address)
 {
 	char text[ADDRESS_TEXT_MAX];
 
 	if (address->family == FAMILY_NONE)
 		return;
 	address_format(address, text);
-	event_set_string(object, key, text);
+	event_set_string(line, key, text);
 }
 
-static void event_set_time(json_t *object, const struct timespec *time)
+/* The time begins the object. gmtime_r() would do, at ten times the price and with a file to read first. */
+static void event_set_time(struct event_line *line, const struct timespec *time)
 {
-	char text[EVENT_TIME_MAX];
-	struct tm utc;
-	size_t length;
+	/* Days since 1 March of the year 0, so that the leap day is the last of its year. */
+	const int64_t days = time->tv_sec / 86400 + 719468;
+	const int64_t second = time->tv_sec % 86400;
+	const int64_t era = days / 146097;
+	const int64_t day_of_era = days % 146097;
+	const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	const int64_t month_from_march = (5 * day_of_year + 2) / 153;
+	const int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
 
-	gmtime_r(&time->tv_sec, &utc);
-	length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + length, sizeof(text) - length, ".%06ldZ", time->tv_nsec / 1000);
-	event_set_string(object, "time", text);
+	event_append_string(line, "{\"time\":\"");
+	event_append_number(line, (uint64_t)(era * 400 + year_of_era + (month <= 2 ? 1 : 0)), 4);
+	event_append(line, "-", 1);
+	event_append_number(line, (uint64_t)month, 2);
+	event_append(line, "-", 1);
+	event_append_number(line, (uint64_t)(day_of_year - (153 * month_from_march + 2) / 5 + 1), 2);
+	event_append(line, "T", 1);
+	event_append_number(line, (uint64_t)(second / 3600), 2);
+	event_append(line, ":", 1);
+	event_append_number(line, (uint64_t)(second / 60 % 60), 2);
+	event_append(line, ":", 1);
+	event_append_number(line, (uint64_t)(second % 60), 2);
+	event_append(line, ".", 1);
+	event_append_number(line, (uint64_t)(time->tv_nsec / 1000), 6);
+	event_append(line, "Z\"", 2);
 }
 
-static void event_set_view(json_t *object, const struct nat_view *view)
+static void event_set_view(struct event_line *line, const struct nat_view *view)
 {
-	event_set_endpoint(object, "client", &view->client);
+	event_set_endpoint(line, "client", &view->client);
 	if (!endpoint_equal(&view->client, &view->client_seen))
-		event_set_endpoint(object, "client_seen", &view->client_seen);
-	event_set_endpoint(object, "server", &view->server_seen);
+		event_set_endpoint(line, "client_seen", &view->client_seen);
+	event_set_endpoint(line, "server", &view->server_seen);
 	if (!endpoint_equal(&view->server, &view->server_seen))
-		event_set_endpoint(object, "server_real", &view->server);
+		event_set_endpoint(line, "server_real", &view->server);
 }
 
 static bool event_has_direction(enum event_type type)
@@ -124,23 +206,23 @@ static bool event_has_direction(enum event_type type)
 	return type == EVENT_REFUSE || type == EVENT_ANOMALY || type == EVENT_OFFER || type == EVENT_REWRITE;
 }
 
-static void event_set_offer(json_t *object, const struct event *event)
+static void event_set_offer(struct event_line *line, const struct event *event)
 {
 	const struct expectation *expectation = event->expectation;
 	const struct nat_view *view = event->view;
 
 	if (event->form != FORM_NONE)
-		event_set_string(object, "form", form_name(event->form));
+		event_set_string(line, "form", form_name(event->form));
 	if (expectation) {
-		event_set_address(object, "from", &expectation->source);
-		event_set_endpoint(object, "to", &expectation->destination);
+		event_set_address(line, "from", &expectation->source);
+		event_set_endpoint(line, "to", &expectation->destination);
 	} else if (event->offered.address.family != FAMILY_NONE) {
 		if (view)
-			event_set_address(object, "from", form_is_active(event->form) ? &view->server.address
-										      : &view->client.address);
-		event_set_endpoint(object, "to", &event->offered);
+			event_set_address(line, "from", form_is_active(event->form) ? &view->server.address
+										    : &view->client.address);
+		event_set_endpoint(line, "to", &event->offered);
 	}
-	event_set_endpoint(object, "announced", &event->announced);
+	event_set_endpoint(line, "announced", &event->announced);
 }
 
 static const char *event_text_key(enum event_type type)
@@ -157,59 +239,74 @@ static const char *event_text_key(enum event_type type)
 	}
 }
 
-static int event_set_text(json_t *object, const struct event *event)
+static void event_set_text(struct event_line *line, const struct event *event)
 {
-	char *text;
-
 	/* Whatever the core meant to report: no password leaves by this door. */
 	if (!event->text.length || event->verb == VERB_PASS || event->verb == VERB_ACCT || event->verb == VERB_ADAT)
-		return 0;
-	text = malloc(event->text.length * EVENT_ESCAPE_MAX);
-	if (!text)
-		return -1;
-	json_object_set_new(object, event_text_key(event->type), json_stringn(text, event_escape(event->text, text)));
-	free(text);
-	return 0;
+		return;
+	event_set_key(line, event_text_key(event->type));
+	event_append(line, "\"", 1);
+	event_append_text(line, event->text);
+	event_append(line, "\"", 1);
 }
 
-static int event_fill(json_t *object, const struct event *event, const struct timespec *time)
+/* Seconds as a decimal fraction, to the microsecond, without zeros at its end but with one digit at least. */
+static void event_set_seconds(struct event_line *line, uint64_t duration)
 {
-	event_set_time(object, time);
-	event_set_string(object, "event", event_name(event->type));
+	uint64_t fraction = duration % 1000000;
+	unsigned int digits = 6;
+
+	while (digits > 1 && fraction % 10 == 0) {
+		fraction /= 10;
+		digits--;
+	}
+	event_set_number(line, "seconds", duration / 1000000);
+	event_append(line, ".", 1);
+	event_append_number(line, fraction, digits);
+}
+
+static void event_fill(struct event_line *line, const struct event *event, const struct timespec *time)
+{
+	event_set_time(line, time);
+	event_set_string(line, "event", event_name(event->type));
 	if (event->reason != REASON_NONE)
-		event_set_string(object, "reason", reason_name(event->reason));
+		event_set_string(line, "reason", reason_name(event->reason));
 	if (event->session)
-		json_object_set_new(object, "session", json_integer((json_int_t)event->session));
+		event_set_number(line, "session", event->session);
 	if (event->view)
-		event_set_view(object, event->view);
+		event_set_view(line, event->view);
 	if (event_has_direction(event->type))
-		event_set_string(object, "direction", event->direction == DIRECTION_ORIGINAL ? "original" : "reply");
-	event_set_offer(object, event);
+		event_set_string(line, "direction", event->direction == DIRECTION_ORIGINAL ? "original" : "reply");
+	event_set_offer(line, event);
 	if (event->verb != VERB_UNKNOWN && event->verb < VERB_COUNT)
-		event_set_string(object, "verb", verb_name(event->verb));
-	if (event_set_text(object, event) < 0)
-		return -1;
+		event_set_string(line, "verb", verb_name(event->verb));
+	event_set_text(line, event);
 	if (event->rule)
-		event_set_string(object, "rule", event->rule);
+		event_set_string(line, "rule", event->rule);
 	if (event->code)
-		json_object_set_new(object, "code", json_integer(event->code));
+		event_set_number(line, "code", event->code);
 	if (event->type == EVENT_TRANSFER)
-		json_object_set_new(object, "seconds", json_real((double)event->duration / 1e6));
-	if (event->adopted)
-		json_object_set_new(object, "adopted", json_true());
-	return 0;
+		event_set_seconds(line, event->duration);
+	if (event->adopted) {
+		event_set_key(line, "adopted");
+		event_append(line, "true", 4);
+	}
+	event_append(line, "}\n", 2);
+}
+
+int event_json_print(FILE *out, const struct event *event, const struct timespec *time)
+{
+	struct event_line line;
+
+	line.out = out;
+	line.failed = false;
+	line.length = 0;
+	event_fill(&line, event, time);
+	event_flush(&line);
+	return line.failed ? -1 : 0;
 }
 
 int event_json_write(FILE *out, const struct event *event, const struct timespec *time)
 {
-	/* Nine digits: microseconds for as long as a transfer takes, and no noise of binary fractions. */
-	const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(9);
-	json_t *object = json_object();
-	int result = -1;
-
-	if (object && event_fill(object, event, time) == 0 && json_dumpf(object, out, flags) == 0 &&
-	    fputc('\n', out) != EOF && fflush(out) == 0)
-		result = 0;
-	json_decref(object);
-	return result;
+	return event_json_print(out, event, time) == 0 && fflush(out) == 0 ? 0 : -1;
 }

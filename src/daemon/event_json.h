@@ -35,6 +35,9 @@
 
 #include "ftpalg/event.h"
 
+/* Writes one line, which may stay in out's buffer. time is as below. Returns 0, or -1 where out has failed. */
+int event_json_print(FILE *out, const struct event *event, const struct timespec *time);
+
 /* Writes and flushes one line. time is the wall clock's, or a capture's. Returns 0, or -1 where out has failed. */
 int event_json_write(FILE *out, const struct event *event, const struct timespec *time);
 

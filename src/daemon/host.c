@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -134,16 +133,6 @@ static int host_open_events(struct host *host, const char *path, char *error, si
 	return -1;
 }
 
-/*
- * Libraries read files when they are first used: the time zone (glibc, even for UTC) and random bytes for hash tables
- * (jansson). Behind the sandbox they no longer could.
- */
-static void host_prepare_libraries(void)
-{
-	tzset();
-	json_object_seed(0);
-}
-
 static int host_open_sockets(struct host *host, uint32_t mark, char *error, size_t size)
 {
 	int result = netlink_open(&host->netlink);
@@ -172,7 +161,6 @@ int host_open(struct host *host, const struct config *config, char *error, size_
 	};
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
-	host_prepare_libraries();
 	if (host_open_events(host, config->events, error, size) == 0 &&
 	    host_open_sockets(host, config->mark, error, size) == 0)
 		return 0;

@@ -406,27 +406,45 @@ static bool all_quiet(const struct world *world)
 	return true;
 }
 
-bool world_converse(struct world *world, const struct line *lines, size_t count, const struct schedule *schedule)
+void world_speak(struct world *world, enum direction direction, struct bytes text)
+{
+	struct peer *peer = &world->peer[direction];
+
+	memcpy(peer->send + peer->send_length, text.data, text.length);
+	peer->send_length += text.length;
+}
+
+void world_begin(struct world *world, const struct schedule *schedule)
 {
 	world->random = schedule->seed + 1;
 	world->peer[0].nagle = schedule->nagle;
 	world->peer[1].nagle = schedule->nagle;
-	for (size_t i = 0; i < count; i++) {
-		struct peer *peer = &world->peer[lines[i].direction];
-		size_t length = strlen(lines[i].text);
+}
 
-		memcpy(peer->send + peer->send_length, lines[i].text, length);
-		peer->send_length += length;
+bool world_settle(struct world *world, const struct schedule *schedule)
+{
+	for (unsigned int steps = 0; !all_quiet(world); steps++) {
+		if (steps == 400000)
+			return false;
+		if (world->peer[0].reset || world->peer[1].reset)
+			return true;
+		step(world, schedule);
+	}
+	return true;
+}
+
+bool world_converse(struct world *world, const struct line *lines, size_t count, const struct schedule *schedule)
+{
+	world_begin(world, schedule);
+	for (size_t i = 0; i < count; i++) {
+		struct bytes text = { (const uint8_t *)lines[i].text, strlen(lines[i].text) };
+
+		world_speak(world, lines[i].direction, text);
 		/* Lines of one side in a row are pipelined. */
 		if (i + 1 < count && lines[i + 1].direction == lines[i].direction)
 			continue;
-		for (unsigned int steps = 0; !all_quiet(world); steps++) {
-			if (steps == 20000)
-				return false;
-			if (world->peer[0].reset || world->peer[1].reset)
-				return true;
-			step(world, schedule);
-		}
+		if (!world_settle(world, schedule))
+			return false;
 	}
 	return true;
 }

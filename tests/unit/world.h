@@ -111,6 +111,11 @@ void world_shake_hands(struct world *world);
  */
 bool world_converse(struct world *world, const struct line *lines, size_t count, const struct schedule *schedule);
 
+/* The same in steps: a schedule begins, a peer gets something to say, and all is delivered until it is quiet. */
+void world_begin(struct world *world, const struct schedule *schedule);
+void world_speak(struct world *world, enum direction direction, struct bytes text);
+bool world_settle(struct world *world, const struct schedule *schedule);
+
 /* One packet from a peer straight through the gateway and on to the other; payload is at that offset of its stream. */
 enum gateway_verdict world_send(struct world *world, enum direction direction, size_t offset, const void *payload,
 				size_t length, uint8_t flags);

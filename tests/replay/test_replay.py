@@ -1,0 +1,356 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+tests/replay/test_replay.py: the cases in pcaps/, and captures made by others, through ftpalg replay. Prints TAP.
+
+Each case must still be what its dialogue says, give the events and the capture that are expected, and give tshark no
+reason to complain of what leaves: no wrong checksum, and no retransmission, no segment out of order, none missing and
+no acknowledgement of what was never sent, that the case itself does not have. Announced endpoints must be in what tshark
+reads from the capture that leaves.
+
+FTPALG names the program, FTPALG_SHARED_PCAPS a directory with captures made by others (../shared/pcaps unless set).
+What they give is in tests/replay/golden/NAME.jsonl; --golden writes that anew.
+"""
+
+import argparse
+import collections
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDEN = os.path.join(HERE, "golden")
+TOP = os.path.dirname(os.path.dirname(HERE))
+SHARED = os.environ.get("FTPALG_SHARED_PCAPS", os.path.join(TOP, "..", "shared", "pcaps"))
+CASES_DEMANDED = 40
+
+ANALYSIS = ["retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment",
+            "ack_lost_segment"]
+ENDPOINTS = [("ftp.active.cip", "ftp.active.port"), ("ftp.passive.ip", "ftp.passive.port"),
+             ("ftp.eprt.ip", "ftp.eprt.port"), ("ftp.eprt.ipv6", "ftp.eprt.port"), ("ftp.epsv.ip", "ftp.epsv.port"),
+             ("ftp.epsv.ipv6", "ftp.epsv.port")]
+FIELDS = ["tcp.srcport", "tcp.dstport", "tcp.payload", "tcp.checksum.status", *(f"tcp.analysis.{name}" for name in ANALYSIS),
+          *sorted({field for pair in ENDPOINTS for field in pair})]
+MAGICS = {bytes.fromhex("d4c3b2a1"), bytes.fromhex("4d3cb2a1")}
+
+
+def load_generate():
+    loader = importlib.machinery.SourceFileLoader("generate", os.path.join(HERE, "generate"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("generate", loader))
+    loader.exec_module(module)
+    return module
+
+
+generate = load_generate()
+
+
+class Skip(Exception):
+    """Can't be checked here; the text says why."""
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def first_difference(seen, expected):
+    seen, expected = seen.decode(errors="replace").splitlines(), expected.decode(errors="replace").splitlines()
+    for number in range(max(len(seen), len(expected))):
+        pair = [lines[number] if number < len(lines) else "nothing" for lines in (expected, seen)]
+        if pair[0] != pair[1]:
+            return f"line {number + 1}: expected\n{pair[0]}\nsaw\n{pair[1]}"
+    return "nothing differs"
+
+
+class Opinion:
+    """What tshark has to say of one control connection: how often it complains, and which endpoints it reads."""
+
+    def __init__(self):
+        self.complaints = collections.Counter()
+        self.endpoints = set()
+        self.payload = collections.defaultdict(bytearray)
+
+    def add(self, values):
+        self.complaints["wrong checksum"] += "0" in values["tcp.checksum.status"].split(",")
+        for name in ANALYSIS:
+            self.complaints[name.replace("_", " ")] += values[f"tcp.analysis.{name}"] != ""
+        self.payload[values["tcp.srcport"]] += bytes.fromhex(values["tcp.payload"].split(",")[0])
+        for address, number in ENDPOINTS:
+            if values[address] and values[number]:
+                self.endpoints.add((values[address].split(",")[0], int(values[number].split(",")[0])))
+
+
+def tshark(path):
+    """Opinions on a capture, by the larger of the two ports of a connection."""
+    if not shutil.which("tshark"):
+        raise Skip("tshark is not installed")
+    command = ["tshark", "-n", "-r", path, "-o", "tcp.check_checksum:TRUE", "-d", "tcp.port==999,ftp", "-T", "fields",
+               "-E", "separator=|", *(word for field in FIELDS for word in ("-e", field))]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    check(result.returncode == 0 or "cut short" in result.stderr, f"tshark failed: {result.stderr}")
+    opinions = collections.defaultdict(Opinion)
+    for line in result.stdout.splitlines():
+        values = dict(zip(FIELDS, line.split("|")))
+        if values["tcp.srcport"]:
+            ports = [int(values[field].split(",")[0]) for field in ("tcp.srcport", "tcp.dstport")]
+            opinions[max(ports)].add(values)
+    return opinions
+
+
+class Opinions:
+    """
+    tshark takes longer to start than to read a case, so the captures of all cases that have the same format are read as
+    one; their clients have ports of their own.
+    """
+
+    def __init__(self, directory, file):
+        self.directory = directory
+        self.file = file
+        self.merged = None
+
+    def merge(self):
+        groups = collections.defaultdict(bytearray)
+        for name in generate.case_names():
+            capture = read(os.path.join(generate.CASES, name, self.file))
+            # A capture that ends within a packet can only be read alone.
+            if capture[:4] in MAGICS and not generate.read_case(name).cutoff:
+                groups[capture[:24]] += capture[24:]
+        opinions = {}
+        for header, records in groups.items():
+            path = os.path.join(self.directory, "merged.pcap")
+            with open(path, "wb") as file:
+                file.write(header + records)
+            opinions[header] = tshark(path)
+        return opinions
+
+    def find(self, name, port):
+        if self.merged is None:
+            self.merged = self.merge()
+        path = os.path.join(generate.CASES, name, self.file)
+        capture = read(path)
+        if capture[:24] in self.merged and not generate.read_case(name).cutoff:
+            return self.merged[capture[:24]][port]
+        return tshark(path)[port]
+
+
+def check_is_current(name, dialogue):
+    check(read(os.path.join(generate.CASES, name, "in.pcap")) == dialogue.capture(),
+          f"in.pcap is not what dialogue.txt says; run tests/replay/generate {name}")
+
+
+class Replayed:
+    """What ftpalg made of a case; it is run once for several statements."""
+
+    def __init__(self, name, directory):
+        self.name = name
+        self.directory = directory
+        self.result = None
+
+    def run(self):
+        if self.result is None:
+            path = os.path.join(self.directory, "out.pcap")
+            dialogue = generate.read_case(self.name)
+            self.result = subprocess.run(generate.command(self.name, dialogue, path), capture_output=True, check=False)
+            self.output = read(path)
+            self.status = dialogue.status
+        return self
+
+
+def check_events(replayed):
+    result, status = replayed.run().result, replayed.status
+    check(result.returncode == status, f"exit status {result.returncode}: {result.stderr.decode()}")
+    expected = read(os.path.join(generate.CASES, replayed.name, "expected.jsonl"))
+    check(result.stdout == expected, first_difference(result.stdout, expected))
+
+
+def check_output(replayed):
+    check(replayed.run().output == read(os.path.join(generate.CASES, replayed.name, "expected.pcap")),
+          "what leaves is another capture than expected.pcap")
+
+
+def announced_endpoints(name):
+    for line in read(os.path.join(generate.CASES, name, "expected.jsonl")).splitlines():
+        event = json.loads(line)
+        if event["event"] == "rewrite" and event["form"] not in ("228", "LPRT"):
+            address, _, port = event["announced"].rpartition(":")
+            yield address.strip("[]"), int(port)
+
+
+def check_complaints(before, after):
+    for complaint, count in after.complaints.items():
+        check(count <= before.complaints[complaint],
+              f"{count} times \"{complaint}\", {before.complaints[complaint]} times before")
+
+
+def check_tshark(name, dialogue, opinions):
+    port = dialogue.sides["C"].endpoint[1]
+    before, after = (opinion.find(name, port) for opinion in opinions)
+    check_complaints(before, after)
+    check(not after.complaints["wrong checksum"], "a checksum is wrong")
+    for address, number in announced_endpoints(name):
+        # tshark reads one line of a segment, and verbs only in capitals.
+        text = f" {address.replace('.', ',')},{number >> 8},{number & 255}\r\n".encode()
+        endpoint = address, number
+        check(endpoint in after.endpoints or any(text in payload for payload in after.payload.values()), f"{endpoint} is not in what leaves, but {sorted(after.endpoints)}")
+
+
+def replay_shared(name, *options):
+    return subprocess.run([generate.FTPALG, "replay", *options, os.path.join(SHARED, f"{name}.pcap")],
+                          capture_output=True, check=False)
+
+
+def check_golden(name):
+    result = replay_shared(name)
+    check(result.returncode == 0, f"exit status {result.returncode}: {result.stderr.decode()}")
+    expected = read(os.path.join(GOLDEN, f"{name}.jsonl"))
+    check(result.stdout == expected, first_difference(result.stdout, expected))
+
+
+def check_shared_tshark(name, directory):
+    path = os.path.join(directory, "out.pcap")
+    replay_shared(name, "-w", path)
+    before, after = tshark(os.path.join(SHARED, f"{name}.pcap")), tshark(path)
+    for port, opinion in after.items():
+        check_complaints(before[port], opinion)
+
+
+def run(arguments, stdin=None):
+    return subprocess.run([generate.FTPALG, "replay", *arguments], input=stdin, capture_output=True, check=False)
+
+
+def check_stdin():
+    path = os.path.join(generate.CASES, "active-routed")
+    result = run(["-"], read(os.path.join(path, "in.pcap")))
+    check(result.stdout == read(os.path.join(path, "expected.jsonl")), "other events than from the file")
+
+
+def check_unreadable(directory):
+    path = os.path.join(directory, "unreadable.pcap")
+    capture = bytearray(read(os.path.join(generate.CASES, "active-routed", "in.pcap")))
+    for link, word in ((105, "802.11"), (9999, "link type")):
+        capture[20:24] = link.to_bytes(4, "little")
+        with open(path, "wb") as file:
+            file.write(capture)
+        result = run([path])
+        check(result.returncode == 1, f"link type {link}: exit status {result.returncode}")
+        check(word in result.stderr.decode(), f"link type {link}: the message is {result.stderr.decode()!r}")
+    for content in (b"", b"no capture at all, not even a short one"):
+        result = run(["-"], content)
+        check(result.returncode == 1 and result.stderr, f"{content!r}: exit status {result.returncode}")
+
+
+def check_told(name, words):
+    dialogue = generate.read_case(name)
+    result = subprocess.run(generate.command(name, dialogue, None), capture_output=True, check=False)
+    check(words in result.stderr.decode(), f"the message is {result.stderr.decode()!r}")
+
+
+def check_usage():
+    for arguments in ([], ["a", "b"], ["--nat", "1.2.3.4", "x"], ["--cut", "0", "x"], ["--port", "65536", "x"],
+                      ["--seed", "-1", "x"], ["--nat", "1.2.3.4=::1", "x"], ["-w", "-", "x"], ["--unknown", "x"]):
+        result = run(arguments)
+        check(result.returncode == 2, f"{arguments}: exit status {result.returncode}")
+
+
+def check_repeatable(directory):
+    outputs = set()
+    for number in range(3):
+        path = os.path.join(directory, f"{number}.pcap")
+        events = run(["--cut", "7", "--reorder", "--seed", "5", "--nat", "10.0.0.5=198.51.100.1", "-w", path,
+                      os.path.join(generate.CASES, "snat-port-grows", "in.pcap")]).stdout
+        outputs.add((events, read(path)))
+    check(len(outputs) == 1, "the same command gave different results")
+
+
+MESSAGES = [
+    ("file-truncated", "can't be read beyond its packet"),
+    ("no-ftp", "there is no control connection"),
+    ("a80-mid-stream", "under way when the capture began"),
+    ("snapshot-length", "snapshot length"),
+    ("fragments", "1 IP fragments"),
+    ("missing-bytes", "are missing in the capture"),
+    ("offloaded-checksums", "3 packets of control connections had a wrong TCP checksum"),
+    ("a24-slipstream", "of peers that the gateway has reset"),
+]
+
+
+def statements(directory):
+    names = generate.case_names()
+    ports = [generate.read_case(name).sides["C"].endpoint for name in names]
+    yield "the clients of all cases have ports of their own", lambda: check(len({port for _, port in ports}) == len(ports),
+                                                                            "two cases have the same client port")
+    yield f"there are at least {CASES_DEMANDED} cases", lambda: check(len(names) >= CASES_DEMANDED, f"{len(names)}")
+    opinions = Opinions(directory, "in.pcap"), Opinions(directory, "expected.pcap")
+    for name in names:
+        dialogue, replayed = generate.read_case(name), Replayed(name, directory)
+        yield f"{name}: the capture is what the dialogue says", lambda n=name, d=dialogue: check_is_current(n, d)
+        yield f"{name}: gives the events that are expected", lambda r=replayed: check_events(r)
+        yield f"{name}: leaves as the capture that is expected", lambda r=replayed: check_output(r)
+        yield (f"{name}: leaves as a capture that tshark accepts",
+               lambda n=name, d=dialogue: check_tshark(n, d, opinions))
+    for name, words in MESSAGES:
+        yield f"{name}: is named in a message", lambda n=name, w=words: check_told(n, w)
+    yield "a capture may come from standard input", check_stdin
+    yield "what is no capture, or of an unknown link type, is named", lambda: check_unreadable(directory)
+    yield "a command line that makes no sense has exit status 2", check_usage
+    yield "the same command gives the same bytes", lambda: check_repeatable(directory)
+    for name in sorted(file[:-6] for file in os.listdir(GOLDEN)):
+        yield f"captures of others: {name} gives the events that are expected", lambda n=name: shared(check_golden, n)
+        yield (f"captures of others: {name} leaves as a capture that tshark accepts",
+               lambda n=name: shared(check_shared_tshark, n, directory))
+
+
+def shared(function, name, *arguments):
+    if not os.path.exists(os.path.join(SHARED, f"{name}.pcap")):
+        raise Skip(f"FTPALG_SHARED_PCAPS names no directory with {name}.pcap")
+    function(name, *arguments)
+
+
+def write_golden():
+    os.makedirs(GOLDEN, exist_ok=True)
+    for file in sorted(os.listdir(SHARED)):
+        name, kind = os.path.splitext(file)
+        if kind == ".pcap":
+            with open(os.path.join(GOLDEN, f"{name}.jsonl"), "wb") as golden:
+                golden.write(replay_shared(name).stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", dest="text", default="", help="only statements that contain TEXT")
+    parser.add_argument("--golden", action="store_true", help="writes the events of the captures of others")
+    arguments = parser.parse_args()
+    if arguments.golden:
+        write_golden()
+        return 0
+    failed = 0
+    with tempfile.TemporaryDirectory() as directory:
+        chosen = [(text, function) for text, function in statements(directory) if arguments.text in text]
+        print(f"1..{len(chosen)}", flush=True)
+        for number, (text, function) in enumerate(chosen, 1):
+            result, note, why = "ok", "", ""
+            try:
+                function()
+            except Skip as reason:
+                note = f" # SKIP {reason}"
+            except Exception as error:  # pylint: disable=broad-except # whatever it is, this statement has failed
+                result, why = "not ok", f"{'' if isinstance(error, AssertionError) else type(error).__name__ + ': '}{error}"
+                failed += 1
+            print(f"{result} {number} - {text}{note}", flush=True)
+            for line in why.splitlines():
+                print(f"# {line}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
