@@ -88,6 +88,7 @@ struct session {
 	enum session_state state;
 	bool resizable;   /* lines may change their length */
 	bool adopted;     /* the dialogue was under way when we first saw it */
+	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */

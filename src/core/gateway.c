@@ -239,7 +239,10 @@ static bool reset_is_credible(const struct passage *passage)
 	if (stream->passing)
 		reach = stream->in_next -
 			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
-	return stream->in_next - passage->packet.seq <= reach;
+	/* A FIN has a number too. */
+	if (stream->finished)
+		reach++;
+	return stream->in_next + stream->finished - passage->packet.seq <= reach;
 }
 
 static void take_reset(struct passage *passage)

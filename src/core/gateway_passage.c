@@ -22,11 +22,13 @@ void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum 
 
 void passage_report(const struct passage *passage, enum reason reason)
 {
+	const struct tuple *tuple = &passage->packet.tuple;
+	struct tuple original = passage->direction == DIRECTION_REPLY ? tuple_reverse(tuple) : *tuple;
 	struct nat_view view = {
-		.client = passage->packet.tuple.source,
-		.client_seen = passage->packet.tuple.source,
-		.server = passage->packet.tuple.destination,
-		.server_seen = passage->packet.tuple.destination,
+		.client = original.source,
+		.client_seen = original.source,
+		.server = original.destination,
+		.server_seen = original.destination,
 	};
 	struct event event = {
 		.type = EVENT_ANOMALY,

@@ -187,6 +187,9 @@ void policy_judge_offer(const struct policy_rule *rule, const struct nat_view *v
 	/* A 229 names no address. An unspecified one is filled in only if it is of the connection's own family. */
 	if (family == FAMILY_NONE || (family == own->family && address_is_unspecified(&answer->endpoint.address)))
 		answer->endpoint.address = *own;
+	/* A server that knows by which address its clients reach it, and says so, names itself. */
+	if (!active && address_equal(&answer->endpoint.address, &view->server_seen.address))
+		answer->endpoint.address = *own;
 
 	if (active && !rule->active)
 		answer->reason = REASON_ACTIVE_DENIED;

@@ -26,6 +26,7 @@ void session_open(struct session *session, const struct policy *policy, const st
 	session->resizable = resizable;
 	session->adopted = adopted;
 	session->any_command = adopted;
+	session->unseen_command = adopted;
 	session->state = adopted ? SESSION_READY : SESSION_GREETING;
 	session_set_policy(session, policy);
 	event.rule = session->rule->name;

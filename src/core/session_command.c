@@ -24,6 +24,7 @@ static void pipeline_push(struct session *session, enum verb verb)
 
 	session->pipeline[at].verb = (uint8_t)verb;
 	session->pipeline[at].number = session->next_number++;
+	session->unseen_command = false;
 	session->pipeline_count++;
 }
 

@@ -279,11 +279,15 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	if (session->multiline_refused) {
 		session->multiline_refused = false;
 		turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
+	} else if (form != FORM_NONE && session->unseen_command) {
+		/* The gateway before this one let the request pass. The transfer that will use it has the next number. */
+		take_passive_offer(turn, form, reply, session->next_number - 1);
 	} else if (form != FORM_NONE && form_answers(form, verb)) {
 		take_passive_offer(turn, form, reply, command);
 	} else if (form != FORM_NONE) {
 		judge_unsolicited(turn, reply);
 	}
+	session->unseen_command = false;
 	if (session->pipeline_count == 0) {
 		/* 421 may come at any time (RFC 959 4.2.2). */
 		if (reply->code != 421 && form == FORM_NONE && !(session->adopted && session->next_number == 0))

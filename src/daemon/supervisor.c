@@ -99,7 +99,7 @@ static void supervisor_watch(struct supervisor *supervisor)
 	const uint64_t beat = atomic_load(&supervisor->page->beat);
 	const uint32_t limit = supervisor->config->watchdog;
 
-	if (supervisor->worker == 0 || limit == 0 || !atomic_load(&supervisor->page->ready) || supervisor->ending)
+	if (supervisor->worker == 0 || limit == 0 || !atomic_load(&supervisor->page->ready))
 		return;
 	supervisor->misses = beat == supervisor->beat ? supervisor->misses + 1 : 0;
 	supervisor->beat = beat;

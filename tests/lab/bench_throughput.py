@@ -33,9 +33,9 @@ def transfer(lab, family, size, active):
     address = lab.server_seen(family)
     host = f"[{address}]" if family == 6 else address
     mode = ["--ftp-port", "-"] if active else []
-    size_and_speed = lab.client.output(["curl", "--disable", "-sS", "--fail", *mode, "--ftp-method", "nocwd", "--output",
-                                        "/dev/null", "--write-out", "%{size_download} %{speed_download}",
-                                        f"ftp://{host}/pub/big"]).split()
+    command = ["curl", "--disable", "-sS", "--fail", *mode, "--ftp-method", "nocwd", "--output", "/dev/null",
+               "--write-out", "%{size_download} %{speed_download}", f"ftp://{host}/pub/big"]
+    size_and_speed = lab.client.output(command).split()
     if int(size_and_speed[0]) != size:
         raise RuntimeError(f"{size_and_speed[0]} bytes arrived instead of {size}")
     return float(size_and_speed[1])

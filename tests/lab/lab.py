@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-A lab: hosts (topology.py), the router's rules (rules.py) and the gateway (gateway.py), made together and removed together.
+A lab: hosts (topology.py), the router's rules (rules.py) and the gateway (gateway.py), made and removed together.
 
     with Lab(mode="snat") as lab:
         with lab.client.entered(): ...                    # sockets of the client
@@ -26,8 +26,8 @@ MEGABYTES = int(os.environ.get("LAB_MEGABYTES", "50"))
 
 class Lab:
     """
-    mode: how the router translates (topology.NAT_MODES). lengths: "grow" or "shrink", what rewriting does to an address,
-    or "site" (topology.ADDRESSES).
+    mode: how the router translates (topology.NAT_MODES). lengths: "grow" or "shrink", what rewriting does to an
+    address, or "site" (topology.ADDRESSES).
     settings: {section: {key: value}} of the gateway's configuration. bystanders: also a neighbour and a victim.
     offloads: leave the virtual cables' checksum and segmentation offloads on. daemon: start it; False: rules only.
     mtu: of the cables.

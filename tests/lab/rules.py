@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 The router's own packet filter and NAT, as its owner would have written them before the gateway came: everything is
-dropped that is not expressly allowed, and new connections are allowed to control ports only. What belongs to the gateway
-(carrier, queue, MSS clamp, RELATED accept) is not here: `ftpalg rules` prints it.
+dropped that is not expressly allowed, and new connections are allowed to control ports only. What belongs to the
+gateway (carrier, queue, MSS clamp, RELATED accept) is not here: `ftpalg rules` prints it.
 
 There are two flavours, iptables and nft; FTPALG_RULES chooses for all labs. The first is the default because nft's own
 queue statement is missing from some kernels, where the iptables target works.

@@ -2,8 +2,9 @@
 """
 A scripted FTP server, which obeys whatever reaches it, and a scripted client, which says exactly what it is told.
 
-The server is as naive as servers once were: it connects to any host and port that PORT, EPRT or LPRT names, and it reads
-numbers as C's atoi would. So whatever a gateway lets through has its full effect. It keeps every byte that it received.
+The server is as naive as servers once were: it connects to any host and port that PORT, EPRT or LPRT names, and it
+reads numbers as C's atoi would. So whatever a gateway lets through has its full effect. It keeps every byte that it
+received.
 """
 
 import ipaddress
@@ -193,8 +194,8 @@ class ServerSession:
 
 class ScriptedServer:
     """
-    Listens from __enter__ to __exit__. handlers: {verb: function(argument)} before the built-in ones; a function answers
-    the reply's bytes, or None for silence, or a function of the session.
+    Listens from __enter__ to __exit__. handlers: {verb: function(argument)} before the built-in ones; a function
+    answers the reply's bytes, or None for silence, or a function of the session.
     """
 
     def __init__(self, namespace, address, port=21, greeting=b"220 scripted\r\n", handlers=None, connect_timeout=2.0):

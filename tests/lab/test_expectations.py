@@ -42,6 +42,11 @@ class Dialogue:
         # The next statement wants an empty table, whatever this one found.
         self.lab.router.run(["conntrack", "-F", "expect"])
 
+    def listen(self, port):
+        """A listener on this port of the client."""
+        with self.lab.client.entered():
+            return socket.create_server((self.client.address, port), family=self.client.socket.family)
+
     def pinholes(self):
         return self.lab.expectations(self.family)
 
@@ -171,7 +176,7 @@ def one_shot(lab, family):
         return run
 
     with Dialogue(lab, family, {"NOOP": connect_twice}) as dialogue:
-        with lab.client.entered(), socket.create_server((dialogue.client.address, 41001), family=dialogue.client.socket.family):
+        with dialogue.listen(41001):
             dialogue.client.offer(41001)
             check_equal(dialogue.client.command(b"NOOP", "200"), b"200 in out\r\n", "two connections to one pinhole")
 
@@ -181,7 +186,7 @@ def stranger_stays_out(lab, family):
     with Dialogue(lab, family) as dialogue:
         dialogue.client.offer(41001)
         victim = lab.hosts["victim"]
-        with lab.client.entered(), socket.create_server((dialogue.client.address, 41001), family=dialogue.client.socket.family):
+        with dialogue.listen(41001):
             with victim.entered():
                 stranger = socket.socket(dialogue.client.socket.family)
             stranger.settimeout(1)
@@ -196,7 +201,7 @@ def stranger_stays_out(lab, family):
 
 
 def same_port_twice(lab, family):
-    """Two clients behind one public address announce the same port: the second gets another, and both transfers work."""
+    """Two clients behind one public address announce the same port: the second gets another, and both get data."""
     with Dialogue(lab, family) as first, \
             ScriptedClient(lab.client, lab.server_seen(family), source=lab.addresses[family].second_client) as second:
         second.login()
@@ -236,8 +241,9 @@ def main():
             where = f"(IPv{family}, {mode})"
             plan.add(f"an active offer makes one exact expectation {where}", active_offer, family, fixture=lab)
             plan.add(f"a passive offer makes one exact expectation {where}", passive_offer, family, fixture=lab)
-            plan.add(f"an expectation is gone after an active transfer {where}", gone_after_use, family, False, fixture=lab)
-            plan.add(f"an expectation is gone after a passive transfer {where}", gone_after_use, family, True, fixture=lab)
+            for kind, passive in (("an active", False), ("a passive", True)):
+                plan.add(f"an expectation is gone after {kind} transfer {where}", gone_after_use, family, passive,
+                         fixture=lab)
             if mode != "snat":
                 continue
             for statement, function, *arguments in (
@@ -255,7 +261,8 @@ def main():
                 plan.add(f"{statement} {where}", function, family, *arguments, fixture=lab)
     short = functools.partial(Lab, mode="snat", settings={"policy": {"pinhole-timeout": "2"}})
     for family in (4, 6):
-        plan.add(f"an offer that nobody takes up ends at its deadline (IPv{family}, snat)", expires, family, fixture=short)
+        plan.add(f"an offer that nobody takes up ends at its deadline (IPv{family}, snat)", expires, family,
+                 fixture=short)
     plan.run()
 
 

@@ -20,7 +20,7 @@ from lab import Lab
 from process import wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, offer_line
 from servers import Vsftpd
-from tap import Plan, Skip, check, check_equal
+from tap import Plan, check, check_equal
 
 PORTS = (21, 2121, 8021)
 
@@ -168,8 +168,8 @@ def second_queue(lab):
 
 
 def missing_capability(lab):
-    status, text = run_to_end(lab, ["setpriv", "--ambient-caps", "-net_admin", "--inh-caps", "-net_admin",
-                                    "--bounding-set", "-net_admin", "--", binary(), "run", "-c", lab.gateway.configuration])
+    without = [word for kind in ("ambient-caps", "inh-caps", "bounding-set") for word in (f"--{kind}", "-net_admin")]
+    status, text = run_to_end(lab, ["setpriv", *without, "--", binary(), "run", "-c", lab.gateway.configuration])
     check_equal(status, 1, f"exit status without CAP_NET_ADMIN ({text!r})")
     check("CAP_NET_ADMIN" in text, f"the message does not name what is missing: {text!r}")
 
@@ -234,7 +234,8 @@ def main():
         "gateway": {"control-ports": ", ".join(map(str, PORTS))}})
     offloading = functools.partial(Lab, mode="both", offloads=True)
     for family in (4, 6):
-        plan.add(f"absent = closed: nothing passes without a daemon (IPv{family})", absent_closed, family, fixture=closed)
+        plan.add(f"absent = closed: nothing passes without a daemon (IPv{family})", absent_closed, family,
+                 fixture=closed)
     for family in (4, 6):
         plan.add(f"absent = open: everything passes uninspected without a daemon (IPv{family})", absent_open, family,
                  fixture=opened)
@@ -243,8 +244,8 @@ def main():
                  fixture=dying)
     for family in (4, 6):
         for port in PORTS:
-            plan.add(f"port {port} is a control port where it is configured (IPv{family})", other_control_port, family, port,
-                     fixture=several)
+            plan.add(f"port {port} is a control port where it is configured (IPv{family})", other_control_port, family,
+                     port, fixture=several)
         plan.add(f"sessions on three control ports don't disturb each other (IPv{family})", all_control_ports_at_once,
                  family, fixture=several)
         plan.add(f"a port that is not configured is left alone (IPv{family})", no_control_port, family, fixture=several)
@@ -255,7 +256,8 @@ def main():
     plan.add("offloads were on", offloads_are_on, fixture=offloading)
     running = functools.partial(Lab, mode="snat")
     plan.add("the events of a session tell its story", event_log_is_complete, 4, fixture=running)
-    plan.add("a second daemon on the same queue ends with a message, and the first goes on", second_daemon, fixture=running)
+    plan.add("a second daemon on the same queue ends with a message, and the first goes on", second_daemon,
+             fixture=running)
     plan.add("a second daemon on another queue runs", second_queue, fixture=running)
     plan.add("without CAP_NET_ADMIN the gateway ends with a message", missing_capability, fixture=running)
     plan.add("a wrong configuration ends the start with its file and line", configuration_error, fixture=running)

@@ -94,6 +94,12 @@ def offered_endpoints(commands, replies):
     return found
 
 
+def verb_of(passive, extended):
+    if passive:
+        return "EPSV" if extended else "PASV"
+    return "EPRT" if extended else "PORT"
+
+
 def offer_names(commands):
     return sorted({line.split()[0].decode() for line in commands.splitlines()
                    if line.split()[:1] and line.split()[0] in (b"PORT", b"EPRT", b"PASV", b"EPSV")})
@@ -110,7 +116,7 @@ def check_captures(lab, family, passive, extended, far, near):
     if lab.mode in ("dnat", "both"):
         check_no_text(addresses.server, near_control, (near_commands, near_replies), "the client")
 
-    verb = {(False, False): "PORT", (False, True): "EPRT", (True, False): "PASV", (True, True): "EPSV"}[passive, extended]
+    verb = verb_of(passive, extended)
     check_equal(offer_names(commands), [verb], "offers in the session")
     offers = offered_endpoints(commands, near_replies)
     check_equal(len(offers), 3, "offers in the session")
@@ -129,15 +135,15 @@ def check_captures(lab, family, passive, extended, far, near):
 
 def transfer(cell, family, passive, extended, client):
     lab, server = cell.lab, cell.servers[family]
-    session = Session(namespace=lab.client, address=lab.server_seen(family), port=21, passive=passive, extended=extended,
-                      source=cell.source, name=f"{client}-{'passive' if passive else 'active'}-{extended}",
+    session = Session(namespace=lab.client, address=lab.server_seen(family), port=21, passive=passive,
+                      extended=extended, source=cell.source, name=f"{client}-{verb_of(passive, extended)}",
                       directory=lab.directory)
     with Capture(lab.server, lab.directory) as far, Capture(lab.client, lab.directory, "tcp port 21") as near:
         listing = CLIENTS[client](session)
     try:
         check_equal(file_digest(server.path(session.name)), cell.digest, "SHA-256 of the uploaded file")
         check_equal(file_digest(session.destination), cell.digest, "SHA-256 of the downloaded file")
-        check(re.search(rf"\b{MEGABYTES}000000\b.*\b{session.name}\b", listing), f"the listing lacks the file: {listing!r}")
+        check(re.search(rf"\b{MEGABYTES}000000\b.*\b{session.name}\b", listing), f"the file is not in {listing!r}")
         check_captures(lab, family, passive, extended, far, near)
         check_equal(lab.invalid_packets(family), 0, "packets that conntrack called INVALID")
     finally:
@@ -177,8 +183,8 @@ def main():
                     # IPv4 has both generations of commands; of the clients here curl can be told to use the newer one.
                     variants = ((False, True) if client == "curl" else (False,)) if family == 4 else (True,)
                     for extended in variants:
-                        verb = ("EPSV" if extended else "PASV") if passive else ("EPRT" if extended else "PORT")
-                        plan.add(f"{client} uploads, downloads and lists over IPv{family} with {verb}, {NAT_NAMES[mode]}",
+                        plan.add(f"{client} uploads, downloads and lists over IPv{family} with "
+                                 f"{verb_of(passive, extended)}, {NAT_NAMES[mode]}",
                                  transfer, family, passive, extended, client, fixture=cell)
     absent = {"gateway": {"absent": "open"}}
     plan.add("without a gateway an active transfer through SNAT fails", active_fails_without_gateway,

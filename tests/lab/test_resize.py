@@ -52,7 +52,8 @@ def exchange(client, first, count):
     """count long commands and their replies, PIPELINED at a time; returns what was sent."""
     sent = bytearray()
     for start in range(first, first + count, PIPELINED):
-        commands = [b"NOOP " + long_text(number) + b"\r\n" for number in range(start, min(start + PIPELINED, first + count))]
+        numbers = range(start, min(start + PIPELINED, first + count))
+        commands = [b"NOOP " + long_text(number) + b"\r\n" for number in numbers]
         client.send(b"".join(commands))
         sent += b"".join(commands)
         for command in commands:

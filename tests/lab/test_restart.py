@@ -174,11 +174,13 @@ def main():
         for family in (4, 6):
             where = f"(IPv{family}, {direction} public address)"
             if (family, lengths) in ((4, "grow"), (6, "shrink")):
-                plan.add(f"kill -9 in the middle of {SIZE // 10**6} MB harms neither the transfer nor the session {where}",
+                plan.add(f"kill -9 in the middle of {SIZE // 10**6} MB harms neither transfer nor session {where}",
                          killed_in_transfer, family, fixture=lab)
-            plan.add(f"a pinhole outlives the gateway that made it {where}", killed_with_open_offer, family, fixture=lab)
-            plan.add(f"each successor goes on from the offsets it finds {where}", successor_reads_offsets, family, fixture=lab)
-            plan.add(f"a polite stop and a start keep the session {where}", polite_end_keeps_sessions, family, fixture=lab)
+            for statement, function in (
+                    ("a pinhole outlives the gateway that made it", killed_with_open_offer),
+                    ("each successor goes on from the offsets it finds", successor_reads_offsets),
+                    ("a polite stop and a start keep the session", polite_end_keeps_sessions)):
+                plan.add(f"{statement} {where}", function, family, fixture=lab)
         plan.add(f"a command that finds nobody waits for the successor (IPv4, {direction} public address)",
                  commands_wait_for_successor, 4, fixture=lab)
     plan.run()

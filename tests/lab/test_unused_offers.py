@@ -59,9 +59,8 @@ class Crowd:
         try:
             offer = offer_line(self.address, 20000 + number, extended=number % 3 == 0)
             check((await reader.readline()).startswith(b"220"), "no greeting")
-            for command, code in ((b"USER anonymous", b"331"), (b"PASS lab@", b"230"), (offer, b"200"), (b"QUIT", b"221")):
-                if command == b"QUIT" and number % 2:
-                    break
+            dialogue = [(b"USER anonymous", b"331"), (b"PASS lab@", b"230"), (offer, b"200"), (b"QUIT", b"221")]
+            for command, code in dialogue[:3] if number % 2 else dialogue:
                 writer.write(command + b"\r\n")
                 reply = await reader.readline()
                 check(reply.startswith(code), f"session {number}: {command!r} was answered {reply!r}")
@@ -83,7 +82,8 @@ class Crowd:
 
     async def run(self):
         with self.lab.server.entered():
-            listener = socket.create_server((self.lab.addresses[self.family].server, 21), family=self.domain, backlog=128)
+            address = self.lab.addresses[self.family].server
+            listener = socket.create_server((address, 21), family=self.domain, backlog=128)
         async with await asyncio.start_server(self.serve, sock=listener):
             await asyncio.gather(*(self.worker() for _ in range(AT_ONCE)))
 
@@ -107,8 +107,8 @@ def unused_offers(lab, family):
 def main():
     plan = Plan(__doc__)
     for family in (4, 6):
-        plan.add(f"{SESSIONS} sessions announce a port that is never used, and none fails (IPv{family})", unused_offers, family,
-                 fixture=functools.partial(Lab, mode="snat"))
+        plan.add(f"{SESSIONS} sessions announce a port that is never used, and none fails (IPv{family})", unused_offers,
+                 family, fixture=functools.partial(Lab, mode="snat"))
     plan.run()
 
 

@@ -82,6 +82,13 @@ static const struct scenario scenarios[] = {
 		"227 Entering Passiv (198,51,100,200,195,149).\r\n150 here\r\n226 done\r\n", 1, 0, false,
 	},
 	{
+		"a server behind DNAT may announce its public address itself",
+		"203.0.113.77", NULL, "10.0.0.2", "198.51.100.200",
+		{ LOGIN, { C, "PASV\r\n" }, { S, "227 Entering Passive Mode (198,51,100,200,195,149).\r\n" },
+		  { C, "LIST\r\n" }, { S, "150 here\r\n226 done\r\n" } },
+		"PASV\r\nLIST\r\n", "227 Entering Passive Mode (198,51,100,200,195,149).\r\n150 here\r\n226 done\r\n", 1, 0, false,
+	},
+	{
 		"a bare 227 behind DNAT grows",
 		"203.0.113.77", NULL, "10.0.0.2", "198.51.100.200",
 		{ LOGIN, { C, "PASV\r\n" }, { S, "227 10,0,0,2,195,149\r\n" }, { C, "LIST\r\n" },

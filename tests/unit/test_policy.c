@@ -184,7 +184,7 @@ static void behind_nat_a_peer_is_who_it_is_to_itself(void **state)
 		{ FORM_PORT, CLIENT, 1025, REASON_NONE, NULL },
 		{ FORM_PORT, "198.51.100.1", 1025, REASON_FOREIGN_ADDRESS, NULL },
 		{ FORM_227, "192.168.1.9", 1025, REASON_NONE, NULL },
-		{ FORM_227, SERVER, 1025, REASON_FOREIGN_ADDRESS, NULL },
+		{ FORM_227, SERVER, 1025, REASON_NONE, "192.168.1.9" },
 		{ FORM_229, "", 1025, REASON_NONE, "192.168.1.9" },
 	};
 	struct policy_rule rule;
