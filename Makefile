@@ -29,7 +29,7 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
-LIBRARIES := libmnl libnetfilter_queue libnetfilter_conntrack libevent_core inih jansson libseccomp libcap-ng
+LIBRARIES := libmnl libnetfilter_queue libnetfilter_conntrack libevent_core libssl libcrypto inih jansson libseccomp libcap-ng
 ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))

@@ -141,13 +141,21 @@ static void take_auth(const struct turn *turn, uint16_t code)
 	struct session *session = turn->session;
 	struct event event = turn_event(turn, EVENT_TLS);
 	static const uint8_t opaque[] = "opaque";
+	static const uint8_t terminated[] = "terminated";
 
 	if (code != 234)
 		return;
 	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
-	session->state = SESSION_OPAQUE;
-	event.text.data = opaque;
-	event.text.length = sizeof(opaque) - 1;
+	if (session->terminated) {
+		/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
+		session->state = SESSION_LOGIN;
+		session->secured = true;
+		session->any_command = false;
+	} else {
+		session->state = SESSION_OPAQUE;
+	}
+	event.text.data = session->terminated ? terminated : opaque;
+	event.text.length = session->terminated ? sizeof(terminated) - 1 : sizeof(opaque) - 1;
 	turn_report(turn, &event);
 }
 

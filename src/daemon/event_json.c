@@ -172,6 +172,28 @@ static int event_set_text(json_t *object, const struct event *event)
 	return 0;
 }
 
+static void event_set_leg(json_t *object, const char *key, const struct event_leg *leg)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "tls", leg->tls ? json_string(leg->tls) : json_null());
+	if (leg->tls)
+		json_object_set_new(value, "resumed", json_boolean(leg->resumed));
+	json_object_set_new(object, key, value);
+}
+
+static void event_set_relay(json_t *object, const struct event *event)
+{
+	const struct event_relay *relay = event->relay;
+
+	event_set_leg(object, "client_leg", &relay->client);
+	event_set_leg(object, "server_leg", &relay->server);
+	if (event->type != EVENT_RELAY)
+		return;
+	json_object_set_new(object, "to_server", json_integer((json_int_t)relay->to_server));
+	json_object_set_new(object, "to_client", json_integer((json_int_t)relay->to_client));
+}
+
 static int event_fill(json_t *object, const struct event *event, const struct timespec *time)
 {
 	event_set_time(object, time);
@@ -193,7 +215,9 @@ static int event_fill(json_t *object, const struct event *event, const struct ti
 		event_set_string(object, "rule", event->rule);
 	if (event->code)
 		json_object_set_new(object, "code", json_integer(event->code));
-	if (event->type == EVENT_TRANSFER)
+	if (event->relay)
+		event_set_relay(object, event);
+	if (event->type == EVENT_TRANSFER || event->type == EVENT_RELAY)
 		json_object_set_new(object, "seconds", json_real((double)event->duration / 1e6));
 	if (event->adopted)
 		json_object_set_new(object, "adopted", json_true());

@@ -144,7 +144,7 @@ static void host_prepare_libraries(void)
 	json_object_seed(0);
 }
 
-static int host_open_sockets(struct host *host, uint32_t mark, char *error, size_t size)
+static int host_open_sockets(struct host *host, uint32_t mark, enum host_kind kind, char *error, size_t size)
 {
 	int result = netlink_open(&host->netlink);
 
@@ -153,7 +153,8 @@ static int host_open_sockets(struct host *host, uint32_t mark, char *error, size
 			 strerror(-result));
 		return -1;
 	}
-	result = rawsock_open(&host->rawsock, mark);
+	if (kind == HOST_WITH_PACKETS)
+		result = rawsock_open(&host->rawsock, mark);
 	if (result) {
 		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
 			 strerror(-result));
@@ -162,7 +163,7 @@ static int host_open_sockets(struct host *host, uint32_t mark, char *error, size
 	return 0;
 }
 
-int host_open(struct host *host, const struct config *config, char *error, size_t size)
+int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size)
 {
 	memset(host, 0, sizeof(*host));
 	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
@@ -174,7 +175,7 @@ int host_open(struct host *host, const struct config *config, char *error, size_
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
 	host_prepare_libraries();
 	if (host_open_events(host, config->events, error, size) == 0 &&
-	    host_open_sockets(host, config->mark, error, size) == 0)
+	    host_open_sockets(host, config->mark, kind, error, size) == 0)
 		return 0;
 	host_close(host);
 	return -1;

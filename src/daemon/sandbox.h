@@ -5,11 +5,16 @@
 
 #include <stddef.h>
 
+enum sandbox_kind {
+	SANDBOX_WORKER, /* the queue: its sockets are all open */
+	SANDBOX_PROXY,  /* makes and accepts connections */
+};
+
 /*
  * Becomes user (or stays who it is, where user is ""), keeps no capability but CAP_NET_ADMIN, and from then on is
- * killed by any system call that the worker's loop does not need. Everything must be open by now; what libraries fetch
+ * killed by any system call that a process of this kind does not need. Everything must be open by now; what libraries fetch
  * on first use must have been used. Returns 0, or -1 with what failed, and what to do, in error (of size bytes).
  */
-int sandbox_enter(const char *user, char *error, size_t size);
+int sandbox_enter(const char *user, enum sandbox_kind kind, char *error, size_t size);
 
 #endif

@@ -311,15 +311,15 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 	} rows[] = {
 		/* sections */
 		{ "queue = 3\n",
-		  "1: \"queue\" stands in no section; expected [gateway], [policy] or [rule NAME] before it\n" },
+		  "1: \"queue\" stands in no section; expected [gateway], [proxy], [policy] or [rule NAME] before it\n" },
 		{ "[gate]\nqueue = x\nnonsense = 1\n",
-		  "1: there is no section [gate]; expected [gateway], [policy] or [rule NAME]\n" },
-		{ "[]\n", "1: there is no section []; expected [gateway], [policy] or [rule NAME]\n" },
-		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [policy] or [rule NAME]\n" },
+		  "1: there is no section [gate]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		{ "[]\n", "1: there is no section []; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "\n[gateway\nqueue = 3\n",
-		  "2: \"[gateway\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		  "2: \"[gateway\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "[gateway] x\n",
-		  "1: \"[gateway] x\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		  "1: \"[gateway] x\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "[gateway]\n[policy]\n[gateway]\nqueue = x\n",
 		  "3: this section began in line 1 already; expected it once\n" },
 		{ "[rule]\n",
@@ -453,7 +453,7 @@ static void all_errors_are_reported_in_one_go(void **state)
 	assert_errors("[gateway]\nqueue = x\nabsent = y\n[nonsense]\nfoo\n[policy]\nactive = z\nwhat\n",
 		      "2: queue: \"x\" is not a number; expected a whole number from 0 to 65535\n"
 		      "3: absent: \"y\" is not understood; expected closed or open\n"
-		      "4: there is no section [nonsense]; expected [gateway], [policy] or [rule NAME]\n"
+		      "4: there is no section [nonsense]; expected [gateway], [proxy], [policy] or [rule NAME]\n"
 		      "5: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n"
 		      "7: active: \"z\" is not understood; expected yes or no\n"
 		      "8: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n");
