@@ -80,6 +80,33 @@ static int take_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/*
+ * Some clients refuse tickets in TLS 1.2 (curl) and resume by session id. The control connection's session is kept with
+ * the control connection, so there is no table that a flood could fill, and nothing of another's could be found.
+ */
+static int keep_own_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_tickets *tickets = ((struct tls_stream *)SSL_get_app_data(ssl))->tickets;
+
+	if (tickets->own || SSL_SESSION_get_protocol_version(session) != TLS1_2_VERSION)
+		return 0;
+	tickets->own = session;
+	return 1;
+}
+
+static SSL_SESSION *find_own_session(SSL *ssl, const unsigned char *id, int id_length, int *copy)
+{
+	SSL_SESSION *own = ((struct tls_stream *)SSL_get_app_data(ssl))->tickets->own;
+	const unsigned char *own_id;
+	unsigned int own_length;
+
+	*copy = 1;
+	if (!own)
+		return NULL;
+	own_id = SSL_SESSION_get_id(own, &own_length);
+	return id_length > 0 && own_length == (unsigned int)id_length && memcmp(own_id, id, own_length) == 0 ? own : NULL;
+}
+
 static SSL_CTX *context_make(const SSL_METHOD *method, const struct tls_settings *settings)
 {
 	SSL_CTX *context = SSL_CTX_new(method);
@@ -106,8 +133,9 @@ SSL_CTX *tls_acceptor_make(const struct tls_settings *settings)
 		return NULL;
 	SSL_CTX_set_client_hello_cb(context, take_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-	/* Sessions live in tickets alone: there is no table that a flood could fill. */
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, keep_own_session);
+	SSL_CTX_sess_set_get_cb(context, find_own_session);
 	return context;
 }
 

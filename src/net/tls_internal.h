@@ -24,6 +24,7 @@ struct tls_tickets {
 	/* the client's leg */
 	uint8_t binding[TLS_BINDING_SIZE];
 	struct certs_identity *identity;
+	SSL_SESSION *own; /* TLS 1.2: what a client without tickets resumes by its id */
 	/* the server's leg */
 	SSL_SESSION *sessions[TLS_SESSIONS_MAX]; /* oldest first */
 	unsigned int session_count;

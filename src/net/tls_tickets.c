@@ -38,6 +38,7 @@ void tls_tickets_drop(struct tls_tickets *tickets)
 	for (unsigned int i = 0; i < tickets->session_count; i++)
 		SSL_SESSION_free(tickets->sessions[i]);
 	SSL_SESSION_free(tickets->spare);
+	SSL_SESSION_free(tickets->own);
 	certs_identity_drop(tickets->identity);
 	OPENSSL_free(tickets);
 }

@@ -67,7 +67,9 @@ def check_relays(cell, since, private):
         for leg in ("client_leg", "server_leg"):
             if private:
                 check(relay[leg]["tls"], f"{leg} in clear: {relay}")
-                check(relay[leg]["resumed"] is True, f"{leg} was not resumed: {relay}")
+                # Pure-FTPd gives no tickets in TLS 1.3, so nobody can resume there.
+                if not (leg == "server_leg" and cell.kind == "Pure-FTPd" and relay[leg]["tls"] == "TLSv1.3"):
+                    check(relay[leg]["resumed"] is True, f"{leg} was not resumed: {relay}")
             else:
                 check_equal(relay[leg]["tls"], None, f"TLS on the {leg} of a data connection in clear")
 
@@ -186,8 +188,8 @@ def closed_with(cell, reason, act, port=21):
     with Talk(cell, port=port) as talk:
         act(talk)
         cell.proxy.wait_event("session-close", since, reason=reason)
-        talk.socket.settimeout(10)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a failed handshake has closed it already
+            talk.socket.settimeout(10)
             while talk.socket.recv(4096):
                 pass
     # Nothing was taken over into TLS.
@@ -357,12 +359,11 @@ def truncated_upload(cell):
         check(talk.reply().startswith("150"), "the upload did not begin")
         secured = talk.socket.context.wrap_socket(data, session=talk.socket.session)
         secured.sendall(b"x" * 50000)
-        cell.proxy.lab.client.run(["true"])
         raw = socket.socket(fileno=secured.detach())
         raw.shutdown(socket.SHUT_WR)
         answer = talk.reply()
         raw.close()
-        check_equal(cell.proxy.wait_event("relay", since)["reason"], "truncated", "the reason")
+        check_equal(cell.proxy.wait_event("relay", since, reason="truncated")["reason"], "truncated", "the reason")
         check(answer[:1] in "45", f"the server answered {answer!r} to a part of a file")
 
 
@@ -410,6 +411,8 @@ def process_is_confined(cell):
 
 
 def direct_connections_are_refused(cell):
+    # Past the filter, which admits none either.
+    cell.lab.router.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "2100", "-j", "ACCEPT"])
     with Talk(cell, port=2100, address=cell.lab.addresses[4].inside_router) as talk:
         talk.socket.settimeout(5)
         check_equal(talk.line(), "", "an answer to a connection that was not redirected")
@@ -473,6 +476,8 @@ def main():
     plan = Plan(__doc__)
     add_matrix(plan)
     add_refusals(plan)
+    plan.add("Pure-FTPd resumes in TLS 1.2", transfer, "lftp", 4, False, True, True, "1.2",
+             fixture=Cell("Pure-FTPd", {"tls-versions": "1.2"}, families=(4,)))
     only = (4,)
     plan.add("where TLS is required, a login in clear ends the session", closed_with, "tls-required", login_in_clear,
              fixture=Cell("vsftpd", policy={"tls": "require"}, families=only))
