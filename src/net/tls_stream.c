@@ -32,6 +32,14 @@ static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int des
 	return stream;
 }
 
+/* A data connection moves much and lives shortly: it keeps its buffers, and reads several records with one call. */
+static void stream_expect_bulk(struct tls_stream *stream)
+{
+	SSL_clear_mode(stream->ssl, SSL_MODE_RELEASE_BUFFERS);
+	SSL_set_read_ahead(stream->ssl, 1);
+	SSL_set_default_read_buffer_len(stream->ssl, TLS_BULK_BUFFER);
+}
+
 struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets)
 {
 	struct tls_stream *stream = stream_make(tls, tls->acceptor, descriptor, tickets);
@@ -39,6 +47,8 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 	if (!stream)
 		return NULL;
 	stream->accepting = true;
+	if (tickets->identity)
+		stream_expect_bulk(stream);
 	SSL_set_accept_state(stream->ssl);
 	/* OpenSSL resumes a session only under the id context that it was made under: no other control connection's. */
 	if (SSL_set_session_id_context(stream->ssl, tickets->binding, sizeof(tickets->binding)) == 1)
@@ -67,6 +77,8 @@ struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tl
 		return NULL;
 	SSL_set_connect_state(stream->ssl);
 	stream->follows = tickets->fingerprint_known;
+	if (stream->follows)
+		stream_expect_bulk(stream);
 	session = tls_tickets_take(tickets);
 	if (expect_server(stream->ssl, name, address) && (!session || SSL_set_session(stream->ssl, session) == 1)) {
 		SSL_SESSION_free(session);
