@@ -189,10 +189,12 @@ static int proxy_create_loop(struct proxy_process *process)
 	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
 	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
 	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
+	/* Whoever reads our events may go away. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		goto failed;
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	signal(SIGPIPE, SIG_IGN);
 	return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");

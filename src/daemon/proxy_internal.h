@@ -24,7 +24,7 @@
 #include "ftpalg/session.h"
 
 /* What one leg may have waiting for the other: a few long lines. */
-#define LEG_BUFFER_MAX (16 * 1024)
+#define LEG_BUFFER_MAX 16384U
 
 /* Data connections outlive their offer, so there can be several at a time. */
 #define PROXY_RELAYS_PER_SESSION 4

@@ -27,8 +27,8 @@
 #include "daemon/wire.h"
 #include "ftpalg/event.h"
 
-#define RELAY_BUFFER (64 * 1024)
-#define RELAY_PIPE (512 * 1024)
+#define RELAY_BUFFER 65536U
+#define RELAY_PIPE 524288
 /* Buffers moved in one turn. */
 #define RELAY_TURN 32
 /* From the first connection to the last handshake; servers begin theirs when the transfer command has come. */
@@ -101,7 +101,10 @@ static void relay_free(struct relay *relay)
 	if (relay->timer)
 		event_free(relay->timer);
 	tls_tickets_drop(relay->plan.tickets);
-	*(relay->previous ? &relay->previous->next : &relay->list->first) = relay->next;
+	if (relay->previous)
+		relay->previous->next = relay->next;
+	else
+		relay->list->first = relay->next;
 	if (relay->next)
 		relay->next->previous = relay->previous;
 	relay->list->count--;
@@ -423,6 +426,10 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan)
 
 void relay_end_all(struct relay_list *list)
 {
-	while (list->first)
-		relay_end(list->first, REASON_SHUTDOWN);
+	struct relay *next;
+
+	for (struct relay *relay = list->first; relay; relay = next) {
+		next = relay->next;
+		relay_end(relay, REASON_SHUTDOWN);
+	}
 }

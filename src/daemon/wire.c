@@ -105,7 +105,7 @@ bool wire_read_address(const struct sockaddr_storage *storage, struct endpoint *
 
 bool wire_local(int descriptor, struct endpoint *endpoint)
 {
-	struct sockaddr_storage storage;
+	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(storage);
 
 	return getsockname(descriptor, (struct sockaddr *)&storage, &length) == 0 &&
@@ -114,7 +114,7 @@ bool wire_local(int descriptor, struct endpoint *endpoint)
 
 bool wire_remote(int descriptor, struct endpoint *endpoint)
 {
-	struct sockaddr_storage storage;
+	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(storage);
 
 	return getpeername(descriptor, (struct sockaddr *)&storage, &length) == 0 &&

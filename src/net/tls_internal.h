@@ -11,7 +11,7 @@
 /* OpenSSL's servers give two tickets at first and one with each resumption; more are not worth keeping. */
 #define TLS_SESSIONS_MAX 4
 /* Of the bytes that wait to be decrypted: four records. */
-#define TLS_BULK_BUFFER (68 * 1024)
+#define TLS_BULK_BUFFER 69632U
 #define TLS_BINDING_SIZE 16
 #define TLS_FINGERPRINT_SIZE 32
 

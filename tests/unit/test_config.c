@@ -702,7 +702,7 @@ static void the_examples_of_the_manual_are_valid(void **state)
 		free(text);
 		count++;
 	}
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 4);
 }
 
 static int read_manual(void **state)
