@@ -29,7 +29,7 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
-LIBRARIES := libmnl libnetfilter_queue libnetfilter_conntrack libevent_core libssl libcrypto inih jansson libseccomp libcap-ng
+LIBRARIES := libmnl libnetfilter_queue libevent_core libssl libcrypto inih jansson libseccomp libcap-ng
 ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
@@ -98,21 +98,23 @@ clean:
 
 MANUALS5  := $(wildcard doc/*.5)
 MANUALS8  := $(wildcard doc/*.8)
-DOCUMENTS := $(wildcard README.md doc/*.conf rules/*)
+DOCUMENTS := $(wildcard README.md doc/*.conf)
+RULES     := $(wildcard rules/*)
 
 install: all
-	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/rules
 	$(Q)install -m 755 $(BUILD)/ftpalg $(DESTDIR)$(SBINDIR)/
 	$(if $(MANUALS5),$(Q)install -m 644 $(MANUALS5) $(DESTDIR)$(MANDIR)/man5/)
 	$(if $(MANUALS8),$(Q)install -m 644 $(MANUALS8) $(DESTDIR)$(MANDIR)/man8/)
 	$(if $(DOCUMENTS),$(Q)install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/)
+	$(if $(RULES),$(Q)install -m 644 $(RULES) $(DESTDIR)$(DOCDIR)/rules/)
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(SBINDIR)/ftpalg
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MANUALS5)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS8)))
-	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
-	$(Q)rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)) $(RULES))
+	$(Q)rmdir $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 help:
 	@echo 'make               builds $(BUILD)/ftpalg'

@@ -45,7 +45,7 @@ CASES = (
     ("cmocka's skip is a skip", [TWO_FINE, "t=printf '1..1\\nno moon\\nnot ok 1 # SKIP three\\n'"],
      "2 passed, 0 failed, 1 skipped", 0, ["t: three: no moon"]),
     ("nothing but skips is a failure", ["s=echo '1..0 # SKIP no moon'"], "0 passed, 0 failed, 1 skipped", 1, []),
-    ("an empty plan alone is a failure", ["s=echo 1..0"], "0 passed, 0 failed", 1, []),
+    ("an empty plan is a failure", [TWO_FINE, "t=echo 1..0"], "2 passed, 1 failed", 1, ["no tests"]),
     ("no suite at all is a failure", [], "0 passed, 0 failed", 1, []),
     ("the words ok and plan inside a line mean nothing", ["s=printf '1..1\\nok 1\\n# ok 2\\n 1..9\\nokay\\n'"],
      "1 passed, 0 failed", 0, []),

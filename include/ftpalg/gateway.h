@@ -17,6 +17,7 @@ struct gateway_limits {
 	uint32_t unacknowledged; /* bytes in one direction that may be unacknowledged */
 	struct quota_limits quota; /* for one source */
 	uint64_t idle;           /* microseconds after which a silent session is forgotten */
+	uint64_t line_timeout;   /* microseconds that a line may stay unfinished before the session is closed; 0: for ever */
 	bool table_full_open;    /* session table full: pass uninspected instead of dropping */
 	bool malformed_open;     /* packets that are no whole TCP segment: pass instead of dropping */
 };

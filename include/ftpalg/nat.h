@@ -45,6 +45,7 @@ struct seqadj {
 struct connection {
 	struct nat_view view;
 	enum direction direction;   /* of the tuple that was asked for */
+	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
 	bool carrier;               /* a helper is attached: it can hold expectations */
 	bool resizable;             /* NAT changed it: it may have the seqadj extension (reference: only the write's read-back is proof) */
 	struct seqadj seqadj[2];    /* per enum direction; zero where there never was an edit */

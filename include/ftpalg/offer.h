@@ -32,8 +32,8 @@ enum reason offer_announce(struct bytes line, uint32_t base, const struct hostpo
 			   const struct endpoint *endpoint, bool keep_length, struct edit *edit);
 
 /*
- * Overwrites a command, same length, so that the server itself answers 5xx. An argument is overwritten with X; a command
- * without one has its verb overwritten, so that no server knows it.
+ * Overwrites a command, same length, so that the server itself answers 5xx. PORT, EPRT and LPRT keep their verb and have
+ * their argument overwritten with X. Any other command loses its verb too, since a server would carry out "STOR XXX".
  */
 void offer_refuse_command(struct bytes line, const struct command *command, struct edit *edit);
 

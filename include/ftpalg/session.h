@@ -30,6 +30,8 @@
 /* Commands that wait for their reply. RFC 959 has a dialogue of one; pipelining clients send a handful. */
 #define SESSION_PIPELINE_MAX 48
 #define SESSION_NAME_MAX 64
+/* Commands of no RFC before the login. Clients that try out what a server knows send three or four. */
+#define SESSION_UNKNOWN_MAX 8
 #define SESSION_PATH_MAX 128
 
 enum session_state {
@@ -60,6 +62,23 @@ struct outcome {
 	struct edit edit; /* EDIT and REFUSE only */
 };
 
+/* A command that waits for its final reply. */
+struct session_command {
+	uint32_t number;
+	uint8_t verb; /* enum verb; VERB_COUNT for a command that was overwritten */
+};
+
+/* A transfer command that waits for its final reply; of more at once than there is room for, the path is not kept. */
+#define SESSION_TRANSFERS_MAX 3
+
+struct session_transfer {
+	bool waiting;
+	uint8_t path_length;
+	uint32_t number; /* of its command */
+	uint64_t start;
+	uint8_t path[SESSION_PATH_MAX];
+};
+
 struct session {
 	uint64_t id;
 	struct nat_view view;
@@ -76,24 +95,25 @@ struct session {
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
 	/* Commands without a final reply, oldest first, as a ring. */
-	uint8_t pipeline[SESSION_PIPELINE_MAX]; /* enum verb; VERB_COUNT for a command that was overwritten */
+	struct session_command pipeline[SESSION_PIPELINE_MAX];
 	uint8_t pipeline_head;
 	uint8_t pipeline_count;
-	bool preliminary;   /* the oldest command has had a 1yz */
-	bool any_command;
-	uint32_t answered;  /* commands that have had their final reply: the oldest in the pipeline has this number */
+	bool preliminary;     /* the oldest command has had a 1yz */
+	bool any_command;     /* the client has sent a line that can be a command */
+	uint8_t unknown_verbs;/* before the login */
+	uint32_t next_number; /* of the next command */
 
 	enum pinhole_state pinhole;
 	enum form pinhole_form;
 	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
 	struct expectation expectation;
 
-	enum verb transfer;  /* the transfer command that waits for its final reply */
-	uint64_t transfer_start;
-	uint8_t path_length;
+	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
+	/* A name counts once its USER has been answered: until then, a reply speaks of the one before. */
 	uint8_t name_length;
-	uint8_t path[SESSION_PATH_MAX];
+	uint8_t next_name_length;
 	uint8_t name[SESSION_NAME_MAX];
+	uint8_t next_name[SESSION_NAME_MAX];
 };
 
 /*
@@ -138,11 +158,17 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
  */
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
+/* A whole line of which nothing but its words is known: would it be passed wherever it stood in a dialogue? */
+bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line);
+
 /*
- * The first bytes from the client after 234. REASON_NONE if they begin a TLS record with a handshake (content type 22,
+ * The first bytes from the client after 234, from position on. REASON_NONE if they begin a TLS record with a handshake (content type 22,
  * major version 3; RFC 8446 5.1), else REASON_NOT_TLS.
  */
-enum reason session_judge_opaque(struct bytes beginning);
+enum reason session_judge_opaque(size_t position, struct bytes bytes);
+
+/* For an adopted session: its bytes are TLS already. Reports it. */
+void session_set_opaque(struct session *session, const struct ops *ops);
 
 /*
  * For an adopted session: do these bytes, which need not be the first of a line, begin a line of this direction that

@@ -40,7 +40,9 @@ struct stream {
 	bool passing;     /* opaque: bytes are neither kept nor read */
 	bool finished;    /* a FIN was passed; it has the number out_next */
 	bool closed;      /* and was acknowledged */
+	uint8_t last_acked; /* the output byte before out_acked */
 	bool skip_line;   /* started in the middle of a line: pass until its end */
+	bool first_line;  /* where it started is the sender's word: the receiver may see a line begin within this one */
 
 	uint32_t in_next;
 	uint32_t in_decided;

@@ -40,11 +40,13 @@ long long check_read_sysctl(const char *path)
 static void check_user(struct check *check)
 {
 	const char *user = check->config->user;
+	struct passwd entry, *found = NULL;
+	char strings[4096];
 
 	if (*user == '\0')
 		check_note(check, "user: none is configured, so the worker stays who started it; "
 			   "better give it one of its own");
-	else if (!getpwnam(user))
+	else if (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 || !found)
 		check_missing(check, "user: there is no \"%s\": useradd --system --no-create-home %s, or set user in "
 			      "[gateway]", user, user);
 	else

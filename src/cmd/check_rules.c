@@ -74,22 +74,26 @@ void check_rules(struct check *check)
 	free(text_ipv6);
 }
 
-/* Columns: queue number, port ID of the listener, packets waiting, ... One line a queue that somebody listens on. */
+/* One line a queue that somebody listens on: queue number, netlink port of the listener, packets waiting, and more. */
 void check_daemon(struct check *check)
 {
 	FILE *file = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
-	unsigned int queue, listener, waiting;
-	char line[256];
+	unsigned long queue, listener = 0, waiting = 0;
+	char line[256], *rest;
 	bool found = false;
 
 	if (!file)
 		return;
-	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%u %u %u", &queue, &listener, &waiting) == 3 && queue == check->config->queue;
+	while (!found && fgets(line, sizeof(line), file)) {
+		queue = strtoul(line, &rest, 10);
+		listener = strtoul(rest, &rest, 10);
+		waiting = strtoul(rest, NULL, 10);
+		found = queue == check->config->queue;
+	}
 	fclose(file);
 	if (found)
-		check_ok(check, "daemon: one listens on queue %u (netlink port %u), %u packets wait for it", queue,
-			 listener, waiting);
+		check_ok(check, "daemon: one listens on queue %u (netlink port %lu), %lu packets wait for it",
+			 check->config->queue, listener, waiting);
 	else
 		check_note(check, "daemon: none listens on queue %u; until \"ftpalg run\" does, control connections %s",
 			   check->config->queue, check->config->absent_open ? "pass uninspected" : "stand still");

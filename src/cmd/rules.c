@@ -7,7 +7,7 @@
  *
  *   prerouting  -300/-150  the first packet of a control connection gets the carrier
  *   forward     -150       packets of control ports that belong to no connection are dropped
- *                          SYN and SYN-ACK of control connections: lower MSS, no fast open
+ *                          SYN and SYN-ACK of control connections: lower MSS, no fast open, no data
  *                          established control connections go to the queue
  *   output      -300       what the gateway sends by itself is not tracked
  *
@@ -27,7 +27,7 @@
 #include "cmd/cmd.h"
 
 struct rules_request {
-	const char *kind; /* "nft" or "iptables" */
+	bool nft; /* or else iptables */
 	const char *path;
 	bool forward;
 	bool remove;
@@ -56,6 +56,23 @@ uint16_t rules_lowest_port(const struct config *config)
 				lowest = rule->fxp[j].ports.first;
 	}
 	return lowest;
+}
+
+/* kind completes the request; the options are known by now. */
+static int rules_read_kind(const char *kind, struct rules_request *request)
+{
+	bool families_given = request->families.ipv4 || request->families.ipv6;
+
+	request->nft = strcmp(kind, "nft") == 0;
+	if (!request->nft && strcmp(kind, "iptables") != 0)
+		return cmd_misuse("rules", "there are no %s rules, only nft and iptables", kind);
+	if (request->nft && families_given)
+		return cmd_misuse("rules", "-4 and -6 are for iptables: nft rules hold for both families");
+	if (request->nft && request->forward && request->remove)
+		return cmd_misuse("rules", "what nft --forward prints leaves with the line that includes it");
+	if (!families_given)
+		request->families = (struct rules_families){ true, true };
+	return CMD_SUCCESS;
 }
 
 static int rules_read_arguments(int argc, char **argv, struct rules_request *request)
@@ -99,26 +116,7 @@ static int rules_read_arguments(int argc, char **argv, struct rules_request *req
 	}
 	if (optind != argc - 1)
 		return cmd_misuse("rules", "expected one kind of rules, nft or iptables");
-	request->kind = argv[optind];
-	return CMD_SUCCESS;
-}
-
-static int rules_judge_request(struct rules_request *request)
-{
-	bool families_given = request->families.ipv4 || request->families.ipv6;
-
-	if (strcmp(request->kind, "nft") == 0) {
-		if (families_given)
-			return cmd_misuse("rules", "-4 and -6 are for iptables: nft rules hold for both families");
-		if (request->forward && request->remove)
-			return cmd_misuse("rules", "what nft --forward prints leaves with the line that includes it");
-		return CMD_SUCCESS;
-	}
-	if (strcmp(request->kind, "iptables") != 0)
-		return cmd_misuse("rules", "there are no %s rules, only nft and iptables", request->kind);
-	if (!families_given)
-		request->families = (struct rules_families){ true, true };
-	return CMD_SUCCESS;
+	return rules_read_kind(argv[optind], request);
 }
 
 static void rules_print_nft(const struct rules_request *request, const struct config *config)
@@ -145,7 +143,7 @@ static void rules_print_iptables(const struct rules_request *request, const stru
 
 static void rules_print_proxy(const struct rules_request *request, const struct config *config)
 {
-	const bool nft = strcmp(request->kind, "nft") == 0;
+	const bool nft = request->nft;
 
 	if (nft && request->remove)
 		rules_proxy_print_nft_removal(stdout);
@@ -169,8 +167,6 @@ int cmd_rules(int argc, char **argv)
 	struct rules_request request;
 	int status = rules_read_arguments(argc, argv, &request);
 
-	if (status == CMD_SUCCESS)
-		status = rules_judge_request(&request);
 	/* Rules must go away even where the configuration that they were made for no longer makes sense. */
 	if (status == CMD_SUCCESS && !request.remove && config_load(&config, request.path, stderr) < 0)
 		status = CMD_FAILURE;
@@ -182,7 +178,7 @@ int cmd_rules(int argc, char **argv)
 	}
 	if (request.proxy)
 		rules_print_proxy(&request, &config);
-	else if (strcmp(request.kind, "nft") == 0)
+	else if (request.nft)
 		rules_print_nft(&request, &config);
 	else
 		rules_print_iptables(&request, &config);

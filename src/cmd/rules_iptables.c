@@ -58,11 +58,17 @@ static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 		fprintf(out, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport %u ! --ctstatus EXPECTED "
 			"-j FTPALG_CONTROL\n", config->control_ports[i]);
 	fprintf(out,
-		"# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
-		"# The MSS leaves room for a host-port that grows; data in a SYN would pass the gateway by. Fast open\n"
-		"# is option 34, and 254 in its experimental form, which Linux tries where 34 does not work.\n"
-		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss %u\n"
+		"# Data in a SYN would pass the gateway by, so there must be none: u32 matches where at least four\n"
+		"# bytes follow the TCP header of IPv4, of IPv6. Without the options of TCP Fast Open (34, and 254,\n"
+		"# its experimental form) there seldom are.\n"
+		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN "
+		"-m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=0:0xFFFFFFFF\" -j DROP\n"
+		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN "
+		"-m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=0:0xFFFFFFFF\" -j DROP\n"
 		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPOPTSTRIP --strip-options 34,254\n"
+		"# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
+		"# The MSS leaves room for a host-port that grows.\n"
+		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss %u\n"
 		"-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num %u%s\n"
 		"COMMIT\n", config->mss, config->queue, config->absent_open ? " --queue-bypass" : "");
 }

@@ -22,13 +22,15 @@ static void rules_nft_print_prerouting(const struct config *config, FILE *out)
 static void rules_nft_print_control(const struct config *config, FILE *out)
 {
 	fprintf(out,
-		"\n\t# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
-		"\t# The MSS leaves room for a host-port that grows; data in a SYN would pass the gateway by. 254 is the\n"
-		"\t# experimental form of fast open, which Linux tries where the other does not work.\n"
+		"\n\t# Data in a SYN would pass the gateway by, so there must be none: @ih is what comes behind the\n"
+		"\t# TCP header. Without the options of TCP Fast Open (254 is its experimental form) there seldom is.\n"
+		"\t# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
+		"\t# The MSS leaves room for a host-port that grows.\n"
 		"\tchain control {\n"
-		"\t\ttcp flags & (syn | rst) == syn tcp option maxseg size set %u\n"
+		"\t\ttcp flags & (syn | rst) == syn @ih,0,8 0-255 drop\n"
 		"\t\ttcp flags & (syn | rst) == syn reset tcp option fastopen\n"
 		"\t\ttcp flags & (syn | rst) == syn reset tcp option 254\n"
+		"\t\ttcp flags & (syn | rst) == syn tcp option maxseg size set %u\n"
 		"\t\tct state established queue num %u%s\n"
 		"\t}\n", config->mss, config->queue, config->absent_open ? " bypass" : "");
 }

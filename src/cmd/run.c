@@ -6,7 +6,7 @@
 
 #include "cmd/cmd.h"
 #include "daemon/log.h"
-#include "daemon/worker.h"
+#include "daemon/supervisor.h"
 
 static int run_configured(const char *path)
 {
@@ -15,7 +15,7 @@ static int run_configured(const char *path)
 
 	if (!config)
 		log_message(LOG_LEVEL_ERROR, "no memory");
-	else if (config_load(config, path, stderr) == 0 && worker_run(config, path) == 0)
+	else if (config_load(config, path, stderr) == 0 && supervisor_run(config, path) == 0)
 		status = CMD_SUCCESS;
 	free(config);
 	return status;

@@ -107,15 +107,17 @@ static struct flow_order *flow_order_of(struct flow_table *table, const struct f
 
 struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint64_t now)
 {
-	struct flow *flow = flow_at(table, table->free_first);
+	uint32_t link = table->free_first;
+	struct flow *flow;
 	uint32_t *bucket;
 
-	if (flow)
-		table->free_first = flow->next;
-	else if (table->fresh < table->count)
-		flow = &table->flows[table->fresh++];
-	else
+	if (link == 0 && table->fresh == table->count)
 		return NULL;
+	if (link == 0)
+		link = ++table->fresh;
+	flow = &table->flows[link - 1];
+	if (link == table->free_first)
+		table->free_first = flow->next;
 	memset(flow, 0, sizeof(*flow));
 	flow->tuple = *tuple;
 	flow->state = FLOW_LIVE;

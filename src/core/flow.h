@@ -7,8 +7,9 @@
  *                     |                                     ^
  *                     +-----closed by policy---> KILLED ----+
  *
- * DONE and KILLED rows stay for a while so that late packets of a dead connection are recognised: those of a DONE one
- * pass, those of a KILLED one are dropped and answered with a reset. They are the first to go when the table is full.
+ * DONE and KILLED rows stay for a while so that late packets of a dead connection are recognised. Those with payload are
+ * dropped and answered with a reset: nobody reads them any more, or the end was a feint. Those without pass if the row is
+ * DONE, and are answered too if it is KILLED. These rows are the first to go when the table is full.
  */
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
@@ -16,6 +17,9 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
+
+/* Content type and version of a TLS record. */
+#define OPAQUE_HEADER 3
 
 enum flow_state {
 	FLOW_FREE,
@@ -34,12 +38,13 @@ struct flow_echo {
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
-	bool opaque_judged; /* the first client bytes after 234 were TLS */
+	uint8_t opaque_judged; /* how many of the first OPAQUE_HEADER client bytes after 234 were those of TLS */
 	uint32_t next;      /* in its bucket, or in the free list */
 	uint32_t older;
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
+	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
 	struct stream stream[2];
 	struct session session;

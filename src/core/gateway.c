@@ -24,8 +24,6 @@
 #define LINGER (30 * SECOND)
 /* Rows that one tick looks at. */
 #define TICK_ROWS 1024
-/* nf_conntrack_sane acts on an original-direction segment of exactly eight bytes beginning 00 00 00 07. */
-#define CARRIER_TRIGGER_LENGTH 8
 
 void gateway_limits_set_defaults(struct gateway_limits *limits)
 {
@@ -36,9 +34,10 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 	limits->unacknowledged = 65536;
 	limits->quota.sessions = 1024;
 	limits->quota.pinholes = 512;
-	limits->quota.pinhole_rate = 100;
+	limits->quota.pinhole_rate = 1000;
 	limits->quota.bytes = 1048576;
 	limits->idle = UINT64_C(7440) * 1000000; /* RFC 5382 REQ-5: 2 hours 4 minutes */
+	limits->line_timeout = UINT64_C(300) * 1000000; /* as long as RFC 1123 4.1.3.2 lets a server wait for a command */
 }
 
 static size_t align(size_t size)
@@ -135,13 +134,14 @@ static void judge_adopted(struct passage *passage)
 	struct bytes payload = passage->packet.payload;
 
 	if (payload.length >= 3 && payload.data[0] >= 20 && payload.data[0] <= 23 && payload.data[1] == 3) {
-		flow->session.state = SESSION_OPAQUE;
-		flow->opaque_judged = true;
+		session_set_opaque(&flow->session, passage->gateway->ops);
+		flow->opaque_judged = OPAQUE_HEADER;
 		stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
 		stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
-	} else if (!session_looks_like_line(passage->direction, payload)) {
-		flow->stream[passage->direction].skip_line = true;
+		return;
 	}
+	flow->stream[passage->direction].first_line = passage->direction == DIRECTION_ORIGINAL;
+	flow->stream[passage->direction].skip_line = !session_looks_like_line(passage->direction, payload);
 }
 
 /* A server's SYN and ACK: the connection begins, or begins anew where an old one had the same addresses and ports. */
@@ -151,11 +151,19 @@ static void take_handshake(struct passage *passage)
 	struct flow *flow = passage->flow;
 
 	passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
+	if (flow && passage->direction == DIRECTION_ORIGINAL) {
+		/* A client that would like its dialogue to begin anew, with other numbers. */
+		passage_report(passage, REASON_OUT_OF_WINDOW);
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return;
+	}
 	if (flow && flow->state == FLOW_LIVE) {
 		const struct stream *stream = &flow->stream[passage->direction];
 
 		/* Its own retransmission: nothing has been received since. */
 		if (stream->in_next == passage->packet.seq + 1 && stream->out_acked == stream->out_next)
+			return;
+		if (!passage_is_opening(passage))
 			return;
 		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
 	}
@@ -183,11 +191,13 @@ static uint8_t safe_flags(const struct packet *packet)
 static void take_acknowledgement(struct passage *passage)
 {
 	struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
+	uint32_t before = other->out_acked;
 
 	if (!(passage->packet.flags & TCP_ACK))
 		return;
 	passage->change.ack = stream_acknowledge(other, &passage->gateway->pool, passage->packet.ack);
 	passage->change.strip_sack = other->edit_count > 1;
+	passage->acknowledging = other->out_acked != before;
 }
 
 /* The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. */
@@ -211,12 +221,31 @@ static void take_echo(struct passage *passage)
 	echo->timestamps = passage->packet.timestamps;
 }
 
-static bool is_carrier_trigger(const struct passage *passage)
+/*
+ * Could the receiver obey this reset? It is that of somebody who stands between what was acknowledged and what was sent
+ * (RFC 5961 3.2 asks for more). Another one, of a peer that wants the gateway to look away or of a third host that
+ * guesses, ends nothing.
+ */
+static bool reset_is_credible(const struct passage *passage)
 {
-	static const uint8_t trigger[] = { 0, 0, 0, 7 };
-	struct bytes payload = passage->packet.payload;
+	const struct stream *stream = &passage->flow->stream[passage->direction];
+	uint32_t reach = stream->sent.length + stream_held(stream) + STREAM_EDITS_MAX * HOSTPORT_TEXT_MAX;
 
-	return payload.length == CARRIER_TRIGGER_LENGTH && memcmp(payload.data, trigger, sizeof(trigger)) == 0;
+	return stream->passing || stream->in_next - passage->packet.seq <= reach;
+}
+
+static void take_reset(struct passage *passage)
+{
+	struct flow *flow = passage->flow;
+	bool credible = reset_is_credible(passage);
+
+	passage->change.seq = stream_map_empty(&flow->stream[passage->direction], passage->packet.seq);
+	passage->change.payload.length = 0;
+	passage_finish(passage);
+	if (credible)
+		gateway_end_flow(passage->gateway, flow, FLOW_DONE, REASON_RESET, passage->now);
+	else
+		passage_report(passage, REASON_OUT_OF_WINDOW);
 }
 
 static void take_live(struct passage *passage)
@@ -231,9 +260,7 @@ static void take_live(struct passage *passage)
 	take_acknowledgement(passage);
 	passage->change.flags = safe_flags(&passage->packet);
 	if (passage->packet.flags & TCP_RST) {
-		passage->change.seq = stream_map_empty(&flow->stream[passage->direction], passage->packet.seq);
-		passage_finish(passage);
-		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_RESET, passage->now);
+		take_reset(passage);
 		return;
 	}
 	if (flow->stream[passage->direction].passing)
@@ -243,6 +270,7 @@ static void take_live(struct passage *passage)
 	if (flow->state == FLOW_LIVE) {
 		count_bytes(flow);
 		patience_note(passage);
+		patience_note_line(passage);
 	}
 	if (flow->state == FLOW_LIVE && original->closed && reply->closed)
 		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
@@ -259,22 +287,33 @@ static void take_tcp(struct passage *passage)
 	passage->change.payload = packet->payload;
 	passage->flow = flow_find(&gateway->table, &packet->tuple, &passage->direction);
 
+	if ((packet->flags & TCP_SYN) && packet->payload.length > 0) {
+		/* The stream begins behind it, so nobody would judge it. The rules drop it too; its sender will do without. */
+		passage_report(passage, REASON_OUT_OF_WINDOW);
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return;
+	}
 	if ((packet->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
 		take_handshake(passage);
 		return;
 	}
-	if (is_carrier_trigger(passage)) {
+	if (passage_triggers_carrier(packet->payload)) {
 		passage_report(passage, REASON_CARRIER_TRIGGER);
 		passage_decide(passage, GATEWAY_DROP, REASON_CARRIER_TRIGGER);
 		return;
 	}
-	if (passage->flow && passage->flow->state == FLOW_KILLED) {
-		if (!(packet->flags & TCP_RST))
-			passage_reset_sender(passage);
-		passage_decide(passage, GATEWAY_DROP, passage->output->reason);
+	if (packet->flags & TCP_SYN) {
+		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
-	if ((!passage->flow && packet->payload.length == 0) || (packet->flags & TCP_SYN) ||
+	if (passage->flow && (passage->flow->state == FLOW_KILLED ||
+			      (passage->flow->state == FLOW_DONE && packet->payload.length > 0))) {
+		if (!(packet->flags & TCP_RST))
+			passage_reset_sender(passage);
+		passage_decide(passage, GATEWAY_DROP, REASON_CONNECTION_ENDED);
+		return;
+	}
+	if ((!passage->flow && packet->payload.length == 0) ||
 	    (passage->flow && passage->flow->state == FLOW_DONE)) {
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
@@ -319,6 +358,13 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, 
 	count(gateway, output);
 }
 
+/* Its peers may still live, so the row does not linger: their next line is adopted, and judged. */
+static void forget_idle(struct gateway *gateway, struct flow *flow, uint64_t now)
+{
+	gateway_end_flow(gateway, flow, FLOW_DONE, REASON_IDLE, now);
+	gateway_forget_flow(gateway, flow);
+}
+
 void gateway_tick(struct gateway *gateway, uint64_t now)
 {
 	patience_tick(gateway, now);
@@ -329,10 +375,11 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 		if (ended && now - ended->seen > LINGER)
 			gateway_forget_flow(gateway, ended);
 		else if (live && now - live->seen > gateway->limits.idle)
-			gateway_end_flow(gateway, live, FLOW_DONE, REASON_IDLE, now);
+			forget_idle(gateway, live, now);
 		else
 			break;
 	}
+	patience_sweep(gateway, now);
 }
 
 uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now)

@@ -34,6 +34,8 @@ struct gateway {
 	struct patience patience[PATIENCE_MAX];
 	uint32_t patience_first;
 	uint32_t patience_count;
+	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
+	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
 };
 
@@ -45,6 +47,8 @@ struct passage {
 	struct bytes bytes;
 	struct packet packet;
 	struct packet_change change;
+	uint32_t from;      /* output position up to which everything had been decided before this packet */
+	bool acknowledging; /* its acknowledgement released bytes of the other direction */
 	uint64_t now;
 	struct gateway_output *output;
 };
@@ -58,6 +62,10 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 
 /* An anomaly of this packet, of its session if it has one. */
 void passage_report(const struct passage *passage, enum reason reason);
+
+/* nf_conntrack_sane acts on an original-direction segment of exactly eight bytes beginning 00 00 00 07. */
+#define CARRIER_TRIGGER_LENGTH 8
+bool passage_triggers_carrier(struct bytes payload);
 
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason);
 
@@ -73,6 +81,12 @@ void passage_replace(struct passage *passage, enum reason reason);
  */
 bool passage_begin_flow(struct passage *passage, bool adopted);
 
+/*
+ * Is the SYN and ACK of a session that lives the beginning of another one? conntrack lets one of any number pass on an
+ * established connection, so the kernel is asked. Decides the packet, and returns false, where it is not.
+ */
+bool passage_is_opening(struct passage *passage);
+
 /* Payload, FIN, or both, of a stream that is read. */
 void passage_take_segment(struct passage *passage);
 
@@ -82,10 +96,16 @@ void passage_kill(struct passage *passage, enum reason reason);
 /* Resets the packet's sender. */
 void passage_reset_sender(const struct passage *passage);
 
-/* If this packet left held bytes, their sender will be acknowledged when patience ends. */
+/* If this packet left held bytes, or freed the way for those of the other side, patience with them begins. */
 void patience_note(struct passage *passage);
 
 /* Acknowledges what has waited long enough. */
 void patience_tick(struct gateway *gateway, uint64_t now);
+
+/* Remembers since when the line at the end of the packet's stream is unfinished. */
+void patience_note_line(struct passage *passage);
+
+/* Closes sessions whose line has been unfinished for too long. It looks at a part of the table, once a second. */
+void patience_sweep(struct gateway *gateway, uint64_t now);
 
 #endif

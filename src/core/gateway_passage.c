@@ -42,24 +42,47 @@ void passage_report(const struct passage *passage, enum reason reason)
 	passage->gateway->ops->event(passage->gateway->ops->context, &event);
 }
 
+bool passage_triggers_carrier(struct bytes payload)
+{
+	static const uint8_t trigger[] = { 0, 0, 0, 7 };
+
+	return payload.length == CARRIER_TRIGGER_LENGTH && memcmp(payload.data, trigger, sizeof(trigger)) == 0;
+}
+
 void passage_replace(struct passage *passage, enum reason reason)
 {
 	struct gateway_output *output = passage->output;
 
+	/* The carrier sees what leaves, which need not be what came. */
+	if (passage_triggers_carrier(passage->change.payload)) {
+		passage_report(passage, REASON_CARRIER_TRIGGER);
+		passage_decide(passage, GATEWAY_DROP, REASON_CARRIER_TRIGGER);
+		return;
+	}
 	output->length = packet_rewrite(passage->bytes, &passage->packet, &passage->change, output->packet,
 					sizeof(output->packet));
 	passage_decide(passage, output->length > 0 ? GATEWAY_REPLACE : GATEWAY_DROP, reason);
 }
 
+static bool payload_is_the_same(const struct passage *passage)
+{
+	struct bytes came = passage->packet.payload;
+	struct bytes leaves = passage->change.payload;
+
+	return came.length == leaves.length && (came.length == 0 || memcmp(came.data, leaves.data, came.length) == 0);
+}
+
 void passage_finish(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;
-	const struct packet_change *change = &passage->change;
+	struct packet_change *change = &passage->change;
+	bool same = payload_is_the_same(passage);
 
+	/* Whether a byte may be urgent was judged by the bytes that came. */
+	if (!same)
+		change->flags &= (uint8_t)~TCP_URG;
 	if (change->seq == packet->seq && change->ack == packet->ack && change->flags == packet->flags &&
-	    !change->strip_sack && change->payload.length == packet->payload.length &&
-	    (change->payload.length == 0 ||
-	     memcmp(change->payload.data, packet->payload.data, packet->payload.length) == 0)) {
+	    !change->strip_sack && same) {
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
@@ -101,6 +124,19 @@ static void turn_away(struct passage *passage, const struct nat_view *view, enum
 	inject_reset(passage->gateway, &to_receiver, packet->seq, packet->ack);
 	passage_report(passage, reason);
 	passage_decide(passage, GATEWAY_DROP, reason);
+}
+
+bool passage_is_opening(struct passage *passage)
+{
+	struct connection connection;
+	const struct ops *ops = passage->gateway->ops;
+
+	memset(&connection, 0, sizeof(connection));
+	if (ops->lookup(ops->context, &passage->packet.tuple, &connection) == REASON_NONE && connection.opening)
+		return true;
+	passage_report(passage, REASON_OUT_OF_WINDOW);
+	passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+	return false;
 }
 
 bool passage_begin_flow(struct passage *passage, bool adopted)
@@ -164,10 +200,9 @@ void passage_reset_sender(const struct passage *passage)
 static void reset_receiver(const struct passage *passage)
 {
 	struct tuple tuple = nat_view_tuple(&passage->flow->session.view, passage->direction);
-	const struct stream *stream = &passage->flow->stream[passage->direction];
 	const struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
 
-	inject_reset(passage->gateway, &tuple, stream->out_next, other->in_next);
+	inject_reset(passage->gateway, &tuple, passage->from, other->in_next);
 }
 
 void passage_kill(struct passage *passage, enum reason reason)
@@ -185,19 +220,52 @@ void passage_kill(struct passage *passage, enum reason reason)
  */
 static void repeat_old(struct passage *passage)
 {
-	static const uint8_t zero[1];
+	const struct stream *stream = &passage->flow->stream[passage->direction];
 
-	passage->change.seq = stream_map_old(&passage->flow->stream[passage->direction]);
-	passage->change.payload.data = zero;
-	passage->change.payload.length = sizeof(zero);
+	passage->change.seq = stream_map_old(stream);
+	passage->change.payload.data = &stream->last_acked;
+	passage->change.payload.length = 1;
 	passage->change.flags &= (uint8_t) ~(TCP_URG | TCP_FIN);
 	passage_replace(passage, REASON_OLD);
 }
 
-/* The bytes before the start of an adopted stream: nothing is known of them but that they may be needed. */
+/* Is every line of it, and what it begins and ends with, of a kind that nobody would edit or refuse? */
+static bool prefix_is_harmless(const struct passage *passage, struct bytes prefix)
+{
+	const struct session *session = &passage->flow->session;
+
+	while (prefix.length > 0) {
+		const uint8_t *end = memchr(prefix.data, '\n', prefix.length);
+		struct bytes line = prefix;
+
+		if (end)
+			line.length = (size_t)(end - prefix.data) + 1;
+		prefix.data += line.length;
+		prefix.length -= line.length;
+		if (end)
+			line.length--;
+		if (end && line.length > 0 && line.data[line.length - 1] == '\r')
+			line.length--;
+		if (end ? !session_is_harmless(session, passage->direction, line)
+			: session_must_hold(session, passage->direction, line))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The bytes before the start of an adopted stream may still be needed: the last gateway let them pass, and they were
+ * lost. But a client that sends its bytes in disorder must not get an offer past the session so.
+ */
 static void pass_unknown_prefix(struct passage *passage, size_t length)
 {
+	struct bytes prefix = { passage->packet.payload.data, length };
+
 	passage_report(passage, REASON_OUT_OF_WINDOW);
+	if (!prefix_is_harmless(passage, prefix)) {
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return;
+	}
 	passage->change.payload = passage->packet.payload;
 	passage->change.payload.length = length;
 	if (length < passage->packet.payload.length)
@@ -205,7 +273,7 @@ static void pass_unknown_prefix(struct passage *passage, size_t length)
 	passage_finish(passage);
 }
 
-static void render(struct passage *passage, uint32_t from, enum reason reason)
+static void render(struct passage *passage, enum reason reason)
 {
 	struct gateway *gateway = passage->gateway;
 	const struct packet *packet = &passage->packet;
@@ -214,7 +282,7 @@ static void render(struct passage *passage, uint32_t from, enum reason reason)
 	uint32_t limit = length > SAFE_SEGMENT ? length : SAFE_SEGMENT;
 	struct stream_range range;
 
-	stream_map(stream, packet->seq, length, from, limit, &range);
+	stream_map(stream, packet->seq, length, passage->from, limit, &range);
 	if (range.length == 0 && length > 0) {
 		passage_decide(passage, GATEWAY_DROP, reason != REASON_NONE ? reason : REASON_HELD);
 		return;
@@ -231,8 +299,6 @@ static void render(struct passage *passage, uint32_t from, enum reason reason)
 		passage->change.flags &= (uint8_t)~TCP_FIN;
 	if (passage->change.flags & TCP_FIN)
 		stream->finished = true;
-	if (range.length != length)
-		passage->change.flags &= (uint8_t)~TCP_URG;
 	if ((packet->flags & TCP_FIN) && !(passage->change.flags & TCP_FIN) && range.length == 0) {
 		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_ORDER);
 		return;
@@ -246,18 +312,23 @@ void passage_take_segment(struct passage *passage)
 	struct stream *stream = &passage->flow->stream[passage->direction];
 	struct bytes fresh = passage->packet.payload;
 	uint32_t end = passage->packet.seq + (uint32_t)fresh.length;
-	uint32_t from = stream->out_next;
 	enum inspect_result result = INSPECT_DONE;
 	enum reason reason = REASON_NONE;
 	enum stream_place place = STREAM_KNOWN;
 	size_t skip = stream_unknown_prefix(stream, passage->packet.seq, fresh.length);
 
+	passage->from = stream->out_next;
 	if (skip > 0) {
 		pass_unknown_prefix(passage, skip);
 		return;
 	}
 	if (fresh.length > 0)
 		place = stream_locate(stream, passage->packet.seq, fresh.length, &skip);
+	/* Nothing follows a FIN, and a line that was judged as the last, without its end, must not go on. */
+	if (place == STREAM_FRESH && stream->finished) {
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return;
+	}
 	if (place == STREAM_GAP) {
 		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_ORDER);
 		return;
@@ -277,5 +348,5 @@ void passage_take_segment(struct passage *passage)
 	if (result == INSPECT_CLOSE)
 		passage_kill(passage, reason);
 	else
-		render(passage, from, reason);
+		render(passage, reason);
 }

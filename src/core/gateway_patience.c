@@ -2,6 +2,9 @@
 /*
  * Patience: a sender that waits for an acknowledgement before it sends the rest of a line (Nagle, RFC 896, or a person
  * who types) is given one in the receiver's name. From then on the held bytes are ours to deliver (stream_set_owing).
+ *
+ * It has an end: whoever sends a byte a minute is never idle, and would keep a row and a part of the pool for as long as
+ * a line may be long in minutes. So a line must be finished within a time of its own.
  */
 #include <string.h>
 
@@ -9,24 +12,41 @@
 
 /* A sender that is not waiting for an acknowledgement sends the rest of a line within this time, microseconds. */
 #define PATIENCE UINT64_C(5000)
+/* Every row is looked at once in so many seconds. */
+#define SWEEP_SECONDS 64
 
-void patience_note(struct passage *passage)
+static void note(struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
 {
-	struct gateway *gateway = passage->gateway;
-	const struct stream *stream = &passage->flow->stream[passage->direction];
 	struct patience *row = &gateway->patience[(gateway->patience_first + gateway->patience_count) % PATIENCE_MAX];
 
-	if (stream_held(stream) == 0 || (stream->owing && stream->in_owed == stream->in_next) ||
-	    gateway->patience_count == PATIENCE_MAX)
+	if (gateway->patience_count == PATIENCE_MAX)
 		return;
-	row->deadline = passage->now + PATIENCE;
-	row->session = passage->flow->session.id;
-	row->flow = (uint32_t)(passage->flow - gateway->table.flows);
-	row->in_next = stream->in_next;
-	row->direction = passage->direction;
+	row->deadline = now + PATIENCE;
+	row->session = flow->session.id;
+	row->flow = (uint32_t)(flow - gateway->table.flows);
+	row->in_next = flow->stream[direction].in_next;
+	row->direction = direction;
 	gateway->patience_count++;
 }
 
+void patience_note(struct passage *passage)
+{
+	enum direction opposite = direction_opposite(passage->direction);
+	const struct stream *own = &passage->flow->stream[passage->direction];
+	const struct stream *other = &passage->flow->stream[opposite];
+
+	/* A repetition too: the last acknowledgement may have been lost. */
+	if (stream_held(own) > 0 && passage->packet.payload.length > 0)
+		note(passage->gateway, passage->flow, passage->direction, passage->now);
+	if (stream_held(other) > 0 && passage->acknowledging)
+		note(passage->gateway, passage->flow, opposite, passage->now);
+}
+
+/*
+ * Only bytes that are held are acknowledged in the receiver's name. What has left and may have been lost is repeated by
+ * its sender, as long as nobody tells it that it arrived; once the receiver has acknowledged it, the held bytes get
+ * their turn (patience_note).
+ */
 static void acknowledge_held(struct gateway *gateway, const struct patience *row)
 {
 	struct flow *flow = &gateway->table.flows[row->flow];
@@ -38,7 +58,7 @@ static void acknowledge_held(struct gateway *gateway, const struct patience *row
 	struct packet_plain plain;
 
 	if (flow->state != FLOW_LIVE || flow->session.id != row->session || stream->in_next != row->in_next ||
-	    stream_held(stream) == 0)
+	    stream_held(stream) == 0 || stream->sent.length > 0)
 		return;
 	memset(&plain, 0, sizeof(plain));
 	plain.tuple = nat_view_tuple(&flow->session.view, direction_opposite(row->direction));
@@ -64,5 +84,58 @@ void patience_tick(struct gateway *gateway, uint64_t now)
 		acknowledge_held(gateway, row);
 		gateway->patience_first = (gateway->patience_first + 1) % PATIENCE_MAX;
 		gateway->patience_count--;
+	}
+}
+
+void patience_note_line(struct passage *passage)
+{
+	uint64_t *since = &passage->flow->unfinished[passage->direction];
+
+	if (passage->flow->stream[passage->direction].line.length == 0)
+		*since = 0;
+	else if (*since == 0)
+		*since = passage->now;
+}
+
+/* What the receiver of this direction last acknowledged is what it expects next. */
+static void reset_receiver_of(const struct gateway *gateway, const struct flow *flow, enum direction direction)
+{
+	uint8_t packet[PACKET_PLAIN_MAX];
+	struct bytes bytes = { packet, 0 };
+	struct packet_plain plain;
+
+	memset(&plain, 0, sizeof(plain));
+	plain.tuple = nat_view_tuple(&flow->session.view, direction);
+	plain.seq = flow->stream[direction].out_acked;
+	plain.ack = flow->stream[direction_opposite(direction)].in_next;
+	plain.flags = TCP_RST | TCP_ACK;
+	bytes.length = packet_build(&plain, packet);
+	gateway->ops->inject(gateway->ops->context, bytes);
+}
+
+static bool is_overdue(const struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
+{
+	uint64_t since = flow->unfinished[direction];
+
+	return since != 0 && now > since && now - since > gateway->limits.line_timeout;
+}
+
+void patience_sweep(struct gateway *gateway, uint64_t now)
+{
+	const struct flow_table *table = &gateway->table;
+	uint32_t rows = table->fresh / SWEEP_SECONDS + 1;
+
+	if (gateway->limits.line_timeout == 0 || now < gateway->sweep_next)
+		return;
+	gateway->sweep_next = now + SECOND;
+	for (uint32_t i = 0; i < rows && table->fresh > 0; i++) {
+		struct flow *flow = &table->flows[gateway->swept++ % table->fresh];
+
+		if (flow->state != FLOW_LIVE || (!is_overdue(gateway, flow, DIRECTION_ORIGINAL, now) &&
+						 !is_overdue(gateway, flow, DIRECTION_REPLY, now)))
+			continue;
+		reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
+		reset_receiver_of(gateway, flow, DIRECTION_REPLY);
+		gateway_end_flow(gateway, flow, FLOW_KILLED, REASON_EXPIRED, now);
 	}
 }

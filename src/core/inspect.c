@@ -148,6 +148,26 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 		pending->content--;
 }
 
+/*
+ * Is an offer to be read anywhere behind the line's first byte, or from it on where nobody judges the line? A client that
+ * repeats old bytes to a gateway that has just begun makes it start before the line that the server reads.
+ */
+static bool hides_offer(const struct pending *pending)
+{
+	const size_t verb_length = 4;
+	struct bytes verb = { pending->whole.data, verb_length };
+	size_t at = pending->stream->skip_line ? 0 : 1;
+
+	for (; at + verb_length < pending->content; at++) {
+		uint8_t next = pending->whole.data[at + verb_length];
+
+		verb.data = pending->whole.data + at;
+		if ((next == ' ' || next == '\t') && verb_is_active_offer(verb_find(verb)))
+			return true;
+	}
+	return false;
+}
+
 /* piece ends a line. */
 static enum inspect_result take_line(struct pending *pending, struct bytes piece, enum reason *reason)
 {
@@ -158,6 +178,10 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 2)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
 	assemble_line(pending, piece);
+	if (pending->content > inspector->line_limit)
+		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	if (stream->first_line && hides_offer(pending))
+		return close_session(pending, REASON_AMBIGUOUS, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
@@ -170,6 +194,7 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	if (result == INSPECT_DONE) {
 		buffer_clear(inspector->pool, &stream->line);
 		stream->line_passed = 0;
+		stream->first_line = false;
 		stream->in_next = stream->in_decided;
 	}
 	return result;
@@ -185,6 +210,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	if (session->state == SESSION_GREETING && pending->direction == DIRECTION_ORIGINAL)
+		return close_session(pending, REASON_CLIENT_FIRST, reason);
 	*reason = check_bytes(pending, stream->line.length + piece.length);
 	if (*reason == REASON_NONE && !buffer_append(inspector->pool, &stream->line, piece))
 		*reason = REASON_MEMORY_FULL;
@@ -194,7 +221,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	rest.data = inspector->line;
 	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
-	if (!stream->skip_line && stream->line_passed == 0 && session_must_hold(session, pending->direction, rest))
+	if (stream->line_passed == 0 &&
+	    (stream->first_line || (!stream->skip_line && session_must_hold(session, pending->direction, rest))))
 		return INSPECT_DONE;
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
@@ -214,19 +242,23 @@ static enum inspect_result take_opaque(struct pending *pending, struct bytes fre
 	struct inspector *inspector = pending->inspector;
 	struct stream *other = &flow->stream[direction_opposite(pending->direction)];
 
-	if (!flow->opaque_judged) {
-		if (pending->direction == DIRECTION_REPLY || pending->stream->line.length > 0)
-			return close_session(pending, REASON_BEHIND_AUTH, reason);
-		if (session_judge_opaque(fresh) != REASON_NONE)
-			return close_session(pending, REASON_NOT_TLS, reason);
-		flow->opaque_judged = true;
-	}
+	if (flow->opaque_judged == 0 &&
+	    (pending->direction == DIRECTION_REPLY || pending->stream->line.length > 0))
+		return close_session(pending, REASON_BEHIND_AUTH, reason);
 	*reason = check_bytes(pending, fresh.length);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
+	if (pending->direction == DIRECTION_ORIGINAL && flow->opaque_judged < OPAQUE_HEADER) {
+		size_t rest = OPAQUE_HEADER - (size_t)flow->opaque_judged;
+
+		if (session_judge_opaque(flow->opaque_judged, fresh) != REASON_NONE)
+			return close_session(pending, REASON_NOT_TLS, reason);
+		flow->opaque_judged = (uint8_t)(flow->opaque_judged + (fresh.length < rest ? fresh.length : rest));
+	}
 	stream_pass(pending->stream, inspector->pool, fresh);
 	/* Once nothing of what was edited can be sent again, the kernel's correction alone is the truth. */
-	if (other->edit_count == 0 && other->sent.length == 0 && other->line.length == 0)
+	if (flow->opaque_judged == OPAQUE_HEADER && other->edit_count == 0 && other->sent.length == 0 &&
+	    other->line.length == 0)
 		stream_set_passing(other, inspector->pool);
 	return INSPECT_DONE;
 }

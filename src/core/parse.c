@@ -235,6 +235,12 @@ enum reason parse_command(struct bytes line, struct command *command)
 		command->verb = verb_find((struct bytes){ line.data + start, end - start });
 	else
 		command->verb = VERB_UNKNOWN;
+	/*
+	 * A receiver that loses a byte of a Telnet code, because it was urgent, or that knows another length for it, takes
+	 * the verb's first letter with it: XPORT would become PORT. No verb that we know becomes another one so.
+	 */
+	if (reason == REASON_NONE && start > 0 && end > start && command->verb == VERB_UNKNOWN)
+		reason = REASON_ODD_VERB;
 	return reason;
 }
 

@@ -25,6 +25,7 @@ void session_open(struct session *session, const struct policy *policy, const st
 	session->view = *view;
 	session->resizable = resizable;
 	session->adopted = adopted;
+	session->any_command = adopted;
 	session->state = adopted ? SESSION_READY : SESSION_GREETING;
 	session_set_policy(session, policy);
 	event.rule = session->rule->name;
@@ -87,7 +88,10 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 {
 	struct bytes nothing = { turn->line.data, 0 };
 
-	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT ? nothing : turn->line;
+	/* SITE PSWD and the like. */
+	if (verb == VERB_SITE && turn->line.length > 4)
+		nothing.length = 4;
+	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
 }
 
 void turn_refuse(const struct turn *turn, enum reason reason, enum form form, enum verb verb)
@@ -117,6 +121,9 @@ void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form fo
 	offer_refuse_reply(turn->line, reason, edit);
 	/* The first line of a multi-line reply stays one, or the client would take the next line for another reply. */
 	if (turn->line.length > 3 && turn->line.data[3] == '-' && edit->length > 3)
+		edit->replacement[3] = '-';
+	/* And inside a 425, it must not end it. */
+	if (turn->session->multiline == 425 && edit->length > 3)
 		edit->replacement[3] = '-';
 	turn_refuse(turn, reason, form, VERB_UNKNOWN);
 }
@@ -171,6 +178,9 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 		return true;
 	if (parse_command(beginning, &command) != REASON_NONE)
 		return true;
+	/* A server that keeps it through the handshake would take it for the beginning of an encrypted line. */
+	if (session_pipeline_holds(session, VERB_AUTH))
+		return true;
 	if (session->rule->tls == TLS_REQUIRE && (command.verb == VERB_USER || command.verb == VERB_PASS))
 		return true;
 	return !session->any_command || policy_judge_verb(session->rule, command.verb) != REASON_NONE;
@@ -183,13 +193,42 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
 }
 
-enum reason session_judge_opaque(struct bytes beginning)
+bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line)
 {
-	if (beginning.length > 0 && beginning.data[0] != 22)
-		return REASON_NOT_TLS;
-	if (beginning.length > 1 && beginning.data[1] != 3)
-		return REASON_NOT_TLS;
+	struct command command;
+
+	if (direction == DIRECTION_REPLY)
+		return !parse_reply_may_matter(line);
+	return parse_command(line, &command) == REASON_NONE && command.verb != VERB_UNKNOWN &&
+	       command.verb != VERB_AUTH && !verb_is_active_offer(command.verb) &&
+	       !verb_is_passive_request(command.verb) &&
+	       policy_judge_verb(session->rule, command.verb) == REASON_NONE;
+}
+
+enum reason session_judge_opaque(size_t position, struct bytes bytes)
+{
+	/* Content type handshake, major version 3, and no minor version is above that of TLS 1.3 (RFC 8446 5.1). */
+	static const uint8_t least[] = { 22, 3, 0 };
+	static const uint8_t most[] = { 22, 3, 4 };
+
+	for (size_t i = 0; i < bytes.length && position + i < sizeof(least); i++)
+		if (bytes.data[i] < least[position + i] || bytes.data[i] > most[position + i])
+			return REASON_NOT_TLS;
 	return REASON_NONE;
+}
+
+void session_set_opaque(struct session *session, const struct ops *ops)
+{
+	static const uint8_t opaque[] = "opaque";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { opaque, sizeof(opaque) - 1 },
+	};
+
+	session->state = SESSION_OPAQUE;
+	ops->event(ops->context, &event);
 }
 
 bool session_looks_like_line(enum direction direction, struct bytes beginning)

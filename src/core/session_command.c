@@ -10,23 +10,21 @@
 
 #include "session_internal.h"
 
-static bool pipeline_holds(const struct session *session, enum verb verb)
+bool session_pipeline_holds(const struct session *session, enum verb verb)
 {
 	for (unsigned int i = 0; i < session->pipeline_count; i++)
-		if (session->pipeline[(session->pipeline_head + i) % SESSION_PIPELINE_MAX] == verb)
+		if (session->pipeline[(session->pipeline_head + i) % SESSION_PIPELINE_MAX].verb == verb)
 			return true;
 	return false;
 }
 
-static bool pipeline_push(struct session *session, enum verb verb)
+static void pipeline_push(struct session *session, enum verb verb)
 {
 	unsigned int at = (session->pipeline_head + session->pipeline_count) % SESSION_PIPELINE_MAX;
 
-	if (session->pipeline_count == SESSION_PIPELINE_MAX)
-		return false;
-	session->pipeline[at] = (uint8_t)verb;
+	session->pipeline[at].verb = (uint8_t)verb;
+	session->pipeline[at].number = session->next_number++;
 	session->pipeline_count++;
-	return true;
 }
 
 static struct bytes command_argument(const struct turn *turn, const struct command *command)
@@ -63,9 +61,7 @@ static enum reason take_active_offer(const struct turn *turn, const struct comma
 	reason = hostport_parse(verb_form(command->verb), command_argument(turn, command), &hostport);
 	if (reason != REASON_NONE)
 		return reason;
-	/* The number of this command: all before it are answered or in the pipeline. */
-	return session_accept_offer(turn, &hostport, command->argument.offset,
-				    session->answered + session->pipeline_count);
+	return session_accept_offer(turn, &hostport, command->argument.offset, session->next_number);
 }
 
 static bool argument_is_all(struct bytes argument)
@@ -99,13 +95,19 @@ static void remember_transfer(const struct turn *turn, const struct command *com
 	struct session *session = turn->session;
 	struct bytes path = command_argument(turn, command);
 
-	if (session->transfer != VERB_UNKNOWN)
+	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
+		struct session_transfer *transfer = &session->transfers[i];
+
+		if (transfer->waiting)
+			continue;
+		transfer->waiting = true;
+		transfer->number = session->next_number;
+		transfer->start = turn->now;
+		transfer->path_length = (uint8_t)(path.length < SESSION_PATH_MAX ? path.length : SESSION_PATH_MAX);
+		if (transfer->path_length > 0)
+			memcpy(transfer->path, path.data, transfer->path_length);
 		return;
-	session->transfer = command->verb;
-	session->transfer_start = turn->now;
-	session->path_length = (uint8_t)(path.length < SESSION_PATH_MAX ? path.length : SESSION_PATH_MAX);
-	if (session->path_length > 0)
-		memcpy(session->path, path.data, session->path_length);
+	}
 }
 
 static void remember_user(const struct turn *turn, const struct command *command)
@@ -113,22 +115,41 @@ static void remember_user(const struct turn *turn, const struct command *command
 	struct session *session = turn->session;
 	struct bytes name = command_argument(turn, command);
 
-	session->name_length = (uint8_t)(name.length < SESSION_NAME_MAX ? name.length : SESSION_NAME_MAX);
-	if (session->name_length > 0)
-		memcpy(session->name, name.data, session->name_length);
+	session->next_name_length = (uint8_t)(name.length < SESSION_NAME_MAX ? name.length : SESSION_NAME_MAX);
+	if (session->next_name_length > 0)
+		memcpy(session->next_name, name.data, session->next_name_length);
+}
+
+/*
+ * Somebody who speaks another protocol to this port (a browser that was lured here) must not get as far as a line that
+ * he chose and that reads as PORT. No FTP client begins with a verb of no RFC, and what he sends before that line are
+ * header fields, which end their names with a colon as no verb does.
+ */
+static bool speaks_ftp(const struct turn *turn, enum reason parsed, const struct command *command)
+{
+	const struct session *session = turn->session;
+
+	if (command->verb != VERB_UNKNOWN || command->verb_span.length == 0)
+		return true;
+	if (memchr(turn->line.data + command->verb_span.offset, ':', command->verb_span.length))
+		return false;
+	if (!session->any_command && !session->adopted && parsed == REASON_NONE)
+		return false;
+	return session->state == SESSION_READY || session->unknown_verbs < SESSION_UNKNOWN_MAX;
 }
 
 /* Why the session can't go on, as far as this command tells. */
-static enum reason judge_session(const struct session *session, enum reason parsed, const struct command *command)
+static enum reason judge_session(const struct turn *turn, enum reason parsed, const struct command *command)
 {
+	const struct session *session = turn->session;
+
 	if (session->state == SESSION_GREETING)
 		return REASON_CLIENT_FIRST;
 	if (parsed == REASON_CONTROL_BYTE)
 		return parsed;
-	/* A browser that was lured to this port says GET or POST; no FTP client begins with a verb of no RFC. */
-	if (!session->any_command && !session->adopted && command->verb == VERB_UNKNOWN && parsed == REASON_NONE)
+	if (!speaks_ftp(turn, parsed, command))
 		return REASON_NOT_FTP;
-	if (pipeline_holds(session, VERB_AUTH))
+	if (session_pipeline_holds(session, VERB_AUTH))
 		return REASON_BEHIND_AUTH;
 	if (session->pipeline_count == SESSION_PIPELINE_MAX)
 		return REASON_PIPELINE_FULL;
@@ -141,7 +162,12 @@ static enum reason judge_session(const struct session *session, enum reason pars
 static enum reason judge_command(const struct turn *turn, enum reason parsed, const struct command *command)
 {
 	enum reason reason = parsed;
+	bool transfers = verb_is_active_offer(command->verb) || verb_is_passive_request(command->verb) ||
+			 verb_is_transfer(command->verb);
 
+	/* A server that wants no login would otherwise serve in clear. */
+	if (reason == REASON_NONE && transfers && turn->session->rule->tls == TLS_REQUIRE)
+		reason = REASON_TLS_REQUIRED;
 	if (reason == REASON_NONE)
 		reason = policy_judge_verb(turn->session->rule, command->verb);
 	if (reason != REASON_NONE)
@@ -162,7 +188,7 @@ void session_take_command(const struct turn *turn)
 	struct session *session = turn->session;
 	struct command command;
 	enum reason parsed = parse_command(turn->line, &command);
-	enum reason reason = judge_session(session, parsed, &command);
+	enum reason reason = judge_session(turn, parsed, &command);
 
 	if (reason != REASON_NONE) {
 		turn_close(turn, reason);
@@ -174,6 +200,9 @@ void session_take_command(const struct turn *turn)
 	reason = judge_command(turn, parsed, &command);
 	if (reason != REASON_NONE)
 		turn_refuse_command(turn, reason, &command);
-	session->any_command = true;
+	/* A line that was refused as odd says nothing about who speaks. */
+	session->any_command = session->any_command || parsed == REASON_NONE;
+	if (command.verb == VERB_UNKNOWN && session->state == SESSION_LOGIN)
+		session->unknown_verbs++;
 	pipeline_push(session, reason == REASON_NONE ? command.verb : VERB_COUNT);
 }

@@ -25,6 +25,9 @@ void turn_refuse(const struct turn *turn, enum reason reason, enum form form, en
 void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command);
 void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form form);
 
+/* Does a command with this verb wait for its reply? */
+bool session_pipeline_holds(const struct session *session, enum verb verb);
+
 void session_take_command(const struct turn *turn);
 void session_take_reply(const struct turn *turn);
 

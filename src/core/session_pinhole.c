@@ -59,17 +59,21 @@ static void plan_expectation(const struct session *session, const struct policy_
 	expectation->translated = nat_view_is_translated(view);
 }
 
-/* What the other peer shall read. */
-static void plan_announcement(const struct session *session, bool active, const struct endpoint *destination,
+/* What the other peer shall read. REASON_OVERFLOW where the configured offset leads out of the range of ports. */
+static enum reason plan_announcement(const struct session *session, bool active, const struct endpoint *destination,
 			      struct endpoint *announced)
 {
 	const struct policy_rule *rule = session->rule;
+	int64_t port = (int64_t)destination->port + rule->advertise_port_offset;
 
 	*announced = *destination;
 	if (active || !rule->advertise || rule->advertise_address.family != destination->address.family)
-		return;
+		return REASON_NONE;
+	if (port < 1 || port > UINT16_MAX)
+		return REASON_OVERFLOW;
 	announced->address = rule->advertise_address;
-	announced->port = (uint16_t)(destination->port + rule->advertise_port_offset);
+	announced->port = (uint16_t)port;
+	return REASON_NONE;
 }
 
 static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
@@ -147,8 +151,9 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole_command = command;
 	session->expectation = expectation;
 
-	plan_announcement(session, active, &expectation.destination, &announced);
-	reason = announce(turn, hostport, text_offset, &announced);
+	reason = plan_announcement(session, active, &expectation.destination, &announced);
+	if (reason == REASON_NONE)
+		reason = announce(turn, hostport, text_offset, &announced);
 	if (reason != REASON_NONE) {
 		session_close_pinhole(session, ops, reason);
 		return reason;

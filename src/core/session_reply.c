@@ -40,37 +40,32 @@ static bool form_answers(enum form form, enum verb verb)
 	}
 }
 
-static unsigned int pipeline_at(const struct session *session, unsigned int index)
+static struct session_command *pipeline_at(struct session *session, unsigned int index)
 {
-	return session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
+	return &session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
 }
 
 /*
  * Which waiting command does a reply with this code answer? The oldest, with one exception: STAT may be sent while a
  * transfer runs and is answered at once (RFC 959 4.1.3), before the transfer's final reply.
  */
-static unsigned int pipeline_find(const struct session *session, uint16_t code)
+static unsigned int pipeline_find(struct session *session, uint16_t code)
 {
-	if (session->preliminary && code >= 211 && code <= 213 && verb_is_transfer((enum verb)pipeline_at(session, 0)))
+	if (session->preliminary && code >= 211 && code <= 213 && verb_is_transfer((enum verb)pipeline_at(session, 0)->verb))
 		for (unsigned int i = 1; i < session->pipeline_count; i++)
-			if (pipeline_at(session, i) == VERB_STAT)
+			if (pipeline_at(session, i)->verb == VERB_STAT)
 				return i;
 	return 0;
 }
 
-static enum verb pipeline_remove(struct session *session, unsigned int index)
+static void pipeline_remove(struct session *session, unsigned int index)
 {
-	enum verb verb = (enum verb)pipeline_at(session, index);
-
 	for (unsigned int i = index; i > 0; i--)
-		session->pipeline[(session->pipeline_head + i) % SESSION_PIPELINE_MAX] =
-			(uint8_t)pipeline_at(session, i - 1);
+		*pipeline_at(session, i) = *pipeline_at(session, i - 1);
 	session->pipeline_head = (uint8_t)((session->pipeline_head + 1) % SESSION_PIPELINE_MAX);
 	session->pipeline_count--;
-	session->answered++;
 	if (index == 0)
 		session->preliminary = false;
-	return verb;
 }
 
 static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t code)
@@ -96,7 +91,7 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
 
-	if (reply->kind == REPLY_LAST && reply->code / 100 == 2) {
+	if (reply->kind == REPLY_LAST && reply->code / 100 == 2 && code_form(reply->code) == FORM_NONE) {
 		/* Some servers that ask for no login say so at once. */
 		session->state = reply->code == 230 ? SESSION_READY : SESSION_LOGIN;
 		return;
@@ -112,7 +107,13 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code)
 	struct session *session = turn->session;
 	struct event event = turn_event(turn, EVENT_LOGIN);
 
+	if (verb == VERB_USER && code / 100 <= 3) {
+		memcpy(session->name, session->next_name, sizeof(session->name));
+		session->name_length = session->next_name_length;
+	}
+	/* Whoever comes next has not made the offer that is open. */
 	if (verb == VERB_USER && code / 100 == 3) {
+		session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
 		session->state = SESSION_LOGIN;
 		return;
 	}
@@ -136,43 +137,55 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 	session->epsv_all = false;
 }
 
+/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
+static void secure_session(const struct turn *turn)
+{
+	static const uint8_t terminated[] = "terminated";
+	struct event event = turn_event(turn, EVENT_TLS);
+
+	turn->session->state = SESSION_LOGIN;
+	turn->session->secured = true;
+	turn->session->any_command = false;
+	event.text.data = terminated;
+	event.text.length = sizeof(terminated) - 1;
+	turn_report(turn, &event);
+}
+
 static void take_auth(const struct turn *turn, uint16_t code)
 {
-	struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_TLS);
-	static const uint8_t opaque[] = "opaque";
-	static const uint8_t terminated[] = "terminated";
-
 	if (code != 234)
 		return;
-	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
-	if (session->terminated) {
-		/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
-		session->state = SESSION_LOGIN;
-		session->secured = true;
-		session->any_command = false;
-	} else {
-		session->state = SESSION_OPAQUE;
+	session_close_pinhole(turn->session, turn->ops, REASON_SUPERSEDED);
+	if (turn->session->terminated)
+		secure_session(turn);
+	else
+		session_set_opaque(turn->session, turn->ops);
+}
+
+static void report_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
+{
+	struct event event = turn_event(turn, EVENT_TRANSFER);
+
+	event.verb = verb;
+	event.code = code;
+	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
+		struct session_transfer *transfer = &turn->session->transfers[i];
+
+		if (!transfer->waiting || transfer->number != command)
+			continue;
+		event.text.data = transfer->path;
+		event.text.length = transfer->path_length;
+		event.duration = turn->now - transfer->start;
+		transfer->waiting = false;
 	}
-	event.text.data = session->terminated ? terminated : opaque;
-	event.text.length = session->terminated ? sizeof(terminated) - 1 : sizeof(opaque) - 1;
 	turn_report(turn, &event);
 }
 
 static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {
 	struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_TRANSFER);
 
-	if (verb == session->transfer) {
-		event.verb = verb;
-		event.code = code;
-		event.text.data = session->path;
-		event.text.length = session->path_length;
-		event.duration = turn->now - session->transfer_start;
-		turn_report(turn, &event);
-		session->transfer = VERB_UNKNOWN;
-	}
+	report_transfer(turn, verb, code, command);
 	/* An offer that was made after this transfer's command is for the next one. */
 	if ((int32_t)(command - session->pinhole_command) > 0)
 		session_close_pinhole(session, turn->ops, code / 100 == 2 ? REASON_TRANSFER_ENDED
@@ -223,6 +236,40 @@ static void judge_unsolicited(const struct turn *turn, const struct reply *reply
 		report_anomaly(turn, REASON_UNSOLICITED, reply->code);
 }
 
+/*
+ * Some clients need no space behind a code ("227(10,0,..." or a tab), so what begins with the digits of an offer is taken
+ * for one. True and *reply filled if the line does.
+ */
+static bool text_begins_like_offer(const struct turn *turn, struct reply *reply)
+{
+	const uint8_t *text = turn->line.data;
+
+	if (turn->line.length <= 3 || text[0] != '2' || text[1] != '2' || text[2] < '7' || text[2] > '9')
+		return false;
+	reply->code = (uint16_t)(220 + text[2] - '0');
+	reply->text.offset = 3;
+	reply->text.length = (uint32_t)turn->line.length - 3;
+	return true;
+}
+
+/* A line that is neither a reply nor inside one. */
+static void judge_text(const struct turn *turn)
+{
+	struct reply reply = { .kind = REPLY_TEXT };
+
+	if (text_begins_like_offer(turn, &reply))
+		judge_unsolicited(turn, &reply);
+	else if (turn->line.length > 0)
+		report_anomaly(turn, REASON_MALFORMED, 0);
+}
+
+/* A line inside a multi-line reply that does not end it. */
+static void judge_inner_line(const struct turn *turn, struct reply *reply)
+{
+	if (reply->kind == REPLY_TEXT ? text_begins_like_offer(turn, reply) : code_form(reply->code) != FORM_NONE)
+		judge_unsolicited(turn, reply);
+}
+
 static void take_multiline_start(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
@@ -239,8 +286,8 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	struct session *session = turn->session;
 	enum form form = code_form(reply->code);
 	unsigned int index = pipeline_find(session, reply->code);
-	enum verb verb = session->pipeline_count > 0 ? (enum verb)pipeline_at(session, index) : NO_COMMAND;
-	uint32_t command = session->answered + index;
+	enum verb verb = session->pipeline_count > 0 ? (enum verb)pipeline_at(session, index)->verb : NO_COMMAND;
+	uint32_t command = pipeline_at(session, index)->number;
 
 	if (reply->code / 100 == 1) {
 		session->preliminary = true;
@@ -256,7 +303,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	}
 	if (session->pipeline_count == 0) {
 		/* 421 may come at any time (RFC 959 4.2.2). */
-		if (reply->code != 421 && form == FORM_NONE && !(session->adopted && !session->any_command))
+		if (reply->code != 421 && form == FORM_NONE && !(session->adopted && session->next_number == 0))
 			report_anomaly(turn, REASON_UNSOLICITED, reply->code);
 		return;
 	}
@@ -272,8 +319,7 @@ void session_take_reply(const struct turn *turn)
 	parse_reply(turn->line, &reply);
 	if (session->multiline != 0) {
 		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
-			if (reply.kind != REPLY_TEXT && code_form(reply.code) != FORM_NONE)
-				judge_unsolicited(turn, &reply);
+			judge_inner_line(turn, &reply);
 			return;
 		}
 		session->multiline = 0;
@@ -281,8 +327,7 @@ void session_take_reply(const struct turn *turn)
 		take_multiline_start(turn, &reply);
 		return;
 	} else if (reply.kind == REPLY_TEXT && session->state != SESSION_GREETING) {
-		if (turn->line.length > 0)
-			report_anomaly(turn, REASON_MALFORMED, 0);
+		judge_text(turn);
 		return;
 	}
 	if (session->state == SESSION_GREETING)

@@ -100,8 +100,10 @@ static uint32_t map_out_to_in(const struct stream *stream, uint32_t out)
 	return out - offset;
 }
 
-/* The number in a packet that the kernel turns into out. The start of the newest edit and all before it have one by
- * `before`, all from its end by `after`; what lies between is never a start. */
+/*
+ * The number in a packet that the kernel turns into out. The start of the newest edit and all before it have one by
+ * `before`, all from its end by `after`; what lies between is never a start (round_down_to_edit).
+ */
 static uint32_t map_out_to_packet(const struct stream *stream, uint32_t out)
 {
 	uint32_t in = out - (uint32_t)stream->kernel.before;
@@ -205,8 +207,9 @@ void stream_map(const struct stream *stream, uint32_t in, uint32_t length, uint3
 		out = stream->out_acked;
 	if (seq_before(out, stream->out_acked))
 		out = stream->out_acked;
+	/* An empty segment inside an edit must not bring the edit along. */
 	if (seq_before(end, stream->in_decided))
-		out_end = map_in_to_out(stream, end, true);
+		out_end = map_in_to_out(stream, end, length > 0);
 
 	range->complete = !seq_before(stream->in_decided, end);
 	range->out = out;
@@ -222,6 +225,22 @@ void stream_copy(const struct stream *stream, const struct buffer_pool *pool, co
 		 uint8_t *out)
 {
 	buffer_copy(pool, &stream->sent, range->out - stream->out_acked, range->length, out);
+}
+
+/*
+ * A receiver with a small window, or one whose copy was cut, acknowledges a part of a replacement. Inside the newest one
+ * the kernel has no number for a retransmission to start at, and the sender is told of its start anyway, so the whole of
+ * it is kept until all of it has arrived.
+ */
+static uint32_t round_down_to_edit(const struct stream *stream, uint32_t out)
+{
+	for (unsigned int i = 0; i < stream->edit_count; i++) {
+		const struct stream_edit *edit = &stream->edits[i];
+
+		if (seq_before(edit->out, out) && seq_before(out, edit->out + edit->out_length))
+			return edit->out;
+	}
+	return out;
 }
 
 static void release_edits(struct stream *stream)
@@ -265,6 +284,9 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 	if (seq_before(stream->out_next, ack) || seq_before(ack, stream->out_acked))
 		return packet;
 	stream->provisional = false;
+	ack = round_down_to_edit(stream, ack);
+	if (ack != stream->out_acked)
+		buffer_copy(pool, &stream->sent, ack - stream->out_acked - 1, 1, &stream->last_acked);
 	buffer_drop(pool, &stream->sent, ack - stream->out_acked);
 	stream->out_acked = ack;
 	release_edits(stream);

@@ -47,9 +47,10 @@ struct config {
 	uint16_t zone;           /* conntrack zone of the control connections */
 	uint32_t mark;           /* on packets that the gateway itself sends; rules exempt them from tracking */
 	uint16_t mss;            /* of control connections: leaves room for a longer host-port */
+	uint32_t watchdog;       /* seconds that a worker may stand still; 0: for ever */
 	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */
 	bool queue_full_open;    /* kernel's queue full: pass uninspected instead of dropping */
-	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty: stays who it is */
+	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty ("none" in the file): stays who it is */
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
 
 	struct config_proxy proxy;

@@ -86,8 +86,10 @@ static const char *range_read(struct bytes text, struct port_range *range)
 	size_t dash = bytes_find(text, 0, '-');
 	const char *wrong = port_read(bytes_slice(text, 0, dash), &range->first);
 
+	if (wrong)
+		return wrong;
 	range->last = range->first;
-	if (!wrong && dash < text.length)
+	if (dash < text.length)
 		wrong = port_read(bytes_slice(text, dash + 1, text.length), &range->last);
 	if (!wrong && range->first > range->last)
 		wrong = "ends before it begins";

@@ -223,7 +223,7 @@ static int proxy_open(struct proxy_process *process)
 	proxy_raise_limits(config);
 	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
 		return -1;
-	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, 0, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}

@@ -62,11 +62,17 @@ static bool line_judge(struct proxy_session *session, enum direction direction, 
 	return false;
 }
 
+/* The command that a reply answers; VERB_COUNT for one that was overwritten, and where none waits. */
+static enum verb oldest_command(const struct session *core)
+{
+	return core->pipeline_count > 0 ? (enum verb)core->pipeline[core->pipeline_head].verb : VERB_COUNT;
+}
+
 void proxy_answer(struct proxy_session *session, const char *text)
 {
 	const struct bytes line = { (const uint8_t *)text, strlen(text) };
 	struct reply reply;
-	enum verb verb = (enum verb)session->session.pipeline[session->session.pipeline_head];
+	const enum verb verb = oldest_command(&session->session);
 
 	parse_reply(line, &reply);
 	if (!line_judge(session, DIRECTION_REPLY, line))
@@ -138,8 +144,8 @@ static bool passes_features(struct proxy_session *session, enum verb verb, struc
 static void take_reply(struct proxy_session *session, struct bytes line)
 {
 	struct session *core = &session->session;
-	const uint32_t answered = core->answered;
-	enum verb verb = core->pipeline_count > 0 ? (enum verb)core->pipeline[core->pipeline_head] : VERB_COUNT;
+	const uint8_t waiting = core->pipeline_count;
+	const enum verb verb = oldest_command(core);
 	struct reply reply;
 
 	parse_reply(line, &reply);
@@ -147,7 +153,7 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 		return;
 	if (passes_features(session, verb, line, &reply))
 		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);
-	if (core->answered != answered)
+	if (core->pipeline_count < waiting)
 		security_take_reply(session, verb, reply.code);
 }
 

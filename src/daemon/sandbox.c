@@ -17,12 +17,14 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /*
  * The sanitizers' runtime makes system calls of its own choice (it reads /proc, it maps shadow memory, it forks to look
@@ -38,6 +40,9 @@
 #ifndef SANDBOX_WITHOUT_FILTER
 #define SANDBOX_WITHOUT_FILTER 0
 #endif
+
+/* The strings of one line of the user database. */
+#define SANDBOX_PASSWD_SIZE 4096
 
 static const int sandbox_calls[] = {
 	/* the queue, ctnetlink, raw packets */
@@ -143,22 +148,25 @@ static int sandbox_keep_capabilities(const struct passwd *user, char *error, siz
 	return -1;
 }
 
-int sandbox_enter(const char *user, enum sandbox_kind kind, char *error, size_t size)
+int sandbox_enter(const char *user, enum sandbox_kind kind, pid_t parent, char *error, size_t size)
 {
-	const struct passwd *entry = NULL;
+	char strings[SANDBOX_PASSWD_SIZE];
+	struct passwd entry;
+	struct passwd *found = NULL;
 
-	if (user[0]) {
-		errno = 0;
-		entry = getpwnam(user);
-		if (!entry) {
-			snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
-			return -1;
-		}
+	if (user[0] && (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 || !found)) {
+		snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
+		return -1;
 	}
-	if (sandbox_keep_capabilities(entry, error, size) < 0)
+	if (sandbox_keep_capabilities(found, error, size) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		snprintf(error, size, "can't rule out new privileges: %s", strerror(errno));
+		return -1;
+	}
+	/* A change of user clears this, so it comes late; a parent that ended before it is not noticed by it. */
+	if (parent && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)) {
+		snprintf(error, size, "the supervisor has ended");
 		return -1;
 	}
 	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(kind, error, size);

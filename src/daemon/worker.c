@@ -9,6 +9,7 @@
  */
 #include "daemon/worker.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -24,7 +25,7 @@
 /* Packets that are taken before signals and the clock get their turn. */
 #define WORKER_BATCH 64
 #define WORKER_ERROR_MAX 256
-#define WORKER_WATCHES 5 /* the queue, the clock, three signals */
+#define WORKER_WATCHES 4 /* the queue, three signals */
 
 struct worker {
 	const struct config *config; /* as at the start; of later ones only the policy is used */
@@ -40,7 +41,12 @@ struct worker {
 	struct gateway_output output;
 
 	struct event_base *base;
-	struct event *watches[WORKER_WATCHES]; /* libevent's events, not their namesakes in the core */
+	/* libevent's events, not their namesakes in the core */
+	struct event *watches[WORKER_WATCHES];
+	struct event *timer;
+	uint64_t deadline; /* of the timer */
+	struct worker_page *page;
+	pid_t supervisor;
 	int result;
 };
 
@@ -66,6 +72,37 @@ static struct nfqueue_answer worker_judge(struct bytes packet, void *context)
 	return answer;
 }
 
+/* Sets the timer to the gateway's next deadline. */
+static int worker_set_timer(struct worker *worker, uint64_t now)
+{
+	const uint64_t next = gateway_next_tick(worker->gateway, now);
+	const uint64_t delay = next > now ? next - now : 0;
+	const struct timeval timeout = {
+		.tv_sec = (time_t)(delay / 1000000),
+		.tv_usec = (suseconds_t)(delay % 1000000),
+	};
+
+	worker->deadline = next;
+	return event_add(worker->timer, &timeout);
+}
+
+/*
+ * Packets can bring the deadline forward, because bytes are held for milliseconds only. They never put it off, or a
+ * busy gateway would never tick.
+ */
+static int worker_advance_timer(struct worker *worker)
+{
+	const uint64_t now = host_now();
+
+	return gateway_next_tick(worker->gateway, now) < worker->deadline ? worker_set_timer(worker, now) : 0;
+}
+
+static void worker_fail(struct worker *worker)
+{
+	worker->result = -1;
+	event_base_loopbreak(worker->base);
+}
+
 static void worker_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
@@ -73,20 +110,25 @@ static void worker_on_queue(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
-	if (received >= 0)
+	atomic_fetch_add(&worker->page->beat, 1);
+	if (received >= 0 && worker_advance_timer(worker) == 0)
 		return;
-	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->config->queue, strerror(-received));
-	worker->result = -1;
-	event_base_loopbreak(worker->base);
+	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->config->queue,
+		    strerror(received < 0 ? -received : ENOMEM));
+	worker_fail(worker);
 }
 
-static void worker_on_tick(evutil_socket_t descriptor, short what, void *context)
+static void worker_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
+	const uint64_t now = host_now();
 
 	(void)descriptor;
 	(void)what;
-	gateway_tick(worker->gateway, host_now());
+	atomic_fetch_add(&worker->page->beat, 1);
+	gateway_tick(worker->gateway, now);
+	if (worker_set_timer(worker, now) < 0)
+		worker_fail(worker);
 }
 
 static void worker_on_stop(evutil_socket_t number, short what, void *context)
@@ -140,7 +182,6 @@ static int worker_create_gateway(struct worker *worker)
 
 static int worker_create_loop(struct worker *worker)
 {
-	const struct timeval second = { .tv_sec = 1 };
 	struct event **watch = worker->watches;
 	const int queue = nfqueue_descriptor(&worker->queue);
 
@@ -148,15 +189,18 @@ static int worker_create_loop(struct worker *worker)
 	if (!worker->base)
 		goto failed;
 	*watch++ = event_new(worker->base, queue, EV_READ | EV_PERSIST, worker_on_queue, worker);
-	*watch++ = event_new(worker->base, -1, EV_PERSIST, worker_on_tick, worker);
 	*watch++ = evsignal_new(worker->base, SIGTERM, worker_on_stop, worker);
 	*watch++ = evsignal_new(worker->base, SIGINT, worker_on_stop, worker);
 	*watch++ = evsignal_new(worker->base, SIGHUP, worker_on_reload, worker);
 	for (size_t i = 0; i < WORKER_WATCHES; i++)
-		if (!worker->watches[i] || event_add(worker->watches[i], i == 1 ? &second : NULL) < 0)
+		if (!worker->watches[i] || event_add(worker->watches[i], NULL) < 0)
 			goto failed;
+	worker->timer = evtimer_new(worker->base, worker_on_time, worker);
+	if (!worker->timer || worker_set_timer(worker, host_now()) < 0)
+		goto failed;
 	/* Whoever reads our events or messages may go away. */
-	signal(SIGPIPE, SIG_IGN);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		goto failed;
 	return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
@@ -185,7 +229,7 @@ static int worker_open(struct worker *worker)
 	}
 	if (worker_create_loop(worker) < 0)
 		return -1;
-	if (sandbox_enter(config->user, SANDBOX_WORKER, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->user, SANDBOX_WORKER, worker->supervisor, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
@@ -197,6 +241,8 @@ static void worker_close(struct worker *worker)
 	for (size_t i = 0; i < WORKER_WATCHES; i++)
 		if (worker->watches[i])
 			event_free(worker->watches[i]);
+	if (worker->timer)
+		event_free(worker->timer);
 	if (worker->base)
 		event_base_free(worker->base);
 	nfqueue_close(&worker->queue);
@@ -229,7 +275,7 @@ static void worker_tell_end(const struct worker *worker)
 		    queue->packets, gateway->replaced, gateway->dropped, queue->truncated, queue->failed);
 }
 
-int worker_run(const struct config *config, const char *config_path)
+int worker_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int result;
@@ -240,8 +286,11 @@ int worker_run(const struct config *config, const char *config_path)
 	}
 	worker->config = config;
 	worker->config_path = config_path;
+	worker->page = page;
+	worker->supervisor = supervisor;
 	worker->result = worker_open(worker);
 	if (!worker->result) {
+		atomic_store(&page->ready, true);
 		worker_tell_ready(config);
 		if (event_base_dispatch(worker->base) < 0)
 			worker->result = -1;

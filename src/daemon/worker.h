@@ -3,12 +3,21 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include <stdatomic.h>
+#include <sys/types.h>
+
 #include "daemon/config.h"
+
+/* What a worker shows to its supervisor, in memory that both map. */
+struct worker_page {
+	_Atomic uint64_t beat; /* moves with every turn of the loop, at least once a second */
+	_Atomic bool ready;
+};
 
 /*
  * Runs the gateway until SIGTERM or SIGINT, and leaves in the kernel what the kernel holds. SIGHUP reads the policy
- * again from config_path. Returns 0, or -1 after a failure that it has told.
+ * again from config_path. It does not outlive the process supervisor. Returns 0, or -1 after a failure that it has told.
  */
-int worker_run(const struct config *config, const char *config_path);
+int worker_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor);
 
 #endif

@@ -40,6 +40,7 @@ struct conntrack_entry {
 	struct tuple reply;
 	uint32_t status;
 	uint16_t zone;
+	bool opening;
 	bool helper;
 	bool liberal;
 	struct seqadj seqadj[2];
@@ -132,6 +133,25 @@ static void conntrack_get_seqadj(const struct nlattr *attribute, struct seqadj *
 		seqadj->after = (int32_t)ntohl(mnl_attr_get_u32(parts[CTA_SEQADJ_OFFSET_AFTER]));
 }
 
+/* The state of the handshake, as this packet left it. */
+static bool conntrack_get_opening(const struct nlattr *attribute)
+{
+	const struct nlattr *parts[CTA_PROTOINFO_MAX + 1];
+	const struct nlattr *tcp[CTA_PROTOINFO_TCP_MAX + 1];
+	uint8_t state;
+
+	if (!attribute)
+		return false;
+	netlink_index_nested(attribute, parts, CTA_PROTOINFO_MAX);
+	if (!parts[CTA_PROTOINFO_TCP])
+		return false;
+	netlink_index_nested(parts[CTA_PROTOINFO_TCP], tcp, CTA_PROTOINFO_TCP_MAX);
+	if (!tcp[CTA_PROTOINFO_TCP_STATE])
+		return false;
+	state = mnl_attr_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]);
+	return state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
+}
+
 static bool conntrack_get_liberal(const struct nlattr *attribute)
 {
 	const struct nlattr *parts[CTA_PROTOINFO_MAX + 1];
@@ -166,6 +186,7 @@ static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_
 		return false;
 	entry->status = parts[CTA_STATUS] ? ntohl(mnl_attr_get_u32(parts[CTA_STATUS])) : 0;
 	entry->zone = parts[CTA_ZONE] ? ntohs(mnl_attr_get_u16(parts[CTA_ZONE])) : 0;
+	entry->opening = conntrack_get_opening(parts[CTA_PROTOINFO]);
 	entry->helper = parts[CTA_HELP] != NULL;
 	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);
 	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_ORIG], &entry->seqadj[DIRECTION_ORIGINAL]);
@@ -203,6 +224,7 @@ static void conntrack_take_entry(const struct nlmsghdr *answer, void *context)
 	connection->view.server_seen = entry.original.destination;
 	connection->view.server = entry.reply.source;
 	connection->view.client_seen = entry.reply.destination;
+	connection->opening = entry.opening;
 	connection->carrier = entry.helper;
 	connection->resizable = entry.status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);
 	memcpy(connection->seqadj, entry.seqadj, sizeof(connection->seqadj));

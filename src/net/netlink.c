@@ -19,7 +19,6 @@ int netlink_open(struct netlink *netlink)
 {
 	const struct timeval timeout = { .tv_sec = NETLINK_TIMEOUT_SECONDS };
 	int one = 1;
-	int result = 0;
 
 	netlink->sequence = 0;
 	netlink->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -27,7 +26,8 @@ int netlink_open(struct netlink *netlink)
 		return -errno;
 	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
-		result = -errno;
+		const int result = -errno;
+
 		netlink_close(netlink);
 		return result;
 	}

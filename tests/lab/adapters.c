@@ -36,6 +36,12 @@ static void die(const char *what)
 	exit(2);
 }
 
+/* Of a test that writes its numbers right. */
+static long read_number(const char *text)
+{
+	return strtol(text, NULL, 0);
+}
+
 static struct endpoint read_endpoint(const char *text)
 {
 	const char *colon = strrchr(text, ':');
@@ -52,7 +58,7 @@ static struct endpoint read_endpoint(const char *text)
 	}
 	if (!address_parse((struct bytes){ .data = start, .length = length }, &endpoint.address))
 		die("no address");
-	endpoint.port = (uint16_t)atoi(colon + 1);
+	endpoint.port = (uint16_t)read_number(colon + 1);
 	return endpoint;
 }
 
@@ -76,7 +82,7 @@ static void print_endpoint(const char *name, const struct endpoint *endpoint)
 
 static void run_lookup(char **argv)
 {
-	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
 	const struct tuple seen = { .source = read_endpoint(argv[1]), .destination = read_endpoint(argv[2]) };
 	struct connection connection = { .carrier = false };
 	const enum reason reason = conntrack_lookup(&conntrack, &seen, &connection);
@@ -98,7 +104,7 @@ static void run_lookup(char **argv)
 
 static void run_expect(char **argv, bool create)
 {
-	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
 	const struct nat_view view = read_view(&argv[1]);
 	struct expectation expectation = {
 		.source = read_endpoint(argv[5]).address,
@@ -107,10 +113,10 @@ static void run_expect(char **argv, bool create)
 	enum reason reason;
 
 	if (create) {
-		expectation.translated = atoi(argv[7]);
-		expectation.nat_direction = atoi(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
-		expectation.saved_port = (uint16_t)atoi(argv[9]);
-		expectation.timeout = (uint32_t)atoi(argv[10]);
+		expectation.translated = read_number(argv[7]);
+		expectation.nat_direction = read_number(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+		expectation.saved_port = (uint16_t)read_number(argv[9]);
+		expectation.timeout = (uint32_t)read_number(argv[10]);
 		reason = expect_create(&expect, &view, &expectation);
 	} else {
 		reason = expect_delete(&expect, &view, &expectation);
@@ -121,14 +127,14 @@ static void run_expect(char **argv, bool create)
 
 static void run_seqadj(char **argv)
 {
-	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)atoi(argv[0]) };
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
 	const struct nat_view view = read_view(&argv[1]);
 	const struct seqadj seqadj = {
-		.position = (uint32_t)strtoul(argv[6], NULL, 10),
-		.before = atoi(argv[7]),
-		.after = atoi(argv[8]),
+		.position = (uint32_t)read_number(argv[6]),
+		.before = (int32_t)read_number(argv[7]),
+		.after = (int32_t)read_number(argv[8]),
 	};
-	const enum direction direction = atoi(argv[5]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+	const enum direction direction = read_number(argv[5]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 
 	printf("reason=%s\n", reason_name(conntrack_adjust(&conntrack, &view, direction, &seqadj)));
 }
@@ -136,7 +142,7 @@ static void run_seqadj(char **argv)
 static void run_candidates(char **argv)
 {
 	uint16_t ports[EXPECT_TRIES];
-	const size_t count = expect_candidates((uint16_t)atoi(argv[0]), (uint32_t)strtoul(argv[1], NULL, 10), ports);
+	const size_t count = expect_candidates((uint16_t)read_number(argv[0]), (uint32_t)read_number(argv[1]), ports);
 
 	for (size_t i = 0; i < count; i++)
 		printf("%s%u", i ? " " : "", ports[i]);
@@ -148,12 +154,14 @@ static void run_inject(char **argv)
 	struct rawsock rawsock;
 	uint8_t packet[2048];
 	size_t length = 0;
-	unsigned int byte;
+	char byte[3] = "";
 
-	if (rawsock_open(&rawsock, (uint32_t)strtoul(argv[0], NULL, 0)) < 0)
+	if (rawsock_open(&rawsock, (uint32_t)read_number(argv[0])) < 0)
 		die("can't open raw sockets");
-	for (const char *hex = argv[1]; length < sizeof(packet) && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		packet[length++] = (uint8_t)byte;
+	for (const char *hex = argv[1]; length < sizeof(packet) && hex[0] && hex[1]; hex += 2) {
+		memcpy(byte, hex, 2);
+		packet[length++] = (uint8_t)strtol(byte, NULL, 16);
+	}
 	printf("result=%s\n", strerror(-rawsock_send(&rawsock, (struct bytes){ .data = packet, .length = length })));
 	rawsock_close(&rawsock);
 }
@@ -182,7 +190,7 @@ static struct nfqueue_answer judge(struct bytes bytes, void *context)
 static void run_queue(char **argv)
 {
 	static struct nfqueue queue;
-	const struct nfqueue_settings settings = { .number = (uint16_t)atoi(argv[0]), .length = 1024 };
+	const struct nfqueue_settings settings = { .number = (uint16_t)read_number(argv[0]), .length = 1024 };
 	char error[256];
 	struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
 
@@ -192,7 +200,8 @@ static void run_queue(char **argv)
 	}
 	wait[1].fd = nfqueue_descriptor(&queue);
 	printf("bound\n");
-	fflush(stdout);
+	if (fflush(stdout) == EOF)
+		die("nobody listens");
 	while (poll(wait, 2, -1) >= 0 && !wait[0].revents)
 		if (nfqueue_receive(&queue, 16, judge, argv[1]) < 0)
 			die("the queue failed");

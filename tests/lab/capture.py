@@ -26,14 +26,13 @@ TCP, UDP = 6, 17
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
 
-def ones_sum(data):
-    """The internet checksum of data before its complement, as a remainder: 65,535 and 0 are the same number."""
-    return int.from_bytes(data if len(data) % 2 == 0 else data + b"\0", "big") % 0xffff
-
-
-def checksum_holds(data):
-    """True if a checksum field inside data makes the sum all ones."""
-    return ones_sum(data) == 0
+def checksum_holds(data, pseudo=b""):
+    """
+    True if a checksum field inside data makes the ones' complement sum all ones. That sum is the remainder by 65,535 of
+    the number that all bytes make, for which 0 and 65,535 are the same. pseudo has an even length.
+    """
+    number = int.from_bytes(data, "big") << (8 if len(data) % 2 else 0)
+    return (number + int.from_bytes(pseudo, "big")) % 0xffff == 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,7 +91,7 @@ def parse_frame(frame, original_length, time):
     family = socket.AF_INET if len(source) == 4 else socket.AF_INET6
     return Segment(socket.inet_ntop(family, source), source_port, socket.inet_ntop(family, destination),
                    destination_port, sequence, flags, payload[(offset >> 4) * 4:], ip_valid,
-                   checksum_holds(pseudo + payload), truncated, time)
+                   checksum_holds(payload, pseudo), truncated, time)
 
 
 def read_file(path):
@@ -141,8 +140,10 @@ class Capture:
         self._tcpdump = None
 
     def __enter__(self):
+        # Started as root it would become a user who may not write here; started as anybody else it has no such wish.
+        stay = ["-Z", "root"] if os.geteuid() == 0 else []
         self._tcpdump = self._host.spawn(["tcpdump", "-i", self._device, "-n", "-U", "--immediate-mode", "-B", "131072",
-                                          "-Z", "root", "-w", self.path, self._filter])
+                                          *stay, "-w", self.path, self._filter])
         self._tcpdump.wait_for_output("listening on")
         return self
 
@@ -165,7 +166,7 @@ class Capture:
             with open(self.path, "rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
                 return mark in file.read()
-        wait_until(seen, f"a mark in the capture at {self._host.name}")
+        wait_until(seen, f"a mark in the capture at {self._host.name}", interval=0.002)
 
     def segments(self):
         """Yields the TCP segments."""

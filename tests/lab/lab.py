@@ -30,11 +30,12 @@ class Lab:
     or "site" (topology.ADDRESSES).
     settings: {section: {key: value}} of the gateway's configuration. bystanders: also a neighbour and a victim.
     offloads: leave the virtual cables' checksum and segmentation offloads on. daemon: start it; False: rules only.
+    mtu: of the cables.
     gateway_rules: False for a router that never heard of the gateway. forward_all: the inside may open any connection.
     """
 
     def __init__(self, mode="snat", lengths="grow", settings=None, bystanders=False, offloads=False, daemon=True,
-                 gateway_rules=True, forward_all=False):
+                 gateway_rules=True, forward_all=False, mtu=1500):
         self.mode = mode
         self.addresses = {family: topology.ADDRESSES[lengths, family] for family in (4, 6)}
         self._settings = settings
@@ -43,6 +44,7 @@ class Lab:
         self._daemon = daemon
         self._gateway_rules = gateway_rules
         self._forward_all = forward_all
+        self._mtu = mtu
         self._prefix = f"fal-{secrets.token_hex(3)}"
         self._namespaces = []
         self.directory = os.path.join(WORK, self._prefix)
@@ -53,7 +55,7 @@ class Lab:
         os.makedirs(self.directory)
         try:
             self.hosts = topology.build(self._make_namespace, self.addresses, self.mode, self._bystanders,
-                                        self._offloads)
+                                        self._offloads, self._mtu)
             self._load_rules()
             return self
         except BaseException:

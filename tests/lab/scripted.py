@@ -76,12 +76,16 @@ class ServerSession:
     def send(self, data):
         self._connection.sendall(data)
 
-    def close(self):
-        """Ends the connection; the thread notices."""
+    def hang_up(self):
+        """Ends the connection, which the thread will notice; handlers may call it."""
         try:
             self._connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the peer was first
+
+    def close(self):
+        """Ends the connection and waits for the thread."""
+        self.hang_up()
         self.ended.wait(TIMEOUT)
 
     def _run(self):

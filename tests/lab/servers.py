@@ -6,7 +6,9 @@ Both run as the user who started them: in a user namespace of an ordinary user t
 tree is a tmpfs directory whose "pub" can be written to. Users log in as anonymous.
 """
 
+import grp
 import os
+import pwd
 import subprocess
 
 from gateway import TOP
@@ -78,6 +80,11 @@ class Server:
 
 
 class Vsftpd(Server):
+    """
+    vsftpd left alone takes any port from 1024 up for passive data connections, and once in a thousand one that the
+    gateway's deny-ports names. This one takes the ports that the kernel itself would.
+    """
+
     package = "vsftpd"
 
     def _configuration(self, installed):
@@ -90,7 +97,8 @@ class Vsftpd(Server):
             "run_as_launching_user": "YES", "secure_chroot_dir": empty, "seccomp_sandbox": "NO", "isolate": "NO",
             "isolate_network": "NO", "anonymous_enable": "YES", "no_anon_password": "YES", "anon_root": self.root,
             "ftp_username": "nobody", "write_enable": "YES", "anon_upload_enable": "YES", "anon_umask": "022",
-            "anon_world_readable_only": "NO", "connect_from_port_20": "YES", "xferlog_enable": "NO", "accept_timeout": "10", "connect_timeout": "10",
+            "anon_world_readable_only": "NO", "connect_from_port_20": "YES", "pasv_min_port": "32768",
+            "pasv_max_port": "60999", "xferlog_enable": "NO", "accept_timeout": "10", "connect_timeout": "10",
         }
         if "listen_ipv6" in settings:
             settings["listen"] = "NO"
@@ -120,8 +128,8 @@ Port {self.port}
 DefaultAddress {self.address}
 SocketBindTight on
 UseReverseDNS off
-User root
-Group root
+User {pwd.getpwuid(os.getuid()).pw_name}
+Group {grp.getgrgid(os.getgid()).gr_name}
 AuthOrder mod_auth_file.c
 AuthUserFile {users}
 AuthGroupFile {groups}

@@ -44,16 +44,29 @@ def enter_lab():
 
 
 class Fixture:
-    """What several statements share: made when the first of them needs it, closed when the last has been checked."""
+    """
+    What several statements share: made when the first of them needs it, closed when the last has been checked. What
+    can't be made is not tried again.
+    """
 
     def __init__(self, make):
         self.make = make
         self._manager = None
+        self._value = None
+        self._error = None
 
     def value(self):
+        if isinstance(self._error, Skip):
+            raise self._error
+        if self._error:
+            raise Failed(f"as the statement before: {str(self._error).splitlines()[0]}")
         if self._manager is None:
             manager = self.make()
-            self._value = manager.__enter__()
+            try:
+                self._value = manager.__enter__()
+            except Exception as error:
+                self._error = error
+                raise
             self._manager = manager
         return self._value
 
@@ -107,7 +120,7 @@ class Plan:
         result, error = "ok", None
         try:
             function(*((fixture.value(),) if fixture.make else ()), *arguments)
-        except Skip as reason:
+        except Skip as reason:  # raised by a fixture, it holds for all statements that share it
             statement = f"{statement} # SKIP {reason}"
         except Exception as caught:  # any other exception is this statement's failure, not the program's end
             result, error = "not ok", caught

@@ -24,6 +24,7 @@ import time
 
 from gateway import binary
 from namespace import Namespace
+from process import SLOWNESS
 from tap import enter_lab
 
 # Beside the gateway's program, in the same build directory.
@@ -71,14 +72,14 @@ def listen(where, family, port=0):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", port))
         listener.listen(16)
-        listener.settimeout(2)
+        listener.settimeout(2 * SLOWNESS)
         return listener
 
 
 def connect(where, family, address, port):
     with where.entered():
         connection = socket.socket(family.domain, socket.SOCK_STREAM)
-        connection.settimeout(1)
+        connection.settimeout(SLOWNESS)
         connection.connect((address, port))
         return connection
 
@@ -503,7 +504,7 @@ def test_inject(family):
 
 
 def arrives(tap, packet):
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 2 * SLOWNESS
     while time.monotonic() < deadline:
         if select.select([tap], [], [], 0.1)[0]:
             received = tap.recv(2048)

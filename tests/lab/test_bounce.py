@@ -163,6 +163,8 @@ class Arena:
                 self.servers[family] = stack.enter_context(
                     ScriptedServer(self.lab.server, addresses.server, SCRIPTED_PORT))
                 stack.enter_context(Proftpd(self.lab.server, addresses.server, self.lab.directory, PROFTPD_PORT))
+            self._sessions = {}
+            stack.callback(lambda: [client.__exit__() for client in self._sessions.values()])
             self._watch = {name: stack.enter_context(Capture(self.lab.hosts[name], self.lab.directory))
                            for name in ("server", "victim", "neighbour")}
             yield self
@@ -183,7 +185,30 @@ class Arena:
         return streams(control)[key]
 
     def connect(self, family, port):
-        return ScriptedClient(self.lab.client, self.lab.server_seen(family), port)
+        client = ScriptedClient(self.lab.client, self.lab.server_seen(family), port)
+        try:
+            client.login()
+            return client
+        except BaseException:
+            client.__exit__()
+            raise
+
+    @contextlib.contextmanager
+    def session(self, family, port):
+        """
+        A client that has logged in. ProFTPD takes a third of a second to accept one, so with it all statements share a
+        session that goes on, until one of them fails.
+        """
+        client = self._sessions.pop((family, port), None) or self.connect(family, port)
+        try:
+            yield client
+        except BaseException:
+            client.__exit__()
+            raise
+        if port == PROFTPD_PORT:
+            self._sessions[family, port] = client
+        else:
+            client.__exit__()
 
 
 def check_refusal(arena, family, since, reasons, direction):
@@ -206,8 +231,7 @@ def spellings(address):
 def refuse_command(arena, family, port, make_line, reasons):
     addresses = arena.lab.addresses[family]
     line = make_line(addresses.client, addresses.victim, addresses.neighbour, addresses.inside_router).encode()
-    with arena.connect(family, port) as client:
-        client.login()
+    with arena.session(family, port) as client:
         spoken = arena.server_received(family, client.local_port, port)
         since = arena.lab.gateway.position()
         client.command(line, "5")
@@ -228,8 +252,7 @@ def refuse_reply(arena, family, command, make_reply, reasons):
     addresses = arena.lab.addresses[family]
     reply = make_reply(addresses.server, addresses.neighbour).encode()
     server = arena.servers[family]
-    with arena.connect(family, SCRIPTED_PORT) as client:
-        client.login()
+    with arena.session(family, SCRIPTED_PORT) as client:
         since = arena.lab.gateway.position()
         server.handlers[command] = lambda argument: reply + b"\r\n"
         try:
@@ -281,8 +304,7 @@ def third_party_where_allowed(lab, family):
 def harm_without_gateway(arena, family, port):
     """The server obeys and the victim is reached: what the other statements of this program prevent."""
     victim = arena.lab.addresses[family].victim
-    with arena.connect(family, port) as client:
-        client.login()
+    with arena.session(family, port) as client:
         client.command(offer_line(victim, 2525), "200")
         client.command(b"LIST")
     wait_until(lambda: [segment for segment in arena.segments("victim") if segment.destination_port == 2525],

@@ -138,10 +138,13 @@ def gone_after_client_reset(lab, family):
 
 def gone_after_server_close(lab, family):
     """The server hangs up and the client only answers with its own FIN."""
-    def hang_up(_argument):
-        return lambda session: session.send(b"421 enough\r\n") or session.close()
+    def refuse(_argument):
+        def run(session):
+            session.send(b"421 enough\r\n")
+            session.hang_up()
+        return run
 
-    with Dialogue(lab, family, {"NOOP": hang_up}) as dialogue:
+    with Dialogue(lab, family, {"NOOP": refuse}) as dialogue:
         dialogue.client.offer(41001)
         dialogue.one_pinhole()
         dialogue.client.command(b"NOOP", "421")

@@ -168,8 +168,8 @@ def second_queue(lab):
 
 
 def missing_capability(lab):
-    status, text = run_to_end(lab, ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", "--",
-                                    binary(), "run", "-c", lab.gateway.configuration])
+    status, text = run_to_end(lab, ["setpriv", "--ambient-caps", "-net_admin", "--inh-caps", "-net_admin",
+                                    "--bounding-set", "-net_admin", "--", binary(), "run", "-c", lab.gateway.configuration])
     check_equal(status, 1, f"exit status without CAP_NET_ADMIN ({text!r})")
     check("CAP_NET_ADMIN" in text, f"the message does not name what is missing: {text!r}")
 

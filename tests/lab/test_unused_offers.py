@@ -9,6 +9,7 @@ remembered, and at net.netfilter.nf_conntrack_expect_max, 4096, every later PORT
 """
 
 import asyncio
+import collections
 import functools
 import socket
 import time
@@ -42,7 +43,7 @@ class Crowd:
         while line := await reader.readline():
             verb, _, argument = line.strip().partition(b" ")
             if verb in (b"PORT", b"EPRT"):
-                self.offers.append(naive_endpoint(verb.decode(), argument.decode()))
+                self.offers.append(naive_endpoint(verb.decode(), argument.decode()) or ("refused", 0))
             writer.write(answers.get(verb, b"200 taken\r\n"))
             if verb == b"QUIT":
                 break
@@ -94,6 +95,8 @@ def unused_offers(lab, family):
     seconds = time.monotonic() - began
     check_equal(crowd.failures, [], f"sessions that failed, of {SESSIONS}")
     check_equal(len(crowd.offers), SESSIONS, "offers that reached the server")
+    refusals = collections.Counter(event["reason"] for event in lab.gateway.events("refuse"))
+    check_equal(refusals, {}, "offers that the gateway refused, by reason")
     check_equal({address for address, _ in crowd.offers}, {lab.client_seen(family)}, "addresses that the server saw")
     check(crowd.most < 10 * AT_ONCE, f"{crowd.most} expectations at once for {AT_ONCE} sessions at once")
     check_equal(lab.invalid_packets(family), 0, "packets that conntrack called INVALID")

@@ -89,11 +89,11 @@ ADDRESSES = {
 }
 
 
-def connect(left, left_device, right, right_device, offloads):
+def connect(left, left_device, right, right_device, offloads, mtu):
     """A cable between two namespaces, both ends up."""
     left.ip(f"link add {left_device} type veth peer name {right_device} netns {right.full_name}")
     for host, device in ((left, left_device), (right, right_device)):
-        host.ip(f"link set {device} up")
+        host.ip(f"link set {device} mtu {mtu} up")
         if not offloads:
             # With transmit checksums off, the sender's kernel writes every checksum, so a capture shows real ones and
             # the receiver verifies them; segmentation offload goes with it, so packets are of the size of the cable.
@@ -132,7 +132,7 @@ def route_host(host, families, gateway_name, targets):
             host.ip(f"route add {target} via {getattr(addresses, gateway_name)}")
 
 
-def build(make_namespace, families, mode, bystanders=False, offloads=False):
+def build(make_namespace, families, mode, bystanders=False, offloads=False, mtu=1500):
     """
     Makes all namespaces with make_namespace(name), cables, addresses and routes. families: {4: Addresses, 6: ...}.
     Returns {name: Namespace}.
@@ -140,17 +140,17 @@ def build(make_namespace, families, mode, bystanders=False, offloads=False):
     hosts = {name: make_namespace(name) for name in ("client", "router", "server")}
     if bystanders:
         hosts.update((name, make_namespace(name)) for name in ("switch-in", "switch-out", "neighbour", "victim"))
-        connect(hosts["switch-in"], "to-router", hosts["router"], "inside", offloads)
-        connect(hosts["switch-out"], "to-router", hosts["router"], "outside", offloads)
+        connect(hosts["switch-in"], "to-router", hosts["router"], "inside", offloads, mtu)
+        connect(hosts["switch-out"], "to-router", hosts["router"], "outside", offloads, mtu)
         for switch, names in (("switch-in", ("client", "neighbour")), ("switch-out", ("server", "victim"))):
             for name in names:
-                connect(hosts[switch], f"to-{name}", hosts[name], "eth0", offloads)
+                connect(hosts[switch], f"to-{name}", hosts[name], "eth0", offloads, mtu)
             make_switch(hosts[switch], ["to-router", *(f"to-{name}" for name in names)])
         address_host(hosts["neighbour"], "eth0", families, ["neighbour"])
         address_host(hosts["victim"], "eth0", families, ["victim"])
     else:
-        connect(hosts["client"], "eth0", hosts["router"], "inside", offloads)
-        connect(hosts["server"], "eth0", hosts["router"], "outside", offloads)
+        connect(hosts["client"], "eth0", hosts["router"], "inside", offloads, mtu)
+        connect(hosts["server"], "eth0", hosts["router"], "outside", offloads, mtu)
 
     address_host(hosts["client"], "eth0", families, ["client", "second_client"])
     address_host(hosts["router"], "inside", families, ["inside_router"])

@@ -112,8 +112,14 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 		     "sessions = 12\n"
 		     "memory = 64\n"
 		     "line-length = 512\n"
+		     "line-timeout = 7\n"
 		     "unacknowledged = 9\n"
+		     "source-sessions = 10\n"
+		     "source-pinholes = 11\n"
+		     "source-pinhole-rate = 0\n"
+		     "source-memory = 13\n"
 		     "idle-timeout = 60\n"
+		     "watchdog = 3\n"
 		     "user = _ftpalg\n"
 		     "events = /var/log/ftpalg.json\n");
 	assert_int_equal(config.control_port_count, 3);
@@ -132,8 +138,14 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.limits.sessions, 12);
 	assert_int_equal(config.limits.blocks, 128);
 	assert_int_equal(config.limits.line, 512);
+	assert_int_equal(config.limits.line_timeout, 7000000);
 	assert_int_equal(config.limits.unacknowledged, 9 * 1024);
+	assert_int_equal(config.limits.quota.sessions, 10);
+	assert_int_equal(config.limits.quota.pinholes, 11);
+	assert_int_equal(config.limits.quota.pinhole_rate, 0);
+	assert_int_equal(config.limits.quota.bytes, 13 * 1024);
 	assert_int_equal(config.limits.idle, 60000000);
+	assert_int_equal(config.watchdog, 3);
 	assert_string_equal(config.user, "_ftpalg");
 	assert_string_equal(config.events, "/var/log/ftpalg.json");
 }
@@ -344,7 +356,8 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[gateway]\nquue = 3\n  4\n",
 		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
 		  "mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
-		  "unacknowledged, idle-timeout, user, events\n" },
+		  "line-timeout, unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
+		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
 		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, fxp, "

@@ -132,13 +132,14 @@ static void nft_queues_established_control_connections_by_the_port_that_was_dial
 static void nft_changes_the_handshake_before_it_queues(void **state)
 {
 	char *text = printed(print_nft);
+	size_t data = line_at(text, "tcp flags & (syn | rst) == syn @ih,0,8 0-255 drop");
 	size_t mss = line_at(text, "tcp flags & (syn | rst) == syn tcp option maxseg size set 1160");
 	size_t fast_open = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option fastopen");
 	size_t experimental = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option 254");
 	size_t queue = line_at(text, "ct state established queue num 21");
 
 	(void)state;
-	assert_true(mss < queue);
+	assert_true(data < queue && mss < queue);
 	assert_true(fast_open < queue && experimental < queue);
 	free(text);
 }
@@ -215,6 +216,10 @@ static void iptables_changes_the_handshake_before_it_queues(void **state)
 				 "INVALID -j DROP");
 	size_t jump = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED "
 			      "-j FTPALG_CONTROL");
+	size_t data_ipv4 = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -m u32 --u32 "
+				   "\"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=0:0xFFFFFFFF\" -j DROP");
+	size_t data_ipv6 = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -m u32 --u32 "
+				   "\"0>>28=6&&52>>26&0x3C@40=0:0xFFFFFFFF\" -j DROP");
 	size_t mss = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1160");
 	size_t fast_open = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPOPTSTRIP "
 				   "--strip-options 34,254");
@@ -223,6 +228,7 @@ static void iptables_changes_the_handshake_before_it_queues(void **state)
 	(void)state;
 	assert_true(mangle < invalid && invalid < jump);
 	assert_true(jump < mss && mss < queue && fast_open < queue);
+	assert_true(data_ipv4 < queue && data_ipv6 < queue);
 	assert_int_equal(occurrences(text, "NFQUEUE"), 1);
 	free(text);
 }
@@ -463,9 +469,10 @@ static const char nft_listing[] =
 	"\t}\n"
 	"\n"
 	"\tchain control {\n"
-	"\t\ttcp flags syn / syn,rst tcp option maxseg size set 1160\n"
+	"\t\ttcp flags syn / syn,rst @ih,0,8 0x0-0xff drop\n"
 	"\t\ttcp flags syn / syn,rst reset tcp option fastopen\n"
 	"\t\ttcp flags syn / syn,rst reset tcp option 254\n"
+	"\t\ttcp flags syn / syn,rst tcp option maxseg size set 1160\n"
 	"\t\tct state established queue flags bypass to 21\n"
 	"\t}\n"
 	"}\n";
@@ -516,6 +523,48 @@ static void check_sees_what_differs_in_nft_rules(void **state)
 	}
 }
 
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!file || getdelim(&text, &size, '\0', file) < 0)
+		fail_msg("%s: can't be read (run from the top of the tree)", path);
+	fclose(file);
+	return text;
+}
+
+/* Whole rule sets, in which the part for the gateway is what is printed for the configuration beside it. */
+static void the_worked_examples_are_what_is_printed_for_them(void **state)
+{
+	static const char *const names[] = { "masquerade", "dnat", "firewall" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[64], *text = NULL, *example, *forward;
+		size_t size = 0;
+		FILE *out;
+
+		snprintf(path, sizeof(path), "rules/%s.conf", names[i]);
+		assert_int_equal(config_load(&config, path, stderr), 0);
+		snprintf(path, sizeof(path), "rules/%s.nft", names[i]);
+		example = read_file(path);
+		out = open_memstream(&text, &size);
+		rules_nft_print(&config, out);
+		fclose(out);
+		if (!strstr(example, strstr(text, "table inet ftpalg {")))
+			fail_msg("%s: the table is not what \"ftpalg rules nft\" prints", path);
+		forward = printed(print_nft_forward);
+		*strchr(forward, '\n') = '\0';
+		if (!strstr(example, forward))
+			fail_msg("%s: the rule for data connections is not what --forward prints", path);
+		free(text);
+		free(example);
+		free(forward);
+	}
+}
+
 static void a_program_is_run_for_its_output_and_its_failure_is_none(void **state)
 {
 	static const char *const echo[] = { "echo", "a word", NULL };
@@ -560,6 +609,7 @@ int main(void)
 		TEST(check_sees_what_differs_in_iptables_rules),
 		TEST(check_knows_the_nft_rules_again),
 		TEST(check_sees_what_differs_in_nft_rules),
+		TEST(the_worked_examples_are_what_is_printed_for_them),
 		TEST(a_program_is_run_for_its_output_and_its_failure_is_none),
 	};
 

@@ -25,9 +25,7 @@ MODULES = ("nf_conntrack_sane", "nfnetlink_queue", "nft_queue", "nft_ct", "nfnet
 
 CONFIGURATIONS = {
     "the defaults": "",
-    "several control ports": "control-ports = 21, 2121, 990\n",
-    "a conntrack zone": "zone = 7\n",
-    "a way past an absent daemon": "absent = open\n",
+    "all that changes the rules": "control-ports = 21, 2121, 990\nzone = 7\nmss = 1000\nabsent = open\n",
 }
 
 # What the rules are made of, without the program that prints them.

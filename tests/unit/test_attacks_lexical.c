@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A48 to A56 of the attack catalogue: lines that two readers read differently. A54 and A55, what is written to a log, are
+ * in test_event_json.c.
+ */
+#include "attack.h"
+
+enum fate {
+	PASSES,  /* byte for byte, and opens nothing */
+	OPENS,   /* a pinhole */
+	REFUSED, /* overwritten, same length, and the session goes on */
+	CLOSED,
+};
+
+struct row {
+	const char *line; /* with its end */
+	size_t length;
+	enum fate fate;
+	enum reason reason;
+};
+
+static void check_fate(struct attack *attack, const struct row *row, size_t mark, size_t cut)
+{
+	struct bytes heard = attack_heard(attack, C, mark);
+
+	if (row->fate == CLOSED) {
+		attack_assert_closed(attack, row->reason);
+		attack_assert_nothing_opened(attack);
+		return;
+	}
+	if (attack->world.peer[C].reset || heard.length != row->length ||
+	    attack->world.pinholes_made != (row->fate == OPENS) ||
+	    attack_count(attack, EVENT_REFUSE, row->reason) != (row->fate == REFUSED) ||
+	    (memcmp(heard.data, row->line, row->length) == 0) == (row->fate == REFUSED))
+		fail_msg("%s, cut at %zu: the server heard \"%s\"", row->line, cut, unit_escape(heard));
+	assert_true(row->fate != REFUSED || !attack_hears(attack, C, mark, "9,9"));
+	SAY(attack, S, "200 whatever\r\n");
+	attack_offer_honestly(attack);
+}
+
+static void try_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t cut = 0; cut < rows[i].length; cut++) {
+			struct attack *attack = attack_open(PLAIN);
+			size_t mark;
+
+			attack_login(attack);
+			mark = attack_mark(attack, C);
+			attack_say_cut(attack, C, unit_bytes(rows[i].line, rows[i].length), cut);
+			check_fate(attack, &rows[i], mark, cut);
+			attack_end(attack);
+		}
+}
+
+#define TRY(rows) try_rows(rows, ARRAY_SIZE(rows))
+
+static void a48_telnet_codes_in_a_verb_or_an_offer_are_refused(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("PO\xff\xf4RT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("P\xff\xfb\x01ORT 10,0,0,5,195,80\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT 10,0,0\xff\xfb\x01,5,9,9\r\n"), REFUSED, REASON_MALFORMED },
+		{ TEXT("PORT 10,0,0,5,9,9\xff\r\n"), REFUSED, REASON_MALFORMED },
+		{ TEXT("PORT\xff 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("\xff\xfaPORT 10,0,0,99,9,9\xff\xf0\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), PASSES, REASON_NONE },
+		{ TEXT("\xff\xf4\xff\xf2PORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_FOREIGN_ADDRESS },
+		{ TEXT("\xff\xfb\x01PORT 10,0,0,5,195,80\r\n"), OPENS, REASON_NONE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a49_space_around_an_offer_has_one_reading(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("PORT\t10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT \t10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT(" PORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("\tPORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT  10,0,0,99,9,9\r\n"), REFUSED, REASON_FOREIGN_ADDRESS },
+		{ TEXT("PORT 10,0,0,99,9,9   \r\n"), REFUSED, REASON_FOREIGN_ADDRESS },
+		{ TEXT("PORT 10,0,0,5,9,9\t\r\n"), REFUSED, REASON_MALFORMED },
+		{ TEXT("PORT  10,0,0,5,195,80  \r\n"), OPENS, REASON_NONE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a50_a_line_ends_with_lf_and_with_nothing_else(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("PORT 10,0,0,99,9,9\n"), REFUSED, REASON_FOREIGN_ADDRESS },
+		{ TEXT("PORT 10,0,0,5,195,80\n"), OPENS, REASON_NONE },
+		{ TEXT("NOOP\rPORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("NOOP\r\0PORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("NOOP\0PORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("NOOP\n\rPORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("CWD a\rPORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("PORT 10,0,0,5,195,80\r\r\n"), CLOSED, REASON_CONTROL_BYTE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a51_erasures_are_refused(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("P\bPORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("X\x7fPORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("X\xff\xf7PORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("NOOP\xff\xf8PORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT 10,0,0,5,9,9\b9\r\n"), REFUSED, REASON_ODD_VERB },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a52_a_verb_is_printable_ascii(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("\xef\xbb\xbfPORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("\xd0PORT 10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT\xc2\xa0" "10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("PORT\v10,0,0,99,9,9\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("\xd0NOOP\r\n"), REFUSED, REASON_ODD_VERB },
+		{ TEXT("CWD \xc3\xa4\xc3\xb6\r\n"), PASSES, REASON_NONE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a53_runs_of_iac_are_refused_whatever_their_number(void **state)
+{
+	(void)state;
+	for (size_t run = 1; run < 600; run += run < 10 ? 1 : 97) {
+		struct attack *attack = attack_open(PLAIN);
+		char line[700];
+		size_t mark;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		memset(line, '\xff', run);
+		memcpy(line + run, "PORT 10,0,0,99,9,9\r\n", 20);
+		attack_say_bytes(attack, C, unit_bytes(line, run + 20));
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+		assert_false(attack_hears(attack, C, mark, "9,9"));
+		assert_int_equal(attack_heard(attack, C, mark).length, run + 20);
+		attack_end(attack);
+	}
+}
+
+static void a56_vendors_verbs_with_a_tuple_open_nothing(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("XPORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
+		{ TEXT("P@SW\r\n"), PASSES, REASON_NONE },
+		{ TEXT("SITE PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
+		{ TEXT("OPTS PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
+		{ TEXT("CLNT PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+static void a56_vendors_passive_requests_are_policys(void **state)
+{
+	struct attack *attack = attack_open(DNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "CPSV\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (10,0,0,99,195,80)\r\n");
+	attack_assert_nothing_opened(attack);
+	SAY(attack, C, "CPSV\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");
+	assert_int_equal(attack->world.pinhole_count, 1);
+	attack_end(attack);
+
+	attack = attack_make(DNAT);
+	attack->world.policy.rules[0].passive = false;
+	attack_start(attack, 1000);
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "CPSV\r\nSPSV\r\nPASV\r\n");
+	assert_true(attack_hears(attack, C, mark, "XXXX\r\nXXXX\r\nXXXX\r\n"));
+	attack_end(attack);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a48_telnet_codes_in_a_verb_or_an_offer_are_refused),
+		cmocka_unit_test(a49_space_around_an_offer_has_one_reading),
+		cmocka_unit_test(a50_a_line_ends_with_lf_and_with_nothing_else),
+		cmocka_unit_test(a51_erasures_are_refused),
+		cmocka_unit_test(a52_a_verb_is_printable_ascii),
+		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),
+		cmocka_unit_test(a56_vendors_verbs_with_a_tuple_open_nothing),
+		cmocka_unit_test(a56_vendors_passive_requests_are_policys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

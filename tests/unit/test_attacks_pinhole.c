@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A18 to A33 of the attack catalogue: making the gateway believe that an endpoint was negotiated. */
+#include "attack.h"
+#include "ftpalg/session.h"
+
+static const enum place everywhere[] = { PLAIN, SNAT, DNAT, PLAIN6, SNAT6 };
+
+#define FORGED "227 Entering Passive Mode (203,0,113,9,195,80)"
+#define PADDING "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
+
+static void a18_an_error_reply_cut_before_227_opens_nothing(void **state)
+{
+	static const char reply[] = "500 '" PADDING FORGED "': command not understood.\r\n";
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(reply) - 1; cut++) {
+		struct attack *attack = attack_open(cut % 2 ? PLAIN : DNAT);
+
+		attack_login(attack);
+		/* With a request behind it, so that a 227 at the start of a segment would have something to answer. */
+		SAY(attack, C, PADDING FORGED "\r\n");
+		SAY(attack, C, "PASV\r\n");
+		attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), cut);
+		attack_assert_nothing_opened(attack);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+static void a18_over_ipv6_with_229_likewise(void **state)
+{
+	static const char reply[] = "500 '" PADDING "229 Extended (|||50000|)': command not understood.\r\n";
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(reply) - 1; cut++) {
+		struct attack *attack = attack_open(cut % 2 ? PLAIN6 : SNAT6);
+
+		attack_login(attack);
+		SAY(attack, C, PADDING "229 Extended (|||50000|)\r\n");
+		SAY(attack, C, "EPSV\r\n");
+		attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), cut);
+		attack_assert_nothing_opened(attack);
+		attack_end(attack);
+	}
+}
+
+static void a19_a_retransmission_that_begins_at_227_opens_nothing(void **state)
+{
+	static const char reply[] = "550 " PADDING FORGED "\r\n";
+	size_t at = strlen("550 " PADDING);
+	struct attack *attack = attack_open(PLAIN);
+	size_t offset;
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "NLST " PADDING FORGED "\r\n");
+	SAY(attack, C, "PASV\r\n");
+	offset = attack->said[S];
+	attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), at);
+	/* The client acknowledged the first part; the server repeats from there, with other boundaries too. */
+	for (size_t length = 1; length <= sizeof(reply) - 1 - at; length++)
+		world_send(&attack->world, S, offset + at, reply + at, length, TCP_PSH);
+	attack_assert_nothing_opened(attack);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+static void a20_text_inside_a_multi_line_reply_is_no_offer(void **state)
+{
+	static const char *const replies[] = {
+		"220-hello\r\n" FORGED "\r\n220 end\r\n",
+		"220-hello\r\n227-x\r\n" FORGED "\r\n220 end\r\n",
+		"220-hello\r\n221 x\r\n" FORGED "\r\n220 end\r\n",
+		"220-hello\r\n229 Extended (|||50000|)\r\n220 end\r\n",
+		"220-hello\r\n 220 not yet\r\n" FORGED "\r\n220 end\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[i]));
+		attack_assert_nothing_opened(attack);
+		assert_false(attack_hears(attack, S, mark, "(203"));
+		assert_false(attack_hears(attack, S, mark, "(|||"));
+		attack_end(attack);
+	}
+}
+
+static void a21_an_unsolicited_227_opens_nothing(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, S);
+	SAY(attack, S, FORGED "\r\n");
+	SAY(attack, S, "229 Extended (|||50000|)\r\n");
+	SAY(attack, S, "228 Long (4,4,203,0,113,9,2,195,80)\r\n");
+	attack_assert_nothing_opened(attack);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 3);
+	assert_false(attack_hears(attack, S, mark, "(203"));
+	/* The answer of one form to a request of another. */
+	SAY(attack, C, "EPSV\r\n");
+	SAY(attack, S, FORGED "\r\n");
+	SAY(attack, C, "LIST\r\n");
+	SAY(attack, S, FORGED "\r\n");
+	attack_assert_nothing_opened(attack);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 5);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+static void a21_of_two_227_for_one_pasv_the_second_opens_nothing(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, FORGED "\r\n227 Entering Passive Mode (203,0,113,9,195,99)\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	assert_int_equal(attack->world.pinholes[0].destination.port, 50000);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+	attack_end(attack);
+}
+
+static void a22_a_file_name_that_contains_a_227_is_no_offer(void **state)
+{
+	static const char *const replies[] = {
+		"257 \"x\r\n" FORGED "\" created\r\n",
+		"257 \"x\n" FORGED "\" created\r\n",
+		"213-status\r\n" FORGED "\r\n213 end\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		struct attack *attack = attack_open(DNAT);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PWD\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[i]));
+		attack_assert_nothing_opened(attack);
+		assert_false(attack_hears(attack, S, mark, "(203"));
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+		attack_end(attack);
+	}
+}
+
+static void a23_a_port_at_the_start_of_a_segment_is_not_a_line(void **state)
+{
+	static const char line[] = "RETR " PADDING "PORT 10,0,0,5,195,80\r\n";
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(line) - 1; cut++) {
+		struct attack *attack = attack_open(cut % 2 ? PLAIN : SNAT);
+		size_t mark;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		attack_say_cut(attack, C, unit_bytes(line, sizeof(line) - 1), cut);
+		attack_assert_nothing_opened(attack);
+		assert_true(attack_hears(attack, C, mark, line));
+		attack_end(attack);
+	}
+}
+
+static void a23_a_line_that_was_injected_is_judged_like_any_other(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "CWD a\r\nPORT 10,0,0,5,0,139\r\nPORT 10,0,0,5,13,61\r\n");
+	attack_assert_nothing_opened(attack);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_LOW_PORT), 1);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_DENIED_PORT), 1);
+	attack_end(attack);
+}
+
+static void a24_http_on_the_control_port_ends_the_session_for_good(void **state)
+{
+	static const char post[] = "POST / HTTP/1.1\r\nHost: x\r\n\r\n" PADDING "\r\nPORT 10,0,0,5,195,80\r\n";
+	static const char *const first[] = { "", "220 ready\r\n" };
+
+	(void)state;
+	for (size_t greeting = 0; greeting < 2; greeting++)
+		for (size_t cut = 0; cut < sizeof(post) - 1; cut++) {
+			struct attack *attack = attack_open(SNAT);
+			size_t mark = 0;
+
+			attack_say_bytes(attack, S, unit_string(first[greeting]));
+			mark = attack_mark(attack, C);
+			attack_say_cut(attack, C, unit_bytes(post, sizeof(post) - 1), cut);
+			attack_assert_closed(attack, greeting ? REASON_NOT_FTP : REASON_CLIENT_FIRST);
+			assert_int_equal(attack_heard(attack, C, mark).length, 0);
+			/* Whatever comes behind it. */
+			SAY(attack, S, "220 ready\r\n230 in\r\n");
+			SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+			attack_assert_nothing_opened(attack);
+			assert_int_equal(attack_heard(attack, C, mark).length, 0);
+			attack_end(attack);
+		}
+}
+
+static void a24_before_the_login_an_offer_opens_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++) {
+		struct attack *attack = attack_open(everywhere[i]);
+
+		SAY(attack, S, "220 ready\r\n");
+		SAY(attack, C, "USER u\r\n");
+		SAY(attack, S, "331 password\r\n");
+		if (attack_is_ipv6(everywhere[i]))
+			SAY(attack, C, "EPRT |2|2001:db8::5|50000|\r\n");
+		else if (everywhere[i] == DNAT)
+			SAY(attack, C, "PORT 198,51,100,77,195,80\r\n");
+		else
+			SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+		attack_assert_nothing_opened(attack);
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN), 1);
+		attack_end(attack);
+	}
+}
+
+static void a24_a_header_field_ends_the_session_even_behind_a_good_verb(void **state)
+{
+	static const char *const firsts[] = { "USER / HTTP/1.1\r\n", "NOOP\r\n", "\r\n", " POST / HTTP/1.1\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
+		struct attack *attack = attack_open(SNAT);
+		size_t mark;
+
+		SAY(attack, S, "220 ready\r\n");
+		attack_say_bytes(attack, C, unit_string(firsts[i]));
+		mark = attack_mark(attack, C);
+		SAY(attack, C, "Host: ftp.example\r\nPORT 10,0,0,5,195,80\r\n");
+		attack_assert_closed(attack, REASON_NOT_FTP);
+		assert_int_equal(attack_heard(attack, C, mark).length, 0);
+		attack_assert_nothing_opened(attack);
+		attack_end(attack);
+	}
+}
+
+static void a24_a_client_of_unknown_verbs_is_not_let_to_the_login(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	SAY(attack, S, "220 ready\r\n");
+	SAY(attack, C, "NOOP\r\n");
+	for (int i = 0; i < SESSION_UNKNOWN_MAX; i++) {
+		SAY(attack, C, "WHATEVER it is\r\n");
+		SAY(attack, S, "500 ?\r\n");
+	}
+	assert_false(attack->world.peer[C].reset);
+	SAY(attack, C, "WHATEVER it is\r\n");
+	attack_assert_closed(attack, REASON_NOT_FTP);
+	attack_end(attack);
+}
+
+static void a25_behind_http_no_other_inside_host_can_be_named(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	SAY(attack, S, "220 ready\r\n");
+	SAY(attack, C, "POST / HTTP/1.1\r\nPORT 10,0,0,99,195,80\r\n");
+	attack_assert_closed(attack, REASON_NOT_FTP);
+	attack_end(attack);
+	/* And if all of the dialogue were played, the address would still be judged. */
+	attack = attack_open(SNAT);
+	attack_login(attack);
+	SAY(attack, C, "PORT 10,0,0,99,195,80\r\n");
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
+}
+
+static void a26_colluding_peers_get_one_pinhole_to_no_listed_service(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PORT 10,0,0,5,13,61\r\n"); /* 3389 */
+	SAY(attack, S, "200 ok\r\n");
+	attack_assert_nothing_opened(attack);
+	SAY(attack, C, "PORT 10,0,0,5,195,80\r\nPORT 10,0,0,5,195,81\r\nPORT 10,0,0,5,195,82\r\n");
+	assert_int_equal(attack->world.pinhole_count, 1);
+	assert_int_equal(attack->world.pinholes[0].destination.port, 50002);
+	attack_end(attack);
+}
+
+static void a27_an_offer_without_a_transfer_is_for_one_minute(void **state)
+{
+	struct attack *attack = attack_open(DNAT);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, FORGED "\r\n");
+	assert_int_equal(attack->world.pinhole_count, 1);
+	assert_int_equal(attack->world.pinholes[0].timeout, 60);
+	attack_end(attack);
+}
+
+static void a28_the_pinhole_is_for_the_peers_address_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++) {
+		struct attack *attack = attack_open(everywhere[i]);
+		const struct nat_view *view = &attack->world.view;
+		const struct expectation *pinhole = &attack->world.pinholes[0];
+
+		attack_login(attack);
+		attack_offer_honestly(attack);
+		assert_true(address_equal(&pinhole->source, &view->server.address));
+		assert_true(address_equal(&pinhole->destination.address, &view->client_seen.address));
+		SAY(attack, C, "EPSV\r\n");
+		SAY(attack, S, "229 Extended (|||50000|)\r\n");
+		assert_int_equal(attack->world.pinhole_count, 1);
+		assert_true(address_equal(&pinhole->source, &view->client.address));
+		assert_true(address_equal(&pinhole->destination.address, &view->server_seen.address));
+		assert_int_equal(pinhole->destination.port, 50000);
+		attack_end(attack);
+	}
+}
+
+static void a29_an_offer_of_the_filter_itself_is_refused_and_does_not_arrive(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "PORT 198,51,100,1,195,80\r\n");
+	SAY(attack, C, "PORT 192,0,2,1,195,80\r\n");
+	attack_assert_nothing_opened(attack);
+	assert_false(attack_hears(attack, C, mark, "198"));
+	assert_false(attack_hears(attack, C, mark, "192"));
+	attack_end(attack);
+}
+
+static void a30_text_without_a_login_opens_nothing(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	SAY(attack, S, "220 ready\r\n");
+	SAY(attack, C, "NOOP\r\n");
+	SAY(attack, C, "PRIVMSG x :PORT 10,0,0,5,195,80\r\n");
+	SAY(attack, C, "HELP\r\nPORT 10,0,0,5,195,80\r\n");
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "200 ok\r\n500 ?\r\n214 no\r\n501 ?\r\n" FORGED "\r\n");
+	attack_assert_nothing_opened(attack);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN), 2);
+	attack_end(attack);
+}
+
+static void a31_an_encrypted_session_opens_nothing(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	attack_offer_honestly(attack);
+	SAY(attack, C, "AUTH TLS\r\n");
+	SAY(attack, S, "234 go\r\n");
+	assert_int_equal(attack->world.pinhole_count, 0);
+	SAY(attack, C, "\x16\x03\x01\x00\x05hello");
+	SAY(attack, S, "\x16\x03\x03\x00\x05hello");
+	SAY(attack, C, "\x17\x03\x03\x00\x16PORT 10,0,0,5,195,80\r\n");
+	SAY(attack, S, "\x17\x03\x03\x00\x30" FORGED "\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	assert_int_equal(attack->world.pinhole_count, 0);
+	attack_end(attack);
+}
+
+static void another_connection(struct attack *attack)
+{
+	attack->world.view.client.port++;
+	attack->world.view.client_seen.port++;
+	attack->said[C] = 0;
+	attack->said[S] = 0;
+	memset(attack->world.peer, 0, sizeof(attack->world.peer));
+	attack->world.peer[C].first = attack->world.peer[S].peer_first = 1000;
+	attack->world.peer[S].first = attack->world.peer[C].peer_first = 500000;
+	world_shake_hands(&attack->world);
+}
+
+static void a32_a_connection_that_finds_no_row_is_turned_away_visibly(void **state)
+{
+	struct attack *attack = attack_make(SNAT);
+
+	(void)state;
+	attack->world.limits.sessions = 4;
+	attack_start(attack, 1000);
+	for (int i = 1; i < 4; i++) {
+		another_connection(attack);
+		assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
+	}
+	another_connection(attack);
+	assert_int_equal(attack->world.output.verdict, GATEWAY_DROP);
+	assert_int_equal(attack->world.output.reason, REASON_TABLE_FULL);
+	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_TABLE_FULL), 1);
+	assert_true(attack->world.peer[C].reset && attack->world.peer[S].reset);
+	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+	assert_int_equal(attack_mark(attack, C), 0);
+	attack_end(attack);
+}
+
+static void a32_a_reused_port_is_a_new_session(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	attack_login(attack);
+	attack_offer_honestly(attack);
+	attack->world.view.client.port--;
+	attack->world.view.client_seen.port--;
+	another_connection(attack);
+	assert_int_equal(attack->world.pinhole_count, 0);
+	SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+	assert_true(attack->world.peer[C].reset);
+	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_CONNECTION_ENDED), 1);
+	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_CLIENT_FIRST), 1);
+	assert_int_equal(attack->world.pinholes_made, 1);
+	attack_end(attack);
+}
+
+static void a33_a_source_has_a_quota_of_sessions(void **state)
+{
+	struct attack *attack = attack_make(SNAT);
+
+	(void)state;
+	attack->world.limits.quota.sessions = 3;
+	attack_start(attack, 1000);
+	another_connection(attack);
+	another_connection(attack);
+	another_connection(attack);
+	assert_int_equal(attack->world.output.reason, REASON_QUOTA_SESSIONS);
+	/* It costs nobody else a session. */
+	attack->world.view.client.address = unit_address("10.0.0.6");
+	another_connection(attack);
+	assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
+	attack_end(attack);
+}
+
+static void a33_a_flood_of_offers_has_one_pinhole_and_a_rate(void **state)
+{
+	struct attack *attack = attack_make(SNAT);
+
+	(void)state;
+	attack->world.limits.quota.pinhole_rate = 2;
+	attack_start(attack, 1000);
+	attack_login(attack);
+	for (int i = 0; i < 40; i++) {
+		SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+		SAY(attack, S, "200 ok\r\n");
+		assert_true(attack->world.pinhole_count <= 1);
+	}
+	assert_int_equal(attack->world.pinholes_made, 20);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_QUOTA_RATE), 20);
+	attack_end(attack);
+}
+
+static void a33_all_sessions_of_a_source_share_its_pinholes(void **state)
+{
+	struct attack *attack = attack_make(SNAT);
+
+	(void)state;
+	attack->world.limits.quota.pinholes = 2;
+	attack_start(attack, 1000);
+	for (int i = 0; i < 3; i++) {
+		if (i > 0)
+			another_connection(attack);
+		attack_login(attack);
+		SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+	}
+	assert_int_equal(attack->world.pinhole_count, 2);
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_QUOTA_PINHOLES), 1);
+	attack_end(attack);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a18_an_error_reply_cut_before_227_opens_nothing),
+		cmocka_unit_test(a18_over_ipv6_with_229_likewise),
+		cmocka_unit_test(a19_a_retransmission_that_begins_at_227_opens_nothing),
+		cmocka_unit_test(a20_text_inside_a_multi_line_reply_is_no_offer),
+		cmocka_unit_test(a21_an_unsolicited_227_opens_nothing),
+		cmocka_unit_test(a21_of_two_227_for_one_pasv_the_second_opens_nothing),
+		cmocka_unit_test(a22_a_file_name_that_contains_a_227_is_no_offer),
+		cmocka_unit_test(a23_a_port_at_the_start_of_a_segment_is_not_a_line),
+		cmocka_unit_test(a23_a_line_that_was_injected_is_judged_like_any_other),
+		cmocka_unit_test(a24_http_on_the_control_port_ends_the_session_for_good),
+		cmocka_unit_test(a24_before_the_login_an_offer_opens_nothing),
+		cmocka_unit_test(a24_a_header_field_ends_the_session_even_behind_a_good_verb),
+		cmocka_unit_test(a24_a_client_of_unknown_verbs_is_not_let_to_the_login),
+		cmocka_unit_test(a25_behind_http_no_other_inside_host_can_be_named),
+		cmocka_unit_test(a26_colluding_peers_get_one_pinhole_to_no_listed_service),
+		cmocka_unit_test(a27_an_offer_without_a_transfer_is_for_one_minute),
+		cmocka_unit_test(a28_the_pinhole_is_for_the_peers_address_alone),
+		cmocka_unit_test(a29_an_offer_of_the_filter_itself_is_refused_and_does_not_arrive),
+		cmocka_unit_test(a30_text_without_a_login_opens_nothing),
+		cmocka_unit_test(a31_an_encrypted_session_opens_nothing),
+		cmocka_unit_test(a32_a_connection_that_finds_no_row_is_turned_away_visibly),
+		cmocka_unit_test(a32_a_reused_port_is_a_new_session),
+		cmocka_unit_test(a33_a_source_has_a_quota_of_sessions),
+		cmocka_unit_test(a33_a_flood_of_offers_has_one_pinhole_and_a_rate),
+		cmocka_unit_test(a33_all_sessions_of_a_source_share_its_pinholes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

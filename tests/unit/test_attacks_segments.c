@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A34 to A47 of the attack catalogue: how bytes are cut, repeated, contradicted and placed. */
+#include "attack.h"
+
+#define OFFER "PORT 10,0,0,5,195,80\r\n"
+#define ANNOUNCED "PORT 198,51,100,1,195,80\r\n"
+
+static void again(struct attack *attack, enum direction direction, size_t offset, const char *text)
+{
+	world_send(&attack->world, direction, offset, text, strlen(text), TCP_PSH);
+}
+
+static void a34_a_line_in_any_pieces_is_one_line(void **state)
+{
+	static const char *const pieces[][8] = {
+		{ "PO", "RT 10,0,0", ",5,195,80", "\r", "\n" },
+		{ "P", "O", "R", "T 10,0,0,5,195,80\r\n" },
+		{ "PORT", " ", "10,0,0,5,195,80", "\r\n" },
+		{ "EPR", "T |1|10.0.0.5|500", "00|", "\r", "\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		struct attack *attack = attack_open(SNAT);
+		size_t mark;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		for (size_t j = 0; pieces[i][j]; j++) {
+			/* Nothing of it leaves before all of it is known. */
+			assert_int_equal(attack_heard(attack, C, mark).length, 0);
+			attack_say_bytes(attack, C, unit_string(pieces[i][j]));
+		}
+		assert_true(attack_hears(attack, C, mark, i < 3 ? ANNOUNCED : "EPRT |1|198.51.100.1|50000|\r\n"));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		attack_end(attack);
+	}
+}
+
+static void a35_several_lines_in_one_segment_are_all_judged_in_order(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "NOOP\r\n" OFFER "LIST\r\nPORT 10,0,0,99,0,25\r\nNOOP\r\n");
+	assert_true(attack_hears(attack, C, mark, "NOOP\r\n" ANNOUNCED "LIST\r\nPORT XXXXXXXXXXXXXX\r\nNOOP\r\n"));
+	assert_int_equal(attack->world.pinholes_made, 1);
+	attack_end(attack);
+}
+
+static void a36_the_first_copy_of_a_byte_is_law(void **state)
+{
+	static const char *const others[] = {
+		"PORT 10,0,0,99,0,25\r\n\r\n", "PORT 10,0,0,5,0,022\r\n", "EPRT |1|10.0.0.99|25|\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct attack *attack = attack_open(i == 1 ? PLAIN : SNAT);
+		struct peer *server = &attack->world.peer[S];
+		size_t mark;
+		size_t offset;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		offset = attack->said[C];
+		SAY(attack, C, OFFER);
+		/* It was lost behind the gateway: the server has got nothing of it. */
+		memset(server->have + mark, 0, WORLD_STREAM_MAX - mark);
+		server->got_length = mark;
+		world_send(&attack->world, C, offset, others[i], strlen(OFFER), TCP_PSH);
+		assert_true(attack_hears(attack, C, mark, i == 1 ? OFFER : ANNOUNCED));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		attack_end(attack);
+	}
+}
+
+static void a37_a_rewritten_line_is_repeated_rewritten(void **state)
+{
+	static const char all[] = OFFER "LIST\r\n";
+
+	(void)state;
+	for (size_t length = 1; length < sizeof(all); length++) {
+		struct attack *attack = attack_open(SNAT);
+		struct peer *server = &attack->world.peer[S];
+		size_t mark;
+		size_t offset;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		offset = attack->said[C];
+		SAY(attack, C, OFFER);
+		memset(server->have + mark, 0, WORLD_STREAM_MAX - mark);
+		server->got_length = mark;
+		/* Its first bytes, then merged with what follows. */
+		world_send(&attack->world, C, offset, all, length, TCP_PSH);
+		world_send(&attack->world, C, offset, all, sizeof(all) - 1, TCP_PSH);
+		assert_true(attack_hears(attack, C, mark, ANNOUNCED "LIST\r\n"));
+		assert_int_equal(attack_heard(attack, C, mark).length, strlen(ANNOUNCED "LIST\r\n"));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		attack_end(attack);
+	}
+}
+
+static void a38_two_rewrites_in_flight_are_both_repeated_right(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	struct peer *server = &attack->world.peer[S];
+	size_t mark;
+	size_t offset;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	offset = attack->said[C];
+	SAY(attack, C, OFFER);
+	SAY(attack, C, "PORT 10,0,0,5,195,81\r\n");
+	memset(server->have + mark, 0, WORLD_STREAM_MAX - mark);
+	server->got_length = mark;
+	again(attack, C, offset + strlen(OFFER), "PORT 10,0,0,5,195,81\r\n");
+	again(attack, C, offset, OFFER);
+	SAY(attack, C, "NOOP\r\n");
+	assert_true(attack_hears(attack, C, mark, ANNOUNCED "PORT 198,51,100,1,195,81\r\nNOOP\r\n"));
+	SAY(attack, S, "200 ok\r\n200 ok\r\n200 ok\r\n");
+	assert_int_equal(attack->world.peer[C].acknowledged, attack->said[C]);
+	attack_end(attack);
+}
+
+static void a39_what_comes_before_its_turn_waits_with_its_sender(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+	size_t offset;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	offset = attack->said[C];
+	again(attack, C, offset + 4, " 10,0,0,99,0,25\r\n");
+	assert_int_equal(attack->world.output.verdict, GATEWAY_DROP);
+	assert_int_equal(attack->world.output.reason, REASON_OUT_OF_ORDER);
+	again(attack, C, offset, "PORT");
+	again(attack, C, offset + 4, " 10,0,0,99,0,25\r\n");
+	assert_true(attack_hears(attack, C, mark, "PORT XXXXXXXXXXXXXX\r\n"));
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
+}
+
+static void a40_a_segment_that_grows_stays_within_a_safe_size(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	static char text[1300];
+	size_t mark;
+	size_t length = 0;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	memset(text, 'x', sizeof(text));
+	/* 1,206 bytes, and four more when the offer has grown. */
+	memcpy(text, "CWD ", 4);
+	memcpy(text + 1206 - strlen("\r\n" OFFER), "\r\n" OFFER, strlen("\r\n" OFFER));
+	attack_say_bytes(attack, C, unit_bytes(text, 1206));
+	length = attack->world.output.length;
+	assert_int_equal(attack->world.output.verdict, GATEWAY_REPLACE);
+	assert_true(length <= 1248);
+	/* The rest leaves with the repetition. */
+	world_send(&attack->world, C, attack->said[C] - 2, "\r\n", 2, TCP_PSH);
+	SAY(attack, C, "NOOP\r\n");
+	assert_true(attack_hears(attack, C, mark, ANNOUNCED "NOOP\r\n"));
+	attack_end(attack);
+}
+
+static void a41_numbers_that_wrap_change_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t back = 0; back < 80; back++) {
+		struct attack *attack = attack_make(SNAT);
+		size_t mark;
+
+		attack_start(attack, 0U - back);
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		SAY(attack, C, OFFER);
+		SAY(attack, S, "200 ok\r\n");
+		SAY(attack, C, "PORT 10,0,0,99,0,25\r\nNOOP\r\n");
+		assert_true(attack_hears(attack, C, mark, ANNOUNCED "PORT XXXXXXXXXXXXXX\r\nNOOP\r\n"));
+		attack_end(attack);
+	}
+}
+
+static void a41_data_in_a_syn_does_not_pass(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	attack_login(attack);
+	assert_int_equal(world_send(&attack->world, C, attack->said[C], OFFER, strlen(OFFER), TCP_SYN), GATEWAY_DROP);
+	assert_int_equal(world_send(&attack->world, S, attack->said[S], "220 x\r\n", 7, TCP_SYN | TCP_ACK), GATEWAY_DROP);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+static void a42_a_command_with_the_fin_is_judged_and_its_pinhole_ends_with_the_connection(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	/* Even without its end: nothing can follow it. */
+	world_send(&attack->world, C, attack->said[C], "PORT 10,0,0,99,0,25", 19, TCP_FIN);
+	assert_true(attack_hears(attack, C, mark, "PORT XXXXXXXXXXXXXX"));
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
+
+	attack = attack_open(SNAT);
+	attack_login(attack);
+	attack_offer_honestly(attack);
+	world_send(&attack->world, C, attack->said[C], "", 0, TCP_RST);
+	assert_int_equal(attack->world.pinhole_count, 0);
+	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_RESET), 1);
+	attack_end(attack);
+}
+
+static void a43_a_line_without_an_end_ends_the_session(void **state)
+{
+	static const char *const starts[] = { "PORT ", "CWD ", "" };
+	static char junk[1000];
+
+	(void)state;
+	memset(junk, 'A', sizeof(junk));
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		for (int direction = 0; direction < 2; direction++) {
+			struct attack *attack = attack_open(SNAT);
+
+			attack_login(attack);
+			attack_say_bytes(attack, (enum direction)direction, unit_string(starts[i]));
+			for (int j = 0; j < 5; j++)
+				attack_say_bytes(attack, (enum direction)direction, unit_bytes(junk, sizeof(junk)));
+			attack_assert_closed(attack, REASON_LINE_TOO_LONG);
+			attack_assert_nothing_opened(attack);
+			attack_end(attack);
+		}
+}
+
+static void a44_one_byte_is_held_and_acknowledged_not_lost(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "P");
+	assert_int_equal(attack_heard(attack, C, mark).length, 0);
+	attack->world.now += 10000;
+	gateway_tick(attack->world.gateway, attack->world.now);
+	assert_int_equal(attack->world.injected, 1);
+	assert_int_equal(attack->world.peer[C].acknowledged, attack->said[C]);
+	SAY(attack, C, "WD\r\n");
+	assert_true(attack_hears(attack, C, mark, "PWD\r\n"));
+	attack_end(attack);
+}
+
+static void a45_a_227_without_a_number_passes(void **state)
+{
+	struct attack *attack = attack_open(DNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "REIN\r\n");
+	mark = attack_mark(attack, S);
+	SAY(attack, S, "227 Logout.\r\n");
+	assert_true(attack_hears(attack, S, mark, "227 Logout.\r\n"));
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
+}
+
+/* As world_send, with one byte of the TCP checksum wrong. */
+static void send_corrupted(struct attack *attack, const char *text)
+{
+	struct world *world = &attack->world;
+	struct packet_plain plain = {
+		.tuple = { world->view.client, world->view.server }, .flags = TCP_ACK, .window = 1000,
+	};
+	uint8_t header[PACKET_PLAIN_MAX];
+	uint8_t out[512];
+	struct bytes bytes = { header, packet_build(&plain, header) };
+	struct packet packet;
+	struct packet_change change = {
+		.seq = world->peer[C].first + (uint32_t)attack->said[C],
+		.ack = world->peer[C].peer_first + (uint32_t)world->peer[C].got_length,
+		.flags = TCP_ACK, .payload = unit_string(text),
+	};
+
+	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
+	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
+	bytes.data = out;
+	out[36] ^= 1;
+	gateway_packet(world->gateway, bytes, world->now, &world->output);
+}
+
+static void a46_a_packet_with_a_bad_checksum_is_not_believed(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	send_corrupted(attack, "NOOP xxxxxxxxxxxxxx\r\n");
+	assert_int_equal(attack->world.output.verdict, GATEWAY_DROP);
+	assert_int_equal(attack->world.output.reason, REASON_BAD_CHECKSUM);
+	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+	assert_true(attack_hears(attack, C, mark, "PORT XXXXXXXXXXXXXX\r\n"));
+	attack_end(attack);
+}
+
+static void a46_a_decoy_that_expires_on_the_way_is_what_the_server_gets(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	struct peer *server = &attack->world.peer[S];
+	size_t mark;
+	size_t offset;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	offset = attack->said[C];
+	SAY(attack, C, "NOOP xxxxxxxxxxxxxx\r\n");
+	memset(server->have + mark, 0, WORLD_STREAM_MAX - mark);
+	server->got_length = mark;
+	again(attack, C, offset, "PORT 10,0,0,99,0,25\r\n");
+	assert_true(attack_hears(attack, C, mark, "NOOP xxxxxxxxxxxxxx\r\n"));
+	attack_end(attack);
+}
+
+static void a46_a_reset_that_the_server_never_saw_does_not_stop_inspection(void **state)
+{
+	static const size_t offsets[] = { 0, 100000, SIZE_MAX - 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		world_send(&attack->world, C, attack->said[C] + offsets[i], "", 0, TCP_RST);
+		attack->world.peer[S].reset = false;
+		SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+		assert_false(attack_hears(attack, C, mark, "10,0,0,99"));
+		/* One that the server would not have believed ends nothing. */
+		assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_RESET), i == 0);
+		attack_end(attack);
+	}
+}
+
+static void a46_silence_does_not_stop_inspection(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	attack->world.now += attack->world.limits.idle + 1;
+	gateway_tick(attack->world.gateway, attack->world.now);
+	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_IDLE), 1);
+	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+	assert_false(attack_hears(attack, C, mark, "10,0,0,99"));
+	attack_end(attack);
+}
+
+static void a46_a_handshake_from_the_client_does_not_begin_a_session_anew(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	attack_offer_honestly(attack);
+	assert_int_equal(world_send(&attack->world, C, 77777, "", 0, TCP_SYN | TCP_ACK), GATEWAY_DROP);
+	assert_int_equal(attack->world.pinhole_count, 1);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+/* Sets the urgent pointer of the next line and sends it; returns the flags with which it left. */
+static uint8_t say_urgent(struct attack *attack, struct bytes text, uint16_t pointer)
+{
+	struct world *world = &attack->world;
+	struct packet_plain plain = {
+		.tuple = { world->view.client, world->view.server }, .flags = TCP_ACK, .window = 1000,
+	};
+	uint8_t header[PACKET_PLAIN_MAX];
+	uint8_t out[512];
+	struct bytes bytes = { header, packet_build(&plain, header) };
+	struct packet packet;
+	struct packet_change change = {
+		.seq = world->peer[C].first + (uint32_t)attack->said[C],
+		.ack = world->peer[C].peer_first + (uint32_t)world->peer[C].got_length,
+		.flags = TCP_ACK | TCP_URG, .payload = text,
+	};
+
+	header[38] = (uint8_t)(pointer >> 8);
+	header[39] = (uint8_t)pointer;
+	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
+	/* The pointer is kept, the checksum made anew. */
+	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
+	bytes.data = out;
+	attack->said[C] += text.length;
+	gateway_packet(world->gateway, bytes, world->now, &world->output);
+	if (world->output.verdict == GATEWAY_REPLACE) {
+		bytes.data = world->output.packet;
+		bytes.length = world->output.length;
+	}
+	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
+	return packet.flags;
+}
+
+static void a47_an_urgent_byte_is_in_line_but_for_telnets_own(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t length;
+		uint16_t pointer;
+		bool urgent;
+	} rows[] = {
+		{ TEXT("NOXOP\r\n"), 3, false },
+		{ TEXT("PORT 10,0,0,5,195,80\r\n"), 18, false },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 4, true },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 3, true },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 5, false },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 2000, false },
+		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		uint8_t flags;
+
+		attack_login(attack);
+		flags = say_urgent(attack, unit_bytes(rows[i].text, rows[i].length), rows[i].pointer);
+		assert_int_equal((flags & TCP_URG) != 0, rows[i].urgent);
+		assert_false(attack->world.peer[C].reset);
+		attack_end(attack);
+	}
+}
+
+static void a47_a_verb_behind_a_telnet_code_is_one_that_no_loss_turns_into_another(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t length;
+	} rows[] = {
+		{ TEXT("\xff\xf2XPORT 10,0,0,99,0,25\r\n") },
+		{ TEXT("\xff\xf4\xff\xf2XPORT 10,0,0,99,0,25\r\n") },
+		{ TEXT("\xff\xfb\x01XPASV\r\n") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		mark = attack_mark(attack, C);
+		attack_say_bytes(attack, C, unit_bytes(rows[i].text, rows[i].length));
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+		assert_false(attack_hears(attack, C, mark, "P"));
+		attack_end(attack);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a34_a_line_in_any_pieces_is_one_line),
+		cmocka_unit_test(a35_several_lines_in_one_segment_are_all_judged_in_order),
+		cmocka_unit_test(a36_the_first_copy_of_a_byte_is_law),
+		cmocka_unit_test(a37_a_rewritten_line_is_repeated_rewritten),
+		cmocka_unit_test(a38_two_rewrites_in_flight_are_both_repeated_right),
+		cmocka_unit_test(a39_what_comes_before_its_turn_waits_with_its_sender),
+		cmocka_unit_test(a40_a_segment_that_grows_stays_within_a_safe_size),
+		cmocka_unit_test(a41_numbers_that_wrap_change_nothing),
+		cmocka_unit_test(a41_data_in_a_syn_does_not_pass),
+		cmocka_unit_test(a42_a_command_with_the_fin_is_judged_and_its_pinhole_ends_with_the_connection),
+		cmocka_unit_test(a43_a_line_without_an_end_ends_the_session),
+		cmocka_unit_test(a44_one_byte_is_held_and_acknowledged_not_lost),
+		cmocka_unit_test(a45_a_227_without_a_number_passes),
+		cmocka_unit_test(a46_a_packet_with_a_bad_checksum_is_not_believed),
+		cmocka_unit_test(a46_a_decoy_that_expires_on_the_way_is_what_the_server_gets),
+		cmocka_unit_test(a46_a_reset_that_the_server_never_saw_does_not_stop_inspection),
+		cmocka_unit_test(a46_silence_does_not_stop_inspection),
+		cmocka_unit_test(a46_a_handshake_from_the_client_does_not_begin_a_session_anew),
+		cmocka_unit_test(a47_an_urgent_byte_is_in_line_but_for_telnets_own),
+		cmocka_unit_test(a47_a_verb_behind_a_telnet_code_is_one_that_no_loss_turns_into_another),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

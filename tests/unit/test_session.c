@@ -1,0 +1,1268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Dialogues, line by line: what becomes of each line, why, and what is reported. The expectation table is an array; the
+ * rows below are the state table of session.h and the attacks on it.
+ *
+ * Events are written as words: the type, behind a colon the reason, in parentheses what else counts.
+ */
+#include <stdlib.h>
+
+#include "ftpalg/session.h"
+#include "unit.h"
+
+#define EVENTS_MAX 1024
+#define PINHOLES_MAX 8
+#define ROWS_MAX 40
+#define SECRET "geheim"
+
+struct rig {
+	struct policy policy;
+	struct session session;
+	struct ops ops;
+	struct outcome outcome;
+	uint64_t now;
+
+	enum reason expect_answer;
+	uint16_t port_taken;  /* this one becomes the next, if the connection is translated */
+	bool used;            /* the data connection has been made: the expectation is no longer there */
+	struct expectation pinholes[PINHOLES_MAX];
+	unsigned int pinhole_count;
+	struct expectation last; /* that was asked for */
+
+	char events[EVENTS_MAX];
+};
+
+struct row {
+	enum direction direction;
+	const char *line;
+	size_t length;
+	enum outcome_verdict verdict;
+	enum reason reason;
+	const char *leaves; /* EDIT and REFUSE */
+	const char *events;
+};
+
+#define C(line, events) { DIRECTION_ORIGINAL, TEXT(line), OUTCOME_PASS, REASON_NONE, NULL, events }
+#define S(line, events) { DIRECTION_REPLY, TEXT(line), OUTCOME_PASS, REASON_NONE, NULL, events }
+#define C_EDIT(line, leaves, events) { DIRECTION_ORIGINAL, TEXT(line), OUTCOME_EDIT, REASON_NONE, leaves, events }
+#define S_EDIT(line, leaves, events) { DIRECTION_REPLY, TEXT(line), OUTCOME_EDIT, REASON_NONE, leaves, events }
+#define C_REFUSE(line, reason, leaves, events) { DIRECTION_ORIGINAL, TEXT(line), OUTCOME_REFUSE, reason, leaves, events }
+#define S_REFUSE(line, reason, leaves, events) { DIRECTION_REPLY, TEXT(line), OUTCOME_REFUSE, reason, leaves, events }
+#define C_CLOSE(line, reason, events) { DIRECTION_ORIGINAL, TEXT(line), OUTCOME_CLOSE, reason, NULL, events }
+#define S_CLOSE(line, reason, events) { DIRECTION_REPLY, TEXT(line), OUTCOME_CLOSE, reason, NULL, events }
+
+#define LOGIN \
+	S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), S("230 in", "login(u)")
+
+enum place {
+	PLAIN,  /* 10.0.0.5 and 203.0.113.9, no NAT */
+	SNAT,   /* the client is seen as 198.51.100.200 */
+	DNAT,   /* 203.0.113.77 calls 198.51.100.200, which is 10.0.0.2 */
+	PLAIN6, /* 2001:db8::5 and 2001:db8:1::9 */
+};
+
+struct dialogue {
+	const char *name;
+	enum place place;
+	void (*prepare)(struct rig *rig);
+	struct row rows[ROWS_MAX];
+	unsigned int pinholes; /* that are open at the end */
+};
+
+static void note(struct rig *rig, const char *word)
+{
+	size_t length = strlen(rig->events);
+
+	snprintf(rig->events + length, sizeof(rig->events) - length, "%s%s", length > 0 ? " " : "", word);
+}
+
+static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
+{
+	struct rig *rig = context;
+
+	assert_ptr_equal(master, &rig->session.view);
+	rig->last = *expectation;
+	if (rig->expect_answer != REASON_NONE)
+		return rig->expect_answer;
+	if (expectation->translated && expectation->destination.port == rig->port_taken)
+		expectation->destination.port++;
+	/* The carrier holds one. */
+	assert_int_equal(rig->pinhole_count, 0);
+	rig->pinholes[rig->pinhole_count++] = *expectation;
+	return REASON_NONE;
+}
+
+static enum reason op_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct rig *rig = context;
+
+	assert_ptr_equal(master, &rig->session.view);
+	assert_int_equal(rig->pinhole_count, 1);
+	assert_memory_equal(&rig->pinholes[0], expectation, sizeof(*expectation));
+	rig->pinhole_count = 0;
+	return rig->used ? REASON_USED : REASON_NONE;
+}
+
+static void describe(const struct event *event, char *word, size_t size)
+{
+	int length = snprintf(word, size, "%s", event_name(event->type));
+
+	if (event->reason != REASON_NONE)
+		length += snprintf(word + length, size - (size_t)length, ":%s", reason_name(event->reason));
+	switch (event->type) {
+	case EVENT_LOGIN:
+	case EVENT_TLS:
+		snprintf(word + length, size - (size_t)length, "(%s)", unit_escape(event->text));
+		break;
+	case EVENT_TRANSFER:
+		snprintf(word + length, size - (size_t)length, "(%s %s %u)", verb_name(event->verb),
+			 unit_escape(event->text), event->code);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool bytes_hold(struct bytes bytes, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t at = 0; at + length <= bytes.length; at++)
+		if (memcmp(bytes.data + at, text, length) == 0)
+			return true;
+	return false;
+}
+
+static void op_event(void *context, const struct event *event)
+{
+	struct rig *rig = context;
+	char word[256];
+
+	assert_int_equal(event->session, 7);
+	describe(event, word, sizeof(word));
+	note(rig, word);
+	if (bytes_hold(event->text, SECRET))
+		note(rig, "A-PASSWORD-IS-REPORTED");
+}
+
+static struct nat_view view_of(enum place place)
+{
+	struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
+
+	if (place == SNAT)
+		view.client_seen = unit_endpoint("198.51.100.200", 61000);
+	if (place == DNAT) {
+		view = unit_view("203.0.113.77", "10.0.0.2");
+		view.server_seen = unit_endpoint("198.51.100.200", 21);
+	}
+	if (place == PLAIN6)
+		view = unit_view("2001:db8::5", "2001:db8:1::9");
+	return view;
+}
+
+static void rig_make(struct rig *rig)
+{
+	memset(rig, 0, sizeof(*rig));
+	policy_rule_set_defaults(&rig->policy.rules[0]);
+	rig->policy.rule_count = 1;
+	rig->ops = (struct ops){ .context = rig, .expect = op_expect, .unexpect = op_unexpect, .event = op_event };
+	rig->now = 1000;
+}
+
+static void rig_open(struct rig *rig, enum place place, bool adopted)
+{
+	struct nat_view view = view_of(place);
+
+	session_open(&rig->session, &rig->policy, &rig->ops, 7, &view, nat_view_is_translated(&view), adopted);
+	rig->events[0] = '\0';
+}
+
+/* The line as it leaves. */
+static struct bytes edited(const struct rig *rig, struct bytes line)
+{
+	static uint8_t out[2 * LINE_MAX_LENGTH];
+	const struct edit *edit = &rig->outcome.edit;
+	size_t behind = (size_t)edit->at.offset + edit->at.length;
+
+	assert_true(behind <= line.length);
+	assert_true(edit->length <= sizeof(edit->replacement));
+	memcpy(out, line.data, edit->at.offset);
+	memcpy(out + edit->at.offset, edit->replacement, edit->length);
+	memcpy(out + edit->at.offset + edit->length, line.data + behind, line.length - behind);
+	return (struct bytes){ out, line.length - edit->at.length + edit->length };
+}
+
+/* Whether the row's line became what it should; says what else it became. */
+static bool check_outcome(const struct rig *rig, const struct row *row, const char *where)
+{
+	static const char *const verdicts[] = { "pass", "edit", "refuse", "close" };
+	struct bytes line = unit_bytes(row->line, row->length);
+	struct bytes leaves;
+
+	if (rig->outcome.verdict != row->verdict || rig->outcome.reason != row->reason) {
+		print_error("%s: %s, %s; expected %s, %s\n", where, verdicts[rig->outcome.verdict],
+			    reason_name(rig->outcome.reason), verdicts[row->verdict], reason_name(row->reason));
+		return false;
+	}
+	if (row->leaves) {
+		leaves = edited(rig, line);
+		if (leaves.length != strlen(row->leaves) || memcmp(leaves.data, row->leaves, leaves.length) != 0) {
+			print_error("%s: leaves as \"%s\"\n", where, unit_escape(leaves));
+			return false;
+		}
+		assert_true(row->verdict != OUTCOME_REFUSE || leaves.length == line.length);
+	}
+	if (strcmp(rig->events, row->events) != 0) {
+		print_error("%s: reports \"%s\", expected \"%s\"\n", where, rig->events, row->events);
+		return false;
+	}
+	return true;
+}
+
+static bool check_row(struct rig *rig, const struct row *row, const char *name)
+{
+	struct bytes line = unit_bytes(row->line, row->length);
+	char where[512];
+	bool good;
+
+	snprintf(where, sizeof(where), "%s, \"%s\"", name, unit_escape(line));
+	rig->events[0] = '\0';
+	rig->now += 10;
+	session_input(&rig->session, &rig->ops, row->direction, line, rig->now, &rig->outcome);
+	good = check_outcome(rig, row, where);
+	/* What the session believes of its pinhole is what the kernel has. */
+	assert_int_equal(rig->pinhole_count, rig->session.pinhole == PINHOLE_OPEN ? 1 : 0);
+	assert_true(rig->outcome.verdict != OUTCOME_CLOSE || rig->session.state == SESSION_CLOSED);
+	return good;
+}
+
+static bool run_dialogue(const struct dialogue *dialogue, bool adopted)
+{
+	static struct rig rig;
+	bool good = true;
+
+	rig_make(&rig);
+	if (dialogue->prepare)
+		dialogue->prepare(&rig);
+	rig_open(&rig, dialogue->place, adopted);
+	/* Behind a row that came out wrong the others mean nothing. */
+	for (size_t row = 0; good && row < ROWS_MAX && dialogue->rows[row].line; row++)
+		good = check_row(&rig, &dialogue->rows[row], dialogue->name);
+	if (good && rig.pinhole_count != dialogue->pinholes) {
+		print_error("%s: %u pinholes at the end\n", dialogue->name, rig.pinhole_count);
+		good = false;
+	}
+	return good;
+}
+
+/* All of them, so that one that fails hides no other. */
+static void run_dialogues(const struct dialogue *dialogues, size_t count, bool adopted)
+{
+	unsigned int failed = 0;
+
+	for (size_t index = 0; index < count; index++)
+		failed += run_dialogue(&dialogues[index], adopted) ? 0 : 1;
+	assert_int_equal(failed, 0);
+}
+
+#define RUN(dialogues) run_dialogues(dialogues, ARRAY_SIZE(dialogues), false)
+
+static struct policy_rule *rule_of(struct rig *rig)
+{
+	return &rig->policy.rules[0];
+}
+
+static void forbid_tls(struct rig *rig)
+{
+	rule_of(rig)->tls = TLS_FORBID;
+}
+
+static void require_tls(struct rig *rig)
+{
+	rule_of(rig)->tls = TLS_REQUIRE;
+}
+
+static void deny_verbs(struct rig *rig)
+{
+	rule_of(rig)->verb_denied[VERB_SITE] = true;
+	rule_of(rig)->verb_denied[VERB_PASS] = true;
+	rule_of(rig)->verb_denied[VERB_STAT] = true;
+}
+
+static void deny_unknown_verbs(struct rig *rig)
+{
+	rule_of(rig)->unknown_verbs = false;
+}
+
+static void deny_upload(struct rig *rig)
+{
+	rule_of(rig)->upload = false;
+}
+
+static void deny_download(struct rig *rig)
+{
+	rule_of(rig)->download = false;
+}
+
+static void deny_active(struct rig *rig)
+{
+	rule_of(rig)->active = false;
+}
+
+static void deny_passive(struct rig *rig)
+{
+	rule_of(rig)->passive = false;
+}
+
+static void need_no_login(struct rig *rig)
+{
+	rule_of(rig)->login_required = false;
+}
+
+static void rewrite_foreign_servers(struct rig *rig)
+{
+	rule_of(rig)->foreign_server = FOREIGN_SERVER_REWRITE;
+}
+
+static void take_a_port(struct rig *rig)
+{
+	rig->port_taken = 50069;
+}
+
+static void use_the_pinhole(struct rig *rig)
+{
+	rig->used = true;
+}
+
+static void greetings(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "220", PLAIN, NULL, { LOGIN }, 0 },
+		{ "220 in several lines", PLAIN, NULL,
+		  { S("220-Welcome", ""), S(" to", ""), S("220-this", ""), S("server", ""), S("220 ready", ""), C("USER u", "") },
+		  0 },
+		{ "120, then 220", PLAIN, NULL, { S("120 soon", ""), S("220 ready", ""), C("USER u", "") }, 0 },
+		{ "230: nobody has to log in", PLAIN, NULL,
+		  { S("230 in", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "421 is passed on", PLAIN, NULL, { S("421 full", "") }, 0 },
+		{ "530 is passed on", PLAIN, NULL, { S("530 not you", "") }, 0 },
+		{ "331 is no greeting", PLAIN, NULL, { S_CLOSE("331 who", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "text is no greeting", PLAIN, NULL,
+		  { S_CLOSE("SSH-2.0-x", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "an empty line is no greeting", PLAIN, NULL, { S_CLOSE("", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "a 227 is no greeting", PLAIN, NULL,
+		  { S_CLOSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "a 229 is no greeting", PLAIN, NULL,
+		  { S_CLOSE("229 Extended (|||50000|)", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "the client speaks first", PLAIN, NULL,
+		  { C_CLOSE("USER u", REASON_CLIENT_FIRST, "session-close:client-first") }, 0 },
+		{ "the client speaks while the greeting is unfinished", PLAIN, NULL,
+		  { S("220-Welcome", ""), C_CLOSE("USER u", REASON_CLIENT_FIRST, "session-close:client-first") }, 0 },
+		{ "the client speaks after 120", PLAIN, NULL,
+		  { S("120 soon", ""), C_CLOSE("", REASON_CLIENT_FIRST, "session-close:client-first") }, 0 },
+		{ "a browser was lured here", PLAIN, NULL,
+		  { S("220 ready", ""), C_CLOSE("POST / HTTP/1.1", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+		{ "later an unknown verb is one", PLAIN, NULL,
+		  { S("220 ready", ""), C("NOOP", ""), S("200 ok", ""), C("POST / HTTP/1.1", ""), S("500 ?", "") }, 0 },
+		{ "a first verb that only some would read", PLAIN, NULL,
+		  { S("220 ready", ""), C_REFUSE(" USER u", REASON_ODD_VERB, "XXXXXXX", "refuse:odd-verb"), S("500 ?", ""),
+		    C_CLOSE("GET / HTTP/1.1", REASON_NOT_FTP, "session-close:not-ftp") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void logins(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "USER is enough", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("230 in", "login(u)"),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "ACCT is wanted too", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), S("332 account", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in"),
+		    S("530 no", ""), C("ACCT " SECRET, ""), S("230 in", "login(u)"),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "232 by a security exchange (RFC 2228)", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("232 authorised", "login(u)") }, 0 },
+		{ "230 in several lines", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), S("230-hello", ""),
+		    S("  230 not yet", ""), C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX",
+						     "refuse:not-logged-in"),
+		    S("230 in", "login(u)") }, 0 },
+		{ "a wrong password", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), S("530 wrong", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") }, 0 },
+		{ "230 for anything else is no login", PLAIN, NULL,
+		  { S("220 ready", ""), C("NOOP", ""), S("230 in", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") }, 0 },
+		{ "230 that nobody asked for is no login", PLAIN, NULL,
+		  { S("220 ready", ""), S("230 in", "anomaly:unsolicited"),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") }, 0 },
+		{ "a login is not required", PLAIN, need_no_login,
+		  { S("220 ready", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("PASV", ""),
+		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open") }, 1 },
+		{ "a 227 before the login", PLAIN, NULL,
+		  { S("220 ready", ""), C("PASV", ""),
+		    S_REFUSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_NOT_LOGGED_IN,
+			     "425 Refused by the gateway: not-logged-in      ", "refuse:not-logged-in") }, 0 },
+		{ "the name is that of the login, not of the next attempt", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""), C("PASS " SECRET, ""), C("USER root", ""),
+		    S("230 in", "login(u)"), S("530 no", "") }, 0 },
+		{ "the name is that of the login, when all are said at once", PLAIN, NULL,
+		  { S("220 ready", ""), C("USER u", ""), C("PASS " SECRET, ""), C("USER root", ""), S("331 password", ""),
+		    S("230 in", "login(u)"), S("530 no", "") }, 0 },
+		{ "USER again: the old login is over, and so is its pinhole", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("USER v", ""),
+		    S("331 password", "pinhole-close:superseded"),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in"),
+		    S("530 no", ""), C("PASS " SECRET, ""), S("230 in", "login(v)"),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "USER again, refused: nothing has changed", PLAIN, NULL,
+		  { LOGIN, C("USER v", ""), S("530 you are u", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "REIN ends the login, the pinhole and EPSV ALL", PLAIN, NULL,
+		  { LOGIN, C("EPSV ALL", ""), S("200 ok", ""), C("EPSV", ""), S("229 x (|||50000|)", "offer pinhole-open"),
+		    C("REIN", ""), S("220 again", "pinhole-close:superseded"),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in"),
+		    S("530 no", ""), C("USER u", ""), S("230 in", "login(u)"),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "REIN with a delay", PLAIN, NULL,
+		  { LOGIN, C("REIN", ""), S("120 soon", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open"),
+		    S("220 again", "pinhole-close:superseded"),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") }, 0 },
+		{ "REIN refused", PLAIN, NULL,
+		  { LOGIN, C("REIN", ""), S("502 no", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "HOST changes nothing", PLAIN, NULL,
+		  { S("220 ready", ""), C("HOST ftp.example", ""), S("220 you are there", ""), C("USER u", ""),
+		    S("230 in", "login(u)") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void active_offers(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "without NAT", PLAIN, NULL, { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", "") }, 1 },
+		{ "in lower case", PLAIN, NULL, { LOGIN, C("port 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "behind SNAT", SNAT, NULL,
+		  { LOGIN, C_EDIT("PORT 10,0,0,5,195,149", "PORT 198,51,100,200,195,149", "offer pinhole-open rewrite") }, 1 },
+		{ "EPRT behind SNAT, with a delimiter of its own", SNAT, NULL,
+		  { LOGIN, C_EDIT("EPRT @1@10.0.0.5@50069@", "EPRT @1@198.51.100.200@50069@", "offer pinhole-open rewrite") }, 1 },
+		{ "LPRT behind SNAT", SNAT, NULL,
+		  { LOGIN, C_EDIT("LPRT 4,4,10,0,0,5,2,195,149", "LPRT 4,4,198,51,100,200,2,195,149",
+				  "offer pinhole-open rewrite") }, 1 },
+		{ "the port is taken", SNAT, take_a_port,
+		  { LOGIN, C_EDIT("PORT 10,0,0,5,195,149", "PORT 198,51,100,200,195,150", "offer pinhole-open rewrite") }, 1 },
+		{ "0.0.0.0 is the client itself", SNAT, NULL,
+		  { LOGIN, C_EDIT("PORT 0,0,0,0,195,149", "PORT 198,51,100,200,195,149", "offer pinhole-open rewrite") }, 1 },
+		{ "0.0.0.0 where the length can't change", PLAIN, NULL,
+		  { LOGIN, C_REFUSE("PORT 0,0,0,0,195,149", REASON_NO_RESIZE, "PORT XXXXXXXXXXXXXXX",
+				    "pinhole-close:no-resize refuse:no-resize") }, 0 },
+		{ ":: where the length can't change", PLAIN6, NULL,
+		  { LOGIN, C_REFUSE("EPRT |2|::|50069|", REASON_NO_RESIZE, "EPRT XXXXXXXXXXXX",
+				    "pinhole-close:no-resize refuse:no-resize") }, 0 },
+		{ "IPv6", PLAIN6, NULL, { LOGIN, C("EPRT |2|2001:db8::5|50069|", "offer pinhole-open") }, 1 },
+		{ "a third host", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,99,195,149", REASON_FOREIGN_ADDRESS, "PORT XXXXXXXXXXXXXXXXX",
+				    "refuse:foreign-address"), S("501 no", "") }, 0 },
+		{ "a third host by EPRT", SNAT, NULL,
+		  { LOGIN, C_REFUSE("EPRT |1|10.0.0.99|2525|", REASON_FOREIGN_ADDRESS, "EPRT XXXXXXXXXXXXXXXXXX",
+				    "refuse:foreign-address") }, 0 },
+		{ "a third host by LPRT", SNAT, NULL,
+		  { LOGIN, C_REFUSE("LPRT 4,4,10,0,0,99,2,9,9", REASON_FOREIGN_ADDRESS, "LPRT XXXXXXXXXXXXXXXXXXX",
+				    "refuse:foreign-address") }, 0 },
+		{ "an IPv4 address in IPv6 clothes", SNAT, NULL,
+		  { LOGIN, C_REFUSE("EPRT |2|::ffff:10.0.0.99|2525|", REASON_FAMILY_MISMATCH,
+				    "EPRT XXXXXXXXXXXXXXXXXXXXXXXXX", "refuse:family-mismatch") }, 0 },
+		{ "a low port", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,5,0,22", REASON_LOW_PORT, "PORT XXXXXXXXXXXXX", "refuse:low-port") }, 0 },
+		{ "port 0", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,5,0,0", REASON_PORT_ZERO, "PORT XXXXXXXXXXXX", "refuse:port-zero") }, 0 },
+		{ "X11", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,5,23,112", REASON_DENIED_PORT, "PORT XXXXXXXXXXXXXXX",
+				    "refuse:denied-port") }, 0 },
+		{ "a number that overflows", SNAT, NULL,
+		  { LOGIN, C_REFUSE("EPRT |1|10.0.0.5|65557|", REASON_OVERFLOW, "EPRT XXXXXXXXXXXXXXXXXX",
+				    "refuse:overflow") }, 0 },
+		{ "a leading zero", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 010,0,0,5,4,1", REASON_AMBIGUOUS, "PORT XXXXXXXXXXXXX", "refuse:ambiguous") }, 0 },
+		{ "junk behind it", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,5,4,1 x", REASON_MALFORMED, "PORT XXXXXXXXXXXXXX", "refuse:malformed") }, 0 },
+		{ "without an argument", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PORT", REASON_MALFORMED, "XXXX", "refuse:malformed") }, 0 },
+		{ "active mode is denied", SNAT, deny_active,
+		  { LOGIN, C_REFUSE("PORT 10,0,0,5,4,1", REASON_ACTIVE_DENIED, "PORT XXXXXXXXXXXX", "refuse:active-denied"),
+		    S("501 no", ""), C("EPSV", ""), S("229 x (|||50000|)", "offer pinhole-open") }, 1 },
+		{ "the server refuses it", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("500 no", "pinhole-close:server-refused") }, 0 },
+		{ "a newer one replaces it", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""),
+		    C("PORT 10,0,0,5,195,150", "pinhole-close:superseded offer pinhole-open"), S("200 ok", ""), C("PASV", ""),
+		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open") }, 1 },
+		{ "a newer one that is refused does not", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""),
+		    C_REFUSE("PORT 10,0,0,5,0,22", REASON_LOW_PORT, "PORT XXXXXXXXXXXXX", "refuse:low-port"),
+		    S("501 no", "") }, 1 },
+		{ "a newer one, pipelined: the older's refusal is not its own", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"),
+		    C("PORT 10,0,0,5,195,150", "pinhole-close:superseded offer pinhole-open"), S("500 no", ""),
+		    S("200 ok", "") }, 1 },
+		{ "odd verbs are refused whole", SNAT, NULL,
+		  { LOGIN, C_REFUSE("PO\xff\xf4RT 10,0,0,5,9,9", REASON_ODD_VERB, "XXXXXXXXXXXXXXXXXXX", "refuse:odd-verb"),
+		    C_REFUSE("\tPORT 10,0,0,5,9,9", REASON_ODD_VERB, "XXXXXXXXXXXXXXXXXX", "refuse:odd-verb"),
+		    C_REFUSE("P\x08PORT 10,0,0,5,9,9", REASON_ODD_VERB, "XXXXXXXXXXXXXXXXXXX", "refuse:odd-verb") }, 0 },
+		{ "a NUL", SNAT, NULL,
+		  { LOGIN, C_CLOSE("PORT 10,0,0,5,9,9\0", REASON_CONTROL_BYTE, "session-close:control-byte") }, 0 },
+		{ "a bare CR", SNAT, NULL,
+		  { LOGIN, C_CLOSE("NOOP\rPORT 10,0,0,5,9,9", REASON_CONTROL_BYTE, "session-close:control-byte") }, 0 },
+		{ "a close takes the pinhole along", SNAT, NULL,
+		  { LOGIN, C_EDIT("PORT 10,0,0,5,195,149", "PORT 198,51,100,200,195,149", "offer pinhole-open rewrite"),
+		    C_CLOSE("NOOP\r", REASON_CONTROL_BYTE, "pinhole-close:control-byte session-close:control-byte") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+#define NOT_ASKED "425 Refused by the gateway: unsolicited        "
+
+static void passive_offers(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "without NAT", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S("227 Entering Passive Mode (203,0,113,9,195,149).", "offer pinhole-open") }, 1 },
+		{ "behind DNAT", DNAT, NULL,
+		  { LOGIN, C("PASV", ""),
+		    S_EDIT("227 Entering Passive Mode (10,0,0,2,195,149).", "227 Entering Passiv (198,51,100,200,195,149).",
+			   "offer pinhole-open rewrite") }, 1 },
+		{ "behind DNAT, the port is taken", DNAT, take_a_port,
+		  { LOGIN, C("EPSV", ""), S_EDIT("229 Extended (|||50069|)", "229 Extended (|||50070|)",
+						 "offer pinhole-open rewrite") }, 1 },
+		{ "0.0.0.0 is the server itself", DNAT, NULL,
+		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (0,0,0,0,195,149)",
+						 "227 Entering Passi (198,51,100,200,195,149)", "offer pinhole-open rewrite") }, 1 },
+		{ "0.0.0.0 without NAT takes from the prose", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (0,0,0,0,195,149)",
+						 "227 Entering Passive  (203,0,113,9,195,149)", "offer pinhole-open rewrite") }, 1 },
+		{ "LPSV, CPSV and SPSV", PLAIN, NULL,
+		  { LOGIN, C("LPSV", ""), S("228 Entering (4,4,203,0,113,9,2,195,149)", "offer pinhole-open"), C("CPSV", ""),
+		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open"), C("SPSV", ""),
+		    S("229 x (|||50000|)", "pinhole-close:superseded offer pinhole-open") }, 1 },
+		{ "a third host", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S_REFUSE("227 Entering Passive Mode (10,0,0,99,195,149)", REASON_FOREIGN_ADDRESS,
+						   "425 Refused by the gateway: foreign-address  ", "refuse:foreign-address"),
+		    C("NOOP", ""), S("200 ok", "") }, 0 },
+		{ "a third host is replaced", PLAIN, rewrite_foreign_servers,
+		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (10,0,0,99,195,149)",
+						 "227 Entering Passive Mo (203,0,113,9,195,149)", "offer pinhole-open rewrite") },
+		  1 },
+		{ "a third host is replaced, behind DNAT", DNAT, rewrite_foreign_servers,
+		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (192,168,1,1,195,149)",
+						 "227 Entering Passive M (198,51,100,200,195,149)", "offer pinhole-open rewrite") },
+		  1 },
+		{ "a replaced address does not excuse the port", PLAIN, rewrite_foreign_servers,
+		  { LOGIN, C("PASV", ""), S_REFUSE("227 Entering Passive Mode (10,0,0,99,0,80)", REASON_LOW_PORT,
+						   "425 Refused by the gateway: low-port      ", "refuse:low-port") }, 0 },
+		{ "a 229 that wraps", PLAIN, NULL,
+		  { LOGIN, C("EPSV", ""), S_REFUSE("229 Extended (|||65558|)", REASON_OVERFLOW, "425 Refused: overflow   ",
+						   "refuse:overflow") }, 0 },
+		{ "nobody asked", PLAIN, NULL,
+		  { LOGIN, S_REFUSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_UNSOLICITED, NOT_ASKED,
+				    "refuse:unsolicited"),
+		    S_REFUSE("229 x (|||50000|)", REASON_UNSOLICITED, "425 unsolicited  ", "refuse:unsolicited"),
+		    C("NOOP", ""), S("200 ok", "") }, 0 },
+		{ "two for one PASV", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open"),
+		    S_REFUSE("227 (203,0,113,9,195,150)", REASON_UNSOLICITED, "425 Refused: unsolicited ", "refuse:unsolicited") }, 1 },
+		{ "in answer to another command", PLAIN, NULL,
+		  { LOGIN, C("STAT", ""), C("PASV", ""),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ", "refuse:unsolicited"),
+		    S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "a 227 for EPSV and a 229 for PASV", PLAIN, NULL,
+		  { LOGIN, C("EPSV", ""),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ", "refuse:unsolicited"),
+		    C("PASV", ""), S_REFUSE("229 x (|||50000|)", REASON_UNSOLICITED, "425 unsolicited  ", "refuse:unsolicited") },
+		  0 },
+		{ "in answer to a request that was refused", PLAIN, deny_passive,
+		  { LOGIN, C_REFUSE("PASV", REASON_PASSIVE_DENIED, "XXXX", "refuse:passive-denied"),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ", "refuse:unsolicited"),
+		    C_REFUSE("epsv 1", REASON_PASSIVE_DENIED, "XXXX X", "refuse:passive-denied"), S("500 no", ""),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "227 Logout.", PLAIN, NULL,
+		  { LOGIN, C("QUIT", ""), S("227 Logout.", "anomaly:unsolicited") }, 0 },
+		{ "227 without text", PLAIN, NULL, { LOGIN, C("NOOP", ""), S("227", "anomaly:unsolicited") }, 0 },
+		{ "without a space behind the code", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""),
+		    S_REFUSE("227(10,0,0,99,195,149)", REASON_UNSOLICITED, "425 unsolicited       ", "refuse:unsolicited"),
+		    S_REFUSE("227\t(10,0,0,99,195,149)", REASON_UNSOLICITED, "425 unsolicited        ", "refuse:unsolicited"),
+		    S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "inside the text of another reply", PLAIN, NULL,
+		  { LOGIN, C("HELP", ""), S("214-Help", ""),
+		    S_REFUSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_UNSOLICITED, NOT_ASKED,
+			     "refuse:unsolicited"),
+		    S(" 227 (203,0,113,9,195,149)", ""), S("214 End", "") }, 0 },
+		{ "inside the text of another reply, without a space", PLAIN, NULL,
+		  { LOGIN, C("HELP", ""), S("214-Help", ""),
+		    S_REFUSE("227(203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited",
+			     "refuse:unsolicited"), S("214 End", "") }, 0 },
+		{ "inside the text of another reply while PASV waits", PLAIN, NULL,
+		  { LOGIN, C("STAT", ""), C("PASV", ""), S("213-Status", ""),
+		    S_REFUSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_UNSOLICITED, NOT_ASKED,
+			     "refuse:unsolicited"),
+		    S("213 End", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "inside a 425: the refusal must not end it", PLAIN, NULL,
+		  { LOGIN, C("LIST", ""), S("425-Can't", ""),
+		    S_REFUSE("227 Entering Passive Mode (203,0,113,9,195,149)", REASON_UNSOLICITED,
+			     "425-Refused by the gateway: unsolicited        ", "refuse:unsolicited"),
+		    S("425 End", "transfer(LIST  425)") }, 0 },
+		{ "in several lines", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S_REFUSE("227-Entering", REASON_AMBIGUOUS, "425-ambiguou", "refuse:ambiguous"),
+		    S_REFUSE("229 (|||50000|)", REASON_UNSOLICITED, "425 unsolicited", "refuse:unsolicited"),
+		    S(" 227 (203,0,113,9,195,149)", ""),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_AMBIGUOUS, "425 Refused: ambiguous   ", "refuse:ambiguous"),
+		    C("NOOP", ""), S("200 ok", "") }, 0 },
+		{ "in several lines, the last one bare", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S_REFUSE("227-x", REASON_AMBIGUOUS, "425-a", "refuse:ambiguous"),
+		    S_REFUSE("227", REASON_AMBIGUOUS, "425", "refuse:ambiguous") }, 0 },
+		{ "passive mode is denied", PLAIN, deny_passive,
+		  { LOGIN, C_REFUSE("EPSV ALL", REASON_PASSIVE_DENIED, "XXXX XXX", "refuse:passive-denied"), S("500 no", ""),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "an error leaves the older offer", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("PASV", ""), S("502 no", "") }, 1 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void epsv_all(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "EPSV ALL", PLAIN, NULL,
+		  { LOGIN, C("epsv all", ""), S("200 ok", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_EPSV_ALL, "PORT XXXXXXXXXXXX", "refuse:epsv-all"), S("501 no", ""),
+		    C_REFUSE("EPRT |1|10.0.0.5|50000|", REASON_EPSV_ALL, "EPRT XXXXXXXXXXXXXXXXXX", "refuse:epsv-all"),
+		    S("501 no", ""), C_REFUSE("LPRT 4,4,10,0,0,5,2,9,9", REASON_EPSV_ALL, "LPRT XXXXXXXXXXXXXXXXXX",
+					      "refuse:epsv-all"), S("501 no", ""),
+		    C_REFUSE("PASV", REASON_EPSV_ALL, "XXXX", "refuse:epsv-all"), S("500 no", ""),
+		    C_REFUSE("LPSV", REASON_EPSV_ALL, "XXXX", "refuse:epsv-all"), S("500 no", ""),
+		    C_REFUSE("CPSV", REASON_EPSV_ALL, "XXXX", "refuse:epsv-all"), S("500 no", ""),
+		    C("EPSV", ""), S("229 x (|||50000|)", "offer pinhole-open") }, 1 },
+		{ "pipelined", PLAIN, NULL,
+		  { LOGIN, C("EPSV ALL", ""), C_REFUSE("PASV", REASON_EPSV_ALL, "XXXX", "refuse:epsv-all"), S("200 ok", ""),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ",
+			     "refuse:unsolicited") }, 0 },
+		{ "before a 227 that is under way", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), C("EPSV ALL", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open"),
+		    S("200 ok", "") }, 1 },
+		{ "other arguments are not it", PLAIN, NULL,
+		  { LOGIN, C("EPSV 1", ""), S("229 x (|||50000|)", "offer pinhole-open"), C("EPSV ALLE", ""), S("501 ?", ""),
+		    C("EPSV x", ""), S("501 ?", ""), C("PASV", ""),
+		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open") }, 1 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void transfers(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "the data connection was made", PLAIN, use_the_pinhole,
+		  { LOGIN, C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open"), C("RETR a b", ""), S("150 here", ""),
+		    S("226 done", "transfer(RETR a b 226) pinhole-used:used") }, 0 },
+		{ "it was not", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("LIST", ""), S("150 here", ""),
+		    S("226 done", "transfer(LIST  226) pinhole-close:transfer-ended") }, 0 },
+		{ "the server refuses the transfer", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("STOR x", ""),
+		    S("550 no", "transfer(STOR x 550) pinhole-close:server-refused") }, 0 },
+		{ "a failed transfer in several lines", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("NLST", ""), S("150 here", ""),
+		    S("426-broken", ""), S("426 off", "transfer(NLST  426) pinhole-close:server-refused") }, 0 },
+		{ "pipelined: the second offer outlives the first transfer", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), C("RETR a", ""),
+		    C("PORT 10,0,0,5,195,150", "pinhole-close:superseded offer pinhole-open"), C("RETR b", ""), S("200 ok", ""),
+		    S("150 here", ""), S("226 done", "transfer(RETR a 226)"), S("200 ok", ""), S("150 here", ""),
+		    S("226 done", "transfer(RETR b 226) pinhole-close:transfer-ended") }, 0 },
+		{ "STAT while a transfer runs is answered first", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("RETR a", ""), S("150 here", ""),
+		    C("STAT", ""), S("213-Status", ""), S(" half", ""), S("213 End", ""),
+		    S("226 done", "transfer(RETR a 226) pinhole-close:transfer-ended"), C("NOOP", ""), S("200 ok", "") }, 0 },
+		{ "STAT with Telnet's synch", PLAIN, NULL,
+		  { LOGIN, C("RETR a", ""), S("150 here", ""), C("\xff\xf4\xff\xf2STAT", ""), S("211 half", ""),
+		    S("226 done", "transfer(RETR a 226)") }, 0 },
+		{ "STAT that waits its turn", PLAIN, NULL,
+		  { LOGIN, C("RETR a", ""), C("STAT", ""), S("150 here", ""), S("226 done", "transfer(RETR a 226)"),
+		    S("211 idle", "") }, 0 },
+		{ "STAT before a pipelined offer: whose refusal is whose", PLAIN, NULL,
+		  { LOGIN, C("RETR a", ""), S("150 here", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open"), C("STAT", ""),
+		    S("213 half", ""), S("226 done", "transfer(RETR a 226)"), S("500 no", "pinhole-close:server-refused") }, 0 },
+		{ "ABOR: 426, then 226", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("RETR a", ""), S("150 here", ""),
+		    C("\xff\xf4\xff\xf2" "ABOR", ""), S("426 off", "transfer(RETR a 426) pinhole-close:server-refused"),
+		    S("226 aborted", ""), C("NOOP", ""), S("200 ok", "") }, 0 },
+		{ "a transfer whose end is its 1yz is none", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("RETR a", ""), S("150 here", ""),
+		    S("125 still here", ""), S("150 really", "") }, 1 },
+		{ "226 before 150", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("RETR a", ""),
+		    S("226 done", "transfer(RETR a 226) pinhole-close:transfer-ended"), S("150 here", "") }, 0 },
+		{ "every pipelined transfer is reported", PLAIN, NULL,
+		  { LOGIN, C("RETR a", ""), C("RETR b", ""), S("150 here", ""), S("226 done", "transfer(RETR a 226)"),
+		    S("150 here", ""), S("226 done", "transfer(RETR b 226)") }, 0 },
+		{ "uploads are denied", PLAIN, deny_upload,
+		  { LOGIN, C_REFUSE("STOR x", REASON_UPLOAD_DENIED, "XXXX X", "refuse:upload-denied"), S("500 no", ""),
+		    C_REFUSE("APPE x", REASON_UPLOAD_DENIED, "XXXX X", "refuse:upload-denied"), S("500 no", ""),
+		    C_REFUSE("stou", REASON_UPLOAD_DENIED, "XXXX", "refuse:upload-denied"), S("500 no", ""), C("RETR x", "") }, 0 },
+		{ "downloads are denied, listings are not", PLAIN, deny_download,
+		  { LOGIN, C_REFUSE("RETR x", REASON_DOWNLOAD_DENIED, "XXXX X", "refuse:download-denied"), S("500 no", ""),
+		    C("LIST", ""), S("226 done", "transfer(LIST  226)"), C("STOR x", "") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void encryption(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "AUTH, 234", PLAIN, NULL, { S("220 ready", ""), C("AUTH TLS", ""), S("234 go", "tls(opaque)") }, 0 },
+		{ "AUTH after the login ends the pinhole", PLAIN, NULL,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("AUTH TLS", ""),
+		    S("234 go", "pinhole-close:superseded tls(opaque)") }, 0 },
+		{ "234 in several lines", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("234-go", ""), S("234 on", "tls(opaque)") }, 0 },
+		{ "AUTH refused, and the dialogue goes on in clear", SNAT, NULL,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("504 no", ""), C("AUTH SSL", ""), S("534 no", ""), C("USER u", ""),
+		    S("230 in", "login(u)"),
+		    C_EDIT("PORT 10,0,0,5,195,149", "PORT 198,51,100,200,195,149", "offer pinhole-open rewrite") }, 1 },
+		{ "AUTH with data that follows (RFC 2228)", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT " SECRET, ""), S("235 done", ""),
+		    C("USER u", ""), S("230 in", "login(u)") }, 0 },
+		{ "a command behind AUTH", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH TLS", ""),
+		    C_CLOSE("USER u", REASON_BEHIND_AUTH, "session-close:behind-auth") }, 0 },
+		{ "an empty line behind AUTH", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH TLS", ""), C_CLOSE("", REASON_BEHIND_AUTH, "session-close:behind-auth") }, 0 },
+		{ "AUTH behind AUTH", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH TLS", ""),
+		    C_CLOSE("AUTH TLS", REASON_BEHIND_AUTH, "session-close:behind-auth") }, 0 },
+		{ "AUTH behind others", PLAIN, NULL,
+		  { S("220 ready", ""), C("FEAT", ""), C("AUTH TLS", ""), S("211 none", ""), S("234 go", "tls(opaque)") }, 0 },
+		{ "234 for something else is no AUTH", PLAIN, NULL,
+		  { S("220 ready", ""), C("NOOP", ""), S("234 go", ""), C("USER u", "") }, 0 },
+		{ "TLS is forbidden", PLAIN, forbid_tls,
+		  { S("220 ready", ""), C_REFUSE("AUTH TLS", REASON_TLS_DENIED, "XXXX XXX", "refuse:tls-denied"), S("234 go", ""),
+		    C("USER u", ""), S("230 in", "login(u)") }, 0 },
+		{ "TLS is required: USER", PLAIN, require_tls,
+		  { S("220 ready", ""), C("FEAT", ""), S("211 none", ""),
+		    C_CLOSE("USER u", REASON_TLS_REQUIRED, "session-close:tls-required") }, 0 },
+		{ "TLS is required: PASS", PLAIN, require_tls,
+		  { S("220 ready", ""), C_CLOSE("PASS " SECRET, REASON_TLS_REQUIRED, "session-close:tls-required") }, 0 },
+		{ "TLS is required: ACCT", PLAIN, require_tls,
+		  { S("220 ready", ""), C_REFUSE("ACCT " SECRET, REASON_TLS_REQUIRED, "XXXX XXXXXX", "refuse:tls-required") }, 0 },
+		{ "TLS is required, and the server refuses AUTH", PLAIN, require_tls,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("500 no", ""),
+		    C_CLOSE("USER u", REASON_TLS_REQUIRED, "session-close:tls-required") }, 0 },
+		{ "TLS is required, and used", PLAIN, require_tls,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("234 go", "tls(opaque)") }, 0 },
+		{ "TLS is required, and the server wants no login", PLAIN, require_tls,
+		  { S("230 in", ""), C_REFUSE("PORT 10,0,0,5,4,1", REASON_TLS_REQUIRED, "PORT XXXXXXXXXXXX",
+					      "refuse:tls-required") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void verbs(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "denied verbs", PLAIN, deny_verbs,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""),
+		    C_REFUSE("PASS " SECRET, REASON_VERB_DENIED, "XXXX XXXXXX", "refuse:verb-denied"), S("500 ?", ""),
+		    C_REFUSE("stat", REASON_VERB_DENIED, "XXXX", "refuse:verb-denied") }, 0 },
+		{ "a password in a SITE command", PLAIN, deny_verbs,
+		  { S("220 ready", ""), C_REFUSE("SITE PSWD old " SECRET, REASON_VERB_DENIED, "XXXX XXXXXXXXXXXXXXX",
+						 "refuse:verb-denied") }, 0 },
+		{ "unknown verbs are denied", PLAIN, deny_unknown_verbs,
+		  { LOGIN, C_REFUSE("XPORT 1", REASON_VERB_DENIED, "XXXXX X", "refuse:verb-denied"), S("500 ?", ""),
+		    C("NOOP", "") }, 0 },
+		{ "a password that is odd, or misspelt, stays out of the log", PLAIN, deny_unknown_verbs,
+		  { S("220 ready", ""), C("USER u", ""), S("331 password", ""),
+		    C_REFUSE(" PASS " SECRET, REASON_ODD_VERB, "XXXXXXXXXXXX", "refuse:odd-verb"),
+		    C_REFUSE("PASS\t" SECRET, REASON_ODD_VERB, "XXXXXXXXXXX", "refuse:odd-verb"),
+		    C_REFUSE("P\x01" "ASS " SECRET, REASON_ODD_VERB, "XXXXXXXXXXXX", "refuse:odd-verb") }, 0 },
+		{ "an empty line is no command", PLAIN, NULL,
+		  { LOGIN, C("", ""), C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "an empty line that is answered", PLAIN, NULL,
+		  { LOGIN, C("", ""), S("500 ?", "anomaly:unsolicited"), C("PASV", ""),
+		    S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "text that is no reply", PLAIN, NULL,
+		  { LOGIN, S("hello", "anomaly:malformed"), S("", ""), S("22", "anomaly:malformed"), S("999 x", "anomaly:malformed") },
+		  0 },
+		{ "421 at any time", PLAIN, NULL, { LOGIN, S("421 bye", "") }, 0 },
+		{ "replies that nobody asked for open nothing later", PLAIN, NULL,
+		  { LOGIN, S("200 ok", "anomaly:unsolicited"), S("200 ok", "anomaly:unsolicited"), C("PASV", ""),
+		    S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "a reply too many before a 227", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S("200 ok", ""),
+		    S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ",
+			     "refuse:unsolicited") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void allow_fxp(struct rig *rig)
+{
+	rule_of(rig)->fxp[0] = (struct fxp_target){ unit_network("192.0.2.0/24"), { 20000, 30000 } };
+	rule_of(rig)->fxp_count = 1;
+}
+
+static void third_party_transfers(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "an active offer of a listed target", SNAT, allow_fxp,
+		  { LOGIN, C("PORT 192,0,2,1,78,32", "offer pinhole-open"), S("200 ok", "") }, 1 },
+		{ "a passive one opens nothing", PLAIN, allow_fxp,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("PASV", ""),
+		    S("227 (192,0,2,1,78,32)", "pinhole-close:superseded offer") }, 0 },
+		{ "of another port", SNAT, allow_fxp,
+		  { LOGIN, C_REFUSE("PORT 192,0,2,1,78,31", REASON_FOREIGN_ADDRESS, "PORT XXXXXXXXXXXXXXX",
+				    "refuse:foreign-address") }, 0 },
+		{ "of another network", SNAT, allow_fxp,
+		  { LOGIN, C_REFUSE("PORT 192,0,3,1,78,32", REASON_FOREIGN_ADDRESS, "PORT XXXXXXXXXXXXXXX",
+				    "refuse:foreign-address") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+/* Whom an expectation lets in, and to where. */
+static void expectations_are_exact(void **state)
+{
+	static const struct {
+		const char *name;
+		enum place place;
+		void (*prepare)(struct rig *rig);
+		enum direction direction;
+		const char *request;
+		const char *line;
+		const char *source;
+		const char *destination;
+		bool translated;
+		enum direction nat_direction;
+	} rows[] = {
+		{ "PORT", PLAIN, NULL, DIRECTION_ORIGINAL, NULL, "PORT 10,0,0,5,195,149", "203.0.113.9", "10.0.0.5", false,
+		  DIRECTION_REPLY },
+		{ "PORT behind SNAT", SNAT, NULL, DIRECTION_ORIGINAL, NULL, "PORT 10,0,0,5,195,149", "203.0.113.9",
+		  "198.51.100.200", true, DIRECTION_REPLY },
+		{ "227", PLAIN, NULL, DIRECTION_REPLY, "PASV", "227 (203,0,113,9,195,149)", "10.0.0.5", "203.0.113.9", false,
+		  DIRECTION_ORIGINAL },
+		{ "227 behind SNAT", SNAT, NULL, DIRECTION_REPLY, "PASV", "227 (203,0,113,9,195,149)", "10.0.0.5",
+		  "203.0.113.9", true, DIRECTION_ORIGINAL },
+		{ "227 behind DNAT", DNAT, NULL, DIRECTION_REPLY, "PASV", "227 prose to take from (10,0,0,2,195,149)",
+		  "203.0.113.77", "198.51.100.200", true, DIRECTION_ORIGINAL },
+		{ "229 behind DNAT", DNAT, NULL, DIRECTION_REPLY, "EPSV", "229 (|||50069|)", "203.0.113.77", "198.51.100.200",
+		  true, DIRECTION_ORIGINAL },
+		{ "EPRT over IPv6", PLAIN6, NULL, DIRECTION_ORIGINAL, NULL, "EPRT |2|2001:db8::5|50069|", "2001:db8:1::9",
+		  "2001:db8::5", false, DIRECTION_REPLY },
+		{ "229 over IPv6", PLAIN6, NULL, DIRECTION_REPLY, "EPSV", "229 (|||50069|)", "2001:db8::5", "2001:db8:1::9", false,
+		  DIRECTION_ORIGINAL },
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct address source = unit_address(rows[index].source);
+		struct endpoint destination = unit_endpoint(rows[index].destination, 50069);
+
+		rig_make(&rig);
+		rig_open(&rig, rows[index].place, true);
+		if (rows[index].request)
+			session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string(rows[index].request), 1,
+				      &rig.outcome);
+		session_input(&rig.session, &rig.ops, rows[index].direction, unit_string(rows[index].line), 2, &rig.outcome);
+		if (rig.pinhole_count != 1)
+			fail_msg("%s: no pinhole", rows[index].name);
+		assert_true(address_equal(&rig.last.source, &source));
+		assert_true(endpoint_equal(&rig.last.destination, &destination));
+		assert_int_equal(rig.last.translated, rows[index].translated);
+		assert_int_equal(rig.last.nat_direction, rows[index].nat_direction);
+		assert_int_equal(rig.last.saved_port, 50069);
+		assert_int_equal(rig.last.timeout, 60);
+	}
+}
+
+static void a_kernel_that_refuses_an_expectation_refuses_the_offer(void **state)
+{
+	static const enum reason reasons[] = {
+		REASON_NO_CARRIER, REASON_NO_PORT, REASON_EXPECT_TABLE_FULL, REASON_KERNEL_REFUSED,
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(reasons); index++) {
+		struct bytes line = unit_string("PORT 10,0,0,5,195,149");
+
+		rig_make(&rig);
+		rig.expect_answer = reasons[index];
+		rig_open(&rig, SNAT, true);
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, line, 1, &rig.outcome);
+		assert_int_equal(rig.outcome.verdict, OUTCOME_REFUSE);
+		assert_int_equal(rig.outcome.reason, reasons[index]);
+		assert_memory_equal(edited(&rig, line).data, "PORT XXXXXXXXXXXXXXXX", line.length);
+
+		session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("501 no"), 2, &rig.outcome);
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("EPSV"), 3, &rig.outcome);
+		line = unit_string("229 Entering Extended Passive Mode (|||50069|)");
+		session_input(&rig.session, &rig.ops, DIRECTION_REPLY, line, 4, &rig.outcome);
+		assert_int_equal(rig.outcome.verdict, OUTCOME_REFUSE);
+		assert_int_equal(rig.outcome.reason, reasons[index]);
+		assert_memory_equal(edited(&rig, line).data, "425 ", 4);
+		assert_int_equal(rig.session.pinhole, PINHOLE_NONE);
+	}
+}
+
+/* The edit can't be carried out, for the kernel does not adjust this connection. */
+static void an_offer_that_is_revoked_is_refused_and_closed(void **state)
+{
+	static struct rig rig;
+	struct bytes line = unit_string("PORT 10,0,0,5,195,149");
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, SNAT, true);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, line, 1, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_EDIT);
+	rig.events[0] = '\0';
+	session_revoke_offer(&rig.session, &rig.ops, DIRECTION_ORIGINAL, line, REASON_NO_RESIZE, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_REFUSE);
+	assert_int_equal(rig.outcome.reason, REASON_NO_RESIZE);
+	assert_memory_equal(edited(&rig, line).data, "PORT XXXXXXXXXXXXXXXX", line.length);
+	assert_int_equal(edited(&rig, line).length, line.length);
+	assert_string_equal(rig.events, "pinhole-close:no-resize refuse:no-resize");
+	assert_int_equal(rig.pinhole_count, 0);
+	/* The server's answer belongs to it, and the next one to the next. */
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("501 no"), 2, &rig.outcome);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PASV"), 3, &rig.outcome);
+	rig.events[0] = '\0';
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("227 (203,0,113,9,195,149)"), 4, &rig.outcome);
+	assert_string_equal(rig.events, "offer pinhole-open");
+
+	rig_make(&rig);
+	rig_open(&rig, DNAT, true);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PASV"), 1, &rig.outcome);
+	line = unit_string("227 10,0,0,2,195,149");
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, line, 2, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_EDIT);
+	session_revoke_offer(&rig.session, &rig.ops, DIRECTION_REPLY, line, REASON_EDITS_FULL, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_REFUSE);
+	assert_memory_equal(edited(&rig, line).data, "425 edits-full      ", line.length);
+	assert_int_equal(rig.pinhole_count, 0);
+}
+
+static void advertise(struct rig *rig)
+{
+	rule_of(rig)->advertise = true;
+	rule_of(rig)->advertise_address = unit_address("192.0.2.80");
+	rule_of(rig)->advertise_port_offset = 10000;
+}
+
+static void advertise_lower(struct rig *rig)
+{
+	advertise(rig);
+	rule_of(rig)->advertise_port_offset = -40000;
+}
+
+static void servers_behind_another_nat_are_announced_as_configured(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "227", PLAIN, advertise,
+		  { LOGIN, C("PASV", ""), S_EDIT("227 Entering Passive Mode (203,0,113,9,195,149)",
+						 "227 Entering Passive Mode  (192,0,2,80,234,165)", "offer pinhole-open rewrite") }, 1 },
+		{ "229", PLAIN, advertise,
+		  { LOGIN, C("EPSV", ""), S_EDIT("229 x (|||50069|)", "229 x (|||60069|)", "offer pinhole-open rewrite") }, 1 },
+		{ "PORT is not a server's", PLAIN, advertise,
+		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "a port beyond 65535", PLAIN, advertise,
+		  { LOGIN, C("EPSV", ""), S_REFUSE("229 x (|||60000|)", REASON_OVERFLOW, "425 overflow     ",
+						   "pinhole-close:overflow refuse:overflow") }, 0 },
+		{ "a port below 1", PLAIN, advertise_lower,
+		  { LOGIN, C("EPSV", ""), S_REFUSE("229 x (|||40000|)", REASON_OVERFLOW, "425 overflow     ",
+						   "pinhole-close:overflow refuse:overflow") }, 0 },
+	};
+
+	(void)state;
+	RUN(dialogues);
+}
+
+static void adopted_sessions_are_taken_as_logged_in(void **state)
+{
+	static const struct dialogue dialogues[] = {
+		{ "an offer", PLAIN, NULL, { C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", "") }, 1 },
+		{ "the answer to what was asked before", PLAIN, NULL,
+		  { S("226 done", ""), S_REFUSE("227 (203,0,113,9,195,149)", REASON_UNSOLICITED, "425 Refused: unsolicited ",
+						"refuse:unsolicited") }, 0 },
+		{ "an unknown verb first", PLAIN, NULL, { C("XYZZY", ""), S("500 ?", "") }, 0 },
+		{ "USER begins a login", PLAIN, NULL,
+		  { C("USER u", ""), S("331 password", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") }, 0 },
+	};
+
+	(void)state;
+	run_dialogues(dialogues, ARRAY_SIZE(dialogues), true);
+}
+
+static void a_pipeline_that_overflows_closes_the_session(void **state)
+{
+	static struct rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, true);
+	for (unsigned int count = 0; count < SESSION_PIPELINE_MAX; count++) {
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PASV"), 1, &rig.outcome);
+		assert_int_equal(rig.outcome.verdict, OUTCOME_PASS);
+	}
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PASV"), 1, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_CLOSE);
+	assert_int_equal(rig.outcome.reason, REASON_PIPELINE_FULL);
+}
+
+/* A pipeline that is always nearly full goes round its ring. */
+static void replies_are_paired_in_order_however_long_it_goes_on(void **state)
+{
+	static struct rig rig;
+	unsigned int pending = 0;
+	uint64_t random = 24;
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, true);
+	for (unsigned int count = 0; count < 2000; count++) {
+		bool ask = pending == 0 || (pending < SESSION_PIPELINE_MAX - 1 && unit_random_below(&random, 5) < 3);
+
+		rig.events[0] = '\0';
+		session_input(&rig.session, &rig.ops, ask ? DIRECTION_ORIGINAL : DIRECTION_REPLY,
+			      unit_string(ask ? "EPSV" : "229 x (|||50000|)"), count, &rig.outcome);
+		assert_int_equal(rig.outcome.verdict, OUTCOME_PASS);
+		assert_int_equal(strstr(rig.events, "pinhole-open") != NULL, !ask);
+		pending += ask ? 1 : -1U;
+	}
+	/* One that is not asked for is noticed at once. */
+	for (; pending > 0; pending--)
+		session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("229 x (|||50000|)"), 1, &rig.outcome);
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("229 x (|||50000|)"), 1, &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_REFUSE);
+}
+
+static void names_and_paths_are_kept_up_to_a_length(void **state)
+{
+	static struct rig rig;
+	char line[LINE_MAX_LENGTH + 1];
+	char want[256];
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, false);
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("220 ready"), 1, &rig.outcome);
+	memset(line, 'n', sizeof(line));
+	memcpy(line, "USER ", 5);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_bytes(line, LINE_MAX_LENGTH), 2, &rig.outcome);
+	rig.events[0] = '\0';
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("230 in"), 3, &rig.outcome);
+	snprintf(want, sizeof(want), "login(%.*s)", SESSION_NAME_MAX, line + 5);
+	assert_string_equal(rig.events, want);
+	memset(line, 'p', sizeof(line));
+	memcpy(line, "RETR ", 5);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_bytes(line, LINE_MAX_LENGTH), 4, &rig.outcome);
+	rig.events[0] = '\0';
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("550 no"), 5, &rig.outcome);
+	snprintf(want, sizeof(want), "transfer(RETR %.*s 550)", SESSION_PATH_MAX, line + 5);
+	assert_string_equal(rig.events, want);
+}
+
+static void a_close_is_reported_once(void **state)
+{
+	static struct rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, true);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PORT 10,0,0,5,195,149"), 1, &rig.outcome);
+	rig.events[0] = '\0';
+	session_close(&rig.session, &rig.ops, REASON_CONNECTION_ENDED, 2);
+	session_close(&rig.session, &rig.ops, REASON_RESET, 3);
+	assert_string_equal(rig.events, "pinhole-close:connection-ended session-close:connection-ended");
+	assert_int_equal(rig.pinhole_count, 0);
+}
+
+static void another_policy_holds_from_the_next_line_on(void **state)
+{
+	static struct policy strict;
+	static struct rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, true);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PORT 10,0,0,5,195,149"), 1, &rig.outcome);
+	policy_rule_set_defaults(&strict.rules[0]);
+	strict.rules[0].active = false;
+	strict.rule_count = 1;
+	session_set_policy(&rig.session, &strict);
+	/* What was opened stays open. */
+	assert_int_equal(rig.pinhole_count, 1);
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PORT 10,0,0,5,195,150"), 2, &rig.outcome);
+	assert_int_equal(rig.outcome.reason, REASON_ACTIVE_DENIED);
+}
+
+static void beginnings_are_held_if_their_line_could_be_changed(void **state)
+{
+	static const struct {
+		void (*prepare)(struct rig *rig);
+		enum direction direction;
+		const char *beginning;
+		size_t length;
+		bool held;
+	} rows[] = {
+		{ NULL, DIRECTION_ORIGINAL, TEXT("P"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("PORT 10,0"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("pasv"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("EPSV A"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("AUTH T"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a"), false },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a\rb"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("RETR a\x08"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT(" RETR a"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("USER u"), false },
+		{ require_tls, DIRECTION_ORIGINAL, TEXT("USER u"), true },
+		{ require_tls, DIRECTION_ORIGINAL, TEXT("PASS p"), true },
+		{ require_tls, DIRECTION_ORIGINAL, TEXT("ACCT p"), true },
+		{ deny_verbs, DIRECTION_ORIGINAL, TEXT("SITE x"), true },
+		{ deny_upload, DIRECTION_ORIGINAL, TEXT("STOR x"), true },
+		{ deny_download, DIRECTION_ORIGINAL, TEXT("RETR x"), true },
+		{ deny_unknown_verbs, DIRECTION_ORIGINAL, TEXT("XYZZY x"), true },
+		{ NULL, DIRECTION_ORIGINAL, TEXT("XYZZY x"), false },
+		{ NULL, DIRECTION_REPLY, TEXT("2"), true },
+		{ NULL, DIRECTION_REPLY, TEXT("22"), true },
+		{ NULL, DIRECTION_REPLY, TEXT("227"), true },
+		{ NULL, DIRECTION_REPLY, TEXT("227 Entering"), true },
+		{ NULL, DIRECTION_REPLY, TEXT("227("), true },
+		{ NULL, DIRECTION_REPLY, TEXT("226"), false },
+		{ NULL, DIRECTION_REPLY, TEXT("15"), false },
+		{ NULL, DIRECTION_REPLY, TEXT(" 227"), false },
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct bytes beginning = unit_bytes(rows[index].beginning, rows[index].length);
+
+		rig_make(&rig);
+		if (rows[index].prepare)
+			rows[index].prepare(&rig);
+		rig_open(&rig, PLAIN, true);
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("NOOP"), 1, &rig.outcome);
+		if (session_must_hold(&rig.session, rows[index].direction, beginning) != rows[index].held)
+			fail_msg("\"%s\"", unit_escape(beginning));
+	}
+	/* Before the greeting, and as the first command, anything may end the session. */
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, false);
+	assert_true(session_must_hold(&rig.session, DIRECTION_ORIGINAL, unit_string("RETR a")));
+	session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string("220 ready"), 1, &rig.outcome);
+	assert_true(session_must_hold(&rig.session, DIRECTION_ORIGINAL, unit_string("GET / HT")));
+}
+
+static void only_a_handshake_record_begins_tls(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t length;
+		enum reason reason;
+	} rows[] = {
+		{ TEXT("\x16\x03\x01\x02\x00"), REASON_NONE },
+		{ TEXT("\x16\x03\x03"), REASON_NONE },
+		{ TEXT("\x16\x03"), REASON_NONE },
+		{ TEXT("\x16"), REASON_NONE },
+		{ TEXT("\x15\x03\x01"), REASON_NOT_TLS },
+		{ TEXT("\x17\x03\x03"), REASON_NOT_TLS },
+		{ TEXT("\x16\x02\x01"), REASON_NOT_TLS },
+		{ TEXT("\x80\x2e\x01\x00\x02"), REASON_NOT_TLS }, /* SSL 2.0 */
+		{ TEXT("USER u\r\n"), REASON_NOT_TLS },
+		{ TEXT("P"), REASON_NOT_TLS },
+		{ TEXT("\r\n"), REASON_NOT_TLS },
+		{ TEXT("\0"), REASON_NOT_TLS },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++)
+		assert_int_equal(session_judge_opaque(0, unit_bytes(rows[index].bytes, rows[index].length)), rows[index].reason);
+}
+
+static void adopted_bytes_begin_a_line_if_they_look_like_one(void **state)
+{
+	static const struct {
+		enum direction direction;
+		const char *text;
+		bool looks;
+	} rows[] = {
+		{ DIRECTION_ORIGINAL, "NOOP\r\n", true },
+		{ DIRECTION_ORIGINAL, "retr file\r\nNOOP\r\n", true },
+		{ DIRECTION_ORIGINAL, "RETR fi", true },
+		{ DIRECTION_ORIGINAL, "PORT 10,0,0,5,4,1\n", true },
+		{ DIRECTION_ORIGINAL, "name of a file\r\n", false },
+		{ DIRECTION_ORIGINAL, "RT 10,0,0,5,4,1\r\nNOOP\r\n", false },
+		{ DIRECTION_ORIGINAL, "\r\n", false },
+		{ DIRECTION_ORIGINAL, "", false },
+		{ DIRECTION_REPLY, "226 done\r\n", true },
+		{ DIRECTION_REPLY, "226-done\r\n", true },
+		{ DIRECTION_REPLY, "226\r\n", true },
+		{ DIRECTION_REPLY, "26 done\r\n", false },
+		{ DIRECTION_REPLY, " 226 done\r\n", false },
+		{ DIRECTION_REPLY, "", false },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++)
+		if (session_looks_like_line(rows[index].direction, unit_string(rows[index].text)) != rows[index].looks)
+			fail_msg("\"%s\"", unit_escape(unit_string(rows[index].text)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(greetings),
+		cmocka_unit_test(logins),
+		cmocka_unit_test(active_offers),
+		cmocka_unit_test(passive_offers),
+		cmocka_unit_test(epsv_all),
+		cmocka_unit_test(transfers),
+		cmocka_unit_test(encryption),
+		cmocka_unit_test(verbs),
+		cmocka_unit_test(third_party_transfers),
+		cmocka_unit_test(expectations_are_exact),
+		cmocka_unit_test(a_kernel_that_refuses_an_expectation_refuses_the_offer),
+		cmocka_unit_test(an_offer_that_is_revoked_is_refused_and_closed),
+		cmocka_unit_test(servers_behind_another_nat_are_announced_as_configured),
+		cmocka_unit_test(adopted_sessions_are_taken_as_logged_in),
+		cmocka_unit_test(a_pipeline_that_overflows_closes_the_session),
+		cmocka_unit_test(replies_are_paired_in_order_however_long_it_goes_on),
+		cmocka_unit_test(names_and_paths_are_kept_up_to_a_length),
+		cmocka_unit_test(a_close_is_reported_once),
+		cmocka_unit_test(another_policy_holds_from_the_next_line_on),
+		cmocka_unit_test(beginnings_are_held_if_their_line_could_be_changed),
+		cmocka_unit_test(only_a_handshake_record_begins_tls),
+		cmocka_unit_test(adopted_bytes_begin_a_line_if_they_look_like_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
