@@ -123,6 +123,8 @@ struct proxy_session {
 void proxy_session_begin(struct proxy *proxy, int descriptor);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
+/* A TLS handshake begins: it has a deadline of its own. */
+void proxy_session_expect_handshake(struct proxy_session *session);
 /* Tells the client, where it can be told, and ends the session. */
 void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text);
 /* Ends the session at once. */

@@ -173,6 +173,7 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 
+	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
 					      &session->session.view.server.address);
 	server->securing = server->wire.tls != NULL;
@@ -223,6 +224,7 @@ static void start_client_tls(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
+	proxy_session_expect_handshake(session);
 	client->starting = false;
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
 	client->securing = client->wire.tls != NULL;

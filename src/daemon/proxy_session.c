@@ -20,6 +20,7 @@
 #define SETUP_SECONDS 30
 #define FINISH_SECONDS 10
 #define PUMP_TURNS 64
+#define DISCARD_READS 4
 
 bool proxy_client_has_tls(const struct proxy_session *session)
 {
@@ -53,6 +54,11 @@ static void session_set_timer(struct proxy_session *session, uint64_t seconds)
 	const struct timeval delay = { .tv_sec = (time_t)seconds };
 
 	event_add(session->timer, &delay);
+}
+
+void proxy_session_expect_handshake(struct proxy_session *session)
+{
+	session_set_timer(session, SETUP_SECONDS);
 }
 
 void proxy_session_free(struct proxy_session *session, enum reason reason)
@@ -147,13 +153,36 @@ static void pass_on_ends(struct proxy_session *session)
 	}
 }
 
-static bool session_is_over(const struct proxy_session *session)
+/*
+ * A socket that is closed with bytes unread is reset, and a reset overtakes the last line. So what the client still sends
+ * is read and thrown away until it closes, or the deadline comes. True: it has closed.
+ */
+static bool discard_rest(struct proxy_session *session)
+{
+	uint8_t bytes[4096];
+	size_t length;
+
+	for (int i = 0; i < DISCARD_READS; i++) {
+		switch (wire_read(&session->leg[LEG_CLIENT].wire, bytes, sizeof(bytes), &length)) {
+		case TLS_DONE:
+			break;
+		case TLS_WAIT:
+			return false;
+		default:
+			return true;
+		}
+	}
+	session->again = true;
+	return false;
+}
+
+static bool session_is_over(struct proxy_session *session)
 {
 	const struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
 
 	if (session->closing)
-		return client->finished || client->securing;
+		return client->securing || (client->finished && discard_rest(session));
 	/* Behind the server's end there is nothing that the client could still be told. */
 	return (server->ended && client->finished) || (client->ended && server->ended);
 }
@@ -198,7 +227,7 @@ void proxy_session_pump(struct proxy_session *session)
 	if (session->again)
 		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
-	    !session->leg[LEG_CLIENT].securing)
+	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
 		session_set_timer(session, session->proxy->config->limits.idle / 1000000 + 1);
 }
 

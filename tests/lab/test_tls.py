@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import re
+import signal
 import socket
 import ssl
 import time
@@ -429,6 +430,26 @@ def key_must_be_private(cell):
     check("can be read by others" in result.stderr, f"the message is {result.stderr!r}")
 
 
+def reload_changes_open_sessions(cell):
+    path = cell.proxy.configuration
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    with Talk(cell) as talk:
+        talk.login()
+        check(talk.command("MKD x")[0] in "25", "MKD was not answered")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text.replace("deny-verbs = SITE", "deny-verbs = SITE, MKD"))
+        try:
+            os.kill(cell.proxy.process.pid, signal.SIGHUP)
+            cell.proxy.process.wait_for_output("reloaded")
+            since = cell.proxy.position()
+            talk.command("MKD y")
+            check_equal(cell.proxy.wait_event("refuse", since)["reason"], "verb-denied", "the reason")
+        finally:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+
+
 def add_matrix(plan):
     for kind in SERVERS:
         cell = Cell(kind)
@@ -469,6 +490,7 @@ def add_refusals(plan):
     plan.add("a ticket of one control connection resumes no other", foreign_ticket, fixture=cell)
     plan.add("a connection to the proxy's own port is closed", direct_connections_are_refused, fixture=cell)
     plan.add("the proxy keeps CAP_NET_ADMIN, no root, and a filter", process_is_confined, fixture=cell)
+    plan.add("a reload changes what open sessions may do", reload_changes_open_sessions, fixture=cell)
     plan.add("a key that others can read is refused", key_must_be_private, fixture=cell)
 
 
