@@ -125,7 +125,12 @@ static void present(struct proxy_session *session, const struct tls_stream *serv
 /* The server is not to be used. The client is told in words as soon as it can read them. */
 static void object(struct proxy_session *session, enum reason reason, const char *objection)
 {
+	struct leg *server = &session->leg[LEG_SERVER];
+
 	proxy_session_report(session, EVENT_ANOMALY, reason, objection);
+	/* Nothing more is heard of it, and nothing said to it. */
+	server->ended = true;
+	evbuffer_drain(server->out, evbuffer_get_length(server->out));
 	session->objection = objection;
 	session->objection_reason = reason;
 	if (session->leg[LEG_CLIENT].waiting)

@@ -145,7 +145,7 @@ static void pass_on_ends(struct proxy_session *session)
 		const struct leg *leg = &session->leg[i];
 		struct leg *other = &session->leg[!i];
 
-		if (leg->ended && !other->finishing && !session->closing) {
+		if (leg->ended && !other->finishing && !session->closing && !session->objection) {
 			other->finishing = true;
 			session->again = true;
 			session_set_timer(session, FINISH_SECONDS);

@@ -6,12 +6,12 @@ TLS 1.2 and 1.3; then what must be refused, with the reasons that the events giv
 """
 
 import contextlib
-import functools
 import os
 import re
 import signal
 import socket
 import ssl
+import struct
 import time
 
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
@@ -169,19 +169,109 @@ def refused_inside_tls(cell, command, reason):
         check(talk.command("NOOP").startswith("200"), "the session did not go on")
 
 
-def foreign_227(cell):
-    """A server of our own, in clear behind the proxy, that names another host."""
+class ScriptedCell(Cell):
+    """A lab with a proxy and no server: each statement has a scripted one."""
+
+    def __init__(self, options, policy=None):
+        super().__init__("scripted", options, policy=policy)
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.proxy = Proxy(self.lab, self.options, self.policy)
+            with self.proxy:
+                yield self
+
+    def server(self, **handlers):
+        handlers = {verb: (lambda _argument, answer=answer: answer) for verb, answer in handlers.items()}
+        return ScriptedServer(self.lab.server, self.lab.addresses[4].server, handlers=handlers)
+
+
+def reply_refused_inside_tls(cell, verb, answer, reason):
     since = cell.proxy.position()
-    address = cell.lab.addresses[4].server
-    with ScriptedServer(cell.lab.server, address, port=2121,
-                        answers={b"PASV": b"227 Entering Passive Mode (10,9,1,77,200,1)"}):
-        with Talk(cell, port=2121) as talk:
-            talk.reply()
-            check(talk.command("USER a")[:1] in "23", "USER was refused")
-            talk.command("PASS b")
-            answer = talk.command("PASV")
-            check(answer.startswith("425"), f"the foreign 227 became {answer!r}")
-            check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+    with cell.server(**{verb: answer}), Talk(cell) as talk:
+        talk.secure()
+        check(talk.command("USER a").startswith("331"), "USER was refused")
+        check(talk.command("PASS b").startswith("230"), "PASS was refused")
+        reply = talk.command(verb)
+        check(reply.startswith("425"), f"{answer!r} became {reply!r}")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], reason, "the reason")
+    check(not cell.proxy.events("pinhole-open", since), "a data connection was expected")
+
+
+def server_speaks_behind_234(cell):
+    since = cell.proxy.position()
+    with cell.server(AUTH=b"234 go\r\n230 logged in\r\n"), Talk(cell) as talk:
+        talk.reply()
+        talk.send(b"AUTH TLS\r\n")
+        cell.proxy.wait_event("session-close", since, reason="behind-auth")
+    check(not cell.proxy.events("login", since), "the reply in clear counted as a login")
+
+
+def server_does_not_begin_tls(cell):
+    since = cell.proxy.position()
+
+    def plaintext(_argument):
+        def later(session):
+            session.send(b"234 go\r\n")
+            time.sleep(0.3)
+            return b"220 in clear\r\n"
+        return later
+    server = cell.server()
+    server.handlers["AUTH"] = plaintext
+    with server, Talk(cell) as talk:
+        talk.secure()
+        answer = talk.line()
+        check(answer.startswith("421") and "handshake" in answer, f"the client read {answer!r}")
+        cell.proxy.wait_event("session-close", since, reason="handshake")
+
+
+def refused_auth_stays_readable(cell):
+    since = cell.proxy.position()
+    with cell.server(AUTH=b"534 no\r\n"), Talk(cell) as talk:
+        talk.reply()
+        check(talk.command("AUTH TLS").startswith("534"), "the refusal was not passed on")
+        talk.command("USER a")
+        talk.command("PASS b")
+        check(talk.command("PORT 10,9,1,77,200,1").startswith("5"), "a foreign PORT passed")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+
+
+def unreachable_server(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        answer = talk.line()
+        check(answer.startswith("421") and "unreachable" in answer, f"the client read {answer!r}")
+    cell.proxy.wait_event("session-close", since, reason="unreachable")
+
+
+def server_without_tls(cell):
+    """The configuration promises TLS to the server, and this one has none: nothing is said to it in clear."""
+    since = cell.proxy.position()
+    server = cell.server(AUTH=b"502 no\r\n")
+    with server, Talk(cell) as talk:
+        answer = talk.line()
+        check(answer.startswith("421") and "tls-required" in answer, f"the client read {answer!r}")
+        cell.proxy.wait_event("session-close", since, reason="tls-required")
+        check_equal([line.strip() for line in server.session().lines], [b"AUTH TLS"], "what the server heard")
+
+
+def resets_at_every_step(cell):
+    """The client goes away, by a reset, after each number of steps; the next session is served as if nothing was."""
+    steps = [lambda talk: talk.reply(), lambda talk: talk.command("AUTH TLS"), lambda talk: talk.secure(auth=None),
+             lambda talk: talk.command("USER a"), lambda talk: talk.command("PASS b"), lambda talk: talk.command("PASV")]
+    with cell.server():
+        for count in range(1, len(steps) + 1):
+            since = cell.proxy.position()
+            with Talk(cell) as talk:
+                for step in steps[:count]:
+                    step(talk)
+                talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            cell.proxy.wait_event("session-close", since)
+        with Talk(cell) as talk:
+            talk.secure()
+            check(talk.command("USER a").startswith("331"), "the proxy serves nobody any more")
+        check_equal(cell.lab.expectations(), [], "expectations that were left behind")
 
 
 def closed_with(cell, reason, act, port=21):
@@ -521,6 +611,21 @@ def main():
              fixture=Cell("vsftpd", {"tls": "client", "implicit-ports": "none"}, families=only))
     plan.add("no TLS to the client and TLS to the server", tls_to_one_side, False,
              fixture=Cell("vsftpd", {"tls": "server", "implicit-ports": "none"}, families=only))
+    scripted = ScriptedCell({"tls": "client"})
+    for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (10,9,1,77,200,1)\r\n", "foreign-address"),
+                                 ("PASV", b"227 Entering Passive Mode (10,9,1,2,0,22)\r\n", "low-port"),
+                                 ("EPSV", b"229 ok (|||65558|)\r\n", "overflow"),
+                                 ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
+        plan.add(f"inside TLS, {answer.decode().strip()} as the answer to {verb} is refused: {reason}",
+                 reply_refused_inside_tls, verb, answer, reason, fixture=scripted)
+    plan.add("a client may reset at every step", resets_at_every_step, fixture=scripted)
+    plan.add("a server that is not there is told to the client", unreachable_server, fixture=scripted)
+    both = ScriptedCell({})
+    plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)
+    plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
+    plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
+    plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls,
+             fixture=ScriptedCell({"tls": "server"}))
     plan.run()
 
 
