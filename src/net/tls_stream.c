@@ -58,13 +58,15 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 }
 
 /* The chain must lead to an anchor, and the certificate must be for the name, or for the address. */
-static bool expect_server(SSL *ssl, const char *name, const struct address *address)
+static bool expect_server(struct tls_stream *stream, const char *name, const struct address *address)
 {
 	const size_t octets = address->family == FAMILY_IPV6 ? 16 : 4;
 
-	if (*name)
-		return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
-	return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address->octets, octets) == 1;
+	snprintf(stream->name, sizeof(stream->name), "%s", name);
+	if (stream->name[0])
+		return SSL_set_tlsext_host_name(stream->ssl, stream->name) == 1 &&
+		       SSL_set1_host(stream->ssl, stream->name) == 1;
+	return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(stream->ssl), address->octets, octets) == 1;
 }
 
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
@@ -80,7 +82,7 @@ struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tl
 	if (stream->follows)
 		stream_expect_bulk(stream);
 	session = tls_tickets_take(tickets);
-	if (expect_server(stream->ssl, name, address) && (!session || SSL_set_session(stream->ssl, session) == 1)) {
+	if (expect_server(stream, name, address) && (!session || SSL_set_session(stream->ssl, session) == 1)) {
 		SSL_SESSION_free(session);
 		return stream;
 	}
