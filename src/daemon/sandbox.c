@@ -77,8 +77,8 @@ static int sandbox_add_calls(scmp_filter_ctx filter, const int *calls, size_t co
 
 static int sandbox_add_proxy(scmp_filter_ctx filter)
 {
-	const struct scmp_arg_cmp ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET);
-	const struct scmp_arg_cmp ipv6 = SCMP_A0(SCMP_CMP_EQ, AF_INET6);
+	const struct scmp_arg_cmp ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET, 0);
+	const struct scmp_arg_cmp ipv6 = SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0);
 	int result = sandbox_add_calls(filter, sandbox_proxy_calls,
 				       sizeof(sandbox_proxy_calls) / sizeof(sandbox_proxy_calls[0]));
 
