@@ -28,8 +28,8 @@ export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
 
 # Makes for the three builds: as released, with sanitizers, for libFuzzer.
-make-release   = +$(Q)$(MAKE) --no-print-directory SANITIZE= BUILD=$(RELEASE)
-make-sanitized = +$(Q)$(MAKE) --no-print-directory SANITIZE=$(SANITIZERS) BUILD=$(SANITIZED)
+make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
+make-sanitized = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE=$(SANITIZERS) BUILD=$(SANITIZED)
 
 $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
 	$(call say,LD,$@)
@@ -88,7 +88,7 @@ check-vm:
 
 # All of the lab on the stock kernel too, and a long look for inputs that break something.
 check-long:
-	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=7200 VM_LAB='$(LAB_TESTS)'
+	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)'
 
 bench: setup
 	$(make-release) all lab-programs

@@ -109,7 +109,11 @@ struct session {
 	struct expectation expectation;
 
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
-	/* A name counts once its USER has been answered: until then, a reply speaks of the one before. */
+	/*
+	 * A name counts once its USER has been answered: until then, a reply speaks of the one before. Of several that wait
+	 * only the first is kept.
+	 */
+	uint32_t next_name_number;
 	uint8_t name_length;
 	uint8_t next_name_length;
 	uint8_t name[SESSION_NAME_MAX];

@@ -146,6 +146,9 @@ uint32_t stream_held(const struct stream *stream);
 /* From here on nothing is kept or read (after the last edit has been acknowledged, see stream_may_pass). */
 void stream_set_passing(struct stream *stream, struct buffer_pool *pool);
 
+/* A stream that is passing has come as far as in. */
+void stream_advance(struct stream *stream, uint32_t in);
+
 /* What the kernel does to a number of a packet, and to an acknowledgement for this direction (nf_ct_seqadj). */
 uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in);
 uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out);

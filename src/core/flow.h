@@ -44,6 +44,7 @@ struct flow {
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
+	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
 	struct stream stream[2];

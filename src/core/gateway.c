@@ -204,7 +204,10 @@ static void take_acknowledgement(struct passage *passage)
 static void take_passing(struct passage *passage)
 {
 	struct stream *stream = &passage->flow->stream[passage->direction];
+	uint32_t end = passage->packet.seq + (uint32_t)passage->packet.payload.length;
 
+	stream_advance(stream, end);
+	inspect_let_pass(&passage->gateway->inspector, passage->flow, direction_opposite(passage->direction));
 	if (passage->packet.flags & TCP_FIN) {
 		stream->finished = true;
 		stream->closed = true;
@@ -228,10 +231,15 @@ static void take_echo(struct passage *passage)
  */
 static bool reset_is_credible(const struct passage *passage)
 {
-	const struct stream *stream = &passage->flow->stream[passage->direction];
+	const struct flow *flow = passage->flow;
+	const struct stream *stream = &flow->stream[passage->direction];
 	uint32_t reach = stream->sent.length + stream_held(stream) + STREAM_EDITS_MAX * HOSTPORT_TEXT_MAX;
 
-	return stream->passing || stream->in_next - passage->packet.seq <= reach;
+	/* An opaque stream keeps nothing, but its receiver's packets say how far it has come. */
+	if (stream->passing)
+		reach = stream->in_next -
+			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
+	return stream->in_next - passage->packet.seq <= reach;
 }
 
 static void take_reset(struct passage *passage)

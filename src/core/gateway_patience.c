@@ -29,39 +29,24 @@ static void note(struct gateway *gateway, const struct flow *flow, enum directio
 	gateway->patience_count++;
 }
 
-void patience_note(struct passage *passage)
-{
-	enum direction opposite = direction_opposite(passage->direction);
-	const struct stream *own = &passage->flow->stream[passage->direction];
-	const struct stream *other = &passage->flow->stream[opposite];
-
-	/* A repetition too: the last acknowledgement may have been lost. */
-	if (stream_held(own) > 0 && passage->packet.payload.length > 0)
-		note(passage->gateway, passage->flow, passage->direction, passage->now);
-	if (stream_held(other) > 0 && passage->acknowledging)
-		note(passage->gateway, passage->flow, opposite, passage->now);
-}
-
 /*
  * Only bytes that are held are acknowledged in the receiver's name. What has left and may have been lost is repeated by
  * its sender, as long as nobody tells it that it arrived; once the receiver has acknowledged it, the held bytes get
  * their turn (patience_note).
  */
-static void acknowledge_held(struct gateway *gateway, const struct patience *row)
+static void acknowledge_held(struct gateway *gateway, struct flow *flow, enum direction direction)
 {
-	struct flow *flow = &gateway->table.flows[row->flow];
-	struct stream *stream = &flow->stream[row->direction];
-	const struct flow_echo *sender = &flow->echo[row->direction];
-	const struct flow_echo *receiver = &flow->echo[direction_opposite(row->direction)];
+	struct stream *stream = &flow->stream[direction];
+	const struct flow_echo *sender = &flow->echo[direction];
+	const struct flow_echo *receiver = &flow->echo[direction_opposite(direction)];
 	uint8_t packet[PACKET_PLAIN_MAX];
 	struct bytes bytes = { packet, 0 };
 	struct packet_plain plain;
 
-	if (flow->state != FLOW_LIVE || flow->session.id != row->session || stream->in_next != row->in_next ||
-	    stream_held(stream) == 0 || stream->sent.length > 0)
+	if (stream_held(stream) == 0 || stream->sent.length > 0)
 		return;
 	memset(&plain, 0, sizeof(plain));
-	plain.tuple = nat_view_tuple(&flow->session.view, direction_opposite(row->direction));
+	plain.tuple = nat_view_tuple(&flow->session.view, direction_opposite(direction));
 	plain.seq = sender->ack;
 	plain.ack = stream->in_next;
 	plain.flags = TCP_ACK;
@@ -74,6 +59,37 @@ static void acknowledge_held(struct gateway *gateway, const struct patience *row
 	gateway->ops->inject(gateway->ops->context, bytes);
 }
 
+void patience_note(struct passage *passage)
+{
+	struct flow *flow = passage->flow;
+	enum direction opposite = direction_opposite(passage->direction);
+	uint64_t *since = &flow->held[passage->direction];
+
+	if (stream_held(&flow->stream[passage->direction]) == 0)
+		*since = 0;
+	else if (*since == 0)
+		*since = passage->now;
+	/* A repetition too: the last acknowledgement may have been lost. */
+	if (*since != 0 && passage->packet.payload.length > 0)
+		note(passage->gateway, flow, passage->direction, passage->now);
+	if (!passage->acknowledging || flow->held[opposite] == 0)
+		return;
+	if (passage->now - flow->held[opposite] >= PATIENCE)
+		acknowledge_held(passage->gateway, flow, opposite);
+	else
+		note(passage->gateway, flow, opposite, passage->now);
+}
+
+/* Unless more has come since, and has been noted itself. */
+static void end_patience(struct gateway *gateway, const struct patience *row)
+{
+	struct flow *flow = &gateway->table.flows[row->flow];
+
+	if (flow->state == FLOW_LIVE && flow->session.id == row->session &&
+	    flow->stream[row->direction].in_next == row->in_next)
+		acknowledge_held(gateway, flow, row->direction);
+}
+
 void patience_tick(struct gateway *gateway, uint64_t now)
 {
 	while (gateway->patience_count > 0) {
@@ -81,7 +97,7 @@ void patience_tick(struct gateway *gateway, uint64_t now)
 
 		if (row->deadline > now)
 			break;
-		acknowledge_held(gateway, row);
+		end_patience(gateway, row);
 		gateway->patience_first = (gateway->patience_first + 1) % PATIENCE_MAX;
 		gateway->patience_count--;
 	}

@@ -235,12 +235,20 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	return INSPECT_DONE;
 }
 
+void inspect_let_pass(struct inspector *inspector, struct flow *flow, enum direction direction)
+{
+	struct stream *stream = &flow->stream[direction];
+
+	if (flow->session.state == SESSION_OPAQUE && flow->opaque_judged == OPAQUE_HEADER && !stream->passing &&
+	    stream->edit_count == 0 && stream->sent.length == 0 && stream->line.length == 0)
+		stream_set_passing(stream, inspector->pool);
+}
+
 /* After 234 a client speaks TLS and a server waits for it. */
 static enum inspect_result take_opaque(struct pending *pending, struct bytes fresh, enum reason *reason)
 {
 	struct flow *flow = pending->flow;
 	struct inspector *inspector = pending->inspector;
-	struct stream *other = &flow->stream[direction_opposite(pending->direction)];
 
 	if (flow->opaque_judged == 0 &&
 	    (pending->direction == DIRECTION_REPLY || pending->stream->line.length > 0))
@@ -256,10 +264,7 @@ static enum inspect_result take_opaque(struct pending *pending, struct bytes fre
 		flow->opaque_judged = (uint8_t)(flow->opaque_judged + (fresh.length < rest ? fresh.length : rest));
 	}
 	stream_pass(pending->stream, inspector->pool, fresh);
-	/* Once nothing of what was edited can be sent again, the kernel's correction alone is the truth. */
-	if (flow->opaque_judged == OPAQUE_HEADER && other->edit_count == 0 && other->sent.length == 0 &&
-	    other->line.length == 0)
-		stream_set_passing(other, inspector->pool);
+	inspect_let_pass(inspector, flow, direction_opposite(pending->direction));
 	return INSPECT_DONE;
 }
 

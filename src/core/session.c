@@ -242,7 +242,8 @@ bool session_looks_like_line(enum direction direction, struct bytes beginning)
 	if (end && beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
 		beginning.length--;
 	if (direction == DIRECTION_ORIGINAL)
-		return parse_command(beginning, &command) == REASON_NONE && command.verb != VERB_UNKNOWN;
+		/* What no strict reader takes for a command may be one to a server that skips or strips. */
+		return parse_command(beginning, &command) != REASON_NONE || command.verb != VERB_UNKNOWN;
 	parse_reply(beginning, &reply);
 	return reply.kind != REPLY_TEXT;
 }

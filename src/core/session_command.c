@@ -115,6 +115,9 @@ static void remember_user(const struct turn *turn, const struct command *command
 	struct session *session = turn->session;
 	struct bytes name = command_argument(turn, command);
 
+	if (session_pipeline_holds(session, VERB_USER))
+		return;
+	session->next_name_number = session->next_number;
 	session->next_name_length = (uint8_t)(name.length < SESSION_NAME_MAX ? name.length : SESSION_NAME_MAX);
 	if (session->next_name_length > 0)
 		memcpy(session->next_name, name.data, session->next_name_length);

@@ -102,14 +102,14 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 	turn_close(turn, REASON_NOT_FTP);
 }
 
-static void take_login(const struct turn *turn, enum verb verb, uint16_t code)
+static void take_login(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {
 	struct session *session = turn->session;
 	struct event event = turn_event(turn, EVENT_LOGIN);
 
 	if (verb == VERB_USER && code / 100 <= 3) {
 		memcpy(session->name, session->next_name, sizeof(session->name));
-		session->name_length = session->next_name_length;
+		session->name_length = command == session->next_name_number ? session->next_name_length : 0;
 	}
 	/* Whoever comes next has not made the offer that is open. */
 	if (verb == VERB_USER && code / 100 == 3) {
@@ -198,7 +198,7 @@ static void take_answer(const struct turn *turn, enum verb verb, uint32_t comman
 	struct session *session = turn->session;
 
 	if (verb == VERB_USER || verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT)
-		take_login(turn, verb, code);
+		take_login(turn, verb, code, command);
 	else if (verb == VERB_REIN)
 		take_reinitialize(turn, code);
 	else if (verb == VERB_AUTH)

@@ -312,6 +312,15 @@ uint32_t stream_map_old(const struct stream *stream)
 	return map_out_to_packet(stream, stream->out_acked - 1);
 }
 
+void stream_advance(struct stream *stream, uint32_t in)
+{
+	if (!seq_before(stream->in_next, in))
+		return;
+	stream->out_next += in - stream->in_next;
+	stream->in_next = in;
+	stream->in_decided = in;
+}
+
 void stream_set_owing(struct stream *stream)
 {
 	stream->owing = true;
@@ -328,5 +337,6 @@ void stream_set_passing(struct stream *stream, struct buffer_pool *pool)
 	buffer_clear(pool, &stream->sent);
 	buffer_clear(pool, &stream->line);
 	stream->line_passed = 0;
+	stream->in_next = stream->in_decided;
 	stream->passing = true;
 }

@@ -5,11 +5,11 @@
  *   flood serve ADDRESS PORT
  *   flood attack KIND COUNT RATE SOURCE SOURCES SERVER SERVERS PORT
  *
- * `serve` is an FTP server of a few replies, which transfers nothing. `attack` keeps COUNT sessions of one KIND open and
- * lets them act RATE times a second, all of them together and in turn: the rate is that of the whole process and not
- * of a session, so that whoever measures something beside it knows what the processor is asked to do. The sessions leave
- * from SOURCES addresses, of which SOURCE is the first, to SERVERS addresses beginning with SERVER. A session that is
- * ended by the other side is opened again. Once a second a line tells what was done so far.
+ * `serve` is an FTP server of a few replies, which transfers nothing. `attack` keeps COUNT sessions of one KIND open
+ * and lets them act RATE times a second, all of them together and in turn: the rate is that of the whole process and
+ * not of a session, so that whoever measures something beside it knows what the processor is asked to do. The sessions
+ * leave from SOURCES addresses, of which SOURCE is the first, to SERVERS addresses beginning with SERVER. A session
+ * that is ended by the other side is opened again. Once a second a line tells what was done so far.
  *
  * One process has at most as many sessions as the kernel lets it have descriptors; start several. IPv4 only: the
  * sessions' number is what matters here, and that is the same table for both families.

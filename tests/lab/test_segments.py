@@ -4,8 +4,8 @@
 Whole sessions whose commands come in pieces, with real TCP stacks and a real server: written byte by byte under Nagle's
 algorithm, written verb and argument apart, and cut by a small MSS. Every file arrives, with the right hash.
 
-tests/lab/test_split.py cuts single offers at every place; here sessions are long, all commands are cut, and the edits add
-up. LAB_FULL=1 makes it 200 transfers for each statement.
+tests/lab/test_split.py cuts single offers at every place; here sessions are long, all commands are cut, and the edits
+add up. LAB_FULL=1 makes it 200 transfers for each statement.
 """
 
 import contextlib
@@ -39,8 +39,10 @@ class Cell:
     def __call__(self):
         with contextlib.ExitStack() as stack:
             self.lab = stack.enter_context(Lab(mode="both", **self.options))
-            self.files = {family: Files(stack.enter_context(SmallServer(self.lab.server, addresses.server, self.lab.directory)))
-                          for family, addresses in self.lab.addresses.items()}
+            self.files = {}
+            for family, addresses in self.lab.addresses.items():
+                server = SmallServer(self.lab.server, addresses.server, self.lab.directory)
+                self.files[family] = Files(stack.enter_context(server))
             yield self
 
 
@@ -110,8 +112,8 @@ def cell_with_small_routes():
 
 def padded(number, mss, line):
     """
-    Two commands in front of a line, in one write, the first of a length that differs from transfer to transfer, up to one
-    segment and a half: so the line is cut at another place each time, and now and then not at all.
+    Two commands in front of a line, in one write, the first of a length that differs from transfer to transfer, up to
+    one segment and a half: so the line is cut at another place each time, and now and then not at all.
     """
     return b"NOOP " + b"x" * (number * 37 % (mss * 3 // 2)) + b"\r\nNOOP\r\n" + line
 
@@ -182,7 +184,8 @@ def main():
         for words, pieces, nagle in (("byte by byte under Nagle", bytewise, True),
                                      ("verb and argument apart under Nagle", verb_apart, True),
                                      ("verb and argument apart without Nagle", verb_apart, False),
-                                     ("verb, space, argument and line end apart without Nagle", all_parts_apart, False)):
+                                     ("verb, space, argument and line end apart without Nagle", all_parts_apart,
+                                      False)):
             plan.add(f"{TRANSFERS} transfers arrive whole from a client that writes {words} (IPv{family})",
                      written_in_pieces, family, pieces, nagle, fixture=plain)
     for family in (4, 6):

@@ -27,12 +27,13 @@ def amount(in_check, in_full):
 
 class SmallServer(Vsftpd):
     """
-    vsftpd left alone takes any port from 1024 up for passive data connections, so that in hundreds of transfers it comes
-    upon one that the gateway's deny-ports names. This one takes the ports that the kernel itself would.
+    vsftpd left alone takes any port from 1024 up for passive data connections, so that in hundreds of transfers it
+    comes upon one that the gateway's deny-ports names. This one takes the ports that the kernel itself would, and any
+    number of connections from one address (without this, 50).
     """
 
     def _configuration(self, installed):
-        return super()._configuration(installed) + "pasv_min_port=32768\npasv_max_port=60999\n"
+        return super()._configuration(installed) + "pasv_min_port=32768\npasv_max_port=60999\nmax_per_ip=0\n"
 
 
 class Files:
@@ -65,7 +66,7 @@ class Files:
 
 
 class Client(ftplib.FTP):
-    """Believes the address in a 227, so that a wrong one shows. pieces: a line with its end to what is written at once."""
+    """Believes the address in a 227, so that a wrong one shows. pieces(line): what is written at once, in order."""
 
     trust_server_pasv_ipv4_address = True
 

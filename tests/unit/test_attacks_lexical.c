@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * A48 to A56 of the attack catalogue: lines that two readers read differently. A54 and A55, what is written to a log, are
- * in test_event_json.c.
- */
+/* A48 to A56 of the attack catalogue: lines that two readers read differently, and what of them comes into a log. */
+#include <stdlib.h>
+
 #include "attack.h"
+#include "daemon/event_json.h"
 
 enum fate {
 	PASSES,  /* byte for byte, and opens nothing */
@@ -156,6 +156,66 @@ static void a53_runs_of_iac_are_refused_whatever_their_number(void **state)
 	}
 }
 
+static FILE *journal;
+
+static void write_event(void *context, const struct event *event)
+{
+	static const struct timespec noon = { .tv_sec = 1795176000 };
+
+	(void)context;
+	assert_int_equal(event_json_write(journal, event, &noon), 0);
+}
+
+/* What the gateway writes of a login by that name and of a line that is refused. */
+static char *write_login(struct bytes user, struct bytes refused)
+{
+	struct attack *attack = attack_make(PLAIN);
+	char *text = NULL;
+	size_t length = 0;
+
+	journal = open_memstream(&text, &length);
+	assert_non_null(journal);
+	attack->world.ops.event = write_event;
+	attack_start(attack, 1000);
+	SAY(attack, S, "220 ready\r\n");
+	attack_say_bytes(attack, C, user);
+	SAY(attack, S, "230 in\r\n");
+	attack_say_bytes(attack, C, refused);
+	attack_end(attack);
+	fclose(journal);
+	return text;
+}
+
+static void a54_a_format_in_a_name_is_text(void **state)
+{
+	char *text = write_login(unit_string("USER %n%n%s%s%99999d\r\n"), unit_string("PORT %s%n%s\r\n"));
+
+	(void)state;
+	assert_non_null(strstr(text, "\"user\":\"%n%n%s%s%99999d\""));
+	assert_non_null(strstr(text, "\"line\":\"PORT %s%n%s\""));
+	free(text);
+}
+
+static void a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record(void **state)
+{
+	static const char user[] = "USER \x1b[2J\x07\x9b\xc2\x9b\",\"event\":\"x\\\xe2\x80\xae\r\n";
+	static const char refused[] = "PORT \x1b]0;x\n";
+	char *text = write_login(unit_bytes(user, sizeof(user) - 1), unit_bytes(refused, sizeof(refused) - 1));
+	unsigned int lines = 0;
+
+	(void)state;
+	assert_non_null(strstr(text, "\"user\":\"\\\\x1b[2J\\\\x07\\\\x9b\\\\xc2\\\\x9b"
+				     "\\\",\\\"event\\\":\\\"x\\\\\\\\\\\\xe2\\\\x80\\\\xae\""));
+	assert_non_null(strstr(text, "\"line\":\"PORT \\\\x1b]0;x\""));
+	for (const char *at = text; *at; at++) {
+		lines += *at == '\n';
+		assert_true(*at == '\n' || (*at >= ' ' && *at < 0x7f));
+	}
+	/* session-open, login, refuse */
+	assert_int_equal(lines, 3);
+	free(text);
+}
+
 static void a56_vendors_verbs_with_a_tuple_open_nothing(void **state)
 {
 	static const struct row rows[] = {
@@ -204,6 +264,8 @@ int main(void)
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
 		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),
+		cmocka_unit_test(a54_a_format_in_a_name_is_text),
+		cmocka_unit_test(a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record),
 		cmocka_unit_test(a56_vendors_verbs_with_a_tuple_open_nothing),
 		cmocka_unit_test(a56_vendors_passive_requests_are_policys),
 	};

@@ -17,9 +17,8 @@ static void a18_an_error_reply_cut_before_227_opens_nothing(void **state)
 		struct attack *attack = attack_open(cut % 2 ? PLAIN : DNAT);
 
 		attack_login(attack);
-		/* With a request behind it, so that a 227 at the start of a segment would have something to answer. */
-		SAY(attack, C, PADDING FORGED "\r\n");
-		SAY(attack, C, "PASV\r\n");
+		/* It is a request, so that a 227 at the start of a segment would have something to answer. */
+		SAY(attack, C, "PASV " PADDING FORGED "\r\n");
 		attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), cut);
 		attack_assert_nothing_opened(attack);
 		attack_assert_alive(attack);
@@ -36,8 +35,7 @@ static void a18_over_ipv6_with_229_likewise(void **state)
 		struct attack *attack = attack_open(cut % 2 ? PLAIN6 : SNAT6);
 
 		attack_login(attack);
-		SAY(attack, C, PADDING "229 Extended (|||50000|)\r\n");
-		SAY(attack, C, "EPSV\r\n");
+		SAY(attack, C, "EPSV " PADDING "229 Extended (|||50000|)\r\n");
 		attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), cut);
 		attack_assert_nothing_opened(attack);
 		attack_end(attack);
@@ -53,8 +51,7 @@ static void a19_a_retransmission_that_begins_at_227_opens_nothing(void **state)
 
 	(void)state;
 	attack_login(attack);
-	SAY(attack, C, "NLST " PADDING FORGED "\r\n");
-	SAY(attack, C, "PASV\r\n");
+	SAY(attack, C, "PASV " PADDING FORGED "\r\n");
 	offset = attack->said[S];
 	attack_say_cut(attack, S, unit_bytes(reply, sizeof(reply) - 1), at);
 	/* The client acknowledged the first part; the server repeats from there, with other boundaries too. */

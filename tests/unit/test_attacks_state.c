@@ -13,7 +13,8 @@
 static void a72_behind_epsv_all_nothing_else_is_an_offer(void **state)
 {
 	static const char *const commands[] = {
-		OFFER, "EPRT |1|10.0.0.5|50000|\r\n", "LPRT 4,4,10,0,0,5,2,195,80\r\n", "PASV\r\n", "LPSV\r\n", "CPSV\r\n",
+		OFFER, "EPRT |1|10.0.0.5|50000|\r\n", "LPRT 4,4,10,0,0,5,2,195,80\r\n",
+		"PASV\r\n", "LPSV\r\n", "CPSV\r\n",
 	};
 
 	(void)state;

@@ -101,11 +101,23 @@ static void a65_plaintext_behind_tls_opens_nothing(void **state)
 	SAY(attack, S, FORGED);
 	attack_assert_nothing_opened(attack);
 	attack_end(attack);
+
+	/* A server that has not answered in TLS yet. */
+	attack = attack_open(PLAIN);
+	attack_login(attack);
+	SAY(attack, C, "AUTH TLS\r\n");
+	SAY(attack, S, "234 go\r\n");
+	SAY(attack, C, HELLO);
+	SAY(attack, C, "PORT 10,0,0,5,195,80\r\nPASV\r\n");
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
 }
 
 static void a66_a_refused_auth_changes_nothing(void **state)
 {
-	static const char *const answers[] = { "504 no\r\n", "534 no\r\n", "431 later\r\n", "502 no\r\n", "200 ok\r\n" };
+	static const char *const answers[] = {
+		"504 no\r\n", "534 no\r\n", "431 later\r\n", "502 no\r\n", "200 ok\r\n",
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
@@ -143,7 +155,8 @@ static void a66_a_234_that_answers_no_auth_changes_nothing(void **state)
 static void a67_behind_234_a_client_speaks_tls_or_not_at_all(void **state)
 {
 	static const char *const lines[] = {
-		"PORT 10,0,0,5,195,80\r\n", "\x16PORT 10,0,0,5,195,80\r\n", "\r\n", "\x15\x03\x01\x00\x02", "\x17\x03\x03",
+		"PORT 10,0,0,5,195,80\r\n", "\x16PORT 10,0,0,5,195,80\r\n", "\r\n",
+		"\x15\x03\x01\x00\x02", "\x17\x03\x03",
 	};
 
 	(void)state;

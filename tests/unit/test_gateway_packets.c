@@ -109,6 +109,25 @@ static void a_held_beginning_can_not_be_said_again_in_other_words(void **state)
 	rig_assert_got(&rig, C, "PORT XXXXXXXXXXXXXXXX\r\n");
 }
 
+/* It looked harmless as far as it had come, and the server has that part. */
+static void a_line_that_turns_bad_when_its_beginning_has_passed_ends_the_session(void **state)
+{
+	static const char *const ends[] = { "\x08\x08\x08\r\n", "\xff\xf7\r\n", "b\rc\r\n" };
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(ends); index++) {
+		begin_logged_in(RIG_SNAT);
+		rig_say(&rig, C, "RETR a");
+		rig_assert_got(&rig, C, "RETR a");
+		rig_say(&rig, C, ends[index]);
+		assert_true(rig_reported(&rig, "session-close"));
+		rig_assert_got(&rig, C, "RETR a");
+		assert_true(rig.at->peer[0].reset && rig.at->peer[1].reset);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 static void an_overlap_is_what_passed_and_the_rest_is_new(void **state)
 {
 	(void)state;
@@ -650,6 +669,7 @@ int main(void)
 		cmocka_unit_test_teardown(segments_behind_a_gap_wait_for_their_repetition, finish),
 		cmocka_unit_test_teardown(a_lost_line_is_repeated_as_it_was_judged, finish),
 		cmocka_unit_test_teardown(a_held_beginning_can_not_be_said_again_in_other_words, finish),
+		cmocka_unit_test_teardown(a_line_that_turns_bad_when_its_beginning_has_passed_ends_the_session, finish),
 		cmocka_unit_test_teardown(an_overlap_is_what_passed_and_the_rest_is_new, finish),
 		cmocka_unit_test_teardown(half_a_rewritten_line_is_repeated_without_damage, finish),
 		cmocka_unit_test_teardown(keep_alives_are_answered_and_change_nothing, finish),
