@@ -29,7 +29,7 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
-LIBRARIES := libmnl libnetfilter_queue libevent_core inih jansson libseccomp libcap-ng libpcap
+LIBRARIES := libmnl libnetfilter_queue libevent_core libssl libcrypto inih jansson libseccomp libcap-ng libpcap
 ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))

@@ -12,7 +12,7 @@ FUZZED    := $(RELEASE)/fuzz
 
 SANITIZERS   := address,undefined
 FUZZ_SECONDS ?= 5
-VM_SECONDS   ?= 420
+VM_SECONDS   ?= 1200
 
 # Random schedules for each capture, and which build they are run with: the sanitizers take ten times as long.
 SPLIT_SCHEDULES ?= 40
@@ -22,7 +22,9 @@ SPLIT_LIMIT     ?= 600
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_SOURCES := $(wildcard tests/replay/*.c)
-LAB_TESTS    := $(wildcard tests/lab/test_*.py)
+# What takes minutes more than a check should: in check-long only.
+LAB_LONG     := tests/lab/test_tls.py
+LAB_TESTS    := $(filter-out $(if $(LAB_FULL),,$(LAB_LONG)),$(wildcard tests/lab/test_*.py))
 LAB_BENCHES  := $(wildcard tests/lab/bench_*.py) $(wildcard tests/replay/bench_*.py)
 
 LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))
@@ -114,6 +116,7 @@ check-long:
 	$(make-sanitized) replay-programs
 	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
 		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
+	$(Q)tests/run 'mutate:3600=tests/mutate'
 
 bench: setup
 	$(make-release) all lab-programs

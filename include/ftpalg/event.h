@@ -16,7 +16,8 @@
 	X(EVENT_PINHOLE_CLOSE, "pinhole-close") /* expectation, reason */ \
 	X(EVENT_REFUSE, "refuse")               /* reason, direction, form or verb, text: the line that was refused */ \
 	X(EVENT_REWRITE, "rewrite")             /* form, offered, announced: the line left with other words */ \
-	X(EVENT_TLS, "tls")                     /* text: "opaque" from here on, "clear" again */ \
+	X(EVENT_TLS, "tls")                     /* text: "opaque" from here on; "terminated" or "implicit": the proxy reads it */ \
+	X(EVENT_RELAY, "relay")                 /* relay, duration, reason: a proxied data connection has ended */ \
 	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
 	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
 	X(EVENT_SESSION_CLOSE, "session-close") /* reason */
@@ -29,6 +30,20 @@ enum event_type {
 };
 
 const char *event_name(enum event_type type);
+
+/* One side of a proxied connection. */
+struct event_leg {
+	const char *tls; /* the version, or NULL: in clear */
+	bool resumed;    /* it resumed the session of its control connection */
+};
+
+/* A data connection that went through the proxy. */
+struct event_relay {
+	struct event_leg client;
+	struct event_leg server;
+	uint64_t to_server; /* bytes */
+	uint64_t to_client;
+};
 
 /* Fields that an event does not use are zero. text may hold any byte: whoever prints it escapes it. */
 struct event {
@@ -46,6 +61,7 @@ struct event {
 	const char *rule;                     /* the policy rule that decided, where one did */
 	uint16_t code;
 	uint64_t duration;                    /* microseconds */
+	const struct event_relay *relay;      /* EVENT_RELAY and, without bytes, EVENT_TLS of a proxy */
 	bool adopted;
 };
 

@@ -40,6 +40,14 @@
 	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
 	X(REASON_NOT_TLS,           "not-tls",              "the bytes after 234 are no TLS record") \
 	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
+	/* the proxy's legs */ \
+	X(REASON_UNREACHABLE,       "unreachable",          "the proxy could not connect") \
+	X(REASON_HANDSHAKE,         "handshake",            "a TLS handshake failed") \
+	X(REASON_BAD_CERTIFICATE,   "bad-certificate",      "the server's certificate is expired, for another name, or from nobody who is trusted") \
+	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \
+	X(REASON_TRUNCATED,         "truncated",            "a TLS connection ended without close_notify, so bytes may be missing") \
+	X(REASON_PEER,              "peer",                 "somebody else than the peer came to a data connection's port") \
+	X(REASON_TIMEOUT,           "timeout",              "a peer did not answer in time") \
 	/* the kernel's answers */ \
 	X(REASON_NO_CONNECTION,     "no-connection",        "conntrack doesn't know the connection") \
 	X(REASON_NO_CARRIER,        "no-carrier",           "the control connection carries no helper: the rule that attaches it is missing or came too late") \

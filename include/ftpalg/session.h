@@ -90,6 +90,8 @@ struct session {
 	bool adopted;     /* the dialogue was under way when we first saw it */
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
+	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
+	bool secured;     /* what the client says arrives in TLS */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
@@ -131,6 +133,12 @@ void session_open(struct session *session, const struct policy *policy, const st
  * valid until session_close.
  */
 void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source);
+
+/*
+ * For a proxy, which terminates TLS: the session stays readable behind AUTH and 234. secured: the client speaks TLS from
+ * the first byte (implicit FTPS).
+ */
+void session_terminate_tls(struct session *session, const struct ops *ops, bool secured);
 
 /* Judges the session by another policy from now on. What was opened stays open. */
 void session_set_policy(struct session *session, const struct policy *policy);

@@ -13,8 +13,10 @@ enum cmd_status {
 };
 
 /* argv[0] is the name of the command. main.c has answered --help before any of these is called. */
+int cmd_ca(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_proxy(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_run(int argc, char **argv);

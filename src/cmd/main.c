@@ -24,6 +24,7 @@ static const char rules_details[] =
 	"  iptables    a shell script around iptables-restore, for both families\n"
 	"  -4, -6      iptables: one family only\n"
 	"  --forward   what a filter of your own that drops by default needs to admit data connections\n"
+	"  --proxy     the rules of the proxy; with --forward, what a filter on input needs\n"
 	"  --remove    what takes the rules away again\n"
 	FILE_DETAIL;
 
@@ -45,11 +46,20 @@ static const char replay_details[] =
 	"  --seed NUMBER         of cutting and reordering\n"
 	"  --checksums           drops packets with a wrong TCP checksum, instead of making it right\n";
 
+static const char ca_details[] =
+	"  init                  makes a key and a certificate; files that exist are left as they are\n"
+	"  --certificate FILE    where the certificate goes, instead of /etc/ftpalg/ca.pem\n"
+	"  --key FILE            where the key goes, instead of /etc/ftpalg/ca.key\n"
+	"  --name NAME           what clients see as the authority's name, instead of \"ftpalg local CA\"\n"
+	"  --days DAYS           how long it is valid, instead of 3650\n";
+
 static const struct entry entries[] = {
+	{ "ca", cmd_ca, "init [OPTION]...", "makes a local certificate authority", ca_details },
 	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
+	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
 	{ "version", main_version, "", "prints the version", NULL },

@@ -31,6 +31,7 @@ struct rules_request {
 	const char *path;
 	bool forward;
 	bool remove;
+	bool proxy;
 	struct rules_families families;
 };
 
@@ -76,10 +77,11 @@ static int rules_read_kind(const char *kind, struct rules_request *request)
 
 static int rules_read_arguments(int argc, char **argv, struct rules_request *request)
 {
-	enum { OPTION_FORWARD = 256, OPTION_REMOVE };
+	enum { OPTION_FORWARD = 256, OPTION_REMOVE, OPTION_PROXY };
 	static const struct option options[] = {
 		{ "forward", no_argument, NULL, OPTION_FORWARD },
 		{ "remove", no_argument, NULL, OPTION_REMOVE },
+		{ "proxy", no_argument, NULL, OPTION_PROXY },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -99,6 +101,9 @@ static int rules_read_arguments(int argc, char **argv, struct rules_request *req
 			break;
 		case OPTION_FORWARD:
 			request->forward = true;
+			break;
+		case OPTION_PROXY:
+			request->proxy = true;
 			break;
 		case OPTION_REMOVE:
 			request->remove = true;
@@ -136,6 +141,26 @@ static void rules_print_iptables(const struct rules_request *request, const stru
 		rules_iptables_print(config, request->families, stdout);
 }
 
+static void rules_print_proxy(const struct rules_request *request, const struct config *config)
+{
+	const bool nft = request->nft;
+
+	if (nft && request->remove)
+		rules_proxy_print_nft_removal(stdout);
+	else if (nft && request->forward)
+		rules_proxy_print_nft_input(config, stdout);
+	else if (nft)
+		rules_proxy_print_nft(config, stdout);
+	else if (request->remove && request->forward)
+		rules_proxy_print_iptables_input_removal(request->families, stdout);
+	else if (request->remove)
+		rules_proxy_print_iptables_removal(request->families, stdout);
+	else if (request->forward)
+		rules_proxy_print_iptables_input(config, request->families, stdout);
+	else
+		rules_proxy_print_iptables(config, request->families, stdout);
+}
+
 int cmd_rules(int argc, char **argv)
 {
 	static struct config config;
@@ -147,7 +172,13 @@ int cmd_rules(int argc, char **argv)
 		status = CMD_FAILURE;
 	if (status != CMD_SUCCESS)
 		return status;
-	if (request.nft)
+	if (request.proxy && !request.remove && !config.proxy.port) {
+		fprintf(stderr, "ftpalg rules: %s has no section [proxy]; ftpalg.conf(5) describes it\n", request.path);
+		return CMD_FAILURE;
+	}
+	if (request.proxy)
+		rules_print_proxy(&request, &config);
+	else if (request.nft)
 		rules_print_nft(&request, &config);
 	else
 		rules_print_iptables(&request, &config);

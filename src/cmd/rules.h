@@ -26,6 +26,15 @@ void rules_iptables_print_forward(const struct config *config, struct rules_fami
 void rules_iptables_print_removal(struct rules_families families, FILE *out);
 void rules_iptables_print_forward_removal(struct rules_families families, FILE *out);
 
+/* The same for the proxy, whose rules are apart. _input: what a filter on input needs to admit. */
+void rules_proxy_print_nft(const struct config *config, FILE *out);
+void rules_proxy_print_nft_input(const struct config *config, FILE *out);
+void rules_proxy_print_nft_removal(FILE *out);
+void rules_proxy_print_iptables(const struct config *config, struct rules_families families, FILE *out);
+void rules_proxy_print_iptables_input(const struct config *config, struct rules_families families, FILE *out);
+void rules_proxy_print_iptables_removal(struct rules_families families, FILE *out);
+void rules_proxy_print_iptables_input_removal(struct rules_families families, FILE *out);
+
 /* "21, 2121", with separator between the ports. */
 void rules_print_ports(const struct config *config, const char *separator, FILE *out);
 /* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */

@@ -38,6 +38,22 @@ void session_set_policy(struct session *session, const struct policy *policy)
 	session->rule = policy_find_rule(policy, &session->view);
 }
 
+void session_terminate_tls(struct session *session, const struct ops *ops, bool secured)
+{
+	static const uint8_t implicit[] = "implicit";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { implicit, sizeof(implicit) - 1 },
+	};
+
+	session->terminated = true;
+	session->secured = secured;
+	if (secured)
+		ops->event(ops->context, &event);
+}
+
 void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source)
 {
 	session->quota = quota;

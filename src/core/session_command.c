@@ -157,7 +157,8 @@ static enum reason judge_session(const struct turn *turn, enum reason parsed, co
 		return REASON_BEHIND_AUTH;
 	if (session->pipeline_count == SESSION_PIPELINE_MAX)
 		return REASON_PIPELINE_FULL;
-	if (session->rule->tls == TLS_REQUIRE && (command->verb == VERB_USER || command->verb == VERB_PASS))
+	if (session->rule->tls == TLS_REQUIRE && !session->secured &&
+	    (command->verb == VERB_USER || command->verb == VERB_PASS))
 		return REASON_TLS_REQUIRED;
 	return REASON_NONE;
 }

@@ -137,12 +137,29 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 	session->epsv_all = false;
 }
 
+/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
+static void secure_session(const struct turn *turn)
+{
+	static const uint8_t terminated[] = "terminated";
+	struct event event = turn_event(turn, EVENT_TLS);
+
+	turn->session->state = SESSION_LOGIN;
+	turn->session->secured = true;
+	turn->session->any_command = false;
+	event.text.data = terminated;
+	event.text.length = sizeof(terminated) - 1;
+	turn_report(turn, &event);
+}
+
 static void take_auth(const struct turn *turn, uint16_t code)
 {
 	if (code != 234)
 		return;
 	session_close_pinhole(turn->session, turn->ops, REASON_SUPERSEDED);
-	session_set_opaque(turn->session, turn->ops);
+	if (turn->session->terminated)
+		secure_session(turn);
+	else
+		session_set_opaque(turn->session, turn->ops);
 }
 
 static void report_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)

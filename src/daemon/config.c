@@ -23,7 +23,7 @@
 
 #include "daemon/config_value.h"
 
-#define SECTIONS "[gateway], [policy] or [rule NAME]"
+#define SECTIONS "[gateway], [proxy], [policy] or [rule NAME]"
 
 static const char blanks[] = " \t\r\n\f\v";
 
@@ -53,6 +53,7 @@ struct config_reader {
 
 	struct policy_rule policy;
 	struct config_seen gateway_seen;
+	struct config_seen proxy_seen;
 	struct config_seen policy_seen;
 	struct config_seen rule_seen[POLICY_RULES_MAX];
 };
@@ -175,6 +176,8 @@ static void config_begin_section(struct config_reader *reader, char *header)
 	*end = '\0';
 	if (strcmp(name, "gateway") == 0)
 		config_begin_single(reader, CONFIG_SECTION_GATEWAY, &reader->gateway_seen, reader->config);
+	else if (strcmp(name, "proxy") == 0)
+		config_begin_single(reader, CONFIG_SECTION_PROXY, &reader->proxy_seen, reader->config);
 	else if (strcmp(name, "policy") == 0)
 		config_begin_single(reader, CONFIG_SECTION_POLICY, &reader->policy_seen, &reader->policy);
 	else if (strncmp(name, "rule", 4) == 0 && strchr(blanks, name[4]))
@@ -365,6 +368,58 @@ static void config_finish_rules(struct config_reader *reader)
 	policy->rules[policy->rule_count++] = reader->policy;
 }
 
+static bool ports_overlap(const uint16_t *a, size_t a_count, const uint16_t *b, size_t b_count)
+{
+	for (size_t i = 0; i < a_count; i++)
+		for (size_t j = 0; j < b_count; j++)
+			if (a[i] == b[j])
+				return true;
+	return false;
+}
+
+/* What the keys of [proxy] must say together. Returns what is wrong, or NULL. */
+static const char *config_judge_proxy(const struct config_proxy *proxy)
+{
+	const bool client_tls = proxy->legs == PROXY_LEGS_BOTH || proxy->legs == PROXY_LEGS_CLIENT;
+
+	if (!proxy->port)
+		return "expected port, where redirected connections arrive";
+	if (proxy->port_count + proxy->implicit_port_count == 0)
+		return "expected control-ports or implicit-ports, or the proxy has nothing to do";
+	if (ports_overlap(proxy->ports, proxy->port_count, proxy->implicit_ports, proxy->implicit_port_count))
+		return "a port is in control-ports and in implicit-ports; expected it in one of them";
+	if (ports_overlap(&proxy->port, 1, proxy->ports, proxy->port_count) ||
+	    ports_overlap(&proxy->port, 1, proxy->implicit_ports, proxy->implicit_port_count))
+		return "port is one of the ports that are redirected to it; expected another one";
+	if (!proxy->certificate[0] != !proxy->key[0])
+		return "expected certificate and key, both or neither";
+	if (!proxy->ca_certificate[0] != !proxy->ca_key[0])
+		return "expected ca-certificate and ca-key, both or neither";
+	if (client_tls && !proxy->certificate[0] && !proxy->ca_certificate[0])
+		return "TLS to the client needs certificate and key, or ca-certificate and ca-key (\"ftpalg ca init\" "
+		       "makes them)";
+	if (client_tls && proxy->untrusted && !proxy->ca_certificate[0])
+		return "bad-certificate = untrusted needs ca-certificate and ca-key: a given certificate would make a "
+		       "bad one look good";
+	if (proxy->legs == PROXY_LEGS_NONE && proxy->implicit_port_count > 0)
+		return "implicit-ports speak TLS from the first byte, and tls = none allows none; expected one without "
+		       "the other";
+	return NULL;
+}
+
+static void config_finish_proxy(struct config_reader *reader)
+{
+	const char *wrong;
+
+	if (!reader->proxy_seen.section_line)
+		return;
+	wrong = config_judge_proxy(&reader->config->proxy);
+	reader->line = reader->proxy_seen.section_line;
+	/* Where a value was refused, what it leaves undone is not another error. */
+	if (wrong && reader->error_count == 0)
+		config_complain(reader, "[proxy]: %s", wrong);
+}
+
 void config_set_defaults(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
@@ -380,6 +435,9 @@ void config_set_defaults(struct config *config)
 	 */
 	config->mss = 1160;
 	snprintf(config->user, sizeof(config->user), "nobody");
+	config->proxy.ports[0] = 21;
+	config->proxy.port_count = 1;
+	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");
 	gateway_limits_set_defaults(&config->limits);
 	policy_rule_set_defaults(&config->policy.rules[0]);
 	snprintf(config->policy.rules[0].name, sizeof(config->policy.rules[0].name), "policy");
@@ -403,6 +461,7 @@ int config_load(struct config *config, const char *path, FILE *errors)
 	config->policy.rule_count = 0;
 	ini_parse_stream(config_next_line, &reader, config_handle, &reader);
 	config_finish_rules(&reader);
+	config_finish_proxy(&reader);
 	if (ferror(file)) {
 		fprintf(errors, "%s: can't be read: %s\n", path, strerror(errno));
 		reader.error_count++;

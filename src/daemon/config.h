@@ -12,6 +12,32 @@
 #define CONFIG_PORTS_MAX 15 /* as many as one iptables multiport match takes */
 #define CONFIG_USER_MAX 32
 
+enum proxy_legs {
+	PROXY_LEGS_BOTH,   /* TLS to the client and to the server, as the client asks for it */
+	PROXY_LEGS_CLIENT, /* TLS to the client, plain to the server */
+	PROXY_LEGS_SERVER, /* plain to the client, TLS to the server */
+	PROXY_LEGS_NONE,   /* plain on both; AUTH is refused */
+};
+
+/* [proxy] */
+struct config_proxy {
+	uint16_t port; /* where redirected connections arrive; 0: there is no proxy */
+	uint16_t ports[CONFIG_PORTS_MAX]; /* redirected: plain until AUTH */
+	size_t port_count;
+	uint16_t implicit_ports[CONFIG_PORTS_MAX]; /* redirected: TLS from the first byte */
+	size_t implicit_port_count;
+	enum proxy_legs legs;
+	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
+	bool resumption_required; /* of clients, on data connections */
+	bool tls12_only;
+	char certificate[PATH_MAX];
+	char key[PATH_MAX];
+	char ca_certificate[PATH_MAX];
+	char ca_key[PATH_MAX];
+	char anchors[PATH_MAX];
+	char user[CONFIG_USER_MAX];
+};
+
 struct config {
 	/* [gateway] */
 	uint16_t control_ports[CONFIG_PORTS_MAX]; /* as clients see them, before DNAT */
@@ -27,6 +53,7 @@ struct config {
 	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty ("none" in the file): stays who it is */
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
 
+	struct config_proxy proxy;
 	struct gateway_limits limits;
 	struct policy policy;
 };

@@ -58,6 +58,27 @@ static const struct config_key gateway_keys[] = {
 	{ "events", config_read_events, G(events), .expected = "an absolute path without blanks, - or none" },
 };
 
+#define FILE_OR_NONE "an absolute path without blanks, or none"
+
+static const struct config_key proxy_keys[] = {
+	{ "port", config_read_number, G(proxy.port), .minimum = 1, .maximum = 65535, .unit = 1 },
+	{ "control-ports", config_read_proxy_ports, RUN(struct config, proxy.ports, proxy.port_count),
+	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
+	{ "implicit-ports", config_read_implicit_ports,
+	  RUN(struct config, proxy.implicit_ports, proxy.implicit_port_count),
+	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
+	{ "tls", config_read_legs, G(proxy.legs), .expected = "both, client, server or none" },
+	{ "certificate", config_read_file, G(proxy.certificate), .expected = FILE_OR_NONE },
+	{ "key", config_read_file, G(proxy.key), .expected = FILE_OR_NONE },
+	{ "ca-certificate", config_read_file, G(proxy.ca_certificate), .expected = FILE_OR_NONE },
+	{ "ca-key", config_read_file, G(proxy.ca_key), .expected = FILE_OR_NONE },
+	{ "anchors", config_read_file, G(proxy.anchors), .expected = FILE_OR_NONE },
+	{ "bad-certificate", config_read_untrusted, G(proxy.untrusted), .expected = "refuse or untrusted" },
+	{ "resumption", config_read_resumption, G(proxy.resumption_required), .expected = "allow or require" },
+	{ "tls-versions", config_read_tls_versions, G(proxy.tls12_only), .expected = "1.2 or 1.2-1.3" },
+	{ "user", config_read_proxy_user, G(proxy.user), .expected = "the name of a user, or none" },
+};
+
 static const struct config_key policy_keys[] = {
 	{ "clients", config_read_clients, RUN(struct policy_rule, clients, client_count),
 	  .expected = NETWORK_LIST, .list = true, .rule_only = true },
@@ -93,6 +114,8 @@ const struct config_key *config_key_at(enum config_section section, size_t index
 	switch (section) {
 	case CONFIG_SECTION_GATEWAY:
 		return index < COUNT(gateway_keys) ? &gateway_keys[index] : NULL;
+	case CONFIG_SECTION_PROXY:
+		return index < COUNT(proxy_keys) ? &proxy_keys[index] : NULL;
 	case CONFIG_SECTION_POLICY:
 	case CONFIG_SECTION_RULE:
 		return index < COUNT(policy_keys) ? &policy_keys[index] : NULL;

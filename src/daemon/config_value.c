@@ -192,6 +192,41 @@ const char *config_read_open(struct config_value *value, void *owner)
 	return boolean_read(value, words, owner);
 }
 
+const char *config_read_untrusted(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "refuse", "untrusted", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
+const char *config_read_resumption(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "allow", "require", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
+const char *config_read_tls_versions(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "1.2-1.3", "1.2", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
+const char *config_read_legs(struct config_value *value, void *owner)
+{
+	static const char *const words[] = {
+		[PROXY_LEGS_BOTH] = "both", [PROXY_LEGS_CLIENT] = "client", [PROXY_LEGS_SERVER] = "server",
+		[PROXY_LEGS_NONE] = "none", NULL
+	};
+	unsigned int choice;
+	const char *wrong = choice_read(value, words, &choice);
+
+	if (!wrong)
+		((struct config *)owner)->proxy.legs = choice;
+	return wrong;
+}
+
 const char *config_read_foreign_server(struct config_value *value, void *owner)
 {
 	static const char *const words[] = {
@@ -241,6 +276,21 @@ const char *config_read_user(struct config_value *value, void *owner)
 	struct config *config = owner;
 
 	return word_read(value, config->user, sizeof(config->user));
+}
+
+const char *config_read_proxy_user(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	return word_read(value, config->proxy.user, sizeof(config->proxy.user));
+}
+
+const char *config_read_file(struct config_value *value, void *owner)
+{
+	value->culprit = value->text;
+	if (value->text.data[0] != '/' && !bytes_are(value->text, "none"))
+		return not_understood;
+	return word_read(value, field_of(value, owner), value->key->size);
 }
 
 const char *config_read_events(struct config_value *value, void *owner)
@@ -299,20 +349,26 @@ static const char *list_read(struct config_value *value, void *owner, bool may_b
 	return wrong;
 }
 
-static const char *control_port_item(struct bytes word, void *owner)
+static const char *ports_add(struct bytes word, uint16_t *ports, size_t *count)
 {
-	struct config *config = owner;
 	uint16_t port;
 	const char *wrong = port_read(word, &port);
 
-	for (size_t i = 0; !wrong && i < config->control_port_count; i++)
-		if (config->control_ports[i] == port)
+	for (size_t i = 0; !wrong && i < *count; i++)
+		if (ports[i] == port)
 			wrong = repeated;
-	if (!wrong && config->control_port_count == CONFIG_PORTS_MAX)
+	if (!wrong && *count == CONFIG_PORTS_MAX)
 		wrong = too_many;
 	if (!wrong)
-		config->control_ports[config->control_port_count++] = port;
+		ports[(*count)++] = port;
 	return wrong;
+}
+
+static const char *control_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->control_ports, &config->control_port_count);
 }
 
 const char *config_read_control_ports(struct config_value *value, void *owner)
@@ -322,6 +378,38 @@ const char *config_read_control_ports(struct config_value *value, void *owner)
 	if (!value->continued)
 		config->control_port_count = 0;
 	return list_read(value, owner, false, value->continued, control_port_item);
+}
+
+static const char *proxy_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->proxy.ports, &config->proxy.port_count);
+}
+
+const char *config_read_proxy_ports(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.port_count = 0;
+	return list_read(value, owner, true, value->continued, proxy_port_item);
+}
+
+static const char *implicit_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->proxy.implicit_ports, &config->proxy.implicit_port_count);
+}
+
+const char *config_read_implicit_ports(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.implicit_port_count = 0;
+	return list_read(value, owner, true, value->continued, implicit_port_item);
 }
 
 static const char *network_item(struct bytes word, struct network *networks, size_t *count)

@@ -9,6 +9,7 @@ enum config_section {
 	CONFIG_SECTION_NONE,    /* in front of the first section */
 	CONFIG_SECTION_UNKNOWN, /* a section that was refused: what stands in it is not judged */
 	CONFIG_SECTION_GATEWAY,
+	CONFIG_SECTION_PROXY,
 	CONFIG_SECTION_POLICY,
 	CONFIG_SECTION_RULE,
 };
@@ -16,7 +17,7 @@ enum config_section {
 struct config_value;
 
 /*
- * Reads value->text into its place in owner, which is struct config for [gateway] and struct policy_rule for [policy]
+ * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], and struct policy_rule for [policy]
  * and [rule]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
  */
 typedef const char *config_read(struct config_value *value, void *owner);
@@ -57,6 +58,14 @@ config_read config_read_events;
 config_read config_read_foreign_server;
 config_read config_read_tls;
 config_read config_read_control_ports;
+config_read config_read_proxy_ports;
+config_read config_read_implicit_ports;
+config_read config_read_legs;
+config_read config_read_untrusted;
+config_read config_read_resumption;
+config_read config_read_tls_versions;
+config_read config_read_proxy_user;
+config_read config_read_file; /* char[PATH_MAX] */
 config_read config_read_clients;
 config_read config_read_servers;
 config_read config_read_deny_verbs;

@@ -250,6 +250,31 @@ static void event_set_text(struct event_line *line, const struct event *event)
 	event_append(line, "\"", 1);
 }
 
+static void event_set_leg(struct event_line *line, const char *key, const struct event_leg *leg)
+{
+	event_set_key(line, key);
+	event_append_string(line, "{\"tls\":");
+	if (leg->tls) {
+		event_append(line, "\"", 1);
+		event_append_string(line, leg->tls);
+		event_append_string(line, leg->resumed ? "\",\"resumed\":true}" : "\",\"resumed\":false}");
+	} else {
+		event_append_string(line, "null}");
+	}
+}
+
+static void event_set_relay(struct event_line *line, const struct event *event)
+{
+	const struct event_relay *relay = event->relay;
+
+	event_set_leg(line, "client_leg", &relay->client);
+	event_set_leg(line, "server_leg", &relay->server);
+	if (event->type != EVENT_RELAY)
+		return;
+	event_set_number(line, "to_server", relay->to_server);
+	event_set_number(line, "to_client", relay->to_client);
+}
+
 /* Seconds as a decimal fraction, to the microsecond, without zeros at its end but with one digit at least. */
 static void event_set_seconds(struct event_line *line, uint64_t duration)
 {
@@ -285,7 +310,9 @@ static void event_fill(struct event_line *line, const struct event *event, const
 		event_set_string(line, "rule", event->rule);
 	if (event->code)
 		event_set_number(line, "code", event->code);
-	if (event->type == EVENT_TRANSFER)
+	if (event->relay)
+		event_set_relay(line, event);
+	if (event->type == EVENT_TRANSFER || event->type == EVENT_RELAY)
 		event_set_seconds(line, event->duration);
 	if (event->adopted) {
 		event_set_key(line, "adopted");

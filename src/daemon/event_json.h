@@ -20,6 +20,10 @@
  *                what login, transfer, tls and all other events have as text
  *   rule         the policy rule that decided
  *   code         the reply code
+ *   client_leg, server_leg
+ *                of the proxy: {"tls": version or null, "resumed": whether it resumed its control connection's session}
+ *   to_server, to_client
+ *                bytes that a relayed data connection carried
  *   seconds      how long it took
  *   adopted      true for a session that was under way before the gateway was
  *

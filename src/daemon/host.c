@@ -133,7 +133,7 @@ static int host_open_events(struct host *host, const char *path, char *error, si
 	return -1;
 }
 
-static int host_open_sockets(struct host *host, uint32_t mark, char *error, size_t size)
+static int host_open_sockets(struct host *host, uint32_t mark, enum host_kind kind, char *error, size_t size)
 {
 	int result = netlink_open(&host->netlink);
 
@@ -142,7 +142,8 @@ static int host_open_sockets(struct host *host, uint32_t mark, char *error, size
 			 strerror(-result));
 		return -1;
 	}
-	result = rawsock_open(&host->rawsock, mark);
+	if (kind == HOST_WITH_PACKETS)
+		result = rawsock_open(&host->rawsock, mark);
 	if (result) {
 		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
 			 strerror(-result));
@@ -151,7 +152,7 @@ static int host_open_sockets(struct host *host, uint32_t mark, char *error, size
 	return 0;
 }
 
-int host_open(struct host *host, const struct config *config, char *error, size_t size)
+int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size)
 {
 	memset(host, 0, sizeof(*host));
 	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
@@ -162,7 +163,7 @@ int host_open(struct host *host, const struct config *config, char *error, size_
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
 	if (host_open_events(host, config->events, error, size) == 0 &&
-	    host_open_sockets(host, config->mark, error, size) == 0)
+	    host_open_sockets(host, config->mark, kind, error, size) == 0)
 		return 0;
 	host_close(host);
 	return -1;

@@ -23,8 +23,14 @@ struct host {
 	struct log_limit event_limit;
 };
 
+/* What a process does: judge packets, or relay connections, for which it needs no raw sockets. */
+enum host_kind {
+	HOST_WITH_PACKETS,
+	HOST_WITHOUT_PACKETS,
+};
+
 /* Opens what config asks for. Returns 0, or -1 with what to do in error (of size bytes); then nothing needs closing. */
-int host_open(struct host *host, const struct config *config, char *error, size_t size);
+int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size);
 void host_close(struct host *host);
 
 /* Microseconds of a clock that never goes back. */

@@ -7,7 +7,8 @@
  * The system calls are those of the loop: netlink and raw sockets that are open, memory, time, the log, and reading the
  * configuration again. That last one is why files may be opened, but only to read, and by a user who has no special
  * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
- * makes a socket, a process, a file or executable memory, or that reaches another process.
+ * makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets of
+ * IPv4 and IPv6 besides, because connections are what it is for.
  */
 #include "daemon/sandbox.h"
 
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /*
@@ -55,15 +57,49 @@ static const int sandbox_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
-static int sandbox_filter(char *error, size_t size)
+/* What the proxy needs besides: connections over IPv4 and IPv6, and bytes between them. */
+static const int sandbox_proxy_calls[] = {
+	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(listen), SCMP_SYS(shutdown),
+	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
+	/* memory of OpenSSL and of the C library's allocator, random bytes, one-time initialisations */
+	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
+};
+
+static int sandbox_add_calls(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && i < count; i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return result;
+}
+
+static int sandbox_add_proxy(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET, 0);
+	const struct scmp_arg_cmp ipv6 = SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0);
+	int result = sandbox_add_calls(filter, sandbox_proxy_calls,
+				       sizeof(sandbox_proxy_calls) / sizeof(sandbox_proxy_calls[0]));
+
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &ipv4);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &ipv6);
+	return result;
+}
+
+static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	int result = filter ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !result && i < sizeof(sandbox_calls) / sizeof(sandbox_calls[0]); i++)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox_calls[i], 0);
+	if (!result)
+		result = sandbox_add_calls(filter, sandbox_calls, sizeof(sandbox_calls) / sizeof(sandbox_calls[0]));
+	if (!result && kind == SANDBOX_PROXY)
+		result = sandbox_add_proxy(filter);
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
 	if (!result)
@@ -112,7 +148,7 @@ static int sandbox_keep_capabilities(const struct passwd *user, char *error, siz
 	return -1;
 }
 
-int sandbox_enter(const char *user, pid_t parent, char *error, size_t size)
+int sandbox_enter(const char *user, enum sandbox_kind kind, pid_t parent, char *error, size_t size)
 {
 	char strings[SANDBOX_PASSWD_SIZE];
 	struct passwd entry;
@@ -129,9 +165,9 @@ int sandbox_enter(const char *user, pid_t parent, char *error, size_t size)
 		return -1;
 	}
 	/* A change of user clears this, so it comes late; a parent that ended before it is not noticed by it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent) {
+	if (parent && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)) {
 		snprintf(error, size, "the supervisor has ended");
 		return -1;
 	}
-	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(error, size);
+	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(kind, error, size);
 }

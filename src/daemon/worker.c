@@ -217,7 +217,7 @@ static int worker_open(struct worker *worker)
 	};
 	char error[WORKER_ERROR_MAX];
 
-	if (host_open(&worker->host, config, error, sizeof(error)) < 0) {
+	if (host_open(&worker->host, config, HOST_WITH_PACKETS, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
@@ -229,7 +229,7 @@ static int worker_open(struct worker *worker)
 	}
 	if (worker_create_loop(worker) < 0)
 		return -1;
-	if (sandbox_enter(config->user, worker->supervisor, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->user, SANDBOX_WORKER, worker->supervisor, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}

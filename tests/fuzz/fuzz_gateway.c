@@ -348,7 +348,8 @@ static void log_in(struct rig *rig)
 		enum direction direction;
 		const char *text;
 	} turns[] = {
-		{ DIRECTION_REPLY, "220 x\r\n" }, { DIRECTION_ORIGINAL, "USER u\r\n" }, { DIRECTION_REPLY, "230 x\r\n" },
+		{ DIRECTION_REPLY, "220 x\r\n" }, { DIRECTION_ORIGINAL, "USER u\r\n" },
+		{ DIRECTION_REPLY, "230 x\r\n" },
 		{ DIRECTION_ORIGINAL, "PASV\r\n" },
 	};
 

@@ -154,3 +154,78 @@ TimeoutLinger 1
 
     def _command(self, root, configuration):
         return [os.path.join(root, "usr/sbin/proftpd"), "--nodaemon", "--config", configuration]
+
+
+class TlsVsftpd(Vsftpd):
+    """vsftpd that demands resumption on data connections. certificate: paths of certificate and key."""
+
+    def __init__(self, namespace, address, directory, certificate, port=21, implicit=False, settings=None):
+        super().__init__(namespace, address, directory, port)
+        self._certificate = certificate
+        self._implicit = implicit
+        self._settings = settings or {}
+        self.log = f"{self.root}.log"
+
+    def _configuration(self, installed):
+        settings = {
+            "ssl_enable": "YES", "rsa_cert_file": self._certificate[0], "rsa_private_key_file": self._certificate[1],
+            "allow_anon_ssl": "YES", "force_local_data_ssl": "NO", "force_local_logins_ssl": "NO",
+            "require_ssl_reuse": "YES", "ssl_ciphers": "HIGH", "debug_ssl": "YES", "log_ftp_protocol": "YES",
+            "vsftpd_log_file": self.log, "implicit_ssl": "YES" if self._implicit else "NO",
+            **self._settings,
+        }
+        text = super()._configuration(installed).replace("xferlog_enable=NO", "xferlog_enable=YES\nxferlog_std_format=NO")
+        return text + "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+class TlsProftpd(Proftpd):
+    """ProFTPD with mod_tls as it comes: it demands resumption on data connections."""
+
+    def __init__(self, namespace, address, directory, certificate, port=21, implicit=False, settings=""):
+        super().__init__(namespace, address, directory, port)
+        self._certificate = certificate
+        self._implicit = implicit
+        self._settings = settings
+        self.log = f"{self.root}.tls.log"
+
+    def _configuration(self, installed):
+        options = "TLSOptions UseImplicitSSL\n" if self._implicit else ""
+        return f"""\
+ModulePath {os.path.join(installed, "root/usr/lib/proftpd")}
+LoadModule mod_tls.c
+TLSEngine on
+TLSLog {self.log}
+TLSProtocol TLSv1.2 TLSv1.3
+TLSECCertificateFile {self._certificate[0]}
+TLSECCertificateKeyFile {self._certificate[1]}
+{options}{self._settings}
+""" + super()._configuration(installed)
+
+
+class TlsPureftpd(Server):
+    """Pure-FTPd for anonymous users, who find themselves in its own directory."""
+
+    package = "pure-ftpd"
+
+    def __init__(self, namespace, address, directory, certificate, port=21):
+        super().__init__(namespace, address, directory, port)
+        self._certificate = certificate
+
+    def _configuration(self, installed):
+        joined = f"{self.root}.both.pem"
+        with open(joined, "w", encoding="ascii") as out:
+            os.chmod(joined, 0o600)
+            for path in reversed(self._certificate):
+                with open(path, encoding="ascii") as file:
+                    out.write(file.read())
+        return ""
+
+    def _command(self, root, configuration):
+        # The home of the user "ftp" is where anonymous users go; a mount namespace has a user database of our own.
+        with open(configuration, "w", encoding="ascii") as file:
+            file.write(f"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
+                       f"ftp:x:65534:65534::{self.root}:/bin/false\n")
+        daemon = [os.path.join(root, "usr/sbin/pure-ftpd"), "-S", f"{self.address},{self.port}", "-e", "-H", "-Y", "1",
+                  "-2", f"{self.root}.both.pem"]
+        return ["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/passwd && shift && exec "$@"', "sh",
+                configuration, *daemon]

@@ -29,7 +29,8 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->view = found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
-	connection->opening = found->peer[0].next == found->peer[0].first && found->peer[1].next == found->peer[1].first;
+	connection->opening = found->peer[0].next == found->peer[0].first &&
+	found->peer[1].next == found->peer[1].first;
 	connection->carrier = rig->carrier;
 	connection->resizable = nat_view_is_translated(&found->view);
 	memcpy(connection->seqadj, found->seqadj, sizeof(connection->seqadj));
@@ -195,7 +196,8 @@ void rig_begin(struct rig *rig, enum rig_nat nat)
 	rig_start(rig);
 }
 
-static size_t build(const struct rig *rig, enum direction direction, const struct packet_change *change, uint16_t urgent,
+static size_t build(const struct rig *rig, enum direction direction, const struct packet_change *change,
+		    uint16_t urgent,
 		    uint8_t *out, size_t size)
 {
 	struct tuple tuple = { rig->at->view.client, rig->at->view.server };
@@ -280,7 +282,8 @@ enum gateway_verdict rig_acknowledge(struct rig *rig, enum direction direction)
 
 enum gateway_verdict rig_shake(struct rig *rig)
 {
-	return rig_packet(rig, DIRECTION_REPLY, rig->at->peer[1].first - 1, rig->at->peer[0].first, TCP_SYN | TCP_ACK, 0,
+	return rig_packet(rig, DIRECTION_REPLY, rig->at->peer[1].first - 1, rig->at->peer[0].first, TCP_SYN | TCP_ACK,
+			  0,
 			  "", 0);
 }
 

@@ -227,7 +227,8 @@ static inline void model_decide(struct stream_model *model)
 }
 
 /* The range that the stream gave for the segment [start, end), while from was the end of the output before it. */
-static inline void model_check_range(struct stream_model *model, const struct stream_range *range, size_t start, size_t end,
+static inline void model_check_range(struct stream_model *model, const struct stream_range *range, size_t start,
+				     size_t end,
 				     size_t from, size_t limit)
 {
 	uint8_t bytes[MODEL_BYTES];
@@ -349,7 +350,8 @@ static inline void model_empty(struct stream_model *model)
 
 	if (kind == 'o') {
 		in = model_choose(model, model->taken + 1);
-		bound = model_most(in <= model->decided ? model_place(model, in, true) : model->out_length, model->acked);
+		bound = model_most(in <= model->decided ? model_place(model, in, true) : model->out_length,
+				   model->acked);
 	} else if (kind == 'b') {
 		in += model_choose(model, 100);
 		bound += in - model->taken;

@@ -323,15 +323,37 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 	} rows[] = {
 		/* sections */
 		{ "queue = 3\n",
-		  "1: \"queue\" stands in no section; expected [gateway], [policy] or [rule NAME] before it\n" },
+		  "1: \"queue\" stands in no section; expected [gateway], [proxy], [policy] or [rule NAME] before it\n" },
 		{ "[gate]\nqueue = x\nnonsense = 1\n",
-		  "1: there is no section [gate]; expected [gateway], [policy] or [rule NAME]\n" },
-		{ "[]\n", "1: there is no section []; expected [gateway], [policy] or [rule NAME]\n" },
-		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [policy] or [rule NAME]\n" },
+		  "1: there is no section [gate]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		{ "[proxy]\n", "1: [proxy]: expected port, where redirected connections arrive\n" },
+		{ "[proxy]\nport = 2100\ntls = none\ncontrol-ports = none\n",
+		  "1: [proxy]: expected control-ports or implicit-ports, or the proxy has nothing to do\n" },
+		{ "[proxy]\nport = 2100\n",
+		  "1: [proxy]: TLS to the client needs certificate and key, or ca-certificate and ca-key (\"ftpalg ca "
+		  "init\" makes them)\n" },
+		{ "[proxy]\nport = 2100\ntls = server\ncertificate = /a\n",
+		  "1: [proxy]: expected certificate and key, both or neither\n" },
+		{ "[proxy]\nport = 2100\ntls = server\nca-key = /a\n",
+		  "1: [proxy]: expected ca-certificate and ca-key, both or neither\n" },
+		{ "[proxy]\nport = 2100\ncertificate = /a\nkey = /b\nbad-certificate = untrusted\n",
+		  "1: [proxy]: bad-certificate = untrusted needs ca-certificate and ca-key: a given certificate would make "
+		  "a bad one look good\n" },
+		{ "[proxy]\nport = 2100\ntls = server\nimplicit-ports = 21\n",
+		  "1: [proxy]: a port is in control-ports and in implicit-ports; expected it in one of them\n" },
+		{ "[proxy]\nport = 21\ntls = server\n",
+		  "1: [proxy]: port is one of the ports that are redirected to it; expected another one\n" },
+		{ "[proxy]\nport = 2100\ntls = none\nimplicit-ports = 990\n",
+		  "1: [proxy]: implicit-ports speak TLS from the first byte, and tls = none allows none; expected one "
+		  "without the other\n" },
+		{ "[proxy]\nport = 2100\nkey = relative\n",
+		  "3: key: \"relative\" is not understood; expected an absolute path without blanks, or none\n" },
+		{ "[]\n", "1: there is no section []; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "\n[gateway\nqueue = 3\n",
-		  "2: \"[gateway\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		  "2: \"[gateway\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "[gateway] x\n",
-		  "1: \"[gateway] x\" is no section header; expected [gateway], [policy] or [rule NAME]\n" },
+		  "1: \"[gateway] x\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
 		{ "[gateway]\n[policy]\n[gateway]\nqueue = x\n",
 		  "3: this section began in line 1 already; expected it once\n" },
 		{ "[rule]\n",
@@ -466,7 +488,7 @@ static void all_errors_are_reported_in_one_go(void **state)
 	assert_errors("[gateway]\nqueue = x\nabsent = y\n[nonsense]\nfoo\n[policy]\nactive = z\nwhat\n",
 		      "2: queue: \"x\" is not a number; expected a whole number from 0 to 65535\n"
 		      "3: absent: \"y\" is not understood; expected closed or open\n"
-		      "4: there is no section [nonsense]; expected [gateway], [policy] or [rule NAME]\n"
+		      "4: there is no section [nonsense]; expected [gateway], [proxy], [policy] or [rule NAME]\n"
 		      "5: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n"
 		      "7: active: \"z\" is not understood; expected yes or no\n"
 		      "8: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n");
@@ -715,7 +737,7 @@ static void the_examples_of_the_manual_are_valid(void **state)
 		free(text);
 		count++;
 	}
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 4);
 }
 
 static int read_manual(void **state)

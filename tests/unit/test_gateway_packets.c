@@ -78,7 +78,8 @@ static void segments_behind_a_gap_wait_for_their_repetition(void **state)
 static void a_lost_line_is_repeated_as_it_was_judged(void **state)
 {
 	static const char *const copies[] = {
-		"PORT 10,0,0,99,0,2500\r\n", "DELE 10,0,0,5,4,999\r\n\r\n", "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
+		"PORT 10,0,0,99,0,2500\r\n", "DELE 10,0,0,5,4,999\r\n\r\n",
+		"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
 		"AUTH TLS\r\nUSER\r\nNOOPX\r\n",
 	};
 
@@ -284,7 +285,8 @@ static void a_reset_that_the_receiver_ignores_ends_no_inspection(void **state)
 		rig_say(&rig, C, "NOOP\r\n");
 		rig_say(&rig, S, "200 ok\r\n");
 		client = &rig.at->peer[0];
-		rig_packet(&rig, C, client->next + (uint32_t)offsets[index], client->expects, TCP_RST | TCP_ACK, 0, "", 0);
+		rig_packet(&rig, C, client->next + (uint32_t)offsets[index], client->expects, TCP_RST | TCP_ACK, 0, "",
+			   0);
 		assert_false(rig.at->peer[1].reset);
 		rig_say(&rig, C, RIG_BOUNCE);
 		rig_assert_never_got(&rig, C, "10,0,0,99");
@@ -347,7 +349,8 @@ static void urgent_data_is_telnets_synch_or_ordinary(void **state)
 
 		begin_logged_in(RIG_SNAT);
 		client = &rig.at->peer[0];
-		rig_packet(&rig, C, client->next, client->expects, TCP_ACK | TCP_URG, rows[index].urgent, rows[index].text,
+		rig_packet(&rig, C, client->next, client->expects, TCP_ACK | TCP_URG, rows[index].urgent,
+			   rows[index].text,
 			   rows[index].length);
 		if (((rig.left.flags & TCP_URG) != 0) != rows[index].kept)
 			fail_msg("row %zu", index);
@@ -434,7 +437,8 @@ static void lines_up_to_the_limit_pass_and_longer_ones_end_the_session(void **st
 		const char *end;
 		bool closed;
 	} rows[] = {
-		{ 63, "\r\n", false }, { 64, "\r\n", false }, { 65, "\r\n", true }, { 64, "\n", false }, { 65, "\n", true },
+		{ 63, "\r\n", false }, { 64, "\r\n", false }, { 65, "\r\n", true }, { 64, "\n", false },
+		{ 65, "\n", true },
 		{ 200, "\r\n", true },
 	};
 	char line[256];
@@ -496,7 +500,8 @@ static void an_exhausted_pool_stops_lines_and_loses_none(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_not_equal(rig_say_bytes(&rig, S, reply, sizeof(reply), 0), GATEWAY_DROP);
 	/* Nothing of it has been acknowledged. */
-	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, reply, sizeof(reply)),
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, reply,
+				    sizeof(reply)),
 			 GATEWAY_DROP);
 	assert_int_equal(rig.output.reason, REASON_MEMORY_FULL);
 	assert_false(rig_reported(&rig, "session-close"));
@@ -505,7 +510,8 @@ static void an_exhausted_pool_stops_lines_and_loses_none(void **state)
 	rig_acknowledge(&rig, C);
 	rig_say(&rig, C, "NOOP\r\n");
 	rig_assert_got(&rig, C, "NOOP\r\n");
-	assert_int_equal(rig.at->peer[0].got_length, sizeof("220 ready\r\n331 password\r\n230 in\r\n") - 1 + 4 * sizeof(reply));
+	assert_int_equal(rig.at->peer[0].got_length,
+			 sizeof("220 ready\r\n331 password\r\n230 in\r\n") - 1 + 4 * sizeof(reply));
 }
 
 static void a_full_window_stops_lines_and_loses_none(void **state)
@@ -515,7 +521,8 @@ static void a_full_window_stops_lines_and_loses_none(void **state)
 	rig.limits.unacknowledged = 200;
 	rig_start(&rig);
 	rig_login(&rig);
-	while (rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, "200 0123456789\r\n", 16) !=
+	while (rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, "200 0123456789\r\n",
+			  16) !=
 	       GATEWAY_DROP)
 		rig.at->peer[1].next += 16;
 	assert_int_equal(rig.output.reason, REASON_WINDOW_FULL);
@@ -628,7 +635,8 @@ static void without_a_carrier_offers_are_refused_and_the_rest_goes_on(void **sta
 
 static void packets_that_are_no_segments_pass_or_not_as_configured(void **state)
 {
-	static const uint8_t udp[] = { 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 5, 203, 0, 113, 9, 0, 21, 0, 21, 0, 8 };
+	static const uint8_t udp[] = { 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 5, 203, 0, 113, 9, 0, 21, 0,
+				       21, 0, 8 };
 	struct bytes bytes = { udp, sizeof(udp) };
 
 	(void)state;

@@ -137,7 +137,8 @@ static void a_handshake_carries_no_payload_past_the_session(void **state)
 {
 	(void)state;
 	rig_begin(&rig, RIG_SNAT);
-	rig_packet(&rig, S, rig.at->peer[1].first - 1, rig.at->peer[0].first, TCP_SYN | TCP_ACK, 0, "220 ready\r\n", 11);
+	rig_packet(&rig, S, rig.at->peer[1].first - 1, rig.at->peer[0].first, TCP_SYN | TCP_ACK, 0, "220 ready\r\n",
+		   11);
 	assert_int_equal(rig.left.payload.length, 0);
 }
 
@@ -274,7 +275,8 @@ static void an_odd_line_is_not_taken_for_the_rest_of_one(void **state)
 			rig_at(&rig, C, 0, lines[index], 0);
 			rig_acknowledge(&rig, S);
 		}
-		if (rig.at->peer[1].got_length > 0 && memcmp(rig.at->peer[1].got, lines[index], strlen(lines[index])) == 0) {
+		if (rig.at->peer[1].got_length > 0 && memcmp(rig.at->peer[1].got, lines[index],
+							     strlen(lines[index])) == 0) {
 			print_error("\"%s\" passes\n", unit_escape(unit_string(lines[index])));
 			failed++;
 		}
@@ -346,7 +348,8 @@ static void a_session_ends_when_both_fins_are_acknowledged(void **state)
 	rig_assert_got(&rig, C, RIG_PORT_SEEN "QUIT\r\n");
 	/* The last acknowledgement was lost: both say it again. */
 	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_ACCEPT);
-	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next - 1, rig.at->peer[1].expects, TCP_FIN | TCP_ACK, 0, "", 0),
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next - 1, rig.at->peer[1].expects, TCP_FIN | TCP_ACK, 0,
+				    "", 0),
 			 GATEWAY_ACCEPT);
 }
 
@@ -402,7 +405,8 @@ static void a_reset_ends_the_session_and_takes_the_pinhole_along(void **state)
 		rig_say(&rig, S, "200 ok\r\n");
 		rig_acknowledge(&rig, C);
 		peer = &rig.at->peer[direction];
-		assert_int_not_equal(rig_packet(&rig, (enum direction)direction, peer->next, peer->expects, TCP_RST | TCP_ACK,
+		assert_int_not_equal(rig_packet(&rig, (enum direction)direction, peer->next, peer->expects,
+						TCP_RST | TCP_ACK,
 						0, "", 0), GATEWAY_DROP);
 		assert_true(rig.at->peer[1 - direction].reset);
 		assert_true(rig_reported(&rig, "session-close:reset"));
@@ -455,7 +459,8 @@ static void both_peers_are_reset_with_the_numbers_that_they_expect(void **state)
 		assert_true(rig_reported(&rig, "session-close:control-byte"));
 		assert_int_equal(rig.injected_count, 2);
 		if (!rig.at->peer[0].reset || !rig.at->peer[1].reset) {
-			print_error("%s: client %d, server %d\n", rows[index].name, rig.at->peer[0].reset, rig.at->peer[1].reset);
+			print_error("%s: client %d, server %d\n", rows[index].name, rig.at->peer[0].reset,
+				    rig.at->peer[1].reset);
 			failed++;
 		}
 		assert_int_equal(rig.pinholes, 0);
@@ -560,11 +565,13 @@ static void plaintext_around_auth_ends_the_session(void **state)
 		const char *reason;
 	} rows[] = {
 		{ "a command in AUTH's segment", { { C, "AUTH TLS\r\nUSER u\r\n" } }, "session-close:behind-auth" },
-		{ "a command behind AUTH", { { C, "AUTH TLS\r\n" }, { C, "USER u\r\n" } }, "session-close:behind-auth" },
+		{ "a command behind AUTH", { { C, "AUTH TLS\r\n" }, { C, "USER u\r\n" } },
+		  "session-close:behind-auth" },
 		{ "the beginning of one in AUTH's segment",
 		  { { C, "AUTH TLS\r\nUS" }, { S, "234 go\r\n" }, { C, "ER u\r\n" } }, "session-close:behind-auth" },
 		{ "the beginning of one, and then TLS",
-		  { { C, "AUTH TLS\r\nUSER" }, { S, "234 go\r\n" }, { C, "\x16\x03\x01" } }, "session-close:behind-auth" },
+		  { { C, "AUTH TLS\r\nUSER" }, { S, "234 go\r\n" }, { C, "\x16\x03\x01" } },
+		  "session-close:behind-auth" },
 		{ "a reply in 234's segment", { { C, "AUTH TLS\r\n" }, { S, "234 go\r\n230 in\r\n" } },
 		  "session-close:behind-auth" },
 		{ "a reply behind 234", { { C, "AUTH TLS\r\n" }, { S, "234 go\r\n" }, { S, "230 in\r\n" } },
@@ -654,6 +661,28 @@ static void a_reset_of_any_number_does_not_end_an_encrypted_session(void **state
 		rig_end(&rig);
 	}
 	rig_begin(&rig, RIG_SNAT);
+}
+
+/* Two packets of a stranger, one in each peer's name; neither peer takes them. */
+static void fins_of_any_number_do_not_end_an_encrypted_session(void **state)
+{
+	static const uint8_t record[] = { 0x16, 0x03, 0x01, 0x00, 0x01, 0x02 };
+
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_say(&rig, C, "AUTH TLS\r\n");
+	rig_say(&rig, S, "234 go\r\n");
+	for (unsigned int i = 0; i < 3; i++) {
+		rig_say_bytes(&rig, C, record, sizeof(record), 0);
+		rig_say_bytes(&rig, S, record, sizeof(record), 0);
+	}
+	for (int direction = 0; direction < 2; direction++)
+		rig_packet(&rig, (enum direction)direction, rig.at->peer[direction].next + 1000000,
+			   rig.at->peer[direction].expects, TCP_FIN | TCP_ACK, 0, "", 0);
+	assert_false(rig_reported(&rig, "session-close"));
+	rig_say_bytes(&rig, C, record, sizeof(record), 0);
+	assert_int_not_equal(rig.output.verdict, GATEWAY_DROP);
+	assert_false(rig.at->peer[0].reset || rig.at->peer[1].reset);
 }
 
 /* --- patience --- */
@@ -869,6 +898,7 @@ int main(void)
 		cmocka_unit_test_teardown(plaintext_around_auth_ends_the_session, finish),
 		cmocka_unit_test_teardown(edits_are_repeated_behind_234_until_they_are_acknowledged, finish),
 		cmocka_unit_test_teardown(a_reset_of_any_number_does_not_end_an_encrypted_session, finish),
+		cmocka_unit_test_teardown(fins_of_any_number_do_not_end_an_encrypted_session, finish),
 		cmocka_unit_test_teardown(held_bytes_are_acknowledged_when_the_sender_waits, finish),
 		cmocka_unit_test_teardown(what_was_acknowledged_for_the_receiver_is_repeated_to_it, finish),
 		cmocka_unit_test_teardown(an_acknowledgement_of_held_bytes_that_was_lost_is_sent_again, finish),

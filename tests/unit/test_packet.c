@@ -45,7 +45,8 @@ static const struct recipe recipes[] = {
 	  TEXT("QUIT\r\n") },
 	{ "IPv6", FAMILY_IPV6, NOTHING, 6, NOTHING, NOTHING, TEXT("EPSV\r\n") },
 	{ "IPv6 without payload", FAMILY_IPV6, NOTHING, 6, NOTHING, NOTHING, NOTHING },
-	{ "IPv6 with a hop-by-hop header", FAMILY_IPV6, NOTHING, 0, TEXT("\x06\x00\x05\x02\x00\x00\x01\x00"), TIMESTAMPS,
+	{ "IPv6 with a hop-by-hop header", FAMILY_IPV6, NOTHING, 0, TEXT("\x06\x00\x05\x02\x00\x00\x01\x00"),
+	  TIMESTAMPS,
 	  TEXT("EPSV\r\n") },
 	{ "IPv6 with destination options of 16 bytes", FAMILY_IPV6, NOTHING, 60,
 	  TEXT("\x06\x01\x01\x0c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), NOTHING, TEXT("EPSV\r\n") },
@@ -90,7 +91,8 @@ static void fix_segment(uint8_t *packet, size_t ip_header, size_t length)
 
 static size_t make_ip(const struct recipe *recipe, uint8_t *out, size_t segment)
 {
-	static const uint8_t ipv4[] = { 0x45, 0x10, 0, 0, 0x12, 0x34, 0x40, 0, 61, 6, 0, 0, 10, 0, 0, 5, 203, 0, 113, 9 };
+	static const uint8_t ipv4[] = { 0x45, 0x10, 0, 0, 0x12, 0x34, 0x40, 0, 61, 6, 0, 0, 10, 0, 0, 5, 203, 0, 113,
+					9 };
 	static const uint8_t ipv6[] = { 0x60, 0x01, 0x23, 0x45, 0, 0, 6, 61,
 					0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
 					0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9 };
@@ -493,7 +495,8 @@ static void check_rewritten(const uint8_t *original, const struct packet *before
 	/* Everything else is as it was. */
 	for (size_t at = 0; at < headers; at++) {
 		size_t tcp = at - before->ip_header;
-		bool may = at < before->ip_header ? (ipv4 ? at == 2 || at == 3 || at == 10 || at == 11 : at == 4 || at == 5)
+		bool may = at < before->ip_header ? (ipv4 ? at == 2 || at == 3 || at == 10 || at == 11 : at == 4 ||
+						     at == 5)
 						  : (tcp >= 4 && tcp < 12) || tcp == 13 || (tcp >= 16 && tcp < 20);
 
 		if (!may)
@@ -647,7 +650,8 @@ static void timestamps_are_read_where_they_stand(void **state)
 		{ TEXT(""), false, 0, 0 },
 		{ TEXT("\x01\x01\x01\x01"), false, 0, 0 },
 		{ TIMESTAMPS, true, UINT32_C(0x01020304), UINT32_C(0xfafbfcfd) },
-		{ TEXT("\x08\x0a\x01\x02\x03\x04\xfa\xfb\xfc\xfd\x00\x00"), true, UINT32_C(0x01020304), UINT32_C(0xfafbfcfd) },
+		{ TEXT("\x08\x0a\x01\x02\x03\x04\xfa\xfb\xfc\xfd\x00\x00"), true, UINT32_C(0x01020304),
+		  UINT32_C(0xfafbfcfd) },
 		{ TEXT("\x02\x04\x05\xb4\x04\x02\x08\x0a\x00\x00\x00\x07\x00\x00\x00\x09"), true, 7, 9 },
 		/* of another length, behind the end, cut off */
 		{ TEXT("\x01\x01\x01\x08\x09\x01\x02\x03\x04\xfa\xfb\xfc"), false, 0, 0 },

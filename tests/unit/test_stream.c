@@ -279,7 +279,8 @@ static void room_is_bounded_by_the_limit_and_by_the_pool(void **state)
 	stream_pass(&rig.stream, &rig.pool, unit_bytes(text, 500));
 	assert_int_equal(stream_check_room(&rig.stream, &rig.pool, 100, 600), REASON_NONE);
 	assert_int_equal(stream_check_room(&rig.stream, &rig.pool, 101, 600), REASON_WINDOW_FULL);
-	assert_int_equal(stream_check_room(&rig.stream, &rig.pool, 8 * BUFFER_BLOCK_DATA - 500, UINT32_MAX), REASON_NONE);
+	assert_int_equal(stream_check_room(&rig.stream, &rig.pool, 8 * BUFFER_BLOCK_DATA - 500, UINT32_MAX),
+			 REASON_NONE);
 	assert_int_equal(stream_check_room(&rig.stream, &rig.pool, 8 * BUFFER_BLOCK_DATA - 499, UINT32_MAX),
 			 REASON_MEMORY_FULL);
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The proxy's process. It is not the worker's: it holds private keys and plaintext, and needs no queue and no raw
+ * sockets. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
+ *
+ * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
+ */
+#include "daemon/proxy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/sandbox.h"
+#include "proxy_internal.h"
+
+#define PROXY_BACKLOG 1024
+#define PROXY_BATCH 64
+#define PROXY_ERROR_MAX 256
+#define PROXY_LISTENERS 2
+#define PROXY_SIGNALS 3
+/* Two legs, a listener, and data connections with pipes. */
+#define PROXY_FILES_PER_SESSION 12
+/* Sessions of the queue's worker count from 1; both may write to one file of events. */
+#define PROXY_FIRST_SESSION (UINT64_C(1) << 40)
+
+struct proxy_process {
+	struct proxy proxy;
+	int listener[PROXY_LISTENERS];
+	struct event *watch[PROXY_LISTENERS];
+	struct event *signal[PROXY_SIGNALS];
+	struct quota_source *sources;
+	uint32_t *buckets;
+	struct log_limit accept_limit;
+};
+
+static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+
+	(void)what;
+	for (int i = 0; i < PROXY_BATCH; i++) {
+		const int accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		const int on = 1;
+
+		if (accepted < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+		    log_limit_allows(&process->accept_limit, host_now()))
+			log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open files, or"
+				    " configure fewer sessions", strerror(errno));
+		if (accepted < 0)
+			return;
+		/* A byte that was sent as urgent (ABOR with Telnet Synch) stays where it is in the line. */
+		setsockopt(accepted, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+		setsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+		proxy_session_begin(&process->proxy, accepted);
+	}
+}
+
+static void proxy_on_stop(evutil_socket_t number, short what, void *context)
+{
+	struct proxy_process *process = context;
+
+	(void)what;
+	log_message(LOG_LEVEL_NOTICE, "stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+	event_base_loopbreak(process->proxy.base);
+}
+
+static void proxy_on_reload(evutil_socket_t number, short what, void *context)
+{
+	struct proxy_process *process = context;
+	struct proxy *proxy = &process->proxy;
+	struct config *next = proxy->reloaded[proxy->reloads % 2];
+
+	(void)number;
+	(void)what;
+	if (config_load(next, proxy->config_path, stderr) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", proxy->config_path);
+		return;
+	}
+	proxy->policy = &next->policy;
+	proxy->reloads++;
+	for (struct proxy_session *session = proxy->first; session; session = session->next)
+		session_set_policy(&session->session, proxy->policy);
+	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
+		    " settings take effect after a restart", proxy->config_path);
+}
+
+static int proxy_listen(enum family family, uint16_t port)
+{
+	const struct endpoint any = { .address = { .family = family }, .port = port };
+	const int on = 1;
+	const int descriptor = wire_socket_shared(&any, family);
+
+	if (descriptor < 0)
+		return -1;
+	setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (listen(descriptor, PROXY_BACKLOG) == 0)
+		return descriptor;
+	close(descriptor);
+	return -1;
+}
+
+static int proxy_open_listeners(struct proxy_process *process)
+{
+	static const enum family families[PROXY_LISTENERS] = { FAMILY_IPV4, FAMILY_IPV6 };
+	const uint16_t port = process->proxy.config->proxy.port;
+
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		process->listener[i] = proxy_listen(families[i], port);
+		if (process->listener[i] >= 0 || (families[i] == FAMILY_IPV6 && errno == EAFNOSUPPORT))
+			continue;
+		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s", port, families[i],
+			    strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int proxy_open_quota(struct proxy_process *process)
+{
+	const struct gateway_limits *limits = &process->proxy.config->limits;
+	uint32_t buckets = 64;
+	uint8_t key[16];
+
+	while (buckets < 2 * limits->sessions)
+		buckets *= 2;
+	process->sources = calloc((size_t)limits->sessions + 1, sizeof(*process->sources));
+	process->buckets = calloc(buckets, sizeof(*process->buckets));
+	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
+		log_message(LOG_LEVEL_ERROR, "no memory for the table of sources; configure fewer sessions");
+		return -1;
+	}
+	quota_init(&process->proxy.quota, &limits->quota, process->sources, limits->sessions + 1, process->buckets,
+		   buckets, key);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+static int proxy_open_tls(struct proxy *proxy)
+{
+	const struct config_proxy *config = &proxy->config->proxy;
+	const struct tls_settings settings = {
+		.certificate = config->certificate, .key = config->key,
+		.ca_certificate = config->ca_certificate, .ca_key = config->ca_key,
+		.anchors = config->anchors, .tls12_only = config->tls12_only,
+	};
+	char error[PROXY_ERROR_MAX];
+
+	proxy->tls = tls_open(&settings, error, sizeof(error));
+	if (proxy->tls)
+		return 0;
+	log_message(LOG_LEVEL_ERROR, "%s", error);
+	return -1;
+}
+
+/* As many descriptors as the sessions can need, where the hard limit allows it. */
+static void proxy_raise_limits(const struct config *config)
+{
+	const rlim_t wanted = (rlim_t)config->limits.sessions * PROXY_FILES_PER_SESSION + 64;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int proxy_create_loop(struct proxy_process *process)
+{
+	struct proxy *proxy = &process->proxy;
+
+	proxy->base = event_base_new();
+	if (!proxy->base)
+		goto failed;
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		if (process->listener[i] < 0)
+			continue;
+		process->watch[i] = event_new(proxy->base, process->listener[i], EV_READ | EV_PERSIST, proxy_on_accept,
+					      process);
+		if (!process->watch[i] || event_add(process->watch[i], NULL) < 0)
+			goto failed;
+	}
+	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
+	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
+	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
+	/* Whoever reads our events may go away. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		goto failed;
+	for (int i = 0; i < PROXY_SIGNALS; i++)
+		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
+			goto failed;
+	return 0;
+failed:
+	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
+	return -1;
+}
+
+static int proxy_open(struct proxy_process *process)
+{
+	struct proxy *proxy = &process->proxy;
+	const struct config *config = proxy->config;
+	char error[PROXY_ERROR_MAX];
+
+	/* No other process of this user may look into this one, and it leaves no core behind: it holds keys. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -1;
+	if (proxy_open_tls(proxy) < 0)
+		return -1;
+	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	proxy->reloaded[0] = calloc(1, sizeof(*proxy->reloaded[0]));
+	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
+	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
+		return -1;
+	proxy_raise_limits(config);
+	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
+		return -1;
+	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, 0, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+static void proxy_close(struct proxy_process *process)
+{
+	struct proxy *proxy = &process->proxy;
+
+	while (proxy->first)
+		proxy_session_free(proxy->first, REASON_SHUTDOWN);
+	for (int i = 0; i < PROXY_SIGNALS; i++)
+		if (process->signal[i])
+			event_free(process->signal[i]);
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		if (process->watch[i])
+			event_free(process->watch[i]);
+		if (process->listener[i] >= 0)
+			close(process->listener[i]);
+	}
+	relay_end_all(&proxy->relays);
+	if (proxy->base)
+		event_base_free(proxy->base);
+	tls_close(proxy->tls);
+	host_close(&proxy->host);
+	free(process->sources);
+	free(process->buckets);
+	free(proxy->reloaded[0]);
+	free(proxy->reloaded[1]);
+	free(process);
+}
+
+int proxy_run(const struct config *config, const char *config_path)
+{
+	struct proxy_process *process = calloc(1, sizeof(*process));
+	int result;
+
+	if (!process) {
+		log_message(LOG_LEVEL_ERROR, "no memory");
+		return -1;
+	}
+	process->listener[0] = -1;
+	process->listener[1] = -1;
+	process->proxy.config = config;
+	process->proxy.config_path = config_path;
+	process->proxy.policy = &config->policy;
+	process->proxy.next_session = PROXY_FIRST_SESSION;
+	result = proxy_open(process);
+	if (!result) {
+		log_message(LOG_LEVEL_NOTICE, "ready: proxy on port %u, %zu policy rule%s", config->proxy.port,
+			    config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
+		result = event_base_dispatch(process->proxy.base) < 0 ? -1 : 0;
+	}
+	proxy_close(process);
+	return result;
+}

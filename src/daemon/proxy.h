@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The proxy: connections that were redirected here, their TLS ended here, judged by the same core as packets are. */
+#ifndef DAEMON_PROXY_H
+#define DAEMON_PROXY_H
+
+#include "daemon/config.h"
+
+/*
+ * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
+ * Returns 0, or -1 after a failure that it has told.
+ */
+int proxy_run(const struct config *config, const char *config_path);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the proxy's files share.
+ *
+ *   proxy.c           the process: listeners, limits, signals
+ *   proxy_session.c   one control connection: its two legs, its timer, its end
+ *   proxy_leg.c       one leg: bytes in and out, TLS handshakes
+ *   proxy_line.c      lines between the legs, through the core
+ *   proxy_security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
+ *   proxy_prepare.c   TLS with a server whose client speaks none
+ *   proxy_offer.c     the core's expectations, as listeners and kernel expectations
+ */
+#ifndef DAEMON_PROXY_INTERNAL_H
+#define DAEMON_PROXY_INTERNAL_H
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "daemon/config.h"
+#include "daemon/host.h"
+#include "daemon/relay.h"
+#include "daemon/wire.h"
+#include "ftpalg/quota.h"
+#include "ftpalg/session.h"
+
+/* What one leg may have waiting for the other: a few long lines. */
+#define LEG_BUFFER_MAX 16384U
+
+/* Data connections outlive their offer, so there can be several at a time. */
+#define PROXY_RELAYS_PER_SESSION 4
+
+struct proxy {
+	const struct config *config;
+	const char *config_path;
+	struct config *reloaded[2];
+	unsigned int reloads;
+	const struct policy *policy;
+	struct host host;
+	struct tls *tls;
+	struct event_base *base;
+	struct quota quota;
+	struct outcome outcome;          /* of the line that is being judged */
+	uint8_t line[LINE_MAX_LENGTH + 2];
+	uint64_t next_session;
+	uint32_t sessions;
+	struct relay_list relays;
+	struct proxy_session *first;
+};
+
+enum leg_side {
+	LEG_CLIENT,
+	LEG_SERVER,
+	LEG_COUNT,
+};
+
+struct leg {
+	struct wire wire;
+	struct event *watch;
+	struct evbuffer *in;
+	struct evbuffer *out;
+	bool connected;
+	bool starting;  /* TLS begins once out is empty */
+	bool securing;  /* the handshake is going on */
+	bool waiting;   /* the client's handshake waits for its certificate */
+	bool cut;       /* ended without close_notify */
+	bool ended;     /* nothing more will be read */
+	bool finishing; /* nothing more will be put into out */
+	bool finished;
+};
+
+enum prepare_step {
+	PREPARE_NONE,
+	PREPARE_GREETING,
+	PREPARE_AUTH,
+	PREPARE_TLS,
+	PREPARE_PBSZ,
+	PREPARE_PROT,
+};
+
+/* The listener behind the core's one expectation. */
+struct offer {
+	int descriptor; /* -1: there is none */
+	struct event *watch;
+	bool active;
+	bool used;
+	bool direct;    /* for a third party: the kernel's expectation is all there is */
+	struct address source;     /* who may come */
+	struct endpoint target;    /* to whom it is relayed */
+	struct expectation inward; /* lets the peer's connection in */
+	struct expectation onward; /* active mode: gives ours to the client the server's address */
+};
+
+struct proxy_session {
+	struct proxy *proxy;
+	struct proxy_session *previous;
+	struct proxy_session *next;
+	struct leg leg[LEG_COUNT];
+	struct event *timer;
+	struct session session;
+	struct ops ops; /* its context is this */
+	struct quota_source *source;
+	struct nat_view client_master; /* the legs, as conntrack knows them */
+	struct nat_view server_master;
+	struct tls_tickets *tickets;
+	struct offer offer;
+	struct evbuffer *greeting;     /* PREPARE: held until the server's leg is secure */
+	const char *objection;         /* to the server: told to the client once it can be */
+	enum reason objection_reason;
+	enum prepare_step prepare;
+	bool implicit;
+	bool closing;
+	bool again;     /* something moved: go round once more */
+	bool auth;      /* AUTH has been passed on and waits for its reply */
+	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
+	bool pbsz;
+	bool protect;   /* PROT P is in force */
+	bool features;  /* the reply to FEAT is passing */
+	uint8_t asked_level; /* the argument of the PROT that waits for its reply; 0: none does */
+};
+
+/* proxy_session.c */
+/* Takes over descriptor. */
+void proxy_session_begin(struct proxy *proxy, int descriptor);
+/* Moves whatever can be moved; may free session. */
+void proxy_session_pump(struct proxy_session *session);
+/* A TLS handshake begins: it has a deadline of its own. */
+void proxy_session_expect_handshake(struct proxy_session *session);
+/* Tells the client, where it can be told, and ends the session. */
+void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text);
+/* Ends the session at once. */
+void proxy_session_free(struct proxy_session *session, enum reason reason);
+void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
+bool proxy_client_has_tls(const struct proxy_session *session);
+bool proxy_server_has_tls(const struct proxy_session *session);
+
+/* proxy_leg.c */
+bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context);
+void leg_close(struct leg *leg);
+/* Reads what there is, up to the bound. False: the connection broke. */
+bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other);
+bool leg_drain(struct proxy_session *session, struct leg *leg);
+void leg_say(struct leg *leg, const char *text);
+/* Goes on with TLS on either leg. */
+void leg_secure(struct proxy_session *session);
+void leg_start_server_tls(struct proxy_session *session, const char *name);
+
+/* proxy_line.c */
+void proxy_take_lines(struct proxy_session *session, enum leg_side side);
+/* A reply of the proxy's own to the command that was judged last. */
+void proxy_answer(struct proxy_session *session, const char *text);
+
+/* proxy_security.c */
+/* Must this command wait until all before it are answered? */
+bool security_is_own(enum verb verb);
+/* The proxy's answer to a command, or NULL: it is passed on. */
+const char *security_answer(struct proxy_session *session, enum verb verb, struct bytes argument);
+/* The final reply to verb was passed on, or given by the proxy. */
+void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t code);
+/* False: this line of the reply to FEAT is left out. */
+bool security_passes_feature(const struct proxy_session *session, struct bytes line);
+/* Lines that the reply to FEAT is to have before its last. */
+const char *security_more_features(const struct proxy_session *session);
+
+/* proxy_prepare.c */
+void prepare_begin(struct proxy_session *session);
+/* Takes the server's lines until the server's leg is ready. */
+void prepare_take_line(struct proxy_session *session, struct bytes line);
+void prepare_secured(struct proxy_session *session);
+
+/* proxy_offer.c */
+enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
+enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
+void offer_close(struct proxy_session *session);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A leg's bytes wait in two buffers that are bounded by not reading: nothing is read from a peer while its own lines, or
+ * what the other peer has not taken yet, are more than LEG_BUFFER_MAX.
+ *
+ * TLS begins on a leg between two lines. What is in the buffer by then came in clear, behind the line that ended it:
+ * the callers look, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
+ */
+#include <string.h>
+
+#include "proxy_internal.h"
+
+bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context)
+{
+	leg->wire.descriptor = descriptor;
+	leg->in = evbuffer_new();
+	leg->out = evbuffer_new();
+	leg->watch = event_new(base, descriptor, EV_READ | EV_WRITE | EV_PERSIST | EV_ET, on_event, context);
+	return leg->in && leg->out && leg->watch && event_add(leg->watch, NULL) == 0;
+}
+
+void leg_close(struct leg *leg)
+{
+	if (leg->watch)
+		event_free(leg->watch);
+	leg->watch = NULL;
+	wire_close(&leg->wire);
+	if (leg->in)
+		evbuffer_free(leg->in);
+	if (leg->out)
+		evbuffer_free(leg->out);
+	leg->in = NULL;
+	leg->out = NULL;
+}
+
+void leg_say(struct leg *leg, const char *text)
+{
+	evbuffer_add_printf(leg->out, "%s\r\n", text);
+}
+
+bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other)
+{
+	uint8_t bytes[4096];
+	size_t length;
+
+	while (leg->connected && !leg->securing && !leg->starting && !leg->ended &&
+	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
+		switch (wire_read(&leg->wire, bytes, sizeof(bytes), &length)) {
+		case TLS_DONE:
+			if (evbuffer_add(leg->in, bytes, length) < 0)
+				return false;
+			session->again = true;
+			break;
+		case TLS_WAIT:
+			return true;
+		case TLS_CUT:
+			leg->cut = true;
+			/* fall through */
+		case TLS_END:
+			leg->ended = true;
+			session->again = true;
+			return true;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
+bool leg_drain(struct proxy_session *session, struct leg *leg)
+{
+	size_t length;
+
+	if (!leg->connected || leg->securing)
+		return true;
+	while ((length = evbuffer_get_contiguous_space(leg->out)) > 0) {
+		const struct bytes bytes = { evbuffer_pullup(leg->out, (ev_ssize_t)length), length };
+		const enum tls_result result = wire_write(&leg->wire, bytes, &length);
+
+		if (result == TLS_WAIT)
+			return true;
+		if (result != TLS_DONE)
+			return false;
+		evbuffer_drain(leg->out, length);
+		session->again = true;
+	}
+	if (leg->finishing && !leg->finished) {
+		wire_finish(&leg->wire);
+		leg->finished = true;
+		session->again = true;
+	}
+	return true;
+}
+
+static void report_secured(struct proxy_session *session, enum leg_side side)
+{
+	const struct tls_stream *stream = session->leg[side].wire.tls;
+	struct event_relay legs = { .to_server = 0 };
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->session.id,
+		.view = &session->session.view,
+		.relay = &legs,
+	};
+	const char *text = side == LEG_CLIENT ? "client leg" : "server leg";
+	struct event_leg *leg = side == LEG_CLIENT ? &legs.client : &legs.server;
+
+	leg->tls = tls_stream_version(stream);
+	leg->resumed = tls_stream_is_resumed(stream);
+	event.text = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	session->ops.event(session->ops.context, &event);
+}
+
+/* Lets the client's handshake go on. server: whose names the certificate shall have, or NULL. */
+static void present(struct proxy_session *session, const struct tls_stream *server)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	session->again = true;
+	client->waiting = false;
+	if (!tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address))
+		proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+}
+
+/* The server is not to be used. The client is told in words as soon as it can read them. */
+static void object(struct proxy_session *session, enum reason reason, const char *objection)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	proxy_session_report(session, EVENT_ANOMALY, reason, objection);
+	/* Nothing more is heard of it, and nothing said to it. */
+	server->ended = true;
+	evbuffer_drain(server->out, evbuffer_get_length(server->out));
+	session->objection = objection;
+	session->objection_reason = reason;
+	if (session->leg[LEG_CLIENT].waiting)
+		present(session, NULL);
+	else
+		proxy_session_reject(session, reason, objection);
+}
+
+static void server_is_secure(struct proxy_session *session)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+	const char *objection = tls_stream_objection(server->wire.tls);
+
+	server->securing = false;
+	report_secured(session, LEG_SERVER);
+	if (objection && !session->proxy->config->proxy.untrusted) {
+		object(session, REASON_BAD_CERTIFICATE, objection);
+		return;
+	}
+	if (objection)
+		proxy_session_report(session, EVENT_ANOMALY, REASON_BAD_CERTIFICATE, objection);
+	if (session->leg[LEG_CLIENT].waiting)
+		present(session, server->wire.tls);
+	prepare_secured(session);
+}
+
+static void secure_server(struct proxy_session *session)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	switch (tls_stream_handshake(server->wire.tls)) {
+	case TLS_DONE:
+		session->again = true;
+		server_is_secure(session);
+		break;
+	case TLS_WAIT:
+		break;
+	default:
+		server->securing = false;
+		object(session, REASON_HANDSHAKE, "the TLS handshake with the server failed");
+	}
+}
+
+void leg_start_server_tls(struct proxy_session *session, const char *name)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	proxy_session_expect_handshake(session);
+	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
+					      &session->session.view.server.address);
+	server->securing = server->wire.tls != NULL;
+	session->again = true;
+	if (!server->wire.tls)
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
+}
+
+/* The ClientHello is there: which certificate shall the client see? */
+static void choose_certificate(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	client->waiting = true;
+	if (!proxy_server_has_tls(session))
+		present(session, NULL);
+	else if (!server->wire.tls && server->connected)
+		leg_start_server_tls(session, tls_stream_name(client->wire.tls));
+}
+
+static void secure_client(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	switch (tls_stream_handshake(client->wire.tls)) {
+	case TLS_DONE:
+		client->securing = false;
+		session->again = true;
+		report_secured(session, LEG_CLIENT);
+		if (session->objection)
+			proxy_session_reject(session, session->objection_reason, session->objection);
+		break;
+	case TLS_HELLO:
+		choose_certificate(session);
+		break;
+	case TLS_WAIT:
+		break;
+	default:
+		proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+		session->closing = true;
+		session->objection_reason = REASON_HANDSHAKE;
+	}
+}
+
+/* In clear, the last line is on its way: TLS begins. */
+static void start_client_tls(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	proxy_session_expect_handshake(session);
+	client->starting = false;
+	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
+	client->securing = client->wire.tls != NULL;
+	session->again = true;
+	if (!client->wire.tls)
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
+}
+
+void leg_secure(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	if (client->starting && evbuffer_get_length(client->out) == 0)
+		start_client_tls(session);
+	if (client->securing && client->waiting && !server->wire.tls)
+		choose_certificate(session);
+	else if (client->securing && !client->waiting && !session->closing)
+		secure_client(session);
+	if (server->securing && !session->closing)
+		secure_server(session);
+}

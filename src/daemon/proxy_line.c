@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Lines between the legs. Each is judged by the core and leaves as the core says; a refused one leaves overwritten, so
+ * that the server answers it in its own words and the order of replies stays what it is.
+ *
+ * The proxy's own answers enter the dialogue as if the server had given them: the core pairs them with their command, and
+ * they are given only when no other command waits.
+ */
+#include <string.h>
+
+#include "proxy_internal.h"
+
+/* Takes one line out of in, without its end. False: there is none yet. */
+static bool line_take(struct proxy_session *session, struct evbuffer *in, struct bytes *line)
+{
+	struct proxy *proxy = session->proxy;
+	size_t end_length;
+	const struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, &end_length, EVBUFFER_EOL_LF);
+
+	if (end.pos < 0 ? evbuffer_get_length(in) > sizeof(proxy->line) : (size_t)end.pos >= sizeof(proxy->line)) {
+		proxy_session_reject(session, REASON_LINE_TOO_LONG, "a line is too long");
+		return false;
+	}
+	if (end.pos < 0)
+		return false;
+	evbuffer_remove(in, proxy->line, (size_t)end.pos);
+	evbuffer_drain(in, 1);
+	line->data = proxy->line;
+	line->length = (size_t)end.pos;
+	if (line->length > 0 && line->data[line->length - 1] == '\r')
+		line->length--;
+	if (line->length <= LINE_MAX_LENGTH)
+		return true;
+	proxy_session_reject(session, REASON_LINE_TOO_LONG, "a line is too long");
+	return false;
+}
+
+static void line_put(struct evbuffer *out, struct bytes line, const struct outcome *outcome)
+{
+	if (outcome->verdict == OUTCOME_PASS) {
+		evbuffer_add(out, line.data, line.length);
+	} else {
+		const struct edit *edit = &outcome->edit;
+		const size_t rest = edit->at.offset + edit->at.length;
+
+		evbuffer_add(out, line.data, edit->at.offset);
+		evbuffer_add(out, edit->replacement, edit->length);
+		evbuffer_add(out, line.data + rest, line.length - rest);
+	}
+	evbuffer_add(out, "\r\n", 2);
+}
+
+/* False: the core has ended the session. */
+static bool line_judge(struct proxy_session *session, enum direction direction, struct bytes line)
+{
+	struct outcome *outcome = &session->proxy->outcome;
+
+	session_input(&session->session, &session->ops, direction, line, host_now(), outcome);
+	if (outcome->verdict != OUTCOME_CLOSE)
+		return true;
+	proxy_session_reject(session, outcome->reason, reason_meaning(outcome->reason));
+	return false;
+}
+
+/* The command that a reply answers; VERB_COUNT for one that was overwritten, and where none waits. */
+static enum verb oldest_command(const struct session *core)
+{
+	return core->pipeline_count > 0 ? (enum verb)core->pipeline[core->pipeline_head].verb : VERB_COUNT;
+}
+
+void proxy_answer(struct proxy_session *session, const char *text)
+{
+	const struct bytes line = { (const uint8_t *)text, strlen(text) };
+	struct reply reply;
+	const enum verb verb = oldest_command(&session->session);
+
+	parse_reply(line, &reply);
+	if (!line_judge(session, DIRECTION_REPLY, line))
+		return;
+	leg_say(&session->leg[LEG_CLIENT], text);
+	security_take_reply(session, verb, reply.code);
+}
+
+/* Does the first line in the buffer wait until the dialogue is at rest? Nothing is taken. */
+static bool command_waits(struct proxy_session *session)
+{
+	struct evbuffer *in = session->leg[LEG_CLIENT].in;
+	uint8_t beginning[16];
+	const ev_ssize_t length = evbuffer_copyout(in, beginning, sizeof(beginning));
+	struct bytes line = { beginning, length > 0 ? (size_t)length : 0 };
+	const uint8_t *end = line.length > 0 ? memchr(line.data, '\n', line.length) : NULL;
+	struct command command;
+
+	if (session->auth || session->asked_level)
+		return true;
+	if (session->session.pipeline_count == 0)
+		return false;
+	if (end)
+		line.length = (size_t)(end - line.data);
+	if (line.length > 0 && line.data[line.length - 1] == '\r')
+		line.length--;
+	parse_command(line, &command);
+	return security_is_own(command.verb);
+}
+
+static void take_command(struct proxy_session *session, struct bytes line)
+{
+	struct outcome *outcome = &session->proxy->outcome;
+	const char *answer = NULL;
+	struct command command;
+
+	parse_command(line, &command);
+	if (!line_judge(session, DIRECTION_ORIGINAL, line))
+		return;
+	if (outcome->verdict == OUTCOME_PASS)
+		answer = security_answer(session, command.verb, (struct bytes){ line.data + command.argument.offset,
+										command.argument.length });
+	if (answer)
+		proxy_answer(session, answer);
+	else
+		line_put(session->leg[LEG_SERVER].out, line, outcome);
+}
+
+/* The lines of a reply to FEAT are those of the leg that they are sent to (RFC 4217 6). */
+static bool passes_features(struct proxy_session *session, enum verb verb, struct bytes line, const struct reply *reply)
+{
+	const char *more = security_more_features(session);
+
+	if (verb != VERB_FEAT)
+		return true;
+	if (reply->kind == REPLY_FIRST && reply->code == 211) {
+		session->features = true;
+		return true;
+	}
+	if (!session->features || reply->kind == REPLY_LAST) {
+		if (session->features && more)
+			leg_say(&session->leg[LEG_CLIENT], more);
+		session->features = false;
+		return true;
+	}
+	return security_passes_feature(session, line);
+}
+
+static void take_reply(struct proxy_session *session, struct bytes line)
+{
+	struct session *core = &session->session;
+	const uint8_t waiting = core->pipeline_count;
+	const enum verb verb = oldest_command(core);
+	struct reply reply;
+
+	parse_reply(line, &reply);
+	if (!line_judge(session, DIRECTION_REPLY, line))
+		return;
+	if (passes_features(session, verb, line, &reply))
+		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);
+	if (core->pipeline_count < waiting)
+		security_take_reply(session, verb, reply.code);
+}
+
+static bool lines_may_pass(const struct proxy_session *session, enum leg_side side)
+{
+	const struct leg *client = &session->leg[LEG_CLIENT];
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	if (session->closing || !server->connected || server->securing)
+		return false;
+	/* While the server's leg is prepared, its lines are the proxy's own business. */
+	if (session->prepare != PREPARE_NONE)
+		return side == LEG_SERVER;
+	if (client->starting || client->securing || client->waiting)
+		return false;
+	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
+}
+
+void proxy_take_lines(struct proxy_session *session, enum leg_side side)
+{
+	struct evbuffer *in = session->leg[side].in;
+	struct bytes line;
+
+	/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
+	if (side == LEG_CLIENT && session->auth && evbuffer_get_length(in) > 0 && !session->closing) {
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+		return;
+	}
+	while (lines_may_pass(session, side) && evbuffer_get_length(in) > 0) {
+		if (side == LEG_CLIENT && command_waits(session))
+			return;
+		if (!line_take(session, in, &line))
+			return;
+		session->again = true;
+		if (side == LEG_CLIENT)
+			take_command(session, line);
+		else if (session->prepare != PREPARE_NONE)
+			prepare_take_line(session, line);
+		else
+			take_reply(session, line);
+	}
+}

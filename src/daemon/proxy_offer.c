@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the core asks the kernel for, the proxy makes of a listener and of expectations on the two legs' connections.
+ *
+ * The client's leg is a connection that REDIRECT translated, from the server's address to one of this host. The kernel
+ * translates a data connection that is expected there in the same way (nat-follow-master), so the client goes to the
+ * server's address, or is called from it, and never sees this host's:
+ *
+ *   passive   client -> server_seen:P    expected on the client's leg, becomes client -> listener
+ *   active    server -> client_seen:Q    expected on the server's leg: the listener, past INPUT
+ *             proxy  -> client:P         expected on the client's leg, becomes server_seen -> client:P
+ *
+ * The listener takes one connection, and only from the peer that was expected.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ftpalg/address.h"
+#include "proxy_internal.h"
+
+static enum reason offer_listen(struct offer *offer, const struct address *address, uint16_t *port)
+{
+	const struct endpoint any = { .address = *address };
+	struct endpoint local;
+
+	offer->descriptor = wire_socket(&any, address->family);
+	if (offer->descriptor >= 0 && listen(offer->descriptor, 4) == 0 && wire_local(offer->descriptor, &local)) {
+		*port = local.port;
+		return REASON_NONE;
+	}
+	return REASON_NO_PORT;
+}
+
+static enum reason offer_create(struct proxy *proxy, const struct nat_view *master, struct expectation *expectation)
+{
+	return expect_create(&proxy->host.expect, master, expectation);
+}
+
+/* 227, 228, 229: the client will come. */
+static enum reason offer_passive(struct proxy_session *session, struct expectation *expectation)
+{
+	struct offer *offer = &session->offer;
+	const struct nat_view *master = &session->client_master;
+	enum reason reason;
+
+	offer->inward = *expectation;
+	offer->inward.translated = nat_view_is_translated(master);
+	offer->source = expectation->source;
+	offer->target.address = session->session.view.server.address;
+	offer->target.port = expectation->saved_port;
+	reason = offer_listen(offer, &master->server.address, &offer->inward.saved_port);
+	if (reason == REASON_NONE)
+		reason = offer_create(session->proxy, master, &offer->inward);
+	if (reason == REASON_NONE)
+		expectation->destination = offer->inward.destination;
+	return reason;
+}
+
+/* PORT, EPRT, LPRT: the server will come, and the client is called. */
+static enum reason offer_active(struct proxy_session *session, struct expectation *expectation)
+{
+	struct offer *offer = &session->offer;
+	const struct nat_view *inward = &session->server_master;
+	const struct nat_view *onward = &session->client_master;
+	uint16_t port;
+	enum reason reason = offer_listen(offer, &inward->client.address, &port);
+
+	if (reason != REASON_NONE)
+		return reason;
+	offer->active = true;
+	offer->source = inward->server.address;
+	offer->inward = *expectation;
+	offer->inward.source = inward->server.address;
+	offer->inward.destination = (struct endpoint){ inward->client_seen.address, port };
+	offer->inward.translated = nat_view_is_translated(inward);
+	offer->inward.saved_port = port;
+	offer->onward = *expectation;
+	offer->onward.source = onward->server.address;
+	offer->onward.destination = (struct endpoint){ onward->client.address, expectation->saved_port };
+	offer->onward.translated = nat_view_is_translated(onward);
+	reason = offer_create(session->proxy, onward, &offer->onward);
+	if (reason != REASON_NONE)
+		return reason;
+	reason = offer_create(session->proxy, inward, &offer->inward);
+	if (reason != REASON_NONE) {
+		expect_delete(&session->proxy->host.expect, onward, &offer->onward);
+		return reason;
+	}
+	offer->target = offer->onward.destination;
+	expectation->destination = offer->inward.destination;
+	return REASON_NONE;
+}
+
+/* A third party's data connection goes past the proxy. */
+static enum reason offer_direct(struct proxy_session *session, const struct expectation *expectation)
+{
+	struct offer *offer = &session->offer;
+
+	offer->direct = true;
+	offer->inward = *expectation;
+	return offer_create(session->proxy, &session->server_master, &offer->inward);
+}
+
+/* Connects the accepted data connection to the other peer. Takes over accepted. */
+static void offer_relay(struct proxy_session *session, int accepted)
+{
+	struct proxy *proxy = session->proxy;
+	const struct offer *offer = &session->offer;
+	const enum relay_end from = offer->active ? RELAY_SERVER : RELAY_CLIENT;
+	const struct endpoint local = {
+		.address = offer->active ? session->client_master.server.address : session->server_master.client.address,
+	};
+	const int outward = wire_socket(&local, local.address.family);
+	struct relay_plan plan = {
+		.base = proxy->base,
+		.host = &proxy->host,
+		.tls = proxy->tls,
+		.tickets = session->tickets,
+		.connecting = !from,
+		.resumption_required = proxy->config->proxy.resumption_required,
+		.idle = proxy->config->limits.idle,
+		.session = session->session.id,
+		.view = session->session.view,
+	};
+
+	plan.descriptor[from] = accepted;
+	plan.descriptor[!from] = outward;
+	/* RFC 4217 10.2: the level that is in force when the connection is made. */
+	plan.secure[RELAY_CLIENT] = session->session.secured && session->protect;
+	plan.secure[RELAY_SERVER] = proxy_server_has_tls(session) &&
+				    (proxy_client_has_tls(session) ? plan.secure[RELAY_CLIENT] : true);
+	if (session->leg[LEG_CLIENT].wire.tls)
+		memcpy(plan.name, tls_stream_name(session->leg[LEG_CLIENT].wire.tls), sizeof(plan.name) - 1);
+	if (outward < 0 || wire_connect(outward, &offer->target) < 0) {
+		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
+		if (outward >= 0)
+			close(outward);
+		close(accepted);
+		return;
+	}
+	if (!relay_begin(&proxy->relays, &plan))
+		proxy_session_report(session, EVENT_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
+}
+
+static void offer_stop_listening(struct offer *offer)
+{
+	if (offer->watch)
+		event_free(offer->watch);
+	offer->watch = NULL;
+	if (offer->descriptor >= 0)
+		close(offer->descriptor);
+	offer->descriptor = -1;
+}
+
+static void offer_on_accept(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_session *session = context;
+	struct offer *offer = &session->offer;
+	struct endpoint remote;
+	const int accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (accepted < 0)
+		return;
+	if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
+		struct wire wire = { .descriptor = accepted };
+
+		proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
+		wire_abort(&wire);
+		return;
+	}
+	offer->used = true;
+	offer_stop_listening(offer);
+	offer_relay(session, accepted);
+}
+
+static enum reason offer_watch(struct proxy_session *session)
+{
+	struct offer *offer = &session->offer;
+
+	if (offer->direct)
+		return REASON_NONE;
+	offer->watch = event_new(session->proxy->base, offer->descriptor, EV_READ | EV_PERSIST, offer_on_accept, session);
+	return offer->watch && event_add(offer->watch, NULL) == 0 ? REASON_NONE : REASON_MEMORY_FULL;
+}
+
+enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation)
+{
+	struct proxy_session *session = context;
+	enum reason reason;
+
+	(void)master;
+	memset(&session->offer, 0, sizeof(session->offer));
+	session->offer.descriptor = -1;
+	if (session->proxy->relays.count >= (uint64_t)PROXY_RELAYS_PER_SESSION * session->proxy->config->limits.sessions)
+		return REASON_TABLE_FULL;
+	if (!expectation->translated)
+		reason = offer_direct(session, expectation);
+	else if (expectation->nat_direction == DIRECTION_REPLY)
+		reason = offer_active(session, expectation);
+	else
+		reason = offer_passive(session, expectation);
+	if (reason == REASON_NONE)
+		reason = offer_watch(session);
+	if (reason != REASON_NONE)
+		offer_stop_listening(&session->offer);
+	return reason;
+}
+
+enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct proxy_session *session = context;
+	struct offer *offer = &session->offer;
+	struct expect *expect = &session->proxy->host.expect;
+	const bool on_client_leg = !offer->active && !offer->direct;
+	enum reason reason;
+
+	(void)master;
+	(void)expectation;
+	if (offer->used)
+		return REASON_USED;
+	offer_stop_listening(offer);
+	reason = expect_delete(expect, on_client_leg ? &session->client_master : &session->server_master, &offer->inward);
+	if (offer->active)
+		expect_delete(expect, &session->client_master, &offer->onward);
+	return reason;
+}
+
+void offer_close(struct proxy_session *session)
+{
+	offer_stop_listening(&session->offer);
+}

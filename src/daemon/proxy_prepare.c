@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * For a client in clear and a server that wants TLS, the proxy does what the client can't, before the client hears
+ * anything: the greeting is held back until AUTH, the handshake, PBSZ and PROT P have succeeded. A server that refuses
+ * one of them is not used: without TLS the password would travel in clear where the configuration says it does not.
+ *
+ *   GREETING --AUTH TLS--> AUTH --234--> TLS --PBSZ 0--> PBSZ --PROT P--> PROT --> the client reads the greeting
+ *                implicit: TLS -------------------> GREETING --PBSZ 0--> ...
+ */
+#include <string.h>
+
+#include "proxy_internal.h"
+
+void prepare_begin(struct proxy_session *session)
+{
+	if (!proxy_server_has_tls(session) || proxy_client_has_tls(session))
+		return;
+	session->prepare = session->implicit ? PREPARE_TLS : PREPARE_GREETING;
+	session->greeting = evbuffer_new();
+	if (!session->greeting)
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
+	else if (session->implicit)
+		leg_start_server_tls(session, "");
+}
+
+static void prepare_say(struct proxy_session *session, const char *text, enum prepare_step step)
+{
+	leg_say(&session->leg[LEG_SERVER], text);
+	session->prepare = step;
+	session->again = true;
+}
+
+void prepare_secured(struct proxy_session *session)
+{
+	if (session->prepare != PREPARE_TLS)
+		return;
+	if (session->implicit)
+		session->prepare = PREPARE_GREETING;
+	else
+		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
+}
+
+/* The client may hear the server now. */
+static void prepare_end(struct proxy_session *session)
+{
+	session->prepare = PREPARE_NONE;
+	evbuffer_prepend_buffer(session->leg[LEG_SERVER].in, session->greeting);
+	evbuffer_free(session->greeting);
+	session->greeting = NULL;
+	session->again = true;
+}
+
+static void prepare_take_greeting(struct proxy_session *session, struct bytes line, const struct reply *reply)
+{
+	if (evbuffer_get_length(session->greeting) + line.length > LEG_BUFFER_MAX) {
+		proxy_session_reject(session, REASON_LINE_TOO_LONG, "the server's greeting is too long");
+		return;
+	}
+	evbuffer_add(session->greeting, line.data, line.length);
+	evbuffer_add(session->greeting, "\r\n", 2);
+	if (reply->kind != REPLY_LAST || reply->code / 100 == 1)
+		return;
+	if (reply->code != 220)
+		prepare_end(session);
+	else if (session->implicit)
+		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
+	else
+		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
+}
+
+void prepare_take_line(struct proxy_session *session, struct bytes line)
+{
+	struct reply reply;
+	bool good;
+
+	parse_reply(line, &reply);
+	if (session->prepare == PREPARE_GREETING) {
+		prepare_take_greeting(session, line, &reply);
+		return;
+	}
+	if (reply.kind != REPLY_LAST)
+		return;
+	good = session->prepare == PREPARE_AUTH ? reply.code == 234 : reply.code / 100 == 2;
+	if (!good) {
+		proxy_session_reject(session, REASON_TLS_REQUIRED, "the server refuses TLS");
+	} else if (session->prepare == PREPARE_AUTH && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0) {
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear behind 234");
+	} else if (session->prepare == PREPARE_AUTH) {
+		session->prepare = PREPARE_TLS;
+		leg_start_server_tls(session, "");
+	} else if (session->prepare == PREPARE_PBSZ) {
+		prepare_say(session, "PROT P", PREPARE_PROT);
+	} else {
+		prepare_end(session);
+	}
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * AUTH, PBSZ, PROT, CCC and REIN (RFC 2228, 4217), leg by leg.
+ *
+ *   tls       AUTH                      PBSZ, PROT                data connections
+ *   both      passed on; after 234      passed on; the proxy      as PROT says, on both legs
+ *             both legs turn to TLS     remembers the level
+ *   client    answered by the proxy     answered by the proxy     client's leg as PROT says, server's in clear
+ *   server    refused                   refused                   client's leg in clear, server's in TLS
+ *   none      refused                   refused                   in clear
+ *
+ * What the proxy answers is in order: such a command is not taken before all others are answered. CCC is refused with
+ * 533 and REIN within TLS with 502: both would have the passwords and names that follow go in clear.
+ */
+#include <string.h>
+
+#include "proxy_internal.h"
+
+static bool argument_is(struct bytes argument, const char *word)
+{
+	if (argument.length != strlen(word))
+		return false;
+	for (size_t i = 0; i < argument.length; i++) {
+		const uint8_t byte = argument.data[i];
+		const uint8_t upper = byte >= 'a' && byte <= 'z' ? (uint8_t)(byte - 0x20) : byte;
+
+		if (upper != (uint8_t)word[i])
+			return false;
+	}
+	return true;
+}
+
+static bool argument_is_number(struct bytes argument)
+{
+	for (size_t i = 0; i < argument.length; i++)
+		if (argument.data[i] < '0' || argument.data[i] > '9')
+			return false;
+	return argument.length > 0 && argument.length <= 10;
+}
+
+bool security_is_own(enum verb verb)
+{
+	switch (verb) {
+	case VERB_AUTH:
+	case VERB_ADAT:
+	case VERB_PBSZ:
+	case VERB_PROT:
+	case VERB_CCC:
+	case VERB_MIC:
+	case VERB_CONF:
+	case VERB_ENC:
+	case VERB_REIN:
+	case VERB_SSCN:
+	case VERB_CPSV:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *answer_auth(struct proxy_session *session, struct bytes argument)
+{
+	const bool protects = argument_is(argument, "SSL") || argument_is(argument, "TLS-P");
+
+	if (!proxy_client_has_tls(session))
+		return "502 AUTH is not available on this connection.";
+	if (session->session.secured)
+		return "503 TLS is in use already.";
+	if (!protects && !argument_is(argument, "TLS") && !argument_is(argument, "TLS-C"))
+		return "504 Only TLS is known here.";
+	session->auth_protects = protects;
+	if (proxy_server_has_tls(session)) {
+		session->auth = true;
+		return NULL;
+	}
+	return "234 TLS begins.";
+}
+
+static const char *answer_pbsz(const struct proxy_session *session, struct bytes argument)
+{
+	if (!session->session.secured)
+		return "503 PBSZ comes behind AUTH.";
+	if (!argument_is_number(argument))
+		return "501 PBSZ takes a number.";
+	/* RFC 4217 8: TLS has its own buffers, so the size is 0. */
+	return proxy_server_has_tls(session) ? NULL : "200 PBSZ=0";
+}
+
+static const char *answer_prot(struct proxy_session *session, struct bytes argument)
+{
+	if (!session->session.secured)
+		return "503 PROT comes behind AUTH.";
+	if (!session->pbsz)
+		return "503 PROT comes behind PBSZ.";
+	if (argument_is(argument, "S") || argument_is(argument, "E"))
+		return "536 TLS has the levels C and P.";
+	if (!argument_is(argument, "C") && !argument_is(argument, "P"))
+		return "504 The levels are C and P.";
+	session->asked_level = argument_is(argument, "P") ? 'P' : 'C';
+	return proxy_server_has_tls(session) ? NULL : "200 The protection level is set.";
+}
+
+const char *security_answer(struct proxy_session *session, enum verb verb, struct bytes argument)
+{
+	switch (verb) {
+	case VERB_AUTH:
+		return answer_auth(session, argument);
+	case VERB_PBSZ:
+		return answer_pbsz(session, argument);
+	case VERB_PROT:
+		return answer_prot(session, argument);
+	case VERB_CCC:
+		return session->session.secured ? "533 The control connection stays protected."
+						: "533 The control connection is not protected.";
+	case VERB_REIN:
+		return session->session.secured || session->leg[LEG_SERVER].wire.tls
+			       ? "502 REIN is not available within TLS." : NULL;
+	case VERB_ADAT:
+	case VERB_MIC:
+	case VERB_CONF:
+	case VERB_ENC:
+		/* Commands in other clothes, which could not be judged. */
+		return "502 Only TLS is known here.";
+	case VERB_SSCN:
+	case VERB_CPSV:
+		/* With these the server becomes the TLS client of a data connection. */
+		return session->proxy->config->proxy.legs == PROXY_LEGS_NONE
+			       ? NULL : "502 Data connections between servers are not available here.";
+	default:
+		return NULL;
+	}
+}
+
+static void take_auth(struct proxy_session *session, uint16_t code)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	session->auth = false;
+	if (code != 234)
+		return;
+	session->protect = session->auth_protects;
+	session->pbsz = false;
+	client->starting = true;
+	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
+	if (evbuffer_get_length(client->in) > 0 ||
+	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0)) {
+		client->starting = false;
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+	}
+}
+
+void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t code)
+{
+	if (verb == VERB_AUTH)
+		take_auth(session, code);
+	else if (verb == VERB_PBSZ && code == 200)
+		session->pbsz = true;
+	else if (verb == VERB_PROT && code == 200 && session->asked_level)
+		session->protect = session->asked_level == 'P';
+	if (verb == VERB_PROT)
+		session->asked_level = 0;
+}
+
+static bool line_lists(struct bytes line, const char *word)
+{
+	size_t start = 0;
+	size_t end;
+
+	while (start < line.length && line.data[start] == ' ')
+		start++;
+	for (end = start; end < line.length && line.data[end] != ' '; end++)
+		;
+	return argument_is((struct bytes){ line.data + start, end - start }, word);
+}
+
+bool security_passes_feature(const struct proxy_session *session, struct bytes line)
+{
+	const bool own = !proxy_client_has_tls(session) || !proxy_server_has_tls(session);
+
+	if (line_lists(line, "CCC") || line_lists(line, "SSCN") || line_lists(line, "CPSV"))
+		return session->proxy->config->proxy.legs == PROXY_LEGS_NONE && !line_lists(line, "CCC");
+	return !own || !(line_lists(line, "AUTH") || line_lists(line, "PBSZ") || line_lists(line, "PROT"));
+}
+
+const char *security_more_features(const struct proxy_session *session)
+{
+	/* RFC 4217 6: whoever offers TLS lists all three. */
+	return proxy_client_has_tls(session) && !proxy_server_has_tls(session) ? " AUTH TLS\r\n PBSZ\r\n PROT" : NULL;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One control connection: a leg to the client and a leg to the server.
+ *
+ *   dialling --> (preparing) --> talking --> finishing --> freed
+ *      \____________\_______________\____________\__ deadline, reset, refusal
+ *
+ * Events are edge-triggered and all end in proxy_session_pump, which goes round until nothing moves: TLS, reading, lines,
+ * writing. Every state has a deadline; any byte that moves while the session talks sets it back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ftpalg/address.h"
+#include "proxy_internal.h"
+
+/* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
+#define SETUP_SECONDS 30
+#define FINISH_SECONDS 10
+#define PUMP_TURNS 64
+#define DISCARD_READS 4
+
+bool proxy_client_has_tls(const struct proxy_session *session)
+{
+	const enum proxy_legs legs = session->proxy->config->proxy.legs;
+
+	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_CLIENT;
+}
+
+bool proxy_server_has_tls(const struct proxy_session *session)
+{
+	const enum proxy_legs legs = session->proxy->config->proxy.legs;
+
+	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_SERVER;
+}
+
+void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
+{
+	const struct event event = {
+		.type = type,
+		.reason = reason,
+		.session = session->session.id,
+		.view = &session->session.view,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	session->ops.event(session->ops.context, &event);
+}
+
+static void session_set_timer(struct proxy_session *session, uint64_t seconds)
+{
+	const struct timeval delay = { .tv_sec = (time_t)seconds };
+
+	event_add(session->timer, &delay);
+}
+
+void proxy_session_expect_handshake(struct proxy_session *session)
+{
+	session_set_timer(session, SETUP_SECONDS);
+}
+
+void proxy_session_free(struct proxy_session *session, enum reason reason)
+{
+	struct proxy *proxy = session->proxy;
+
+	if (session->session.id)
+		session_close(&session->session, &session->ops, reason, host_now());
+	offer_close(session);
+	for (int i = 0; i < LEG_COUNT; i++)
+		leg_close(&session->leg[i]);
+	if (session->timer)
+		event_free(session->timer);
+	if (session->greeting)
+		evbuffer_free(session->greeting);
+	tls_tickets_drop(session->tickets);
+	if (session->source)
+		quota_end_session(&proxy->quota, session->source);
+	*(session->previous ? &session->previous->next : &proxy->first) = session->next;
+	if (session->next)
+		session->next->previous = session->previous;
+	proxy->sessions--;
+	free(session);
+}
+
+void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	if (session->closing)
+		return;
+	session->closing = true;
+	session->again = true;
+	session->objection_reason = reason;
+	/* Between two handshake messages there is no line that the client could read. */
+	if (!client->securing && !client->starting && client->out)
+		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
+	if (client->out)
+		client->finishing = true;
+	session->leg[LEG_SERVER].finishing = true;
+	session_close(&session->session, &session->ops, reason, host_now());
+	session_set_timer(session, FINISH_SECONDS);
+}
+
+/* Has the connection to the server been made? False: it has failed. */
+static bool server_connected(struct proxy_session *session)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+	struct connection connection;
+	socklen_t length = sizeof(int);
+	struct endpoint remote;
+	struct tuple tuple;
+	int error = 0;
+
+	if (server->connected)
+		return true;
+	if (getsockopt(server->wire.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error) {
+		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(error));
+		return false;
+	}
+	if (!wire_remote(server->wire.descriptor, &remote))
+		return true;
+	server->connected = true;
+	session->again = true;
+	/* What another NAT on this host makes of the leg. */
+	tuple.source = session->server_master.client;
+	tuple.destination = session->server_master.server_seen;
+	memset(&connection, 0, sizeof(connection));
+	if (conntrack_lookup(&session->proxy->host.conntrack, &tuple, &connection) == REASON_NONE) {
+		session->server_master = connection.view;
+		session->session.view.client_seen = connection.view.client_seen;
+	}
+	session_set_timer(session, SETUP_SECONDS);
+	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
+		return true; /* the server's TLS begins with the client's ClientHello, which has the name */
+	prepare_begin(session);
+	return true;
+}
+
+/* A peer that has said all it will: the other one is told, and hears what is still on its way. */
+static void pass_on_ends(struct proxy_session *session)
+{
+	for (int i = 0; i < LEG_COUNT; i++) {
+		const struct leg *leg = &session->leg[i];
+		struct leg *other = &session->leg[!i];
+
+		if (leg->ended && !other->finishing && !session->closing && !session->objection) {
+			other->finishing = true;
+			session->again = true;
+			session_set_timer(session, FINISH_SECONDS);
+		}
+	}
+}
+
+/*
+ * A socket that is closed with bytes unread is reset, and a reset overtakes the last line. So what the client still sends
+ * is read and thrown away until it closes, or the deadline comes. True: it has closed.
+ */
+static bool discard_rest(struct proxy_session *session)
+{
+	uint8_t bytes[4096];
+	size_t length;
+
+	for (int i = 0; i < DISCARD_READS; i++) {
+		switch (wire_read(&session->leg[LEG_CLIENT].wire, bytes, sizeof(bytes), &length)) {
+		case TLS_DONE:
+			break;
+		case TLS_WAIT:
+			return false;
+		default:
+			return true;
+		}
+	}
+	session->again = true;
+	return false;
+}
+
+static bool session_is_over(struct proxy_session *session)
+{
+	const struct leg *client = &session->leg[LEG_CLIENT];
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	if (session->closing)
+		return client->securing || (client->finished && discard_rest(session));
+	/* Behind the server's end there is nothing that the client could still be told. */
+	return (server->ended && client->finished) || (client->ended && server->ended);
+}
+
+/* One round. False: a connection broke. */
+static bool session_turn(struct proxy_session *session)
+{
+	session->again = false;
+	leg_secure(session);
+	for (int i = 0; i < LEG_COUNT; i++)
+		if (!session->closing && !leg_fill(session, &session->leg[i], &session->leg[!i]))
+			return false;
+	proxy_take_lines(session, LEG_CLIENT);
+	proxy_take_lines(session, LEG_SERVER);
+	pass_on_ends(session);
+	for (int i = 0; i < LEG_COUNT; i++)
+		if (!leg_drain(session, &session->leg[i]))
+			return false;
+	return true;
+}
+
+void proxy_session_pump(struct proxy_session *session)
+{
+	bool moved = false;
+
+	if (!server_connected(session))
+		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
+	for (int i = 0; i < PUMP_TURNS; i++) {
+		if (!session_turn(session)) {
+			proxy_session_free(session, session->closing ? session->objection_reason : REASON_RESET);
+			return;
+		}
+		if (session_is_over(session)) {
+			proxy_session_free(session, session->closing ? session->objection_reason
+								     : REASON_CONNECTION_ENDED);
+			return;
+		}
+		moved = moved || session->again;
+		if (!session->again)
+			break;
+	}
+	if (session->again)
+		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
+	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
+		session_set_timer(session, session->proxy->config->limits.idle / 1000000 + 1);
+}
+
+static void session_on_event(evutil_socket_t descriptor, short what, void *context)
+{
+	(void)descriptor;
+	(void)what;
+	proxy_session_pump(context);
+}
+
+static void session_on_time(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_session *session = context;
+	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE;
+
+	(void)descriptor;
+	(void)what;
+	if (session->closing || session->leg[LEG_CLIENT].ended || session->leg[LEG_SERVER].ended) {
+		proxy_session_free(session, session->closing ? session->objection_reason : REASON_CONNECTION_ENDED);
+		return;
+	}
+	proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
+			     idle ? "nothing was said for too long" : "there was no answer in time");
+	proxy_session_pump(session);
+}
+
+static void session_on_core_event(void *context, const struct event *event)
+{
+	struct proxy_session *session = context;
+	const struct ops *ops = &session->proxy->host.ops;
+
+	ops->event(ops->context, event);
+}
+
+/* The four endpoints of the connection, and where the server's leg goes. False: it did not come by redirection. */
+static bool session_find_ends(struct proxy_session *session, struct nat_view *view)
+{
+	const struct config_proxy *config = &session->proxy->config->proxy;
+	struct endpoint local;
+	const int descriptor = session->leg[LEG_CLIENT].wire.descriptor;
+
+	if (!wire_local(descriptor, &local) || !wire_remote(descriptor, &view->client) ||
+	    !wire_original_destination(descriptor, local.address.family, &view->server_seen) ||
+	    endpoint_equal(&local, &view->server_seen))
+		return false;
+	session->client_master = (struct nat_view){ view->client, view->server_seen, local, view->client };
+	view->server = view->server_seen;
+	for (size_t i = 0; i < config->implicit_port_count; i++)
+		session->implicit = session->implicit || config->implicit_ports[i] == view->server_seen.port;
+	/* A server in clear has no implicit port. */
+	if (session->implicit && config->legs == PROXY_LEGS_CLIENT)
+		view->server.port = 21;
+	return true;
+}
+
+static bool session_dial(struct proxy_session *session, struct nat_view *view)
+{
+	const struct endpoint any = { .port = 0 };
+	struct leg *server = &session->leg[LEG_SERVER];
+	const int descriptor = wire_socket(&any, view->server.address.family);
+
+	if (descriptor < 0)
+		return false;
+	if (wire_connect(descriptor, &view->server) < 0 || !wire_local(descriptor, &view->client_seen)) {
+		close(descriptor);
+		return false;
+	}
+	session->server_master = (struct nat_view){ view->client_seen, view->server, view->server, view->client_seen };
+	return leg_open(server, session->proxy->base, descriptor, session_on_event, session);
+}
+
+/* Nobody can be told more than that it does not go on. */
+static void session_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
+{
+	const struct event event = { .type = EVENT_ANOMALY, .reason = reason, .view = view };
+
+	session->ops.event(session->ops.context, &event);
+	proxy_session_free(session, reason);
+}
+
+static enum reason session_admit(struct proxy_session *session, const struct nat_view *view)
+{
+	struct proxy *proxy = session->proxy;
+
+	if (proxy->sessions > proxy->config->limits.sessions)
+		return REASON_TABLE_FULL;
+	return quota_begin_session(&proxy->quota, &view->client.address, host_now(), &session->source);
+}
+
+static void session_start(struct proxy_session *session, const struct nat_view *view)
+{
+	struct proxy *proxy = session->proxy;
+	const bool secured = session->implicit && proxy_client_has_tls(session);
+
+	session_open(&session->session, proxy->policy, &session->ops, proxy->next_session++, view, true, false);
+	session_set_quota(&session->session, &proxy->quota, session->source);
+	session_terminate_tls(&session->session, &session->ops, secured);
+	/* Implicit FTPS has no rule for the level; servers and clients take it to be P until they say otherwise. */
+	session->protect = secured;
+	session->leg[LEG_CLIENT].connected = true;
+	session->leg[LEG_CLIENT].starting = secured;
+	session_set_timer(session, SETUP_SECONDS);
+	if (session->session.rule->tls == TLS_FORBID && secured) {
+		session->leg[LEG_CLIENT].starting = false;
+		proxy_session_reject(session, REASON_TLS_DENIED, reason_meaning(REASON_TLS_DENIED));
+	}
+	proxy_session_pump(session);
+}
+
+void proxy_session_begin(struct proxy *proxy, int descriptor)
+{
+	struct proxy_session *session = calloc(1, sizeof(*session));
+	struct nat_view view;
+	enum reason reason;
+
+	if (!session) {
+		close(descriptor);
+		return;
+	}
+	memset(&view, 0, sizeof(view));
+	session->proxy = proxy;
+	session->offer.descriptor = -1;
+	session->leg[LEG_SERVER].wire.descriptor = -1;
+	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
+				     .event = session_on_core_event };
+	session->next = proxy->first;
+	if (proxy->first)
+		proxy->first->previous = session;
+	proxy->first = session;
+	proxy->sessions++;
+	session->timer = evtimer_new(proxy->base, session_on_time, session);
+	session->tickets = tls_tickets_make();
+	if (!leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) ||
+	    !session->timer || !session->tickets) {
+		session_turn_away(session, NULL, REASON_MEMORY_FULL);
+		return;
+	}
+	if (!session_find_ends(session, &view)) {
+		session_turn_away(session, &view, REASON_NO_CONNECTION);
+		return;
+	}
+	reason = session_admit(session, &view);
+	if (reason == REASON_NONE && !session_dial(session, &view))
+		reason = REASON_UNREACHABLE;
+	if (reason == REASON_NONE)
+		session_start(session, &view);
+	else
+		session_turn_away(session, &view, reason);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A connected, non-blocking socket, in clear or with TLS on it. The results are those of net/tls.h; a plain connection
+ * ends with TLS_END, for there is nothing better to be had.
+ */
+#ifndef DAEMON_WIRE_H
+#define DAEMON_WIRE_H
+
+#include <sys/socket.h>
+
+#include "net/tls.h"
+
+struct wire {
+	int descriptor;         /* -1: closed */
+	struct tls_stream *tls; /* NULL: in clear */
+};
+
+enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *length);
+enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length);
+/* Nothing more will be written: close_notify where TLS is on, then FIN. */
+void wire_finish(struct wire *wire);
+void wire_close(struct wire *wire);
+/* Closes so that the peer sees a reset, which no peer can take for the end of a file. */
+void wire_abort(struct wire *wire);
+
+/* Sockets: a non-blocking one, bound to local where its family is set, or -1 with errno. */
+int wire_socket(const struct endpoint *local, enum family family);
+/* The same with SO_REUSEADDR: for a port that a process before this one may have left a moment ago. */
+int wire_socket_shared(const struct endpoint *local, enum family family);
+/* Begins to connect. 0, or -1 with errno. */
+int wire_connect(int descriptor, const struct endpoint *remote);
+bool wire_local(int descriptor, struct endpoint *endpoint);
+bool wire_remote(int descriptor, struct endpoint *endpoint);
+/* Where the client wanted to go before it was redirected. */
+bool wire_original_destination(int descriptor, enum family family, struct endpoint *endpoint);
+/* IPv4 in IPv6 clothes becomes IPv4. False: another family. */
+bool wire_read_address(const struct sockaddr_storage *storage, struct endpoint *endpoint);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Certificates that clients are shown: a given one, or one minted for the names of the server's own by a local authority.
+ * Private to src/net, but for certs_create_authority.
+ */
+#ifndef NET_CERTS_H
+#define NET_CERTS_H
+
+#include <openssl/x509.h>
+
+#include "ftpalg/base.h"
+
+/* A certificate with its key; references are counted. */
+struct certs_identity {
+	unsigned int references;
+	X509 *certificate;
+	STACK_OF(X509) *chain;
+	EVP_PKEY *key;
+};
+
+struct certs;
+
+/* Either pair of files may be absent (NULL or ""). NULL with what is wrong, and what to do, in error. */
+struct certs *certs_open(const char *certificate, const char *key, const char *ca_certificate, const char *ca_key,
+			 char *error, size_t size);
+void certs_close(struct certs *certs);
+
+/*
+ * The identity to show. server: the certificate whose names are taken; NULL: name, or where that is "", address.
+ * trusted: false has it signed by an authority that nobody trusts, so that clients see that the server's is bad.
+ * A reference, which the caller drops; NULL where there is neither a given certificate nor an authority.
+ */
+struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
+				  bool trusted);
+
+void certs_identity_hold(struct certs_identity *identity);
+void certs_identity_drop(struct certs_identity *identity);
+
+#endif

@@ -1,0 +1,286 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+What the proxy costs: a download of 1 GB in PROT P and in clear, by curl from vsftpd, directly, through the proxy, and
+through ProFTPD's mod_proxy in the same place; full handshakes a second; memory for idle TLS sessions. Alternated, medians.
+"""
+
+import concurrent.futures
+import os
+import socket
+import ssl
+import statistics
+import sys
+import time
+
+import tap
+from lab import Lab
+from process import wait_until
+from proxy import Proxy
+from servers import TlsVsftpd, is_listening, unpacked
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SIZE = int(os.environ.get("BENCH_BYTES", str(10**9)))
+SESSIONS = int(os.environ.get("BENCH_SESSIONS", "1000"))
+MOD_PROXY_PORT = 2222
+DIRECT_PORT = 2121
+
+
+class ModProxy:
+    """ProFTPD with mod_proxy as a reverse proxy on the router."""
+
+    def __init__(self, lab, certificate, target, tls_to_server=True):
+        self.lab, self.certificate, self.target, self.tls_to_server = lab, certificate, target, tls_to_server
+
+    def __enter__(self):
+        installed = unpacked("proftpd-core")
+        base = self.lab.path("mod_proxy")
+        os.makedirs(f"{base}.tables", exist_ok=True)
+        for name, line in (("passwd", f"ftp:x:65534:65534::{base}.tables:/bin/false\n"), ("group", "ftp:x:65534:\n")):
+            with open(f"{base}.{name}", "w", encoding="ascii") as file:
+                file.write(line)
+            os.chmod(f"{base}.{name}", 0o600)
+        with open(f"{base}.conf", "w", encoding="ascii") as file:
+            file.write(f"""\
+ModulePath {os.path.join(installed, "root/usr/lib/proftpd")}
+LoadModule mod_tls.c
+LoadModule mod_proxy.c
+ServerType standalone
+ServerName lab
+Port {MOD_PROXY_PORT}
+DefaultAddress {self.lab.addresses[4].inside_router}
+SocketBindTight off
+UseReverseDNS off
+MaxInstances none
+User root
+Group root
+AuthOrder mod_auth_file.c
+AuthUserFile {base}.passwd
+AuthGroupFile {base}.group
+PidFile {base}.pid
+ScoreboardFile {base}.scoreboard
+DelayEngine off
+WtmpLog off
+TransferLog none
+SystemLog {base}.log
+TLSEngine on
+TLSECCertificateFile {self.certificate[0]}
+TLSECCertificateKeyFile {self.certificate[1]}
+ProxyEngine on
+ProxySourceAddress {self.lab.addresses[4].outside_router}
+ProxyTables {base}.tables
+ProxyRole reverse
+ProxyReverseServers ftp://{self.target}
+ProxyTLSEngine {"on" if self.tls_to_server else "off"}
+ProxyTLSVerifyServer off
+""")
+        root = os.path.join(installed, "root/usr/sbin/proftpd")
+        self.process = self.lab.router.spawn([root, "--nodaemon", "--config", f"{base}.conf"],
+                                             environment={"LD_LIBRARY_PATH": os.path.join(installed, "lib")})
+        wait_until(lambda: is_listening(self.lab.router, MOD_PROXY_PORT), "mod_proxy to listen")
+        self.lab.router.run(["iptables", "-I", "INPUT", "-i", "inside", "-p", "tcp", "-j", "ACCEPT"])
+        return self
+
+    def __exit__(self, *exception):
+        self.lab.router.run(["iptables", "-D", "INPUT", "-i", "inside", "-p", "tcp", "-j", "ACCEPT"])
+        self.process.stop()
+
+
+def download(lab, address, port, private):
+    """Megabytes a second of one download."""
+    options = ["--ssl-reqd", "--insecure"] if private else []
+    result = lab.client.run(["curl", "--disable", "-sS", *options, "--ftp-method", "nocwd", "-o", "/dev/null", "-w",
+                             "%{size_download} %{time_total} %{time_starttransfer}", f"ftp://{address}:{port}/pub/big"],
+                            check=False, timeout=120)
+    if result.returncode:
+        raise RuntimeError(f"curl through port {port}: {result.stderr}")
+    size, total, start = map(float, result.stdout.split())
+    if size != SIZE:
+        raise RuntimeError(f"{size} bytes arrived")
+    return size / (total - start) / 1e6
+
+
+def alternate(lab, private, places):
+    speeds = {name: [] for name in places}
+    for _ in range(ROUNDS):
+        for name, (address, port) in places.items():
+            speeds[name].append(download(lab, address, port, private))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def throughput():
+    with Lab(mode="routed", gateway_rules=False, daemon=False, offloads=True, forward_all=True) as lab:
+        proxy = Proxy(lab)
+        certificate = proxy.server_certificate()
+        address = lab.addresses[4].server
+        with TlsVsftpd(lab.server, address, lab.directory, certificate) as server, \
+             TlsVsftpd(lab.server, address, lab.directory, certificate, port=DIRECT_PORT) as direct, \
+             proxy, ModProxy(lab, certificate, f"{address}:21"):
+            for each in (server, direct):
+                with open(each.path("big"), "wb") as file:
+                    file.truncate(SIZE)
+            places = {"direct": (address, DIRECT_PORT), "ftpalg": (address, 21)}
+            other = {**places, "mod_proxy": (lab.addresses[4].inside_router, MOD_PROXY_PORT)}
+            for private, chosen in ((True, other), (False, places)):
+                speeds = alternate(lab, private, chosen)
+                level = "P" if private else "C"
+                for name, speed in speeds.items():
+                    print(f"PROT {level}  {name:10} {speed:8.0f} MB/s  {speed / speeds['direct']:.2f} of direct")
+                if "mod_proxy" in speeds:
+                    print(f"PROT {level}  ftpalg is {speeds['ftpalg'] / speeds['mod_proxy']:.2f} times mod_proxy")
+                sys.stdout.flush()
+
+
+def handshake(lab, address, port):
+    context = ssl._create_unverified_context()
+    with lab.client.entered():
+        connection = socket.create_connection((address, port), 30)
+    greeting = connection.recv(512)
+    if not greeting.startswith(b"220"):
+        raise RuntimeError(f"greeted with {greeting!r}")
+    connection.sendall(b"AUTH TLS\r\n")
+    answer = connection.recv(512)
+    if not answer.startswith(b"234"):
+        raise RuntimeError(f"AUTH was answered with {answer!r}")
+    return context.wrap_socket(connection)
+
+
+def hammer(lab, address, port, seconds):
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        handshake(lab, address, port).close()
+        count += 1
+    return count
+
+
+def rate(lab, address, port, seconds=5, processes=3):
+    with concurrent.futures.ProcessPoolExecutor(processes) as pool:
+        began = time.monotonic()
+        counts = list(pool.map(hammer_in_child, [(lab.client.path, address, port, seconds)] * processes))
+        return sum(counts) / (time.monotonic() - began)
+
+
+class Inside:
+    """What hammer needs of a lab in another process."""
+
+    def __init__(self, path):
+        self.client = self
+        self.path = path
+
+    def entered(self):
+        from namespace import Namespace
+        namespace = Namespace.__new__(Namespace)
+        namespace.path = self.path
+        return namespace.entered()
+
+
+def hammer_in_child(arguments):
+    path, address, port, seconds = arguments
+    return hammer(Inside(path), address, port, seconds)
+
+
+GREETER = r"""
+import asyncio, sys
+async def serve(reader, writer):
+    writer.write(b"220 ready\r\n")
+    try:
+        while line := await reader.readline():
+            writer.write(b"200 ok\r\n" if not line.startswith(b"FEAT") else b"502 no\r\n")
+    except ConnectionError:
+        pass
+    writer.close()
+async def main():
+    server = await asyncio.start_server(serve, sys.argv[1], 21, backlog=1024)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) * 1024
+
+
+def sessions():
+    """Full handshakes with the client, the server in clear, so that the greeter is no limit."""
+    with Lab(mode="routed", gateway_rules=False, daemon=False, offloads=True, forward_all=True) as lab:
+        proxy = Proxy(lab, {"tls": "client"})
+        certificate = proxy.server_certificate()
+        address = lab.addresses[4].server
+        lab.server.spawn([sys.executable, "-c", GREETER, address])
+        wait_until(lambda: is_listening(lab.server, 21), "the greeter to listen")
+        with proxy, ModProxy(lab, certificate, f"{address}:21", tls_to_server=False):
+            rates = {"ftpalg": [], "mod_proxy": []}
+            cost = []
+            for _ in range(3):
+                before = cpu_seconds(proxy.process.pid)
+                rates["ftpalg"].append(rate(lab, address, 21))
+                cost.append((cpu_seconds(proxy.process.pid) - before) / (rates["ftpalg"][-1] * 5))
+                rates["mod_proxy"].append(rate(lab, lab.addresses[4].inside_router, MOD_PROXY_PORT))
+            medians = {name: statistics.median(values) for name, values in rates.items()}
+            for name, value in medians.items():
+                print(f"handshakes  {name:10} {value:8.0f} a second")
+            print(f"handshakes  ftpalg is {medians['ftpalg'] / medians['mod_proxy']:.1f} times mod_proxy; "
+                  f"{statistics.median(cost) * 1e6:.0f} microseconds of processor each", flush=True)
+
+
+
+
+
+def memory():
+    with Lab(mode="routed", gateway_rules=False, daemon=False) as lab:
+        proxy = Proxy(lab, gateway={"sessions": "4096"})
+        certificate = proxy.server_certificate()
+        address = lab.addresses[4].server
+        lab.server.spawn([sys.executable, "-c", THREADED_GREETER, address, *certificate])
+        wait_until(lambda: is_listening(lab.server, 21), "the greeter to listen")
+        with proxy:
+            pid = proxy.process.pid
+            handshake(lab, address, 21).close()
+            time.sleep(0.5)
+            before = resident(pid)
+            open_sessions = [handshake(lab, address, 21) for _ in range(SESSIONS)]
+            for session in open_sessions:
+                session.sendall(b"NOOP\r\n")
+                session.recv(64)
+            after = resident(pid)
+            print(f"memory      {SESSIONS} idle sessions with TLS on both legs: "
+                  f"{(after - before) / SESSIONS / 1000:.1f} kB each", flush=True)
+
+
+THREADED_GREETER = r"""
+import socket, ssl, sys, threading
+threading.stack_size(256 * 1024)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+def serve(connection):
+    try:
+        connection.sendall(b"220 ready\r\n")
+        connection.recv(64)
+        connection.sendall(b"234 go\r\n")
+        connection = context.wrap_socket(connection, server_side=True)
+        while connection.recv(512):
+            connection.sendall(b"200 ok\r\n")
+    except OSError:
+        pass
+listener = socket.create_server((sys.argv[1], 21), backlog=1024)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+def main():
+    tap.enter_lab()
+    for part in sys.argv[1:] or ("throughput", "sessions", "memory"):
+        {"throughput": throughput, "sessions": sessions, "memory": memory}[part]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,633 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+FTPS through the proxy: real servers that demand session resumption, real clients, both modes, both protection levels,
+TLS 1.2 and 1.3; then what must be refused, with the reasons that the events give.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import time
+
+from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
+from lab import Lab
+from process import wait_until
+from proxy import Authority, Proxy
+from scripted import ScriptedServer
+from servers import TlsProftpd, TlsPureftpd, TlsVsftpd
+from tap import Plan, Skip, check, check_equal
+
+MEGABYTES = 3
+SERVERS = {"vsftpd": TlsVsftpd, "ProFTPD": TlsProftpd, "Pure-FTPd": TlsPureftpd}
+
+
+class Cell:
+    """A lab with a proxy, and one kind of server for explicit and, where it can, implicit FTPS."""
+
+    def __init__(self, kind, options=None, days=30, alternatives=None, policy=None, families=(4, 6)):
+        self.kind = kind
+        self.options = options
+        self.days = days
+        self.alternatives = alternatives
+        self.policy = policy
+        self.families = families
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with contextlib.ExitStack() as stack:
+            self.lab = stack.enter_context(Lab(mode="routed", gateway_rules=False, daemon=False))
+            self.proxy = Proxy(self.lab, self.options, self.policy)
+            certificate = self.proxy.server_certificate(days=self.days, alternatives=self.alternatives,
+                                                        rsa=self.kind != "ProFTPD")
+            make = SERVERS[self.kind]
+            self.servers = {}
+            for family in self.families:
+                address = self.lab.addresses[family].server
+                self.servers[family, False] = stack.enter_context(
+                    make(self.lab.server, address, self.lab.directory, certificate))
+                if self.kind != "Pure-FTPd" and family == 4:
+                    self.servers[family, True] = stack.enter_context(
+                        make(self.lab.server, address, self.lab.directory, certificate, port=990, implicit=True))
+            stack.enter_context(self.proxy)
+            self.source = self.lab.path("source")
+            self.digest = random_file(self.source, MEGABYTES)
+            yield self
+
+
+def check_relays(cell, since, private):
+    """Three data connections, and on each both legs as promised."""
+    relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) >= 3 and found, "three relays")
+    check_equal(len(relays), 3, "data connections")
+    for relay in relays:
+        check("reason" not in relay, f"a data connection ended badly: {relay}")
+        for leg in ("client_leg", "server_leg"):
+            if private:
+                check(relay[leg]["tls"], f"{leg} in clear: {relay}")
+                # Pure-FTPd gives no tickets in TLS 1.3, so nobody can resume there.
+                if not (leg == "server_leg" and cell.kind == "Pure-FTPd" and relay[leg]["tls"] == "TLSv1.3"):
+                    check(relay[leg]["resumed"] is True, f"{leg} was not resumed: {relay}")
+            else:
+                check_equal(relay[leg]["tls"], None, f"TLS on the {leg} of a data connection in clear")
+
+
+def transfer(cell, client, family, implicit, passive, private, version):
+    lab, server = cell.lab, cell.servers[family, implicit]
+    session = TlsSession(namespace=lab.client, address=lab.addresses[family].server, port=990 if implicit else 21,
+                         passive=passive, extended=family == 6, source=cell.source, name=f"{client}-{time.monotonic_ns()}",
+                         directory=lab.directory, implicit=implicit, private=private, version=version,
+                         anchors=cell.proxy.local)
+    since = cell.proxy.position()
+    try:
+        listing = TLS_CLIENTS[client](session)
+    except RuntimeError:
+        print(f"# {[event for event in cell.proxy.events(since=since)][-6:]}")
+        raise
+    try:
+        check_equal(file_digest(server.path(session.name)), cell.digest, "SHA-256 of the uploaded file")
+        check_equal(file_digest(session.destination), cell.digest, "SHA-256 of the downloaded file")
+        check(re.search(rf"\b{MEGABYTES}000000\b.*\b{session.name}\b", listing), f"the listing lacks the file: {listing!r}")
+        check_relays(cell, since, private)
+        control = [event for event in cell.proxy.events("tls", since) if event["tls"] == "client leg"]
+        check_equal({event["client_leg"]["tls"] for event in control}, {f"TLSv{version}"}, "version of the client's leg")
+    finally:
+        for path in (server.path(session.name), session.destination):
+            if os.path.exists(path):
+                os.remove(path)
+
+
+def client_context(cell):
+    context = ssl.create_default_context(cafile=cell.proxy.local)
+    context.check_hostname = False
+    return context
+
+
+class Talk:
+    """A client by hand: what it says and when is the test's to choose."""
+
+    def __init__(self, cell, port=21, address=None):
+        self.cell = cell
+        with cell.lab.client.entered():
+            self.socket = socket.create_connection((address or cell.lab.addresses[4].server, port), 10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def line(self):
+        """The next line, or what came before the end."""
+        data = b""
+        while not data.endswith(b"\n"):
+            try:
+                byte = self.socket.recv(1)
+            except (ConnectionResetError, ssl.SSLError):
+                byte = b""
+            if not byte:
+                break
+            data += byte
+        return data.decode("latin-1").rstrip("\r\n")
+
+    def reply(self):
+        line = self.line()
+        while line and not re.match(r"\d{3}( |$)", line):
+            line = self.line()
+        return line
+
+    def command(self, command):
+        self.send(command.encode() + b"\r\n")
+        return self.reply()
+
+    def secure(self, context=None, name=None, auth="AUTH TLS"):
+        if auth:
+            self.reply()
+            check(self.command(auth).startswith("234"), "AUTH was refused")
+        self.socket = (context or client_context(self.cell)).wrap_socket(self.socket, server_hostname=name)
+
+    def login(self):
+        self.secure()
+        self.command("USER anonymous")
+
+
+def refused_inside_tls(cell, command, reason):
+    """The decisions of packet mode, and their reasons, in a session that packet mode could not read."""
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.login()
+        answer = talk.command(command)
+        check(answer[:1] == "5", f"{command} was answered with {answer!r}")
+        event = cell.proxy.wait_event("refuse", since)
+        check_equal(event["reason"], reason, "the reason of the refusal")
+        check(talk.command("NOOP").startswith("200"), "the session did not go on")
+
+
+class ScriptedCell(Cell):
+    """A lab with a proxy and no server: each statement has a scripted one."""
+
+    def __init__(self, options, policy=None):
+        super().__init__("scripted", options, policy=policy)
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.proxy = Proxy(self.lab, self.options, self.policy)
+            with self.proxy:
+                yield self
+
+    def server(self, **handlers):
+        handlers = {verb: (lambda _argument, answer=answer: answer) for verb, answer in handlers.items()}
+        return ScriptedServer(self.lab.server, self.lab.addresses[4].server, handlers=handlers)
+
+
+def reply_refused_inside_tls(cell, verb, answer, reason):
+    since = cell.proxy.position()
+    with cell.server(**{verb: answer}), Talk(cell) as talk:
+        talk.secure()
+        check(talk.command("USER a").startswith("331"), "USER was refused")
+        check(talk.command("PASS b").startswith("230"), "PASS was refused")
+        reply = talk.command(verb)
+        check(reply.startswith("425"), f"{answer!r} became {reply!r}")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], reason, "the reason")
+    check(not cell.proxy.events("pinhole-open", since), "a data connection was expected")
+
+
+def server_speaks_behind_234(cell):
+    since = cell.proxy.position()
+    with cell.server(AUTH=b"234 go\r\n230 logged in\r\n"), Talk(cell) as talk:
+        talk.reply()
+        talk.send(b"AUTH TLS\r\n")
+        cell.proxy.wait_event("session-close", since, reason="behind-auth")
+    check(not cell.proxy.events("login", since), "the reply in clear counted as a login")
+
+
+def server_does_not_begin_tls(cell):
+    since = cell.proxy.position()
+
+    def plaintext(_argument):
+        def later(session):
+            session.send(b"234 go\r\n")
+            time.sleep(0.3)
+            return b"220 in clear\r\n"
+        return later
+    server = cell.server()
+    server.handlers["AUTH"] = plaintext
+    with server, Talk(cell) as talk:
+        talk.secure()
+        answer = talk.line()
+        check(answer.startswith("421") and "handshake" in answer, f"the client read {answer!r}")
+        cell.proxy.wait_event("session-close", since, reason="handshake")
+
+
+def refused_auth_stays_readable(cell):
+    since = cell.proxy.position()
+    with cell.server(AUTH=b"534 no\r\n"), Talk(cell) as talk:
+        talk.reply()
+        check(talk.command("AUTH TLS").startswith("534"), "the refusal was not passed on")
+        talk.command("USER a")
+        talk.command("PASS b")
+        check(talk.command("PORT 10,9,1,77,200,1").startswith("5"), "a foreign PORT passed")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+
+
+def unreachable_server(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        answer = talk.line()
+        check(answer.startswith("421") and "unreachable" in answer, f"the client read {answer!r}")
+    cell.proxy.wait_event("session-close", since, reason="unreachable")
+
+
+def server_without_tls(cell):
+    """The configuration promises TLS to the server, and this one has none: nothing is said to it in clear."""
+    since = cell.proxy.position()
+    server = cell.server(AUTH=b"502 no\r\n")
+    with server, Talk(cell) as talk:
+        answer = talk.line()
+        check(answer.startswith("421") and "tls-required" in answer, f"the client read {answer!r}")
+        cell.proxy.wait_event("session-close", since, reason="tls-required")
+        check_equal([line.strip() for line in server.session().lines], [b"AUTH TLS"], "what the server heard")
+
+
+def resets_at_every_step(cell):
+    """The client goes away, by a reset, after each number of steps; the next session is served as if nothing was."""
+    steps = [lambda talk: talk.reply(), lambda talk: talk.command("AUTH TLS"), lambda talk: talk.secure(auth=None),
+             lambda talk: talk.command("USER a"), lambda talk: talk.command("PASS b"), lambda talk: talk.command("PASV")]
+    with cell.server():
+        for count in range(1, len(steps) + 1):
+            since = cell.proxy.position()
+            with Talk(cell) as talk:
+                for step in steps[:count]:
+                    step(talk)
+                talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            cell.proxy.wait_event("session-close", since)
+        with Talk(cell) as talk:
+            talk.secure()
+            check(talk.command("USER a").startswith("331"), "the proxy serves nobody any more")
+        check_equal(cell.lab.expectations(), [], "expectations that were left behind")
+
+
+def closed_with(cell, reason, act, port=21):
+    since = cell.proxy.position()
+    with Talk(cell, port=port) as talk:
+        act(talk)
+        cell.proxy.wait_event("session-close", since, reason=reason)
+        with contextlib.suppress(OSError):  # a failed handshake has closed it already
+            talk.socket.settimeout(10)
+            while talk.socket.recv(4096):
+                pass
+    # Nothing was taken over into TLS.
+    check(not cell.proxy.events("login", since), "somebody was logged in")
+
+
+def bytes_behind_auth(talk):
+    talk.reply()
+    talk.send(b"AUTH TLS\r\nUSER anonymous\r\n")
+
+
+def part_of_a_line_behind_auth(talk):
+    talk.reply()
+    talk.send(b"AUTH TLS\r\nUS")
+
+
+def plaintext_behind_234(talk):
+    talk.reply()
+    talk.command("AUTH TLS")
+    talk.send(b"USER anonymous\r\nPASS x\r\n")
+
+
+def http_inside_tls(talk):
+    talk.secure()
+    talk.send(b"POST / HTTP/1.1\r\nHost: ftp.lab.test\r\n\r\n")
+
+
+def wrong_protocol_in_alpn(talk):
+    context = client_context(talk.cell)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        talk.secure(context)
+    except ssl.SSLError:
+        return
+    check(False, "a client that speaks HTTP was let in")
+
+
+def login_in_clear(talk):
+    talk.reply()
+    talk.send(b"USER anonymous\r\n")
+
+
+def security_commands(cell):
+    with Talk(cell) as talk:
+        talk.reply()
+        for command, code in (("PROT P", "503"), ("PBSZ 0", "503"), ("CCC", "533"), ("AUTH GSSAPI", "504")):
+            check(talk.command(command).startswith(code), f"{command} before AUTH was not answered with {code}")
+        check(talk.command("AUTH TLS-C").startswith("234"), "AUTH TLS-C was refused")
+        talk.secure(auth=None)
+        for command, code in (("PROT P", "503"), ("PBSZ x", "501"), ("USER anonymous", "2"), ("PBSZ 0", "200"),
+                              ("PROT S", "536"), ("PROT E", "536"), ("PROT X", "504"), ("PROT P", "200"), ("CCC", "533"),
+                              ("REIN", "502"), ("AUTH TLS", "503"), ("MIC x", "502"), ("NOOP", "200")):
+            answer = talk.command(command)
+            check(answer.startswith(code), f"{command} was answered with {answer!r} instead of {code}")
+
+
+def listed_features(cell):
+    with Talk(cell) as talk:
+        talk.secure()
+        talk.command("USER anonymous")
+        talk.send(b"FEAT\r\n")
+        lines = [talk.line()]
+        while not lines[-1].startswith("211 "):
+            lines.append(talk.line())
+        return [line.strip() for line in lines[1:-1]]
+
+
+def features_of_the_leg(cell):
+    features = listed_features(cell)
+    for feature in ("AUTH TLS", "PBSZ", "PROT"):
+        check(any(line.startswith(feature) for line in features), f"{feature} is missing in {features}")
+
+
+def bad_certificate(cell, text):
+    """The client can read why, in TLS, and no command of it reaches the server."""
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.secure()
+        answer = talk.line()
+        check(answer.startswith("421") and "bad-certificate" in answer, f"the client read {answer!r}")
+    event = cell.proxy.wait_event("anomaly", since, reason="bad-certificate")
+    check(text in event["line"], f"the event says {event['line']!r}")
+
+
+def passed_on_untrusted(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        try:
+            talk.secure()
+        except ssl.SSLCertVerificationError:
+            pass
+        else:
+            check(False, "the client found a certificate that it trusts in place of a bad one")
+    cell.proxy.wait_event("anomaly", since, reason="bad-certificate")
+    context = ssl._create_unverified_context()
+    with Talk(cell) as talk:
+        talk.secure(context)
+        check(talk.command("USER anonymous").startswith("2"), "a client that takes any certificate was refused")
+
+
+def local_authority_decides(cell):
+    url = f"ftp://{cell.lab.addresses[4].server}/"
+    base = ["curl", "--disable", "-sS", "--max-time", "20", "--ssl-reqd"]
+    check_equal(cell.lab.client.run([*base, "--cacert", cell.proxy.local, url], check=False).returncode, 0,
+                "curl's exit status with the local authority")
+    check_equal(cell.lab.client.run([*base, url], check=False).returncode, 60, "curl's exit status without it")
+
+
+def name_is_forwarded(cell):
+    """The server's certificate is for ftp.lab.test alone: right under this name, wrong by address and by another name."""
+    context = ssl.create_default_context(cafile=cell.proxy.local)
+    with Talk(cell) as talk:
+        talk.secure(context, name="ftp.lab.test")
+        check(talk.command("USER anonymous").startswith("2"), "the session did not begin")
+    for name in ("other.lab.test", None):
+        with Talk(cell) as talk:
+            talk.secure(name=name)
+            check("bad-certificate" in talk.line(), f"a certificate for another name than {name} was accepted")
+
+
+def tls_to_one_side(cell, client_tls):
+    address = cell.lab.addresses[4].server
+    options = ["--ssl-reqd", "--cacert", cell.proxy.local] if client_tls else []
+    since = cell.proxy.position()
+    path = cell.lab.path("down")
+    with open(cell.servers[4, False].path("one-side"), "wb") as file:
+        file.write(b"x" * 100000)
+    cell.lab.client.run(["curl", "--disable", "-sS", "--max-time", "20", *options, "-o", path,
+                         f"ftp://{address}/pub/one-side"])
+    check_equal(os.path.getsize(path), 100000, "bytes of the file")
+    relay = cell.proxy.wait_event("relay", since)
+    check_equal(bool(relay["client_leg"]["tls"]), client_tls, "TLS on the client's leg")
+    check_equal(bool(relay["server_leg"]["tls"]), not client_tls, "TLS on the server's leg")
+    if not client_tls:
+        check(relay["server_leg"]["resumed"], "the server's leg was not resumed")
+
+
+def client_sees_the_server(cell):
+    """In active mode the data connection comes from the server's address."""
+    with Talk(cell) as talk, cell.lab.client.entered(), socket.create_server((cell.lab.addresses[4].client, 0)) as listener:
+        talk.secure()
+        talk.command("USER anonymous")
+        talk.command("PBSZ 0")
+        talk.command("PROT C")
+        port = listener.getsockname()[1]
+        address = cell.lab.addresses[4].client
+        answer = talk.command(f"PORT {address.replace('.', ',')},{port // 256},{port % 256}")
+        check(answer.startswith("200"), f"PORT was answered with {answer!r}")
+        talk.send(b"NLST\r\n")
+        listener.settimeout(10)
+        connection, peer = listener.accept()
+        connection.close()
+        check_equal(peer[0], cell.lab.addresses[4].server, "the peer of the data connection")
+
+
+def truncated_upload(cell):
+    """TCP's end without TLS's close_notify: the server must not take the part for the whole."""
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER anonymous", "PBSZ 0", "PROT P", "TYPE I"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        talk.send(b"STOR pub/truncated\r\n")
+        check(talk.reply().startswith("150"), "the upload did not begin")
+        secured = talk.socket.context.wrap_socket(data, session=talk.socket.session)
+        secured.sendall(b"x" * 50000)
+        raw = socket.socket(fileno=secured.detach())
+        raw.shutdown(socket.SHUT_WR)
+        answer = talk.reply()
+        raw.close()
+        check_equal(cell.proxy.wait_event("relay", since, reason="truncated")["reason"], "truncated", "the reason")
+        check(answer[:1] in "45", f"the server answered {answer!r} to a part of a file")
+
+
+def foreign_ticket(cell):
+    """A ticket of one control connection resumes nothing of another's."""
+    with Talk(cell) as first, Talk(cell) as second:
+        first.secure()
+        first.command("USER anonymous")
+        second.reply()
+        second.command("AUTH TLS")
+        context = first.socket.context
+        with cell.lab.client.entered():
+            second.socket = context.wrap_socket(second.socket, session=first.socket.session)
+        check(second.command("USER anonymous").startswith("2"), "the second session did not begin")
+        check(not second.socket.session_reused, "a foreign ticket was resumed")
+
+
+def resumption_is_demanded(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER anonymous", "PBSZ 0", "PROT P"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        talk.send(b"NLST pub\r\n")
+        talk.reply()
+        with contextlib.suppress(OSError):
+            secured = client_context(cell).wrap_socket(data)
+            check_equal(secured.recv(1), b"", "bytes on a data connection that was not resumed")
+        data.close()
+    check_equal(cell.proxy.wait_event("relay", since)["reason"], "not-resumed", "the reason")
+
+
+def process_is_confined(cell):
+    status = open(f"/proc/{cell.proxy.process.pid}/status", encoding="ascii").read()
+    children = status
+    check(re.search(r"^CapEff:\s*0*1000$", children, re.M), "capabilities besides CAP_NET_ADMIN")
+    if os.getuid() == 0 and "user" not in (cell.options or {}):
+        check(re.search(r"^Uid:\s*65534\s", children, re.M), "the proxy has not become nobody")
+    check(re.search(r"^NoNewPrivs:\s*1$", children, re.M), "new privileges are possible")
+    if not re.search(r"^Seccomp:\s*2$", children, re.M):
+        raise Skip("a build with sanitizers goes without the filter")
+
+
+def direct_connections_are_refused(cell):
+    # Past the filter, which admits none either.
+    cell.lab.router.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", "2100", "-j", "ACCEPT"])
+    with Talk(cell, port=2100, address=cell.lab.addresses[4].inside_router) as talk:
+        talk.socket.settimeout(5)
+        check_equal(talk.line(), "", "an answer to a connection that was not redirected")
+
+
+def key_must_be_private(cell):
+    key = cell.lab.path("local.key")
+    os.chmod(key, 0o644)
+    try:
+        result = cell.lab.router.run([*cell.proxy.process.command[-4:]], check=False, timeout=10)
+    finally:
+        os.chmod(key, 0o600)
+    check_equal(result.returncode, 1, "exit status")
+    check("can be read by others" in result.stderr, f"the message is {result.stderr!r}")
+
+
+def reload_changes_open_sessions(cell):
+    path = cell.proxy.configuration
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    with Talk(cell) as talk:
+        talk.login()
+        check(talk.command("MKD x")[0] in "25", "MKD was not answered")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text.replace("deny-verbs = SITE", "deny-verbs = SITE, MKD"))
+        try:
+            os.kill(cell.proxy.process.pid, signal.SIGHUP)
+            cell.proxy.process.wait_for_output("reloaded")
+            since = cell.proxy.position()
+            talk.command("MKD y")
+            check_equal(cell.proxy.wait_event("refuse", since)["reason"], "verb-denied", "the reason")
+        finally:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+
+
+def add_matrix(plan):
+    for kind in SERVERS:
+        cell = Cell(kind)
+        for implicit in (False, True) if kind != "Pure-FTPd" else (False,):
+            for client in TLS_CLIENTS:
+                for passive in (True, False):
+                    for private in (True, False):
+                        for version in ("1.3", "1.2"):
+                            if client == "curl" and private and not passive:
+                                continue  # curl 7.88 never begins TLS on a data connection that the server opened
+                            plan.add(f"{client} and {kind}, {'implicit' if implicit else 'explicit'}, "
+                                     f"{'passive' if passive else 'active'}, PROT {'P' if private else 'C'}, TLS {version}",
+                                     transfer, client, 4, implicit, passive, private, version, fixture=cell)
+        for client in TLS_CLIENTS:
+            plan.add(f"{client} and {kind} over IPv6, explicit, passive, PROT P, TLS 1.3", transfer, client, 6, False,
+                     True, True, "1.3", fixture=cell)
+
+
+def add_refusals(plan):
+    cell = Cell("vsftpd", policy={"deny-verbs": "SITE"}, families=(4,))
+    for command, reason in (("PORT 10,9,1,77,200,1", "foreign-address"), ("EPRT |1|10.9.1.77|51201|", "foreign-address"),
+                            ("PORT 10,7,1,2,0,22", "low-port"), ("PORT 10,7,1,2,23,112", "denied-port"),
+                            ("PORT 10,7,1,2,260,1", "overflow"), ("PORT 127,0,0,1,200,1", "martian-address"),
+                            ("SITE CHMOD 777 x", "verb-denied")):
+        plan.add(f"inside TLS, {command} is refused: {reason}", refused_inside_tls, command, reason, fixture=cell)
+    for name, reason, act in (("a command in clear behind AUTH", "behind-auth", bytes_behind_auth),
+                              ("a part of a line in clear behind AUTH", "behind-auth", part_of_a_line_behind_auth),
+                              ("a line in clear behind 234", "handshake", plaintext_behind_234),
+                              ("HTTP inside TLS", "not-ftp", http_inside_tls),
+                              ("ALPN other than ftp", "handshake", wrong_protocol_in_alpn)):
+        plan.add(f"{name} ends the session: {reason}", closed_with, reason, act, fixture=cell)
+    plan.add("AUTH, PBSZ, PROT, CCC and REIN are answered as RFC 4217 has them", security_commands, fixture=cell)
+    plan.add("FEAT lists AUTH TLS, PBSZ and PROT", features_of_the_leg, fixture=cell)
+    plan.add("curl trusts a minted certificate with the local authority, and only with it", local_authority_decides,
+             fixture=cell)
+    plan.add("in active mode the client sees the server's address as its peer", client_sees_the_server, fixture=cell)
+    plan.add("an upload without close_notify does not arrive as a whole one", truncated_upload, fixture=cell)
+    plan.add("a ticket of one control connection resumes no other", foreign_ticket, fixture=cell)
+    plan.add("a connection to the proxy's own port is closed", direct_connections_are_refused, fixture=cell)
+    plan.add("the proxy keeps CAP_NET_ADMIN, no root, and a filter", process_is_confined, fixture=cell)
+    plan.add("a reload changes what open sessions may do", reload_changes_open_sessions, fixture=cell)
+    plan.add("a key that others can read is refused", key_must_be_private, fixture=cell)
+
+
+def main():
+    plan = Plan(__doc__)
+    add_matrix(plan)
+    add_refusals(plan)
+    plan.add("Pure-FTPd resumes in TLS 1.2", transfer, "lftp", 4, False, True, True, "1.2",
+             fixture=Cell("Pure-FTPd", {"tls-versions": "1.2"}, families=(4,)))
+    only = (4,)
+    plan.add("where TLS is required, a login in clear ends the session", closed_with, "tls-required", login_in_clear,
+             fixture=Cell("vsftpd", policy={"tls": "require"}, families=only))
+    plan.add("where resumption is required, a data connection without it is cut", resumption_is_demanded,
+             fixture=Cell("vsftpd", {"resumption": "require"}, families=only))
+    plan.add("an expired certificate is refused in words", bad_certificate, "expired",
+             fixture=Cell("vsftpd", days=-1, families=only))
+    plan.add("a certificate for another address is refused in words", bad_certificate, "mismatch",
+             fixture=Cell("vsftpd", alternatives="IP:10.9.1.77", families=only))
+    plan.add("a certificate from nobody who is trusted is refused in words", bad_certificate, "issuer",
+             fixture=Cell("vsftpd", {"anchors": None}, families=only))
+    plan.add("a bad certificate can be passed on, and stays a bad one", passed_on_untrusted,
+             fixture=Cell("vsftpd", {"bad-certificate": "untrusted"}, days=-1, families=only))
+    plan.add("the server has to prove the name that the client asks for", name_is_forwarded,
+             fixture=Cell("vsftpd", alternatives="DNS:ftp.lab.test", families=only))
+    plan.add("TLS to the client and none to the server", tls_to_one_side, True,
+             fixture=Cell("vsftpd", {"tls": "client", "implicit-ports": "none"}, families=only))
+    plan.add("FEAT of a server in clear lists what the proxy adds", features_of_the_leg,
+             fixture=Cell("vsftpd", {"tls": "client", "implicit-ports": "none"}, families=only))
+    plan.add("no TLS to the client and TLS to the server", tls_to_one_side, False,
+             fixture=Cell("vsftpd", {"tls": "server", "implicit-ports": "none"}, families=only))
+    scripted = ScriptedCell({"tls": "client"})
+    for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (10,9,1,77,200,1)\r\n", "foreign-address"),
+                                 ("PASV", b"227 Entering Passive Mode (10,9,1,2,0,22)\r\n", "low-port"),
+                                 ("EPSV", b"229 ok (|||65558|)\r\n", "overflow"),
+                                 ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
+        plan.add(f"inside TLS, {answer.decode().strip()} as the answer to {verb} is refused: {reason}",
+                 reply_refused_inside_tls, verb, answer, reason, fixture=scripted)
+    plan.add("a client may reset at every step", resets_at_every_step, fixture=scripted)
+    plan.add("a server that is not there is told to the client", unreachable_server, fixture=scripted)
+    both = ScriptedCell({})
+    plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)
+    plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
+    plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
+    plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls,
+             fixture=ScriptedCell({"tls": "server"}))
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Minted certificates, read back with OpenSSL: for whom they are, who signed them, how long they last. */
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/authority.h"
+#include "net/certs.h"
+#include "net/certs_internal.h"
+#include "unit.h"
+
+#define ERROR_MAX 512
+
+static char directory[] = "/tmp/ftpalg-certs-XXXXXX";
+static char ca_path[64];
+static char key_path[64];
+
+static const struct address router = { .family = FAMILY_IPV4, .octets = { 192, 0, 2, 7 } };
+
+static int make_authority(void **state)
+{
+	char error[ERROR_MAX];
+
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(ca_path, sizeof(ca_path), "%s/ca.pem", directory);
+	snprintf(key_path, sizeof(key_path), "%s/ca.key", directory);
+	return authority_create(ca_path, key_path, "test authority", 30, error, sizeof(error));
+}
+
+static int remove_authority(void **state)
+{
+	(void)state;
+	unlink(ca_path);
+	unlink(key_path);
+	return rmdir(directory);
+}
+
+static struct certs *open_certs(void)
+{
+	char error[ERROR_MAX] = "";
+	struct certs *certs = certs_open(NULL, NULL, ca_path, key_path, error, sizeof(error));
+
+	if (!certs)
+		fail_msg("%s", error);
+	return certs;
+}
+
+/* A server's certificate, signed by itself, for www.example and an address. */
+static X509 *server_certificate(long seconds)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *certificate = certs_draft(key, seconds);
+
+	assert_non_null(certificate);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const uint8_t *)"server", -1,
+				   -1, 0);
+	assert_true(certs_add_extension(certificate, certificate, NID_subject_alt_name,
+					"DNS:www.example,IP:203.0.113.9"));
+	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+	EVP_PKEY_free(key);
+	return certificate;
+}
+
+/* Does the chain from certificate lead to the local authority? */
+static bool is_trusted(X509 *certificate)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	bool trusted;
+
+	assert_int_equal(X509_STORE_load_file(store, ca_path), 1);
+	assert_int_equal(X509_STORE_CTX_init(context, store, certificate, NULL), 1);
+	X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
+	trusted = X509_verify_cert(context) == 1;
+	X509_STORE_CTX_free(context);
+	X509_STORE_free(store);
+	return trusted;
+}
+
+static void a_minted_certificate_has_the_names_of_the_servers(void **state)
+{
+	struct certs *certs = open_certs();
+	X509 *server = server_certificate(3600);
+	struct certs_identity *identity = certs_find(certs, server, "", &router, true);
+
+	(void)state;
+	assert_non_null(identity);
+	assert_int_equal(X509_check_host(identity->certificate, "www.example", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_ip_asc(identity->certificate, "203.0.113.9", 0), 1);
+	assert_int_equal(X509_check_host(identity->certificate, "other.example", 0, 0, NULL), 0);
+	assert_int_equal(X509_check_private_key(identity->certificate, identity->key), 1);
+	assert_int_equal(ASN1_TIME_compare(X509_get0_notAfter(identity->certificate), X509_get0_notAfter(server)), 0);
+	assert_true(is_trusted(identity->certificate));
+	certs_identity_drop(identity);
+	X509_free(server);
+	certs_close(certs);
+}
+
+static void a_bad_servers_certificate_is_never_signed_by_the_authority(void **state)
+{
+	struct certs *certs = open_certs();
+	X509 *server = server_certificate(3600);
+	struct certs_identity *good = certs_find(certs, server, "", &router, true);
+	struct certs_identity *bad = certs_find(certs, server, "", &router, false);
+
+	(void)state;
+	assert_ptr_not_equal(good, bad);
+	assert_true(is_trusted(good->certificate));
+	assert_false(is_trusted(bad->certificate));
+	certs_identity_drop(good);
+	certs_identity_drop(bad);
+	X509_free(server);
+	certs_close(certs);
+}
+
+static void the_same_server_gets_the_same_certificate(void **state)
+{
+	struct certs *certs = open_certs();
+	X509 *server = server_certificate(3600);
+	X509 *other = server_certificate(3600);
+	struct certs_identity *first = certs_find(certs, server, "", &router, true);
+	struct certs_identity *again = certs_find(certs, server, "", &router, true);
+	struct certs_identity *different = certs_find(certs, other, "", &router, true);
+
+	(void)state;
+	assert_ptr_equal(first, again);
+	assert_ptr_not_equal(first, different);
+	certs_identity_drop(first);
+	certs_identity_drop(again);
+	certs_identity_drop(different);
+	X509_free(server);
+	X509_free(other);
+	certs_close(certs);
+}
+
+static void without_a_servers_certificate_the_name_or_the_address_counts(void **state)
+{
+	struct certs *certs = open_certs();
+	struct certs_identity *named = certs_find(certs, NULL, "ftp.example", &router, true);
+	struct certs_identity *unnamed = certs_find(certs, NULL, "", &router, true);
+
+	(void)state;
+	assert_int_equal(X509_check_host(named->certificate, "ftp.example", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_ip_asc(named->certificate, "192.0.2.7", 0), 0);
+	assert_int_equal(X509_check_ip_asc(unnamed->certificate, "192.0.2.7", 0), 1);
+	certs_identity_drop(named);
+	certs_identity_drop(unnamed);
+	certs_close(certs);
+}
+
+static void an_identity_outlives_its_place_in_the_cache(void **state)
+{
+	struct certs *certs = open_certs();
+	struct certs_identity *first = certs_find(certs, NULL, "first.example", &router, true);
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "n%d.example", i);
+		certs_identity_drop(certs_find(certs, NULL, name, &router, true));
+	}
+	assert_int_equal(X509_check_host(first->certificate, "first.example", 0, 0, NULL), 1);
+	certs_identity_drop(first);
+	certs_close(certs);
+}
+
+static void files_that_exist_are_left_as_they_are(void **state)
+{
+	char error[ERROR_MAX] = "";
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(authority_create(ca_path, key_path, "another", 30, error, sizeof(error)), -1);
+	assert_non_null(strstr(error, "left as it is"));
+	assert_int_equal(stat(key_path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+}
+
+static void a_key_that_others_can_read_is_refused(void **state)
+{
+	char error[ERROR_MAX] = "";
+
+	(void)state;
+	assert_int_equal(chmod(key_path, 0640), 0);
+	assert_null(certs_open(NULL, NULL, ca_path, key_path, error, sizeof(error)));
+	assert_int_equal(chmod(key_path, 0600), 0);
+	assert_non_null(strstr(error, "can be read by others"));
+}
+
+static void an_expired_authority_is_refused(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *expired = certs_make_authority(key, "old", -60);
+	char error[ERROR_MAX] = "";
+	char old_ca[64];
+	char old_key[64];
+	FILE *file;
+
+	(void)state;
+	snprintf(old_ca, sizeof(old_ca), "%s/old.pem", directory);
+	snprintf(old_key, sizeof(old_key), "%s/old.key", directory);
+	file = fopen(old_ca, "w");
+	assert_int_equal(PEM_write_X509(file, expired), 1);
+	fclose(file);
+	file = fopen(old_key, "w");
+	assert_int_equal(fchmod(fileno(file), 0600), 0);
+	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(file);
+	assert_null(certs_open(NULL, NULL, old_ca, old_key, error, sizeof(error)));
+	assert_non_null(strstr(error, "has expired"));
+	unlink(old_ca);
+	unlink(old_key);
+	X509_free(expired);
+	EVP_PKEY_free(key);
+}
+
+static void missing_files_are_named(void **state)
+{
+	char error[ERROR_MAX] = "";
+
+	(void)state;
+	assert_null(certs_open("/nonexistent/a.pem", "/nonexistent/a.key", NULL, NULL, error, sizeof(error)));
+	assert_non_null(strstr(error, "/nonexistent/a.pem"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_minted_certificate_has_the_names_of_the_servers),
+		cmocka_unit_test(a_bad_servers_certificate_is_never_signed_by_the_authority),
+		cmocka_unit_test(the_same_server_gets_the_same_certificate),
+		cmocka_unit_test(without_a_servers_certificate_the_name_or_the_address_counts),
+		cmocka_unit_test(an_identity_outlives_its_place_in_the_cache),
+		cmocka_unit_test(files_that_exist_are_left_as_they_are),
+		cmocka_unit_test(a_key_that_others_can_read_is_refused),
+		cmocka_unit_test(an_expired_authority_is_refused),
+		cmocka_unit_test(missing_files_are_named),
+	};
+
+	return cmocka_run_group_tests(tests, make_authority, remove_authority);
+}
