@@ -6,8 +6,8 @@
  * leaves the gateway is a whole packet; a byte that has left never leaves with another value; and no receiver finds an
  * offer in what it got that the session did not accept.
  *
- * Scissors: the bytes are two strings, said in turns. Said whole and said in pieces they must lead to the same decisions
- * and arrive as the same bytes.
+ * Scissors: the bytes are two strings, said in turns. Said whole and said in pieces they must lead to the same
+ * decisions and arrive as the same bytes.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -176,7 +176,7 @@ static bool is_opaque(const struct rig *rig)
 	return opaque;
 }
 
-/* What arrives, in the receiver's numbers. A byte that it has already is not read, but must be the same, if it is news. */
+/* What arrives, in the receiver's numbers. A byte that it has is not read again; one that waits must be the same. */
 static void arrive(struct rig *rig, enum direction direction, const struct packet *packet)
 {
 	struct peer *receiver = &rig->peer[direction_opposite(direction)];
@@ -505,8 +505,8 @@ static void run_scissors(const uint8_t *data, size_t size)
 		search(&rigs[which]);
 	}
 	/*
-	 * Two things depend on the cuts: a line that turns bad when its beginning has passed ends the session, where in one
-	 * piece it is refused; and a segment of eight bytes may be the carrier's.
+	 * Two things depend on the cuts: a line that turns bad when its beginning has passed ends the session, where
+	 * in one piece it is refused; and a segment of eight bytes may be the carrier's.
 	 */
 	for (size_t which = 0; which < 2; which++)
 		if (has_note(&rigs[which], REASON_SPLIT_REFUSED) || has_note(&rigs[which], REASON_CARRIER_TRIGGER))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Any bytes as a dialogue: one byte for the connection and the policy, then lines; the first letter of a line says who
- * speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads to the peer
- * that offered it and from the other one, and no offer passes without one.
+ * speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads to the
+ * peer that offered it and from the other one, and no offer passes without one.
  */
 #include <assert.h>
 #include <stdlib.h>

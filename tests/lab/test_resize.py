@@ -21,7 +21,7 @@ from tap import Plan, check, check_equal
 LINES = 600
 LINE_LENGTH = 500
 PIPELINED = 6
-# On a path this short a sender probes after two milliseconds of silence (RFC 8985 7.2), so a busy machine repeats a segment
+# On a path this short a sender probes after milliseconds of silence (RFC 8985 7.2), so a busy machine repeats a segment
 # now and then. Of a connection whose numbers don't fit, everything is repeated, again and again.
 REPEATED_SHARE, REPEATED_EACH = 0.02, 2
 

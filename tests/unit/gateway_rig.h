@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Single packets through a gateway, one after the other, between two receivers that are as strict as TCP allows: bytes are
- * taken in order and once, and a reset counts only if its number is exactly the next one (RFC 5961 3.2). World (world.h)
- * is for dialogues on a bad road; this is for the packet that somebody made by hand.
+ * Single packets through a gateway, one after the other, between two receivers that are as strict as TCP allows:
+ * bytes are taken in order and once, and a reset counts only if its number is exactly the next one (RFC 5961 3.2).
+ * World (world.h) is for dialogues on a bad road; this is for the packet that somebody made by hand.
  *
  *   client 10.0.0.5 (seen as 198.51.100.200) --- [ gateway | kernel: seqadj ] --- server 203.0.113.9
  *

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A model of one direction of a connection, to hold stream.c against: a sender that sends and repeats whatever it likes,
- * the kernel behind the gateway (seqadj_apply, seqadj_revert), a receiver that acknowledges whatever it likes.
+ * A model of one direction of a connection, to hold stream.c against: a sender that sends and repeats whatever it
+ * likes, the kernel behind the gateway (seqadj_apply, seqadj_revert), a receiver that acknowledges whatever it likes.
  *
  *   sender --- in ---> [ stream ] --- in ---> [ kernel ] --- out ---> receiver
  *          <-- in ---- [ kernel ] <-- out --- [ stream ] <-- out ----
  *
- * The model keeps the whole output as a plain array, and every edit there ever was. Each step checks stream.h's promises:
- * whatever leaves is the output at the place where the kernel puts it, and the sender never learns of more than the
- * receiver has acknowledged.
+ * The model keeps the whole output as a plain array, and every edit there ever was. Each step checks stream.h's
+ * promises: whatever leaves is the output at the place where the kernel puts it, and the sender never learns of more
+ * than the receiver has acknowledged.
  *
  * Who includes this defines MODEL_CHECK(condition), which ends the run where the condition does not hold. Used by
  * test_stream.c and by fuzz_stream.c.

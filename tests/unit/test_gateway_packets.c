@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Single packets: numbers, overlaps, decoys and limits. What a peer makes by hand must not let its bytes past the session,
- * and what a bad road does must not stop the dialogue.
+ * Single packets: numbers, overlaps, decoys and limits. What a peer makes by hand must not let its bytes past the
+ * session, and what a bad road does must not stop the dialogue.
  */
 #include "gateway_rig.h"
 #include "unit.h"
@@ -535,8 +535,10 @@ static void a_full_window_stops_lines_and_loses_none(void **state)
 /* Lines that had room leave, the next one waits, and what was in their segment is not lost. */
 static void a_segment_is_taken_as_far_as_there_is_room(void **state)
 {
-	static const char lines[] = "200 0123456789\r\n200 1123456789\r\n200 2123456789\r\n200 3123456789\r\n200 4123456789\r\n"
-				    "200 5123456789\r\n200 6123456789\r\n200 7123456789\r\n200 8123456789\r\n200 9123456789\r\n";
+	static const char lines[] =
+		"200 0123456789\r\n200 1123456789\r\n200 2123456789\r\n200 3123456789\r\n"
+		"200 4123456789\r\n200 5123456789\r\n200 6123456789\r\n200 7123456789\r\n"
+		"200 8123456789\r\n200 9123456789\r\n";
 
 	(void)state;
 	rig_make(&rig, RIG_SNAT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The life of a session as packets show it: how it begins or is adopted, what it waits for, how it ends, and what its row
- * remembers afterwards.
+ * The life of a session as packets show it: how it begins or is adopted, what it waits for, how it ends, and what its
+ * row remembers afterwards.
  */
 #include "gateway_rig.h"
 #include "unit.h"
@@ -299,8 +299,8 @@ static void adopted_tls_stays_closed_to_us_and_is_reported(void **state)
 }
 
 /*
- * What lies before the segment that began the session may still be needed, but it is what the server reads first: a client
- * that sends its bytes out of order must not get them past the session.
+ * What lies before the segment that began the session may still be needed, but it is what the server reads first: a
+ * client that sends its bytes out of order must not get them past the session.
  */
 static void bytes_before_the_start_of_an_adopted_stream_are_judged_too(void **state)
 {
@@ -743,8 +743,8 @@ static void an_acknowledgement_of_held_bytes_that_was_lost_is_sent_again(void **
 }
 
 /*
- * Bytes that have left and been lost behind the gateway are repeated by their sender, as long as nobody tells it that they
- * arrived. If it then waits for their answer, nobody is left who would.
+ * Bytes that have left and been lost behind the gateway are repeated by their sender, as long as nobody tells it that
+ * they arrived. If it then waits for their answer, nobody is left who would.
  */
 static void bytes_that_have_left_are_acknowledged_by_their_receiver_only(void **state)
 {

@@ -187,8 +187,8 @@ static void an_empty_segment_stays_empty_wherever_it_lies(void **state)
 }
 
 /*
- * The kernel has no number for a byte inside a part that grew. So a receiver that has taken half of it, because its window
- * was small or the segment was cut, is given the whole of it again.
+ * The kernel has no number for a byte inside a part that grew. So a receiver that has taken half of it, because its
+ * window was small or the segment was cut, is given the whole of it again.
  */
 static void half_an_edited_part_is_repeated_from_its_start(void **state)
 {
