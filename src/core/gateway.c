@@ -200,15 +200,23 @@ static void take_acknowledgement(struct passage *passage)
 	passage->acknowledging = other->out_acked != before;
 }
 
-/* The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. */
+/*
+ * The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. How far the sender has
+ * come is known from what follows without a gap, and from what its receiver acknowledges: a packet of any other number,
+ * which anybody can send who knows the ports, moves and ends nothing.
+ */
 static void take_passing(struct passage *passage)
 {
-	struct stream *stream = &passage->flow->stream[passage->direction];
+	struct flow *flow = passage->flow;
+	struct stream *stream = &flow->stream[passage->direction];
+	enum direction opposite = direction_opposite(passage->direction);
 	uint32_t end = passage->packet.seq + (uint32_t)passage->packet.payload.length;
 
-	stream_advance(stream, end);
-	inspect_let_pass(&passage->gateway->inspector, passage->flow, direction_opposite(passage->direction));
-	if (passage->packet.flags & TCP_FIN) {
+	stream_advance(stream, seqadj_revert(&stream->kernel, flow->echo[opposite].ack));
+	if (!seq_before(stream->in_next, passage->packet.seq))
+		stream_advance(stream, end);
+	inspect_let_pass(&passage->gateway->inspector, flow, opposite);
+	if ((passage->packet.flags & TCP_FIN) && end == stream->in_next) {
 		stream->finished = true;
 		stream->closed = true;
 	}
@@ -317,6 +325,9 @@ static void take_tcp(struct passage *passage)
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
+	/* As long as somebody speaks, the connection is not forgotten, and not adopted as another. */
+	if (passage->flow && passage->flow->state != FLOW_LIVE)
+		flow_touch(&gateway->table, passage->flow, passage->now);
 	if (passage->flow && (passage->flow->state == FLOW_KILLED ||
 			      (passage->flow->state == FLOW_DONE && packet->payload.length > 0))) {
 		if (!(packet->flags & TCP_RST))

@@ -248,6 +248,8 @@ static bool prefix_is_harmless(const struct passage *passage, struct bytes prefi
 			line.length--;
 		if (end && line.length > 0 && line.data[line.length - 1] == '\r')
 			line.length--;
+		if (passage->direction == DIRECTION_ORIGINAL && inspect_hides_offer(line, 0))
+			return false;
 		if (end ? !session_is_harmless(session, passage->direction, line)
 			: session_must_hold(session, passage->direction, line))
 			return false;

@@ -148,20 +148,15 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 		pending->content--;
 }
 
-/*
- * Is an offer to be read anywhere behind the line's first byte, or from it on where nobody judges the line? A client that
- * repeats old bytes to a gateway that has just begun makes it start before the line that the server reads.
- */
-static bool hides_offer(const struct pending *pending)
+bool inspect_hides_offer(struct bytes line, size_t from)
 {
 	const size_t verb_length = 4;
-	struct bytes verb = { pending->whole.data, verb_length };
-	size_t at = pending->stream->skip_line ? 0 : 1;
+	struct bytes verb = { line.data, verb_length };
 
-	for (; at + verb_length < pending->content; at++) {
-		uint8_t next = pending->whole.data[at + verb_length];
+	for (size_t at = from; at + verb_length < line.length; at++) {
+		uint8_t next = line.data[at + verb_length];
 
-		verb.data = pending->whole.data + at;
+		verb.data = line.data + at;
 		if ((next == ' ' || next == '\t') && verb_is_active_offer(verb_find(verb)))
 			return true;
 	}
@@ -180,7 +175,9 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	assemble_line(pending, piece);
 	if (pending->content > inspector->line_limit)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
-	if (stream->first_line && hides_offer(pending))
+	/* From its first byte on where nobody will judge the line. */
+	if (stream->first_line && inspect_hides_offer((struct bytes){ pending->whole.data, pending->content },
+						      stream->skip_line ? 0 : 1))
 		return close_session(pending, REASON_AMBIGUOUS, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
