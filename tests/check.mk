@@ -32,6 +32,10 @@ FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
 REPLAY_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(REPLAY_SOURCES))
 
 export UBSAN_OPTIONS ?= print_stacktrace=1
+# Captures made by others, which are no part of this tree; tests that want them are skipped where they are not.
+ifneq ($(wildcard ../shared/pcaps/.),)
+export FTPALG_SHARED_PCAPS ?= $(abspath ../shared/pcaps)
+endif
 export FUZZ_SECONDS VM_SECONDS
 export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
