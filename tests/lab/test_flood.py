@@ -25,7 +25,7 @@ import time
 
 from gateway import binary
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, naive_endpoint, offer_line
 from tap import Plan, Skip, check, check_equal
 

@@ -9,7 +9,6 @@ add up. LAB_FULL=1 makes it 200 transfers for each statement.
 """
 
 import contextlib
-import functools
 import itertools
 import re
 import socket
