@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The tests, included by the Makefile. `make check` needs nothing but make on a fresh Debian: setup comes first, and what
-# is tested is built by makes that start after it.
+# The tests, included by the Makefile. `make check` needs nothing but make on a fresh Debian: setup comes first, and
+# what is tested is built by makes that start after it.
 #
 # Variables: V=1 shows what the suites print; FUZZ_SECONDS for each fuzz target; VM_LAB the lab programs that run on
 # Debian's stock kernel; VM_SECONDS the time limit there.

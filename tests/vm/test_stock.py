@@ -19,8 +19,8 @@ import gateway
 from namespace import Namespace
 from tap import Plan, Skip, check, check_equal
 
-# Why each is wanted: the carrier, the queue, nft's own forms of both, and two ways that were not taken but are told apart
-# by `ftpalg check` (nfnetlink_cthelper) or make a line lossy (sch_netem).
+# Why each is wanted: the carrier, the queue, nft's own forms of both; what `ftpalg check` tells apart
+# (nfnetlink_cthelper); what makes a line lossy (sch_netem).
 MODULES = ("nf_conntrack_sane", "nfnetlink_queue", "nft_queue", "nft_ct", "nfnetlink_cthelper", "sch_netem")
 
 CONFIGURATIONS = {
