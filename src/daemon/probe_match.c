@@ -350,12 +350,12 @@ static bool names_something(const char *text)
 	return strpbrk(text, "123456789") != NULL;
 }
 
-bool run_line_is_offer(enum scenario_side side, struct bytes line)
+static bool part_is_offer(enum scenario_side side, struct bytes part)
 {
 	static const char *const verbs[] = { "PORT ", "EPRT ", "LPRT " };
 	char text[512];
 
-	if (clean_line(line, text, sizeof(text)) < 4)
+	if (clean_line(part, text, sizeof(text)) < 4)
 		return false;
 	if (side == SIDE_CLIENT)
 		return strncmp(text, "22", 2) == 0 && text[2] >= '7' && text[2] <= '9' && names_something(text + 3);
@@ -363,4 +363,20 @@ bool run_line_is_offer(enum scenario_side side, struct bytes line)
 		if (strncmp(text, verbs[i], strlen(verbs[i])) == 0 && names_something(text + strlen(verbs[i])))
 			return true;
 	return false;
+}
+
+/* Peers differ in whether a CR or a NUL alone ends a line, so what is behind one is looked at as well. */
+bool run_line_is_offer(enum scenario_side side, struct bytes line)
+{
+	struct bytes part = { line.data, 0 };
+
+	for (size_t i = 0; i <= line.length; i++) {
+		if (i < line.length && line.data[i] != '\r' && line.data[i] != '\n' && line.data[i] != '\0')
+			continue;
+		part.length = (size_t)(line.data + i - part.data);
+		if (part_is_offer(side, part))
+			return true;
+		part.data = line.data + i + 1;
+	}
+	return part_is_offer(side, line);
 }

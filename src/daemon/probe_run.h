@@ -77,6 +77,7 @@ struct probe_run {
 
 	struct probe_bytes sent[SIDE_COUNT];
 	struct probe_bytes saw[SIDE_COUNT];
+	size_t last_sent[SIDE_COUNT]; /* where in sent the last text begins */
 	size_t cursor[SIDE_COUNT]; /* in saw: how far it was understood */
 	bool end[SIDE_COUNT];      /* the side saw the control connection's end */
 	bool closing[SIDE_COUNT];  /* the side closed it by itself */

@@ -107,7 +107,14 @@ static bool send_all(struct probe_run *run, const struct scenario_step *step, ui
 	if (run->phase == 0) {
 		run_expand(run, step);
 		run->out_done = 0;
+		run->last_sent[step->side] = run->sent[step->side].length;
 		run->phase = 1;
+	}
+	if (run->phase == 2 && !run_answer(run, step->side) && step->action == SCENARIO_SEND) {
+		/* What comes next tells whether the helper might end the session. */
+		run->end[step->side] = true;
+		run->phase = 3;
+		return true;
 	}
 	if (run->phase == 2 && !run_answer(run, step->side)) {
 		run_end(run, PROBE_BROKEN, "the %s's control connection ended", run_side_name(step->side));
@@ -154,19 +161,21 @@ static enum run_match judge_sight(struct probe_run *run, const struct scenario_s
 	return match;
 }
 
-/* The other side shall see what was said, byte for byte. */
-static enum run_match judge_speech(struct probe_run *run, const struct scenario_step *step, struct judgement *judgement,
+/* The other side shall see what was sent, byte for byte. */
+static enum run_match judge_speech(struct probe_run *run, enum scenario_side side, struct judgement *judgement,
 				   size_t *length)
 {
-	const enum scenario_side other = scenario_other_side(step->side);
+	const enum scenario_side other = scenario_other_side(side);
 	const struct bytes bytes = unread(run, other);
-	const size_t common = bytes.length < run->out.length ? bytes.length : run->out.length;
+	const uint8_t *sent = run->sent[side].data + run->last_sent[side];
+	size_t common = bytes.length;
 
 	judgement->sides[other] = true;
-	*length = run->out.length;
-	if (common > 0 && memcmp(bytes.data, run->out.data, common) != 0)
+	*length = run->sent[side].length - run->last_sent[side];
+	common = common < *length ? common : *length;
+	if (common > 0 && memcmp(bytes.data, sent, common) != 0)
 		return MATCH_NO;
-	if (common == run->out.length)
+	if (common == *length)
 		return MATCH_YES;
 	judgement->ended = judgement->ended || run->end[other];
 	return run->end[other] ? MATCH_NO : MATCH_MAYBE;
@@ -180,7 +189,8 @@ static enum run_match judge_step(struct probe_run *run, const struct scenario_st
 	case SCENARIO_SEE:
 		return judge_sight(run, step, judgement, length);
 	case SCENARIO_SAY:
-		return judge_speech(run, step, judgement, length);
+	case SCENARIO_UNCHANGED:
+		return judge_speech(run, step->side, judgement, length);
 	case SCENARIO_REFUSED:
 		return judge_refused(run, step->side, judgement);
 	default:
@@ -244,8 +254,6 @@ static enum run_result finish_refusal(struct probe_run *run, enum scenario_side 
 
 static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 {
-	const struct bytes line = unread_line(run, SIDE_CLIENT);
-
 	if (run->phase == 11)
 		run_take_control_bytes(run, SIDE_CLIENT);
 	run->phase = 11;
@@ -259,7 +267,6 @@ static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 		run->cursor[SIDE_CLIENT] += answer.length;
 		return next_step(run);
 	}
-	(void)line;
 	if (run->end[SIDE_CLIENT] || now > run->step_deadline) {
 		run_end(run, PROBE_BROKEN, "the server's error does not arrive at the client");
 		return RUN_NEXT;
@@ -268,20 +275,24 @@ static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 	return RUN_NEXT;
 }
 
+/* The first of the alternatives is the one that was hoped for, and says what the lack of all of them is. */
 static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 {
 	const struct scenario_step *step = &run->scenario->steps[run->step];
 	const enum scenario_side viewer = step->action == SCENARIO_SEE ? step->side : scenario_other_side(step->side);
-	const bool said = step->action == SCENARIO_SAY;
+	const bool refusal = step->action == SCENARIO_REFUSED || step->action == SCENARIO_CLOSED;
 
-	if (judgement->exposed)
+	if (step->action == SCENARIO_CLOSED)
+		run_end(run, PROBE_EXPOSED, "the session goes on");
+	else if (judgement->exposed && refusal)
 		run_end(run, PROBE_EXPOSED, "the offer reaches the %s", run_side_name(viewer));
 	else if (judgement->ended)
 		run_end(run, PROBE_BROKEN, "the control connection ended before the %s saw it", run_side_name(viewer));
 	else if (unread(run, viewer).length == 0)
 		run_end(run, PROBE_BROKEN, "nothing arrives at the %s", run_side_name(viewer));
 	else
-		run_end(run, said ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else", run_side_name(viewer));
+		run_end(run, step->action == SCENARIO_SAY ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else",
+			run_side_name(viewer));
 }
 
 /* Phases 3 (from a speech) or 0, then 4 with answers to look at. */
@@ -307,10 +318,11 @@ static enum run_result see(struct probe_run *run, uint64_t now)
 		return finish_refusal(run, fitting->side, now);
 	if (fitting) {
 		const enum scenario_side viewer =
-			fitting->action == SCENARIO_SAY ? scenario_other_side(fitting->side) : fitting->side;
+			fitting->action == SCENARIO_SEE ? fitting->side : scenario_other_side(fitting->side);
 
 		run->cursor[viewer] += length;
-		run->over = run->over || fitting->action == SCENARIO_CLOSED;
+		if (fitting->action == SCENARIO_CLOSED)
+			run->over = true;
 		return next_step(run);
 	}
 	if (!judgement.possible || now > run->step_deadline) {

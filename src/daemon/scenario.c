@@ -134,11 +134,22 @@ static bool read_modifier(struct bytes word, uint32_t *flags)
 	return false;
 }
 
+/* What becomes of what the side has sent. */
+static bool parse_fate(struct parser *parser, struct scenario_step *step)
+{
+	struct bytes word = next_word(parser);
+
+	step->action = text_is(word, "refused") ? SCENARIO_REFUSED : SCENARIO_UNCHANGED;
+	if (step->action == SCENARIO_UNCHANGED && !text_is(word, "unchanged"))
+		return fail(parser, word_at(parser, word), "expected refused or unchanged");
+	return expect_end(parser);
+}
+
 /* word: "client" or "server", with ">" where nothing stands between. */
 static bool parse_side(struct parser *parser, struct bytes word, struct scenario_step *step)
 {
-	static const char expected[] = "expected raw, bytewise, urgent or at-once and then \">\" or \"says\";"
-				       " or \"sees\"; or \"is refused\"";
+	static const char expected[] = "expected raw, bytewise, urgent or at-once and then \">\" or \"says\"; or"
+				       " or \"sees\"; \"is refused\" or \"is unchanged\"";
 	bool sends = word.data[word.length - 1] == '>';
 
 	word.length -= sends ? 1 : 0;
@@ -152,10 +163,8 @@ static bool parse_side(struct parser *parser, struct bytes word, struct scenario
 			return take_sight(parser, step);
 		if (text_is(word, "says"))
 			return take_text(parser, step, SCENARIO_SAY);
-		if (step->flags == 0 && text_is(word, "is")) {
-			step->action = SCENARIO_REFUSED;
-			return expect_word(parser, "refused", "expected \"refused\"") && expect_end(parser);
-		}
+		if (step->flags == 0 && text_is(word, "is"))
+			return parse_fate(parser, step);
 		sends = word.data[word.length - 1] == '>';
 		word.length -= sends ? 1 : 0;
 		if (!read_modifier(word, &step->flags))
@@ -295,7 +304,8 @@ static bool parse_action(struct parser *parser, struct bytes word, struct scenar
 
 static bool can_be_alternative(enum scenario_action action)
 {
-	return action == SCENARIO_SEE || action == SCENARIO_REFUSED || action == SCENARIO_CLOSED;
+	return action == SCENARIO_SEE || action == SCENARIO_UNCHANGED || action == SCENARIO_REFUSED ||
+	       action == SCENARIO_CLOSED;
 }
 
 static bool parse_step(struct parser *parser, struct bytes word)
@@ -316,13 +326,13 @@ static bool parse_step(struct parser *parser, struct bytes word)
 		step.alternative = true;
 		if (!previous || !can_be_alternative(previous->action))
 			return fail(parser, word_at(parser, word),
-				    "expected \"or\" only behind \"sees\", \"is refused\" or \"closed\"");
+				    "expected \"or\" only behind \"sees\", \"is ...\" or \"closed\"");
 		word = next_word(parser);
 	}
 	if (!parse_action(parser, word, &step))
 		return false;
 	if (step.alternative && !can_be_alternative(step.action))
-		return fail(parser, word_at(parser, word), "expected \"sees\", \"is refused\" or \"closed\" behind \"or\"");
+		return fail(parser, word_at(parser, word), "expected \"sees\", \"is ...\" or \"closed\" behind \"or\"");
 	return add_step(parser, &step);
 }
 

@@ -30,6 +30,7 @@ enum scenario_action {
 	SCENARIO_SEND,     /* side sends text */
 	SCENARIO_SAY,      /* the same, and the other side sees just that */
 	SCENARIO_SEE,      /* side sees text */
+	SCENARIO_UNCHANGED, /* the other side sees what side sent last */
 	SCENARIO_REFUSED,  /* what side sent last does not reach the other side as an offer */
 	SCENARIO_CLOSED,   /* the helper ended the connection */
 	SCENARIO_ARRIVES,  /* a data connection that side opens arrives at the other side */

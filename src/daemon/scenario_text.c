@@ -133,8 +133,8 @@ static void read_repeat(struct bytes rest, size_t at, struct text_token *token)
 	struct bytes byte = take_word(&rest);
 	size_t position = 0;
 
-	token->number = (uint16_t)text_number(rest, TEXT_REPEAT_MAX);
 	text_next(byte, &position, token);
+	token->number = (uint16_t)text_number(rest, TEXT_REPEAT_MAX);
 	if (token->type == TEXT_BYTE && position == byte.length && token->number > 0)
 		token->type = TEXT_REPEAT;
 	else

@@ -71,7 +71,9 @@ def all_pass(mode, options, family):
 
 def main():
     plan = Plan(__doc__)
-    plan.add("every scenario passes with the gateway, the client behind SNAT", all_pass, "snat", ["--in-band"], 4)
+    for mode in ("snat", "dnat", "both", "routed", "masquerade"):
+        for family in (4, 6):
+            plan.add(f"every scenario passes with the gateway, {mode}, IPv{family}", all_pass, mode, ["--in-band"], family)
     plan.run()
 
 
