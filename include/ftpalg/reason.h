@@ -82,6 +82,7 @@
 	X(REASON_CONNECTION_ENDED,  "connection-ended",     "the control connection ended") \
 	X(REASON_RESET,             "reset",                "the control connection was reset") \
 	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
+	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
 	X(REASON_LINE_TIMEOUT,      "line-timeout",         "a line stayed unfinished for longer than the limit") \
 	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
 	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")

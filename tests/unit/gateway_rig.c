@@ -162,7 +162,7 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event };
+	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, NULL };
 }
 
 void rig_start(struct rig *rig)
