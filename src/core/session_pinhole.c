@@ -102,6 +102,17 @@ static enum reason plan_announcement(const struct session *session, bool active,
 	return REASON_NONE;
 }
 
+static void report_pinhole(const struct turn *turn)
+{
+	const struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_PINHOLE_OPEN);
+
+	event.form = session->pinhole_form;
+	event.expectation = &session->expectation;
+	event.rule = session->rule->name;
+	turn_report(turn, &event);
+}
+
 static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
 			 const struct endpoint *announced)
 {
@@ -183,6 +194,8 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	if (reason == REASON_NONE)
 		reason = announce(turn, hostport, text_offset, &announced);
 	if (reason != REASON_NONE) {
+		/* Nobody was told of it, but it was there. */
+		report_pinhole(turn);
 		session_close_pinhole(session, ops, reason);
 		return reason;
 	}

@@ -28,6 +28,7 @@ struct rig {
 	struct expectation pinholes[PINHOLES_MAX];
 	unsigned int pinhole_count;
 	struct expectation last; /* that was asked for */
+	bool reported_open;
 
 	char events[EVENTS_MAX];
 };
@@ -150,6 +151,12 @@ static void op_event(void *context, const struct event *event)
 	char word[256];
 
 	assert_int_equal(event->session, 7);
+	/* A pinhole begins and ends once. */
+	if (event->type == EVENT_PINHOLE_OPEN || event->type == EVENT_PINHOLE_USED ||
+	    event->type == EVENT_PINHOLE_CLOSE) {
+		assert_int_equal(rig->reported_open, event->type != EVENT_PINHOLE_OPEN);
+		rig->reported_open = !rig->reported_open;
+	}
 	describe(event, word, sizeof(word));
 	note(rig, word);
 	if (bytes_hold(event->text, SECRET))
@@ -494,10 +501,10 @@ static void active_offers(void **state)
 				  "offer pinhole-open rewrite") }, 1 },
 		{ "0.0.0.0 where the length can't change", PLAIN, NULL,
 		  { LOGIN, C_REFUSE("PORT 0,0,0,0,195,149", REASON_NO_RESIZE, "PORT XXXXXXXXXXXXXXX",
-				    "pinhole-close:no-resize refuse:no-resize") }, 0 },
+				    "pinhole-open pinhole-close:no-resize refuse:no-resize") }, 0 },
 		{ ":: where the length can't change", PLAIN6, NULL,
 		  { LOGIN, C_REFUSE("EPRT |2|::|50069|", REASON_NO_RESIZE, "EPRT XXXXXXXXXXXX",
-				    "pinhole-close:no-resize refuse:no-resize") }, 0 },
+				    "pinhole-open pinhole-close:no-resize refuse:no-resize") }, 0 },
 		{ "IPv6", PLAIN6, NULL, { LOGIN, C("EPRT |2|2001:db8::5|50069|", "offer pinhole-open") }, 1 },
 		{ "a third host", SNAT, NULL,
 		  { LOGIN, C_REFUSE("PORT 10,0,0,99,195,149", REASON_FOREIGN_ADDRESS, "PORT XXXXXXXXXXXXXXXXX",
@@ -1175,10 +1182,10 @@ static void servers_behind_another_nat_are_announced_as_configured(void **state)
 		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
 		{ "a port beyond 65535", PLAIN, advertise,
 		  { LOGIN, C("EPSV", ""), S_REFUSE("229 x (|||60000|)", REASON_OVERFLOW, "425 overflow     ",
-						   "pinhole-close:overflow refuse:overflow") }, 0 },
+						   "pinhole-open pinhole-close:overflow refuse:overflow") }, 0 },
 		{ "a port below 1", PLAIN, advertise_lower,
 		  { LOGIN, C("EPSV", ""), S_REFUSE("229 x (|||40000|)", REASON_OVERFLOW, "425 overflow     ",
-						   "pinhole-close:overflow refuse:overflow") }, 0 },
+						   "pinhole-open pinhole-close:overflow refuse:overflow") }, 0 },
 	};
 
 	(void)state;
