@@ -26,7 +26,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	rig->lookups++;
 	if (rig->lookup_answer != REASON_NONE)
 		return rig->lookup_answer;
-	connection->view = found->view;
+	connection->view = rig->lookup_other ? *rig->lookup_other : found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
 	connection->opening = found->peer[0].next == found->peer[0].first &&
