@@ -152,6 +152,19 @@ class Talk:
             check(self.command(auth).startswith("234"), "AUTH was refused")
         self.socket = (context or client_context(self.cell)).wrap_socket(self.socket, server_hostname=name)
 
+    def listen(self):
+        """For a data connection in active mode."""
+        with self.cell.lab.client.entered():
+            listener = socket.create_server((self.socket.getsockname()[0], 0))
+        listener.settimeout(10)
+        return listener
+
+    @staticmethod
+    def port(listener):
+        """The PORT command for a listener."""
+        address, port = listener.getsockname()
+        return f"PORT {address.replace('.', ',')},{port // 256},{port % 256}"
+
     def login(self):
         self.secure()
         self.command("USER anonymous")
@@ -254,6 +267,35 @@ def server_without_tls(cell):
         check(answer.startswith("421") and "tls-required" in answer, f"the client read {answer!r}")
         cell.proxy.wait_event("session-close", since, reason="tls-required")
         check_equal([line.strip() for line in server.session().lines], [b"AUTH TLS"], "what the server heard")
+
+
+def over_before_it_is_seen(cell):
+    """While the proxy stands still, the server says 226, calls, sends its listing and closes: all is seen at once."""
+    since = cell.proxy.position()
+
+    def hasty(_argument):
+        def act(session):
+            os.kill(cell.proxy.process.pid, signal.SIGSTOP)
+            try:
+                session.send(b"150 here it comes\r\n226 done\r\n")
+                session._data_connection().close()
+            finally:
+                os.kill(cell.proxy.process.pid, signal.SIGCONT)
+        return act
+    server = cell.server()
+    server.handlers["LIST"] = hasty
+    with server, Talk(cell) as talk, talk.listen() as listener:
+        talk.secure()
+        for command in ("USER a", "PASS b"):
+            talk.command(command)
+        check(talk.command(talk.port(listener)).startswith("200"), "PORT was refused")
+        talk.send(b"LIST\r\n")
+        with listener.accept()[0] as data:
+            data.settimeout(10)
+            check_equal(data.recv(1), b"", "the end of an empty listing")
+        cell.proxy.wait_event("relay", since)
+        check_equal([talk.reply()[:3], talk.reply()[:3]], ["150", "226"], "replies")
+    check_equal(cell.lab.expectations(), [], "expectations that were left behind")
 
 
 def resets_at_every_step(cell):
@@ -618,6 +660,8 @@ def main():
                                  ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
         plan.add(f"inside TLS, {answer.decode().strip()} as the answer to {verb} is refused: {reason}",
                  reply_refused_inside_tls, verb, answer, reason, fixture=scripted)
+    plan.add("a transfer in active mode that is over before the proxy sees it begin arrives whole", over_before_it_is_seen,
+             fixture=scripted)
     plan.add("a client may reset at every step", resets_at_every_step, fixture=scripted)
     plan.add("a server that is not there is told to the client", unreachable_server, fixture=scripted)
     both = ScriptedCell({})
