@@ -84,8 +84,7 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 		evbuffer_drain(leg->out, length);
 		session->again = true;
 	}
-	if (leg->finishing && !leg->finished) {
-		wire_finish(&leg->wire);
+	if (leg->finishing && !leg->finished && wire_finish(&leg->wire) == TLS_DONE) {
 		leg->finished = true;
 		session->again = true;
 	}

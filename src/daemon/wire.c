@@ -40,11 +40,12 @@ enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WAIT : TLS_FAILED;
 }
 
-void wire_finish(struct wire *wire)
+enum tls_result wire_finish(struct wire *wire)
 {
-	if (wire->tls)
-		tls_stream_finish(wire->tls);
+	if (wire->tls && tls_stream_finish(wire->tls) == TLS_WAIT)
+		return TLS_WAIT;
 	shutdown(wire->descriptor, SHUT_WR);
+	return TLS_DONE;
 }
 
 void wire_close(struct wire *wire)
