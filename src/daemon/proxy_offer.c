@@ -134,11 +134,11 @@ static void offer_relay(struct proxy_session *session, int accepted)
 	plan.descriptor[from] = accepted;
 	plan.descriptor[!from] = outward;
 	/* RFC 4217 10.2: the level that is in force when the connection is made. */
-	plan.secure[RELAY_CLIENT] = session->session.secured && session->protect;
+	plan.secure[RELAY_CLIENT] = (session->session.secured || session->cleared) && session->protect;
 	plan.secure[RELAY_SERVER] = proxy_server_has_tls(session) &&
 				    (proxy_client_has_tls(session) ? plan.secure[RELAY_CLIENT] : true);
-	if (session->leg[LEG_CLIENT].wire.tls)
-		memcpy(plan.name, tls_stream_name(session->leg[LEG_CLIENT].wire.tls), sizeof(plan.name) - 1);
+	if (session->leg[LEG_SERVER].wire.tls)
+		memcpy(plan.name, tls_stream_name(session->leg[LEG_SERVER].wire.tls), sizeof(plan.name) - 1);
 	if (outward < 0 || wire_connect(outward, &offer->target) < 0) {
 		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
 		if (outward >= 0)
