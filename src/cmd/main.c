@@ -46,6 +46,13 @@ static const char replay_details[] =
 	"  --seed NUMBER         of cutting and reordering\n"
 	"  --checksums           drops packets with a wrong TCP checksum, instead of making it right\n";
 
+static const char report_details[] =
+	"  CAPTURE               pcap or pcapng; - is standard input\n"
+	"  -o FILE               where the page goes; - is standard output\n"
+	"  --text                draws the ladders on the terminal, instead or as well\n"
+	"  -c FILE, --nat, --port, --cut, --reorder, --seed, --checksums\n"
+	"                        as for replay\n";
+
 static const char ca_details[] =
 	"  init                  makes a key and a certificate; files that exist are left as they are\n"
 	"  --certificate FILE    where the certificate goes, instead of /etc/ftpalg/ca.pem\n"
@@ -59,6 +66,8 @@ static const struct entry entries[] = {
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
+	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
+	  report_details },
 	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
