@@ -62,6 +62,13 @@ static const char probe_details[] =
 	"  --json FILE           client: writes the results as JSON; - is standard output\n"
 	"  --html FILE           client: writes the results as a page\n";
 
+static const char report_details[] =
+	"  CAPTURE               pcap or pcapng; - is standard input\n"
+	"  -o FILE               where the page goes; - is standard output\n"
+	"  --text                draws the ladders on the terminal, instead or as well\n"
+	"  -c FILE, --nat, --port, --cut, --reorder, --seed, --checksums\n"
+	"                        as for replay\n";
+
 static const char ca_details[] =
 	"  init                  makes a key and a certificate; files that exist are left as they are\n"
 	"  --certificate FILE    where the certificate goes, instead of /etc/ftpalg/ca.pem\n"
@@ -77,6 +84,8 @@ static const struct entry entries[] = {
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
 	{ "probe", cmd_probe, "server|client [OPTION]... ADDRESS", "tests any firewall between two hosts",
 	  probe_details },
+	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
+	  report_details },
 	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
