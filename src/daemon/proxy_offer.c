@@ -251,7 +251,7 @@ enum reason offer_unexpect(void *context, const struct nat_view *master, const s
 		return REASON_USED;
 	reason = expect_delete(&session->proxy->host.expect,
 			       on_client_leg ? &session->client_master : &session->server_master, &offer->inward);
-	if (reason == REASON_USED && offer->watch) {
+	if (reason == REASON_GONE && offer->watch) {
 		event_add(offer->watch, &late);
 		return reason;
 	}
