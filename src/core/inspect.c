@@ -148,19 +148,17 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 		pending->content--;
 }
 
-bool inspect_hides_offer(struct bytes line, size_t from)
+/*
+ * The first line of an adopted stream may be the rest of one whose beginning the last gateway let pass. That gateway
+ * held whatever could become an offer or a command that is refused, so a rest that does not look like a line completes
+ * a line that nobody would have touched, and one that does is judged, whatever it completes: an offer that is refused
+ * or rewritten inside a harmless line harms nobody but its sender.
+ */
+static bool is_rest_of_line(const struct pending *pending)
 {
-	const size_t verb_length = 4;
-	struct bytes verb = { line.data, verb_length };
+	struct bytes content = { pending->whole.data, pending->content };
 
-	for (size_t at = from; at + verb_length < line.length; at++) {
-		uint8_t next = line.data[at + verb_length];
-
-		verb.data = line.data + at;
-		if ((next == ' ' || next == '\t') && verb_is_active_offer(verb_find(verb)))
-			return true;
-	}
-	return false;
+	return pending->stream->partial && !session_looks_like_line(pending->direction, content);
 }
 
 /* piece ends a line. */
@@ -175,23 +173,17 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	assemble_line(pending, piece);
 	if (pending->content > inspector->line_limit)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
-	/* From its first byte on where nobody will judge the line. */
-	if (stream->first_line && inspect_hides_offer((struct bytes){ pending->whole.data, pending->content },
-						      stream->skip_line ? 0 : 1))
-		return close_session(pending, REASON_AMBIGUOUS, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
-	if (stream->skip_line) {
-		stream->skip_line = false;
+	if (is_rest_of_line(pending))
 		pass_rest(pending, pending->passed);
-	} else {
+	else
 		result = decide_line(pending, reason);
-	}
 	if (result == INSPECT_DONE) {
 		buffer_clear(inspector->pool, &stream->line);
 		stream->line_passed = 0;
-		stream->first_line = false;
+		stream->partial = false;
 		stream->in_next = stream->in_decided;
 	}
 	return result;
@@ -218,8 +210,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	rest.data = inspector->line;
 	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
-	if (stream->line_passed == 0 &&
-	    (stream->first_line || (!stream->skip_line && session_must_hold(session, pending->direction, rest))))
+	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
+	if (stream->line_passed == 0 && (stream->partial || session_must_hold(session, pending->direction, rest)))
 		return INSPECT_DONE;
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;

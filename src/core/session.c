@@ -194,18 +194,6 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
 }
 
-bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line)
-{
-	struct command command;
-
-	if (direction == DIRECTION_REPLY)
-		return !parse_reply_may_matter(line);
-	return parse_command(line, &command) == REASON_NONE && command.verb != VERB_UNKNOWN &&
-	       command.verb != VERB_AUTH && !verb_is_active_offer(command.verb) &&
-	       !verb_is_passive_request(command.verb) &&
-	       policy_judge_verb(session->rule, command.verb) == REASON_NONE;
-}
-
 enum reason session_judge_opaque(size_t position, struct bytes bytes)
 {
 	/* Content type handshake, major version 3, and no minor version is above that of TLS 1.3 (RFC 8446 5.1). */
@@ -232,21 +220,16 @@ void session_set_opaque(struct session *session, const struct ops *ops)
 	ops->event(ops->context, &event);
 }
 
-bool session_looks_like_line(enum direction direction, struct bytes beginning)
+bool session_looks_like_line(enum direction direction, struct bytes line)
 {
 	struct command command;
 	struct reply reply;
-	const uint8_t *end = beginning.length > 0 ? memchr(beginning.data, '\n', beginning.length) : NULL;
 
-	if (end)
-		beginning.length = (size_t)(end - beginning.data);
-	if (end && beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
-		beginning.length--;
+	/* What no strict reader takes for a command may be one to a server that skips or strips. */
 	if (direction == DIRECTION_ORIGINAL)
-		/* What no strict reader takes for a command may be one to a server that skips or strips. */
-		return parse_command(beginning, &command) != REASON_NONE || command.verb != VERB_UNKNOWN;
-	parse_reply(beginning, &reply);
-	return reply.kind != REPLY_TEXT;
+		return parse_command(line, &command) != REASON_NONE || command.verb != VERB_UNKNOWN;
+	parse_reply(line, &reply);
+	return reply.kind != REPLY_TEXT || parse_reply_may_matter(line);
 }
 
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)

@@ -197,6 +197,9 @@ static void arrive(struct world *world, enum direction direction, struct bytes b
 	if (acknowledged <= receiver->sent && acknowledged > receiver->acknowledged)
 		receiver->acknowledged = acknowledged;
 	offset = packet.seq - receiver->peer_first;
+	/* RFC 9293 3.10.7.4 */
+	if (packet.payload.length == 0 && (int32_t)(offset - (uint32_t)receiver->got_length) < 0)
+		receiver->asked = true;
 	for (size_t i = 0; i < packet.payload.length; i++) {
 		size_t at = (size_t)(uint32_t)(offset + i);
 
@@ -281,6 +284,19 @@ enum gateway_verdict world_send(struct world *world, enum direction direction, s
 	if (bytes.length > 0)
 		arrive(world, direction, bytes);
 	return world->output.verdict;
+}
+
+void world_settle_adoption(struct world *world)
+{
+	world->now += world->limits.settling;
+	gateway_tick(world->gateway, world->now);
+	for (int i = 0; i < 2; i++) {
+		struct peer *peer = &world->peer[i];
+
+		if (peer->asked)
+			world_send(world, (enum direction)i, peer->sent, "", 0, 0);
+		peer->asked = false;
+	}
 }
 
 static void road_put(struct world *world, enum direction direction, bool behind, const uint8_t *data, size_t length)
@@ -377,6 +393,9 @@ static void step(struct world *world, const struct schedule *schedule)
 		enum direction direction = (enum direction)i;
 		struct peer *peer = &world->peer[direction];
 
+		if (peer->asked)
+			transmit(world, direction, peer->sent, 0);
+		peer->asked = false;
 		if (peer->send_length > peer->sent && transmit_fresh(world, direction, schedule)) {
 			idle = false;
 		} else if (peer->sent > peer->acknowledged && chance(world, schedule->resend)) {
