@@ -178,6 +178,13 @@ void session_set_opaque(struct session *session, const struct ops *ops);
  */
 bool session_looks_like_line(enum direction direction, struct bytes line);
 
+/*
+ * And if they are not: may they pass as the rest of a line whose beginning the receiver has? The last gateway judged that
+ * line whole, or knew that it would pass; but of a whole one the receiver may have got the beginning only, and its
+ * sender may give it another end.
+ */
+bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest);
+
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);
 

@@ -40,11 +40,12 @@ struct flow_adoption {
 	uint64_t since;           /* when it was first seen */
 	struct flow_adopted {
 		bool told;        /* its receiver has acknowledged something: highest is known */
-		bool waiting;     /* its sender has something to say: lowest is known */
+		bool waiting;     /* its sender has something to say: lowest is known, and kept what it said there */
 		bool asked;       /* its receiver was probed, at last_asked */
 		uint32_t highest; /* in the receiver's numbers */
 		uint32_t lowest;  /* in the sender's numbers */
 		uint64_t last_asked;
+		struct buffer kept;
 	} direction[2];
 };
 

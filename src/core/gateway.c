@@ -105,13 +105,15 @@ static void count_bytes(struct flow *flow)
 	uint32_t bytes = 0;
 
 	for (int i = 0; i < 2; i++)
-		bytes += flow->stream[i].line.length + flow->stream[i].sent.length;
+		bytes += flow->stream[i].line.length + flow->stream[i].sent.length +
+			 flow->adoption.direction[i].kept.length;
 	quota_set_bytes(flow->session.source, flow->bytes, bytes);
 	flow->bytes = bytes;
 }
 
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
 {
+	adoption_end(gateway, flow);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
 	flow_release(&gateway->table, flow);
@@ -121,6 +123,7 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 		     uint64_t now)
 {
 	session_close(&flow->session, gateway->ops, reason, now);
+	adoption_end(gateway, flow);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
 	count_bytes(flow);

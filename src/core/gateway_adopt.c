@@ -44,10 +44,10 @@
  * Bytes that the last gateway had acknowledged in the receiver's name and not delivered are lost with it. Their sender
  * goes on behind them, which is a gap for ever: both peers wait, and their own timers end the connection.
  *
- * The first line of an adopted stream is read as a whole before anything of it passes (stream.h, partial): inspect.c
- * says what becomes of the rest of a line. If a predecessor let everything pass because it was configured to
- * (absent = open), that rest may complete an offer that nobody judged; whoever wanted that could have had the whole offer
- * pass so.
+ * The receiver may stand within a line. The last gateway held whatever could become an offer, but of a line that it had
+ * judged and let out whole, a receiver with a small window may have taken a part. So the first line of an adopted stream
+ * is read as a whole before anything of it passes (stream.h, partial), and inspect.c says what becomes of the rest of
+ * one. That covers a predecessor that was configured to let everything pass (absent = open) as well.
  */
 #include <string.h>
 
@@ -83,26 +83,33 @@ static bool is_settled(const struct gateway *gateway, const struct flow *flow, u
 	return now - flow->adoption.since >= gateway->limits.settling;
 }
 
-/* The segment before the receiver's window, in the sender's name and with the receiver's numbers. */
+/* A packet in the name of this direction's sender, with its receiver's numbers; all but its own. */
+static void describe(const struct flow *flow, enum direction direction, struct packet_plain *plain)
+{
+	const struct flow_echo *sender = &flow->echo[direction];
+	const struct stream *other = &flow->stream[direction_opposite(direction)];
+
+	memset(plain, 0, sizeof(*plain));
+	plain->tuple = nat_view_tuple(&flow->session.view, direction);
+	plain->ack = seqadj_revert(&other->kernel, sender->ack);
+	plain->flags = TCP_ACK;
+	plain->window = sender->window;
+	plain->timestamps = sender->timestamps;
+}
+
+/* The segment before the receiver's window. */
 static void ask(struct gateway *gateway, struct flow *flow, enum direction direction, uint64_t now)
 {
 	struct flow_adopted *adopted = &flow->adoption.direction[direction];
-	const struct flow_echo *sender = &flow->echo[direction];
 	const struct stream *stream = &flow->stream[direction];
-	const struct stream *other = &flow->stream[direction_opposite(direction)];
 	uint8_t packet[PACKET_PLAIN_MAX];
 	struct bytes bytes = { packet, 0 };
 	struct packet_plain plain;
 
 	adopted->asked = true;
 	adopted->last_asked = now;
-	memset(&plain, 0, sizeof(plain));
-	plain.tuple = nat_view_tuple(&flow->session.view, direction);
+	describe(flow, direction, &plain);
 	plain.seq = (adopted->told ? adopted->highest : seqadj_apply(&stream->kernel, adopted->lowest)) - 1;
-	plain.ack = seqadj_revert(&other->kernel, sender->ack);
-	plain.flags = TCP_ACK;
-	plain.window = sender->window;
-	plain.timestamps = sender->timestamps;
 	bytes.length = packet_build(&plain, packet);
 	gateway->ops->inject(gateway->ops->context, bytes);
 }
@@ -119,23 +126,90 @@ static uint32_t find_expected(const struct passage *passage)
 	return adopted->told ? adopted->highest : seqadj_apply(&stream->kernel, passage->packet.seq);
 }
 
-static void fail(struct passage *passage)
+static void fail(struct passage *passage, enum reason reason)
 {
 	passage->from = find_expected(passage);
-	passage_kill(passage, REASON_ADOPTION_FAILED);
+	passage_kill(passage, reason);
+}
+
+/* What the stream of this direction has let out, in its sender's name. */
+static void transmit(struct gateway *gateway, struct flow *flow, enum direction direction)
+{
+	const struct stream *stream = &flow->stream[direction];
+	struct stream_range range = { .out = stream->out_acked };
+	struct packet_plain plain;
+	struct packet_change change;
+	struct packet view;
+	uint8_t header[PACKET_PLAIN_MAX];
+	struct bytes bytes = { header, 0 };
+
+	describe(flow, direction, &plain);
+	for (; range.out != stream->out_next; range.out += range.length) {
+		range.length = stream->out_next - range.out < SAFE_SEGMENT ? stream->out_next - range.out : SAFE_SEGMENT;
+		stream_copy(stream, &gateway->pool, &range, gateway->payload);
+		plain.seq = range.out;
+		bytes.data = header;
+		bytes.length = packet_build(&plain, header);
+		if (packet_parse(bytes, &view) != REASON_NONE)
+			return;
+		change = (struct packet_change){
+			.seq = plain.seq, .ack = plain.ack, .flags = TCP_ACK | TCP_PSH,
+			.payload = { gateway->payload, range.length },
+		};
+		bytes.length = packet_rewrite(bytes, &view, &change, gateway->made, sizeof(gateway->made));
+		bytes.data = gateway->made;
+		gateway->ops->inject(gateway->ops->context, bytes);
+	}
+}
+
+/* The header of a record: its type, and the major version. */
+static bool looks_like_tls(struct bytes bytes)
+{
+	return bytes.length >= OPAQUE_HEADER && bytes.data[0] >= 20 && bytes.data[0] <= 23 && bytes.data[1] == 3;
+}
+
+/* What was kept is read and let out, as if it came now. */
+static void release(struct passage *passage, enum direction direction)
+{
+	struct gateway *gateway = passage->gateway;
+	struct flow *flow = passage->flow;
+	struct flow_adopted *adopted = &flow->adoption.direction[direction];
+	const struct stream *stream = &flow->stream[direction];
+	struct bytes fresh = { gateway->payload, 0 };
+	enum inspect_result result;
+	enum reason reason;
+	size_t skip;
+
+	fresh.length = buffer_copy(&gateway->pool, &adopted->kept, 0, adopted->kept.length, gateway->payload);
+	buffer_clear(&gateway->pool, &adopted->kept);
+	if (fresh.length == 0 || stream_locate(stream, adopted->lowest, fresh.length, &skip) != STREAM_FRESH)
+		return;
+	fresh.data += skip;
+	fresh.length -= skip;
+	/* It passes when it is repeated. */
+	if (looks_like_tls(fresh))
+		return;
+	result = inspect_bytes(&gateway->inspector, flow, direction, fresh, passage->now, &reason);
+	if (result == INSPECT_CLOSE)
+		fail(passage, reason);
+	else
+		transmit(gateway, flow, direction);
 }
 
 /* The other stream begins where its receiver, the sender of this packet, stands. */
 static void begin_stream(struct passage *passage, uint32_t out)
 {
-	struct stream *stream = &passage->flow->stream[direction_opposite(passage->direction)];
+	enum direction direction = direction_opposite(passage->direction);
+	struct stream *stream = &passage->flow->stream[direction];
 	struct seqadj kernel = stream->kernel;
 	uint32_t in = seqadj_revert(&kernel, out);
 
-	if (seqadj_apply(&kernel, in) == out)
-		stream_start(stream, &passage->gateway->pool, in, &kernel, true);
-	else
-		fail(passage);
+	if (seqadj_apply(&kernel, in) != out) {
+		fail(passage, REASON_ADOPTION_FAILED);
+		return;
+	}
+	stream_start(stream, &passage->gateway->pool, in, &kernel, true);
+	release(passage, direction);
 }
 
 /* The packet's sender tells where it stands in what the other one sends. */
@@ -159,8 +233,22 @@ static void hear(struct passage *passage)
 		if (stream_is_untouched(stream))
 			begin_stream(passage, ack);
 		else
-			fail(passage);
+			fail(passage, REASON_ADOPTION_FAILED);
 	}
+}
+
+/* Where there is no room for it, its sender repeats it. */
+static void keep(struct passage *passage, struct flow_adopted *adopted)
+{
+	struct gateway *gateway = passage->gateway;
+	struct bytes payload = passage->packet.payload;
+	const struct quota_source *source = passage->flow->session.source;
+
+	adopted->waiting = true;
+	adopted->lowest = passage->packet.seq;
+	buffer_clear(&gateway->pool, &adopted->kept);
+	if (quota_check_bytes(&gateway->quota, source, payload.length) == REASON_NONE)
+		buffer_append(&gateway->pool, &adopted->kept, payload);
 }
 
 static void wait_for_receiver(struct passage *passage)
@@ -168,9 +256,8 @@ static void wait_for_receiver(struct passage *passage)
 	struct flow *flow = passage->flow;
 	struct flow_adopted *adopted = &flow->adoption.direction[passage->direction];
 
-	if (!adopted->waiting || seq_before(passage->packet.seq, adopted->lowest))
-		adopted->lowest = passage->packet.seq;
-	adopted->waiting = true;
+	if (!adopted->waiting || !seq_before(adopted->lowest, passage->packet.seq))
+		keep(passage, adopted);
 	if (is_settled(passage->gateway, flow, passage->now) &&
 	    (!adopted->asked || passage->now - adopted->last_asked >= passage->gateway->limits.settling))
 		ask(passage->gateway, flow, passage->direction, passage->now);
@@ -189,12 +276,6 @@ bool adoption_take(struct passage *passage)
 		return false;
 	wait_for_receiver(passage);
 	return true;
-}
-
-/* The header of a record: its type, and the major version. */
-static bool looks_like_tls(struct bytes bytes)
-{
-	return bytes.length >= OPAQUE_HEADER && bytes.data[0] >= 20 && bytes.data[0] <= 23 && bytes.data[1] == 3;
 }
 
 void adoption_judge_opaque(struct passage *passage)
@@ -224,6 +305,12 @@ void adoption_judge_opaque(struct passage *passage)
 	flow->opaque_judged = OPAQUE_HEADER;
 	stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
 	stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
+}
+
+void adoption_end(struct gateway *gateway, struct flow *flow)
+{
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
 }
 
 static void ask_waiting(struct gateway *gateway, const struct adoption_timer *timer, uint64_t now)

@@ -9,6 +9,11 @@
 #include "inspect.h"
 
 #define SECOND UINT64_C(1000000)
+/*
+ * The largest segment that is safe wherever IPv6 is: 1,280 bytes of MTU less 40 of IPv6, 20 of TCP and 12 of
+ * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
+ */
+#define SAFE_SEGMENT 1208
 #define PATIENCE_MAX 1024
 #define ADOPTIONS_MAX 1024
 
@@ -48,6 +53,7 @@ struct gateway {
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
+	uint8_t made[PACKET_PLAIN_MAX + SAFE_SEGMENT];
 };
 
 /* One packet on its way through. */
@@ -118,6 +124,9 @@ bool adoption_take(struct passage *passage);
 
 /* Is the first that an adopted stream says TLS? Then the session is opaque, and both streams pass. */
 void adoption_judge_opaque(struct passage *passage);
+
+/* Gives back what is kept of a flow whose streams have not begun. */
+void adoption_end(struct gateway *gateway, struct flow *flow);
 
 /* Asks the receivers of which time is due. */
 void adoption_tick(struct gateway *gateway, uint64_t now);

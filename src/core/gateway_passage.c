@@ -8,12 +8,6 @@
 #include "ftpalg/address.h"
 #include "gateway_internal.h"
 
-/*
- * The largest segment that is safe wherever IPv6 is: 1,280 bytes of MTU less 40 of IPv6, 20 of TCP and 12 of
- * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
- */
-#define SAFE_SEGMENT 1208
-
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)
 {
 	passage->output->verdict = verdict;

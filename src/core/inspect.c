@@ -149,16 +149,21 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 }
 
 /*
- * The first line of an adopted stream may be the rest of one whose beginning the last gateway let pass. That gateway
- * held whatever could become an offer or a command that is refused, so a rest that does not look like a line completes
- * a line that nobody would have touched, and one that does is judged, whatever it completes: an offer that is refused
- * or rewritten inside a harmless line harms nobody but its sender.
+ * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a line
+ * is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The rest of
+ * a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the beginning
+ * matters (session_may_pass_rest).
  */
-static bool is_rest_of_line(const struct pending *pending)
+static enum inspect_result decide_first_line(const struct pending *pending, enum reason *reason)
 {
 	struct bytes content = { pending->whole.data, pending->content };
 
-	return pending->stream->partial && !session_looks_like_line(pending->direction, content);
+	if (session_looks_like_line(pending->direction, content))
+		return decide_line(pending, reason);
+	if (!session_may_pass_rest(&pending->flow->session, pending->direction, content))
+		return close_session(pending, REASON_ADOPTION_FAILED, reason);
+	pass_rest(pending, pending->passed);
+	return INSPECT_DONE;
 }
 
 /* piece ends a line. */
@@ -176,10 +181,7 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
-	if (is_rest_of_line(pending))
-		pass_rest(pending, pending->passed);
-	else
-		result = decide_line(pending, reason);
+	result = stream->partial ? decide_first_line(pending, reason) : decide_line(pending, reason);
 	if (result == INSPECT_DONE) {
 		buffer_clear(inspector->pool, &stream->line);
 		stream->line_passed = 0;

@@ -232,6 +232,49 @@ bool session_looks_like_line(enum direction direction, struct bytes line)
 	return reply.kind != REPLY_TEXT || parse_reply_may_matter(line);
 }
 
+/*
+ * The end of an active offer: at most three letters of its verb, and of its numbers so many that they are separated. What
+ * separates those of EPRT is the client's choice (RFC 2428 2).
+ */
+static bool may_end_offer(struct bytes rest)
+{
+	uint8_t delimiter = 0;
+	bool digits = false;
+	bool separated = false;
+	size_t at = 0;
+
+	while (at < rest.length && at < 3 && (rest.data[at] & 0xdf) >= 'A' && (rest.data[at] & 0xdf) <= 'Z')
+		at++;
+	for (; at < rest.length; at++) {
+		uint8_t byte = rest.data[at];
+
+		if (byte >= '0' && byte <= '9') {
+			digits = true;
+		} else if (byte == ',' || (byte == delimiter && delimiter != 0)) {
+			separated = true;
+		} else if (byte != ' ' && byte != '.' && byte != ':' &&
+			   ((byte & 0xdf) < 'A' || (byte & 0xdf) > 'F')) {
+			/* Two different ones separate no numbers. */
+			if (delimiter != 0)
+				return false;
+			delimiter = byte;
+			separated = true;
+		}
+	}
+	return digits && separated;
+}
+
+bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest)
+{
+	if (direction == DIRECTION_REPLY)
+		return true;
+	/* The beginning may be that of a command that is denied. */
+	for (unsigned int verb = 0; verb < VERB_COUNT; verb++)
+		if (policy_judge_verb(session->rule, (enum verb)verb) != REASON_NONE)
+			return false;
+	return !may_end_offer(rest);
+}
+
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
 {
 	struct event event = {

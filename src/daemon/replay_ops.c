@@ -175,6 +175,9 @@ static void replay_op_inject(void *context, struct bytes bytes)
 		connection->stream[direction_opposite(direction)].reset = true;
 		connection->ended = true;
 	}
+	/* What was kept of a segment is in the capture, and is offered again. */
+	if (packet.payload.length > 0)
+		return;
 	/* Asked where it stands, a receiver answers (RFC 9293 3.10.7.4); the capture could not have shown either. */
 	if (!(packet.flags & TCP_RST) && replay_is_probe(&connection->stream[direction], &packet)) {
 		connection->stream[direction].asked = true;

@@ -128,9 +128,9 @@ static void op_inject(void *context, struct bytes bytes)
 								     : packet.tuple.source.port);
 	want = nat_view_tuple(&connection->view, direction);
 	assert_true(tuple_equal(&packet.tuple, &want));
+	arrive(connection, direction, &packet);
 	packet.payload.data = NULL;
 	rig->injected[rig->injected_count++] = packet;
-	arrive(connection, direction, &packet);
 }
 
 static struct nat_view make_view(enum rig_nat nat, uint16_t port)

@@ -217,15 +217,16 @@ static void op_inject(void *context, struct bytes packet)
 {
 	struct world *world = context;
 	struct packet view;
+	enum direction direction;
 
 	world->injected++;
 	if (packet_parse(packet, &view) != REASON_NONE)
 		abort();
 	/* It names the receiver as that one knows itself; whoever it is, it is at the end of that direction. */
-	if (endpoint_equal(&view.tuple.destination, &world->view.client))
-		arrive(world, DIRECTION_REPLY, packet);
-	else
-		arrive(world, DIRECTION_ORIGINAL, packet);
+	direction = endpoint_equal(&view.tuple.destination, &world->view.client) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+	arrive(world, direction, packet);
+	if (view.payload.length > 0)
+		world->peer[direction_opposite(direction)].asked = true;
 }
 
 /* The gateway, and behind it the kernel's adjustment. Returns the length of what leaves, 0 for nothing. */
