@@ -242,7 +242,7 @@ static void connections_do_not_disturb_each_other(void **state)
 	}
 }
 
-/* --- adoption; more of it in test_gateway_adopt.c --- */
+/* --- adoption; more of it in test_attacks_adoption.c --- */
 
 /* Both streams of a connection that is older than the gateway: its client keeps it alive with an old byte. */
 static void adopt(void)
