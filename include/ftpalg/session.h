@@ -92,7 +92,7 @@ struct session {
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
-	bool secured;     /* what the client says arrives in TLS */
+	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 

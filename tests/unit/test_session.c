@@ -25,6 +25,7 @@ struct rig {
 	enum reason expect_answer;
 	uint16_t port_taken;  /* this one becomes the next, if the connection is translated */
 	enum reason absent;   /* the expectation is no longer there, and this is what is known of it */
+	bool terminated;      /* a proxy speaks TLS */
 	struct expectation pinholes[PINHOLES_MAX];
 	unsigned int pinhole_count;
 	struct expectation last; /* that was asked for */
@@ -264,6 +265,8 @@ static bool run_dialogue(const struct dialogue *dialogue, bool adopted)
 	if (dialogue->prepare)
 		dialogue->prepare(&rig);
 	rig_open(&rig, dialogue->place, adopted);
+	if (rig.terminated)
+		session_terminate_tls(&rig.session, &rig.ops, false);
 	/* Behind a row that came out wrong the others mean nothing. */
 	for (size_t row = 0; good && row < ROWS_MAX && dialogue->rows[row].line; row++)
 		good = check_row(&rig, &dialogue->rows[row], dialogue->name);
@@ -299,6 +302,11 @@ static void forbid_tls(struct rig *rig)
 static void require_tls(struct rig *rig)
 {
 	rule_of(rig)->tls = TLS_REQUIRE;
+}
+
+static void terminate_tls(struct rig *rig)
+{
+	rig->terminated = true;
 }
 
 static void deny_verbs(struct rig *rig)
@@ -469,6 +477,18 @@ static void logins(void **state)
 		    0 },
 		{ "REIN refused", PLAIN, NULL,
 		  { LOGIN, C("REIN", ""), S("502 no", ""), C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "where a proxy terminates TLS, REIN ends it and the login", PLAIN, terminate_tls,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("234 go", "tls(terminated)"), C("USER u", ""),
+		    S("230 in", "login(u)"), C("REIN", ""), S("220 again", "tls(cleared)"),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") },
+		  0 },
+		{ "and CCC ends TLS alone", PLAIN, terminate_tls,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("234 go", "tls(terminated)"), C("USER u", ""),
+		    S("230 in", "login(u)"), C("CCC", ""), S("200 clear", "tls(cleared)"),
+		    C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "CCC that is refused, and CCC in clear, change nothing", PLAIN, terminate_tls,
+		  { S("220 ready", ""), C("CCC", ""), S("200 clear", ""), C("AUTH TLS", ""),
+		    S("234 go", "tls(terminated)"), C("CCC", ""), S("533 no", "") }, 0 },
 		{ "HOST changes nothing", PLAIN, NULL,
 		  { S("220 ready", ""), C("HOST ftp.example", ""), S("220 you are there", ""), C("USER u", ""),
 		    S("230 in", "login(u)") }, 0 },
