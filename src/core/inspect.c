@@ -215,6 +215,10 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
 	if (stream->line_passed == 0 && (stream->partial || session_must_hold(session, pending->direction, rest)))
 		return INSPECT_DONE;
+	/* Whoever takes its last byte for an end would read a line here, and the next one behind it. */
+	if (!stream->skip_line && (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest)
+									     : parse_reply_is_ambiguous(rest)))
+		return close_session(pending, REASON_CONTROL_BYTE, reason);
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
 	*reason = check_bytes(pending, rest.length);
