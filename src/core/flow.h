@@ -17,9 +17,7 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
-
-/* Content type and version of a TLS record. */
-#define OPAQUE_HEADER 3
+#include "tlsrecord.h"
 
 enum flow_state {
 	FLOW_FREE,
@@ -38,7 +36,6 @@ struct flow_echo {
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
-	uint8_t opaque_judged; /* how many of the first OPAQUE_HEADER client bytes after 234 were those of TLS */
 	uint32_t next;      /* in its bucket, or in the free list */
 	uint32_t older;
 	uint32_t newer;
@@ -48,6 +45,7 @@ struct flow {
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
 	struct stream stream[2];
+	struct tlsrecord tls[2]; /* behind a 234 */
 	struct session session;
 };
 

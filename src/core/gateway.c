@@ -135,7 +135,6 @@ static void judge_adopted(struct passage *passage)
 
 	if (payload.length >= 3 && payload.data[0] >= 20 && payload.data[0] <= 23 && payload.data[1] == 3) {
 		session_set_opaque(&flow->session, passage->gateway->ops);
-		flow->opaque_judged = OPAQUE_HEADER;
 		stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
 		stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
 		return;
@@ -201,7 +200,8 @@ static void take_acknowledgement(struct passage *passage)
 }
 
 /*
- * The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. How far the sender has
+ * Of a connection that was adopted within TLS nobody knows where its records begin, so it is never read again. The
+ * kernel adjusts its numbers by itself; only its end matters here. How far the sender has
  * come is known from what follows without a gap, and from what its receiver acknowledges: a packet of any other number,
  * which anybody can send who knows the ports, moves and ends nothing.
  */
@@ -215,7 +215,6 @@ static void take_passing(struct passage *passage)
 	stream_advance(stream, seqadj_revert(&stream->kernel, flow->echo[opposite].ack));
 	if (!seq_before(stream->in_next, passage->packet.seq))
 		stream_advance(stream, end);
-	inspect_let_pass(&passage->gateway->inspector, flow, opposite);
 	if ((passage->packet.flags & TCP_FIN) && end == stream->in_next) {
 		stream->finished = true;
 		stream->closed = true;
@@ -241,9 +240,10 @@ static bool reset_is_credible(const struct passage *passage)
 {
 	const struct flow *flow = passage->flow;
 	const struct stream *stream = &flow->stream[passage->direction];
-	uint32_t reach = stream->sent.length + stream_held(stream) + STREAM_EDITS_MAX * HOSTPORT_TEXT_MAX;
+	/* An edit that shrank stands for more than it left. */
+	uint32_t reach = stream->sent.length + stream_held(stream) + stream->edit_count * HOSTPORT_TEXT_MAX;
 
-	/* An opaque stream keeps nothing, but its receiver's packets say how far it has come. */
+	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
 	if (stream->passing)
 		reach = stream->in_next -
 			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);

@@ -30,12 +30,6 @@ enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow
 				  struct bytes fresh, uint64_t now, enum reason *reason);
 
 /*
- * Stops reading the stream of this direction if the session is opaque and nothing of what was edited can be sent again:
- * then the kernel's correction alone is the truth.
- */
-void inspect_let_pass(struct inspector *inspector, struct flow *flow, enum direction direction);
-
-/*
  * Is an offer to be read in the line from a position on? A client that repeats old bytes to a gateway that has just begun
  * makes it start before the line that the server reads.
  */
