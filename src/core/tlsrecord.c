@@ -4,8 +4,8 @@
  *
  * Behind a 234 both directions of a control connection are TLS records: five bytes that are never encrypted (content
  * type, version, length; RFC 8446 5.1, RFC 5246 6.2.1), and a body that is skipped. With CCC (RFC 4217 12) the peers
- * leave TLS and go on in clear. Nobody without keys can read the CCC, but everybody can see where a record ends and what
- * does not begin another one: content types are 20 to 24, a command begins with a letter, and a reply with a digit.
+ * leave TLS and go on in clear. Nobody without keys can read the CCC, but everybody can see where a record ends and
+ * what does not begin another one: content types are 20 to 24, a command begins with a letter, a reply with a digit.
  *
  *            20..24                    length bytes
  *   BOUNDARY ------> HEADER ----> BODY ------------> BOUNDARY
@@ -23,8 +23,8 @@
  *    otherwise), so that a short record of application data, their CCC itself, counts under 1.2 too;
  *  - and once one direction has ended, the other sends at most one such record before it ends as well.
  *
- * What this proves: both peers have taken each byte behind 234 for TLS, or have agreed not to. An honest client's stream
- * is framed exactly, from its first record on, so neither its server nor a web page that it loads can make a line
+ * What this proves: both peers have taken each byte behind 234 for TLS, or have agreed not to. An honest client's
+ * stream is framed exactly, from its first record on, so neither its server nor a web page that it loads can make a line
  * appear in it. What it does not prove: that anything was encrypted. Two peers who conspire can feign all of it. They
  * gain what two who conspire in clear gain; and who feigns records where nothing is encrypted any more hides his lines
  * from us as he could have in TLS: nothing is opened for them.
@@ -47,6 +47,11 @@
 /* A close_notify, a CCC, or the reply to it, with what protection adds to it. */
 #define CLOSING_MAX 256
 #define PROTECTED_MIN 2
+/*
+ * The Finished of TLS 1.2: 16 bytes, and what its ciphers add, at most 80. Where TLS 1.3 asks for another hello, one
+ * stands behind a ChangeCipherSpec too and is in clear; there a hello has a session id, and is longer than this.
+ */
+#define FINISHED_MAX 112
 
 void tlsrecord_start(struct tlsrecord *record)
 {
@@ -84,8 +89,8 @@ static bool begins_line(enum direction direction, uint8_t byte)
 }
 
 /*
- * May this byte stand at the header's next place? The first record of a client is a handshake, a server may answer by an
- * alert.
+ * May this byte stand at the header's next place? The first record of a client is a handshake, and a server may answer
+ * by an alert.
  */
 static bool judge_header_byte(const struct tlsrecord *record, enum direction direction, uint8_t byte)
 {
@@ -107,10 +112,11 @@ static bool judge_header_byte(const struct tlsrecord *record, enum direction dir
 static void count_protected(struct tlsrecord *record)
 {
 	uint8_t type = record->header[0];
+	bool finished = type == HANDSHAKE && record->ciphered && body_length(record) <= FINISHED_MAX;
 
 	record->ciphered = record->ciphered || type == CHANGE_CIPHER_SPEC;
 	record->data = record->data || type == APPLICATION_DATA;
-	if ((type == APPLICATION_DATA || (type == HANDSHAKE && record->ciphered)) && record->protected < PROTECTED_MIN)
+	if ((type == APPLICATION_DATA || finished) && record->protected < PROTECTED_MIN)
 		record->protected++;
 }
 

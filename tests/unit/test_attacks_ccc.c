@@ -45,6 +45,9 @@ static const struct shape shapes[] = {
 		R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 122), R(S, CIPHER, 1), R(S, DATA, 1300), R(C, CIPHER, 1),
 		R(C, DATA, 53), R(S, DATA, 250), R(S, DATA, 250), R(C, DATA, 29), R(S, DATA, 60), R(C, DATA, 22),
 		R(S, DATA, 50), R(S, DATA, 19), R(C, DATA, 19) } },
+	{ "TLS 1.3, another hello asked for", {
+		R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 88), R(S, CIPHER, 1), R(C, CIPHER, 1), R(C, HANDSHAKE, 512),
+		R(S, HANDSHAKE, 155), R(S, DATA, 1300), R(C, DATA, 69), R(C, DATA, 22), R(S, DATA, 50), R(S, DATA, 19) } },
 	{ "TLS 1.3, no cipher change, heartbeats, CCC first", {
 		R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 122), R(S, DATA, 23), R(S, DATA, 900), R(C, DATA, 69),
 		R(C, BEAT, 40), R(S, BEAT, 40), R(C, DATA, 22), R(S, DATA, 50), R(C, DATA, 19), R(S, DATA, 19) } },
@@ -357,6 +360,9 @@ static void a65_a_line_is_believed_only_where_tls_can_have_ended(void **state)
 		{ "behind a handshake of TLS 1.3 and no word of the server", {
 			R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 122), R(S, DATA, 200), R(C, DATA, 53), R(C, DATA, 22),
 			R(C, DATA, 19) } },
+		{ "behind two hellos each, and no word", {
+			R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 88), R(S, CIPHER, 1), R(C, CIPHER, 1), R(C, HANDSHAKE, 512),
+			R(S, HANDSHAKE, 155), R(S, DATA, 1300), R(C, DATA, 69) } },
 		{ "behind words that nothing can have protected", {
 			R(C, HANDSHAKE, 512), R(S, HANDSHAKE, 90), R(C, HANDSHAKE, 40), R(S, HANDSHAKE, 40), R(C, DATA, 29),
 			R(S, DATA, 50), R(C, ALERT, 26), R(S, ALERT, 26) } },
