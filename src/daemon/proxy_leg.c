@@ -124,10 +124,18 @@ static void present(struct proxy_session *session, const struct tls_stream *serv
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
+	const struct nat_view *view = &session->session.view;
+	const struct config *config = session->proxy->config;
+	const size_t pair = config_find_server(config, &view->server.address, &view->server_seen.address,
+					       tls_stream_name(client->wire.tls));
+
 	session->again = true;
 	client->waiting = false;
-	if (!tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address))
-		proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+	if (tls_stream_present(client->wire.tls, server, &view->server_seen.address,
+			       pair < CONFIG_SERVERS_MAX ? pair : TLS_NO_PAIR))
+		return;
+	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
 }
 
 /* The server is not to be used. The client is told in words as soon as it can read them. */
