@@ -308,6 +308,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 
 	if (reply->code / 100 == 1) {
 		session->preliminary = true;
+		session_watch_pinhole(session, turn->ops);
 		return;
 	}
 	if (session->multiline_refused) {

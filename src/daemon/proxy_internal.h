@@ -191,6 +191,7 @@ bool clear_tickets(struct proxy_session *session);
 /* proxy_offer.c */
 enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
+enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void offer_close(struct proxy_session *session);
 
 #endif

@@ -353,7 +353,7 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	session->offer.descriptor = -1;
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
-				     .event = session_on_core_event };
+				     .peek = offer_peek, .event = session_on_core_event };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;

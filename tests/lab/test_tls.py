@@ -301,7 +301,7 @@ def over_before_it_is_seen(cell):
             os.kill(cell.proxy.process.pid, signal.SIGSTOP)
             try:
                 session.send(b"150 here it comes\r\n226 done\r\n")
-                session._data_connection().close()
+                session.data_connection().close()
             finally:
                 os.kill(cell.proxy.process.pid, signal.SIGCONT)
         return act
