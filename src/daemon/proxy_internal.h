@@ -66,6 +66,7 @@ struct leg {
 	bool clearing;  /* TLS ends once out is empty */
 	struct tls_stream *ending; /* TLS has ended for what we say; what the peer says may still be in it */
 	bool ending_begun;         /* and the first byte of a record of it has been seen */
+	bool said_end;  /* close_notify came while REIN waits for its reply, which tells what it means */
 	bool cut;       /* ended without close_notify */
 	bool ended;     /* nothing more will be read */
 	bool finishing; /* nothing more will be put into out */

@@ -50,7 +50,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	uint8_t bytes[4096];
 	size_t length;
 
-	while (leg->connected && !leg->securing && !leg->starting && !leg->ended &&
+	while (leg->connected && !leg->securing && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
@@ -62,9 +62,12 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			return true;
 		case TLS_CUT:
 			leg->cut = true;
-			/* fall through */
-		case TLS_END:
 			leg->ended = true;
+			session->again = true;
+			return true;
+		case TLS_END:
+			leg->said_end = session->reinitializes && leg->wire.tls;
+			leg->ended = !leg->said_end;
 			session->again = true;
 			return true;
 		default:

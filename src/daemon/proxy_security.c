@@ -182,6 +182,8 @@ static void take_rein(struct proxy_session *session, uint16_t code)
 	if (!session->reinitializes)
 		return;
 	session->reinitializes = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		session->leg[i].ended = session->leg[i].ended || (code / 100 != 2 && session->leg[i].said_end);
 	if (code / 100 != 2)
 		return;
 	session->protect = false;
