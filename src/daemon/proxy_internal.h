@@ -115,6 +115,7 @@ struct proxy_session {
 	enum prepare_step prepare;
 	bool implicit;
 	bool closing;
+	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
 	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
@@ -129,6 +130,12 @@ struct proxy_session {
 /* proxy_session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
+/*
+ * The same where somebody else has made the connection to the server too, and says which addresses it is between: tests
+ * have socket pairs. Takes over both descriptors. NULL: it is over already.
+ */
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
+						  bool implicit);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* A TLS handshake begins: it has a deadline of its own. */

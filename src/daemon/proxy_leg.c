@@ -272,7 +272,7 @@ void leg_secure(struct proxy_session *session)
 	struct leg *client = &session->leg[LEG_CLIENT];
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	if (client->starting && evbuffer_get_length(client->out) == 0)
+	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0)
 		start_client_tls(session);
 	if (client->securing && client->waiting && !server->wire.tls)
 		choose_certificate(session);

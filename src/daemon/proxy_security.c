@@ -162,10 +162,8 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 	client->starting = true;
 	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
 	if (evbuffer_get_length(client->in) > 0 ||
-	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0)) {
-		client->starting = false;
+	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-	}
 }
 
 static void take_ccc(struct proxy_session *session, uint16_t code)
