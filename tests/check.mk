@@ -58,6 +58,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
+# The proxy's harness has peers that speak TLS, and watches what the core is asked.
+$(BUILD)/tests/fuzz/fuzz_proxy: $(BUILD)/tests/fuzz/peer.o
+$(BUILD)/tests/fuzz/fuzz_proxy: LDFLAGS += -Wl,--wrap=session_input
+
+-include $(BUILD)/tests/fuzz/peer.d
 -include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES))
 
 lab-programs: $(LAB_PROGRAMS)
