@@ -66,6 +66,7 @@
 	X(REASON_QUOTA_BYTES,       "quota-bytes",          "the source has as many bytes held or unacknowledged as one source may have") \
 	/* single packets */ \
 	X(REASON_SHORT_PACKET,      "short-packet",         "the packet is cut short or its lengths contradict each other") \
+	X(REASON_LONG_PACKET,       "long-packet",          "what the packet became is longer than a packet may be") \
 	X(REASON_NOT_TCP,           "not-tcp",              "the packet is not TCP") \
 	X(REASON_FRAGMENT,          "fragment",             "the packet is a fragment") \
 	X(REASON_BAD_CHECKSUM,      "bad-checksum",         "the TCP checksum is wrong: the receiver would never see this packet") \
@@ -82,6 +83,8 @@
 	X(REASON_CONNECTION_ENDED,  "connection-ended",     "the control connection ended") \
 	X(REASON_RESET,             "reset",                "the control connection was reset") \
 	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
+	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
+	X(REASON_LINE_TIMEOUT,      "line-timeout",         "a line stayed unfinished for longer than the limit") \
 	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
 	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")
 

@@ -82,6 +82,7 @@ struct session_transfer {
 struct session {
 	uint64_t id;
 	struct nat_view view;
+	uint64_t now;                   /* of the line that was taken last, or of the end */
 	const struct policy_rule *rule;
 	const struct quota *quota;      /* NULL: no limits apply */
 	struct quota_source *source;    /* the client's row; not NULL where quota is set */
@@ -91,7 +92,7 @@ struct session {
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
-	bool secured;     /* what the client says arrives in TLS */
+	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
@@ -107,6 +108,8 @@ struct session {
 	enum pinhole_state pinhole;
 	enum form pinhole_form;
 	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
+	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
+	bool pinhole_used;         /* its data connection is known to have been made */
 	struct expectation expectation;
 
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];

@@ -63,7 +63,10 @@ void passage_replace(struct passage *passage, enum reason reason)
 	}
 	output->length = packet_rewrite(passage->bytes, &passage->packet, &passage->change, output->packet,
 					sizeof(output->packet));
-	passage_decide(passage, output->length > 0 ? GATEWAY_REPLACE : GATEWAY_DROP, reason);
+	if (output->length > 0)
+		passage_decide(passage, GATEWAY_REPLACE, reason);
+	else
+		passage_decide(passage, GATEWAY_DROP, REASON_LONG_PACKET);
 }
 
 static bool payload_is_the_same(const struct passage *passage)
@@ -128,13 +131,32 @@ static void turn_away(struct passage *passage, const struct nat_view *view, enum
 	passage_decide(passage, GATEWAY_DROP, reason);
 }
 
+/*
+ * The row is found again by the two ends that conntrack names, and the packet was found by its own: were they others, a
+ * session would be judged by packets of somebody else's.
+ */
+static enum reason look_up(const struct passage *passage, struct connection *connection)
+{
+	const struct ops *ops = passage->gateway->ops;
+	struct tuple ends;
+	enum reason reason;
+
+	memset(connection, 0, sizeof(*connection));
+	reason = ops->lookup(ops->context, &passage->packet.tuple, connection);
+	if (reason != REASON_NONE)
+		return reason;
+	ends.source = connection->view.client;
+	ends.destination = connection->view.server;
+	if (connection->direction == DIRECTION_REPLY)
+		ends = tuple_reverse(&ends);
+	return tuple_equal(&ends, &passage->packet.tuple) ? REASON_NONE : REASON_NO_CONNECTION;
+}
+
 bool passage_is_opening(struct passage *passage)
 {
 	struct connection connection;
-	const struct ops *ops = passage->gateway->ops;
 
-	memset(&connection, 0, sizeof(connection));
-	if (ops->lookup(ops->context, &passage->packet.tuple, &connection) == REASON_NONE && connection.opening)
+	if (look_up(passage, &connection) == REASON_NONE && connection.opening)
 		return true;
 	passage_report(passage, REASON_OUT_OF_WINDOW);
 	passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
@@ -149,8 +171,7 @@ bool passage_begin_flow(struct passage *passage, bool adopted)
 	enum reason reason;
 	struct tuple tuple;
 
-	memset(&connection, 0, sizeof(connection));
-	reason = gateway->ops->lookup(gateway->ops->context, &passage->packet.tuple, &connection);
+	reason = look_up(passage, &connection);
 	if (reason != REASON_NONE) {
 		passage_report(passage, reason);
 		passage_decide(passage, GATEWAY_DROP, reason);

@@ -141,6 +141,7 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 		.outcome = outcome,
 	};
 
+	session->now = now;
 	outcome->verdict = OUTCOME_PASS;
 	outcome->reason = REASON_NONE;
 	if (direction == DIRECTION_ORIGINAL)
@@ -258,9 +259,9 @@ void session_close(struct session *session, const struct ops *ops, enum reason r
 		.view = &session->view,
 	};
 
-	(void)now;
 	if (session->state == SESSION_CLOSED)
 		return;
+	session->now = now;
 	session->state = SESSION_CLOSED;
 	session_close_pinhole(session, ops, reason);
 	ops->event(ops->context, &event);

@@ -45,6 +45,7 @@ static void replay_leave(struct replay *replay, struct replay_connection *connec
 	if (!stream->started || (end != change.seq && seq_before(stream->delivered, end)))
 		stream->delivered = end;
 	stream->started = true;
+	replay_tell_leave(replay, connection, direction, view, change.seq);
 	if (!replay->settings.output)
 		return;
 	if (other->edit_count > 0 && bytes.length <= sizeof(replay->copied)) {
@@ -117,12 +118,14 @@ static void replay_offer(struct replay *replay, struct replay_connection *connec
 	struct packet view;
 
 	replay_prepare(replay, connection, direction, &bytes, packet);
+	replay_tell_offer(replay, connection, direction, packet);
 	gateway_packet(replay->gateway, bytes, replay->now, output);
 	if (output->verdict == GATEWAY_DROP && output->reason == REASON_BAD_CHECKSUM && !replay->settings.checksums) {
 		replay->counters.checksums++;
 		replay_make_checksum(replay, &bytes, packet);
 		gateway_packet(replay->gateway, bytes, replay->now, output);
 	}
+	replay_tell_answer(replay, connection, direction, packet);
 	if (output->verdict == GATEWAY_ACCEPT) {
 		/* Padding of the link layer is not part of the packet. */
 		bytes.length = packet->length;
@@ -238,6 +241,7 @@ void replay_set_incomplete(struct replay *replay, struct replay_connection *conn
 		return;
 	connection->state = REPLAY_INCOMPLETE;
 	replay->counters.incomplete++;
+	replay_tell_lose(replay, connection);
 	endpoint_format(&connection->tuple.source, client);
 	endpoint_format(&connection->tuple.destination, server);
 	if (replay->counters.incomplete <= LOG_LIMIT_COUNT)

@@ -104,6 +104,8 @@ static void replay_op_event(void *context, const struct event *event)
 
 	if (replay->settings.events && event_json_print(replay->settings.events, event, &time) < 0)
 		replay->counters.events_failed = true;
+	if (replay->settings.observer)
+		replay->settings.observer->event(replay->settings.observer->context, event, replay->now);
 }
 
 static void replay_swap_address(const struct endpoint *endpoint, uint8_t *at)

@@ -93,7 +93,16 @@ static enum reason op_unexpect(void *context, const struct nat_view *master, con
 	(void)master;
 	assert(rig->open == 1);
 	rig->open--;
-	return expectation->destination.port % 2 ? REASON_USED : REASON_NONE;
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
+}
+
+static enum reason op_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	const struct rig *rig = context;
+
+	(void)master;
+	assert(rig->open == 1);
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
 }
 
 static enum reason op_seqadj(void *context, const struct nat_view *master, enum direction direction,
@@ -153,7 +162,7 @@ static void begin(size_t which, bool dnat)
 	rig->view.client_seen = dnat ? rig->view.client : ipv4(198, 51, 100, 200, 40000);
 	rig->view.server = dnat ? ipv4(10, 0, 0, 2, 21) : ipv4(203, 0, 113, 9, 21);
 	rig->view.server_seen = dnat ? ipv4(198, 51, 100, 100, 21) : rig->view.server;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event };
+	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, op_peek };
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;
 	rig->limits.blocks = 64;

@@ -26,7 +26,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	rig->lookups++;
 	if (rig->lookup_answer != REASON_NONE)
 		return rig->lookup_answer;
-	connection->view = found->view;
+	connection->view = rig->lookup_other ? *rig->lookup_other : found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
 	connection->opening = found->peer[0].next == found->peer[0].first &&
@@ -162,7 +162,7 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event };
+	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, NULL };
 }
 
 void rig_start(struct rig *rig)

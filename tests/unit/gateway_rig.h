@@ -63,6 +63,7 @@ struct rig {
 	bool carrier;
 	bool seqadj_kept;
 	enum reason lookup_answer;
+	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
 	unsigned int lookups;
 	struct expectation pinhole;
 	unsigned int pinholes;      /* open now */

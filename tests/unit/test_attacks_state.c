@@ -199,7 +199,7 @@ static void a79_a_line_must_be_finished_in_time(void **state)
 			minutes++;
 		}
 		assert_in_range(minutes, 5, 7);
-		attack_assert_closed(attack, REASON_EXPIRED);
+		attack_assert_closed(attack, REASON_LINE_TIMEOUT);
 		attack_assert_nothing_opened(attack);
 		attack_end(attack);
 	}

@@ -156,6 +156,34 @@ static void a_connection_that_the_kernel_does_not_know_does_not_pass(void **stat
 	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_ACCEPT);
 }
 
+/* Nor does one of which the kernel tells us something else: it would be judged, and answered, as another one. */
+static void a_connection_whose_ends_are_not_the_packets_does_not_pass(void **state)
+{
+	struct nat_view right, others[3];
+
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	right = rig.at->view;
+	for (size_t index = 0; index < ARRAY_SIZE(others); index++)
+		others[index] = right;
+	others[0].client.port++;
+	others[1].server.address.octets[3]++;
+	others[2].client = right.server;
+	others[2].server = right.client;
+	rig_start(&rig);
+	for (size_t index = 0; index < ARRAY_SIZE(others); index++) {
+		rig.lookup_other = &others[index];
+		assert_int_equal(rig_shake(&rig), GATEWAY_DROP);
+		assert_int_equal(rig.output.reason, REASON_NO_CONNECTION);
+		assert_true(rig_reported(&rig, "anomaly:no-connection"));
+		assert_int_equal(rig_say(&rig, C, "NOOP\r\n"), GATEWAY_DROP);
+		assert_int_equal(gateway_session_count(rig.gateway), 0);
+		rig.events[0] = '\0';
+	}
+	rig.lookup_other = NULL;
+	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+}
+
 /* --- the table --- */
 
 static void a_full_table_turns_away_or_lets_pass_as_configured(void **state)
@@ -878,6 +906,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_same_ports_can_be_used_again, finish),
 		cmocka_unit_test_teardown(a_handshake_carries_no_payload_past_the_session, finish),
 		cmocka_unit_test_teardown(a_connection_that_the_kernel_does_not_know_does_not_pass, finish),
+		cmocka_unit_test_teardown(a_connection_whose_ends_are_not_the_packets_does_not_pass, finish),
 		cmocka_unit_test_teardown(a_full_table_turns_away_or_lets_pass_as_configured, finish),
 		cmocka_unit_test_teardown(rows_of_dead_connections_are_the_first_to_go, finish),
 		cmocka_unit_test_teardown(connections_do_not_disturb_each_other, finish),
