@@ -198,6 +198,7 @@ static int print_report(const struct arguments *arguments, const struct probe_re
 	if (fflush(stdout) != 0)
 		good = false;
 	good = write_file(arguments->json, report, probe_report_json) && good;
+	good = write_file(arguments->html, report, probe_report_html) && good;
 	return good && report->counts[PROBE_PASS] + report->counts[PROBE_SKIPPED] == report->count &&
 	       report->counts[PROBE_PASS] > 0 ? CMD_SUCCESS : CMD_FAILURE;
 }
