@@ -136,6 +136,7 @@ help:
 	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
 	@echo 'make check-unit    unit tests, with sanitizers'
 	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
+	@echo 'make check-report  captures through ftpalg report: the page, in a browser too, and the text'
 	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
 	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
