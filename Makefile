@@ -60,7 +60,8 @@ UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
-UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/report_assets.o
+UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/src/scenarios.o \
+                 $(BUILD)/report_assets.o
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
 
 all: $(BUILD)/ftpalg
@@ -80,6 +81,17 @@ $(BUILD)/src/core/%.o: src/core/%.c
 $(BUILD)/src/%.o: src/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
+
+# The scenarios of ftpalg probe, compiled in.
+SCENARIOS := $(sort $(wildcard tests/scenarios/*.scenario))
+
+$(BUILD)/src/scenarios.c: tests/embed $(SCENARIOS) tests/scenarios
+	$(call say,EMBED,$@)
+	$(Q)mkdir -p $(@D) && tests/embed $(SCENARIOS) >$@
+
+$(BUILD)/src/scenarios.o: $(BUILD)/src/scenarios.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)

@@ -30,6 +30,7 @@ struct config_proxy {
 	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
 	bool resumption_required; /* of clients, on data connections */
 	bool tls12_only;
+	bool ccc;                 /* clients may end TLS on the control connection */
 	char certificate[PATH_MAX];
 	char key[PATH_MAX];
 	char ca_certificate[PATH_MAX];

@@ -62,6 +62,7 @@ static const struct config_key gateway_keys[] = {
 
 static const struct config_key proxy_keys[] = {
 	{ "port", config_read_number, G(proxy.port), .minimum = 1, .maximum = 65535, .unit = 1 },
+	{ "ccc", config_read_ccc, G(proxy.ccc), .expected = "refuse or allow" },
 	{ "control-ports", config_read_proxy_ports, RUN(struct config, proxy.ports, proxy.port_count),
 	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
 	{ "implicit-ports", config_read_implicit_ports,

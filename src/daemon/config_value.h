@@ -62,6 +62,7 @@ config_read config_read_proxy_ports;
 config_read config_read_implicit_ports;
 config_read config_read_legs;
 config_read config_read_untrusted;
+config_read config_read_ccc;
 config_read config_read_resumption;
 config_read config_read_tls_versions;
 config_read config_read_proxy_user;

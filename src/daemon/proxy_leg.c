@@ -24,6 +24,8 @@ void leg_close(struct leg *leg)
 	if (leg->watch)
 		event_free(leg->watch);
 	leg->watch = NULL;
+	tls_stream_free(leg->ending);
+	leg->ending = NULL;
 	wire_close(&leg->wire);
 	if (leg->in)
 		evbuffer_free(leg->in);
@@ -38,6 +40,11 @@ void leg_say(struct leg *leg, const char *text)
 	evbuffer_add_printf(leg->out, "%s\r\n", text);
 }
 
+static enum tls_result leg_read(struct leg *leg, uint8_t *out, size_t size, size_t *length)
+{
+	return leg->ending ? clear_read(leg, out, size, length) : wire_read(&leg->wire, out, size, length);
+}
+
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other)
 {
 	uint8_t bytes[4096];
@@ -45,7 +52,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 
 	while (leg->connected && !leg->securing && !leg->starting && !leg->ended &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
-		switch (wire_read(&leg->wire, bytes, sizeof(bytes), &length)) {
+		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
 			if (evbuffer_add(leg->in, bytes, length) < 0)
 				return false;
@@ -84,8 +91,9 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 		evbuffer_drain(leg->out, length);
 		session->again = true;
 	}
-	if (leg->finishing && !leg->finished) {
-		wire_finish(&leg->wire);
+	if (leg->clearing && !leg->finishing && clear_finish(leg))
+		session->again = true;
+	if (leg->finishing && !leg->finished && wire_finish(&leg->wire) == TLS_DONE) {
 		leg->finished = true;
 		session->again = true;
 	}
@@ -178,6 +186,11 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 
+	/* After REIN: the server said 234 in the TLS that it was to end. */
+	if (server->ending) {
+		object(session, REASON_HANDSHAKE, "the server did not end TLS behind REIN");
+		return;
+	}
 	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
 					      &session->session.view.server.address);
@@ -229,8 +242,13 @@ static void start_client_tls(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
-	proxy_session_expect_handshake(session);
 	client->starting = false;
+	/* After REIN: this AUTH itself came in the TLS that is ending. */
+	if (client->ending) {
+		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
+		return;
+	}
+	proxy_session_expect_handshake(session);
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
 	client->securing = client->wire.tls != NULL;
 	session->again = true;

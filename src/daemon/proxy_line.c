@@ -91,7 +91,7 @@ static bool command_waits(struct proxy_session *session)
 	const uint8_t *end = line.length > 0 ? memchr(line.data, '\n', line.length) : NULL;
 	struct command command;
 
-	if (session->auth || session->asked_level)
+	if (session->auth || session->asked_level || session->reinitializes)
 		return true;
 	if (session->session.pipeline_count == 0)
 		return false;
@@ -149,6 +149,8 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 	struct reply reply;
 
 	parse_reply(line, &reply);
+	if (verb == VERB_REIN && prepare_again(session, line, &reply))
+		return;
 	if (!line_judge(session, DIRECTION_REPLY, line))
 		return;
 	if (passes_features(session, verb, line, &reply))
@@ -162,12 +164,12 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 	const struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
 
-	if (session->closing || !server->connected || server->securing)
+	if (session->closing || !server->connected || server->securing || server->clearing)
 		return false;
 	/* While the server's leg is prepared, its lines are the proxy's own business. */
 	if (session->prepare != PREPARE_NONE)
 		return side == LEG_SERVER;
-	if (client->starting || client->securing || client->waiting)
+	if (client->starting || client->securing || client->waiting || client->clearing)
 		return false;
 	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
 }

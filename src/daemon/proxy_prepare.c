@@ -6,6 +6,7 @@
  *
  *   GREETING --AUTH TLS--> AUTH --234--> TLS --PBSZ 0--> PBSZ --PROT P--> PROT --> the client reads the greeting
  *                implicit: TLS -------------------> GREETING --PBSZ 0--> ...
+ *                REIN: CLEAR --AUTH TLS--> AUTH --> ...                  --> the client reads the reply to REIN
  */
 #include <string.h>
 
@@ -48,6 +49,31 @@ static void prepare_end(struct proxy_session *session)
 	evbuffer_free(session->greeting);
 	session->greeting = NULL;
 	session->again = true;
+}
+
+bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply)
+{
+	if (!session->reinitializes || proxy_client_has_tls(session) || !session->leg[LEG_SERVER].wire.tls ||
+	    reply->kind != REPLY_LAST || reply->code / 100 != 2)
+		return false;
+	session->reinitializes = false;
+	session->greeting = evbuffer_new();
+	if (!session->greeting || !clear_tickets(session)) {
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
+		return true;
+	}
+	evbuffer_add(session->greeting, line.data, line.length);
+	evbuffer_add(session->greeting, "\r\n", 2);
+	session->prepare = PREPARE_CLEAR;
+	clear_begin(&session->leg[LEG_SERVER]);
+	proxy_session_expect_handshake(session);
+	return true;
+}
+
+void prepare_go_on(struct proxy_session *session)
+{
+	if (session->prepare == PREPARE_CLEAR && !session->leg[LEG_SERVER].clearing && !session->closing)
+		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
 }
 
 static void prepare_take_greeting(struct proxy_session *session, struct bytes line, const struct reply *reply)

@@ -192,6 +192,7 @@ static bool session_turn(struct proxy_session *session)
 {
 	session->again = false;
 	leg_secure(session);
+	prepare_go_on(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!session->closing && !leg_fill(session, &session->leg[i], &session->leg[!i]))
 			return false;
