@@ -157,10 +157,10 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 }
 
 /*
- * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a line
- * is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The rest of
- * a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the beginning
- * matters (session_may_pass_rest).
+ * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a
+ * line is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The
+ * rest of a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the
+ * beginning matters (session_may_pass_rest).
  */
 static enum inspect_result decide_first_line(const struct pending *pending, enum reason *reason)
 {
