@@ -83,6 +83,7 @@ struct session_transfer {
 struct session {
 	uint64_t id;
 	struct nat_view view;
+	uint64_t now;                   /* of the line that was taken last, or of the end */
 	const struct policy_rule *rule;
 	const struct quota *quota;      /* NULL: no limits apply */
 	struct quota_source *source;    /* the client's row; not NULL where quota is set */
@@ -92,7 +93,7 @@ struct session {
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
-	bool secured;     /* what the client says arrives in TLS */
+	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
@@ -108,6 +109,8 @@ struct session {
 	enum pinhole_state pinhole;
 	enum form pinhole_form;
 	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
+	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
+	bool pinhole_used;         /* its data connection is known to have been made */
 	struct expectation expectation;
 
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
@@ -164,8 +167,6 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
  */
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
-/* A whole line of which nothing but its words is known: would it be passed wherever it stood in a dialogue? */
-bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line);
 
 /* For an adopted session: its bytes are TLS already. Reports it. */
 void session_set_opaque(struct session *session, const struct ops *ops);
@@ -174,10 +175,17 @@ void session_set_opaque(struct session *session, const struct ops *ops);
 void session_set_readable(struct session *session, const struct ops *ops);
 
 /*
- * For an adopted session: do these bytes, which need not be the first of a line, begin a line of this direction that
- * the session can take?
+ * For an adopted session: are these bytes, which end where a line ends and need not begin where one begins, a line of
+ * this direction as far as anybody could read one in them?
  */
-bool session_looks_like_line(enum direction direction, struct bytes beginning);
+bool session_looks_like_line(enum direction direction, struct bytes line);
+
+/*
+ * And if they are not: may they pass as the rest of a line whose beginning the receiver has? The last gateway judged that
+ * line whole, or knew that it would pass; but of a whole one the receiver may have got the beginning only, and its
+ * sender may give it another end.
+ */
+bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest);
 
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);

@@ -156,19 +156,22 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 		pending->content--;
 }
 
-bool inspect_hides_offer(struct bytes line, size_t from)
+/*
+ * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a line
+ * is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The rest of
+ * a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the beginning
+ * matters (session_may_pass_rest).
+ */
+static enum inspect_result decide_first_line(const struct pending *pending, enum reason *reason)
 {
-	const size_t verb_length = 4;
-	struct bytes verb = { line.data, verb_length };
+	struct bytes content = { pending->whole.data, pending->content };
 
-	for (size_t at = from; at + verb_length < line.length; at++) {
-		uint8_t next = line.data[at + verb_length];
-
-		verb.data = line.data + at;
-		if ((next == ' ' || next == '\t') && verb_is_active_offer(verb_find(verb)))
-			return true;
-	}
-	return false;
+	if (session_looks_like_line(pending->direction, content))
+		return decide_line(pending, reason);
+	if (!session_may_pass_rest(&pending->flow->session, pending->direction, content))
+		return close_session(pending, REASON_ADOPTION_FAILED, reason);
+	pass_rest(pending, pending->passed);
+	return INSPECT_DONE;
 }
 
 /* piece ends a line. */
@@ -183,23 +186,14 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	assemble_line(pending, piece);
 	if (pending->content > inspector->line_limit)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
-	/* From its first byte on where nobody will judge the line. */
-	if (stream->first_line && inspect_hides_offer((struct bytes){ pending->whole.data, pending->content },
-						      stream->skip_line ? 0 : 1))
-		return close_session(pending, REASON_AMBIGUOUS, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
-	if (stream->skip_line) {
-		stream->skip_line = false;
-		pass_rest(pending, pending->passed);
-	} else {
-		result = decide_line(pending, reason);
-	}
+	result = stream->partial ? decide_first_line(pending, reason) : decide_line(pending, reason);
 	if (result == INSPECT_DONE) {
 		buffer_clear(inspector->pool, &stream->line);
 		stream->line_passed = 0;
-		stream->first_line = false;
+		stream->partial = false;
 		stream->in_next = stream->in_decided;
 	}
 	return result;
@@ -226,9 +220,12 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	rest.data = inspector->line;
 	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
-	if (stream->line_passed == 0 &&
-	    (stream->first_line || (!stream->skip_line && session_must_hold(session, pending->direction, rest))))
+	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
+	if (stream->line_passed == 0 && (stream->partial || session_must_hold(session, pending->direction, rest)))
 		return INSPECT_DONE;
+	/* Whoever takes its last byte for an end would read a line here, and the next one behind it. */
+	if (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest) : parse_reply_is_ambiguous(rest))
+		return close_session(pending, REASON_CONTROL_BYTE, reason);
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
 	*reason = check_bytes(pending, rest.length);
