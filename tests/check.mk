@@ -41,6 +41,7 @@ endif
 export FUZZ_SECONDS VM_SECONDS
 export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
+export FTPALG_NODE     ?= $(abspath $(RELEASE)/node)
 
 # Makes for the three builds: as released, with sanitizers, for libFuzzer.
 make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
@@ -58,6 +59,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
+# The proxy's harness has peers that speak TLS, and watches what the core is asked.
+$(BUILD)/tests/fuzz/fuzz_proxy: $(BUILD)/tests/fuzz/peer.o
+$(BUILD)/tests/fuzz/fuzz_proxy: LDFLAGS += -Wl,--wrap=session_input
+
+-include $(BUILD)/tests/fuzz/peer.d
 -include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES))
 
 lab-programs: $(LAB_PROGRAMS)
@@ -73,6 +79,7 @@ SUITE_LINT   := 'lint:900=tests/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
@@ -84,7 +91,7 @@ setup:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_SPLIT) \
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
@@ -99,6 +106,10 @@ check-unit:
 check-replay:
 	$(make-sanitized) all
 	$(Q)tests/run $(SUITE_REPLAY)
+
+check-report:
+	$(make-sanitized) all
+	$(Q)tests/run $(SUITE_REPORT)
 
 check-split:
 	$(make-release) replay-programs
@@ -144,5 +155,6 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-valgrind check-lab check-vm check-long coverage fuzz bench demo \
+.PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+	coverage fuzz bench demo \
 	lab-programs fuzz-programs replay-programs

@@ -334,6 +334,24 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	take_answer(turn, verb, command, reply->code);
 }
 
+/*
+ * An adopted session whose server greets was adopted before its dialogue began, and nobody has logged in: 120 is said
+ * nowhere else, 220 only in answer to REIN and HOST (RFC 7151 3.2), behind which a login has yet to come as well.
+ */
+static bool begins_dialogue(const struct session *session, const struct reply *reply)
+{
+	return session->unseen_command && session->multiline == 0 && reply->kind != REPLY_TEXT &&
+	       (reply->code == 120 || reply->code == 220);
+}
+
+static void begin_dialogue(struct session *session)
+{
+	session->state = SESSION_GREETING;
+	session->adopted = false;
+	session->any_command = false;
+	session->unseen_command = false;
+}
+
 void session_take_reply(const struct turn *turn)
 {
 	struct session *session = turn->session;
@@ -344,6 +362,8 @@ void session_take_reply(const struct turn *turn)
 		return;
 	}
 	parse_reply(turn->line, &reply);
+	if (begins_dialogue(session, &reply))
+		begin_dialogue(session);
 	if (session->multiline != 0) {
 		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
 			judge_inner_line(turn, &reply);

@@ -24,7 +24,7 @@ struct report_text report_keep_line(struct report *report, struct report_session
 	if (direction == DIRECTION_ORIGINAL)
 		end = report_mask_command(session, line, length, learn);
 	else
-		end = report_mask_reply(session, line, length);
+		end = report_mask_words(session, line, length);
 	length = end;
 	/* The beginning of a password may stand where the bytes that were looked at end. */
 	if (more > 0)

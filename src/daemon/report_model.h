@@ -12,6 +12,8 @@
 /* A password that is this long at least is masked wherever else its session says it. */
 #define REPORT_SECRET_MIN 4
 #define REPORT_SECRET_MAX 128
+/* So many of a session's passwords are remembered, the newest ones. */
+#define REPORT_SECRETS 4
 
 /* Bytes of a peer, masked already; more follow that are not kept. */
 struct report_text {
@@ -177,8 +179,11 @@ struct report_session {
 	struct report_transfer *transfers, *last_transfer;
 	struct report_data *data, *last_data;
 	struct report_stream stream[2];
-	uint8_t secret[REPORT_SECRET_MAX];
-	uint32_t secret_length;
+	struct report_secret {
+		uint32_t length;
+		uint8_t bytes[REPORT_SECRET_MAX];
+	} secrets[REPORT_SECRETS]; /* a ring */
+	uint32_t secret_count;
 };
 
 struct report_totals {
@@ -275,7 +280,8 @@ enum report_data_state report_data_state(const struct report_data *data);
 #define REPORT_ASSEMBLY_MAX (REPORT_LINE_MAX + REPORT_SECRET_MAX)
 #define REPORT_ASSEMBLY (REPORT_ASSEMBLY_MAX + REPORT_MASK_GROWTH)
 uint32_t report_mask_command(struct report_session *session, uint8_t *line, uint32_t length, bool learn);
-uint32_t report_mask_reply(const struct report_session *session, uint8_t *line, uint32_t length);
+/* The same for a reply, a name or a path. */
+uint32_t report_mask_words(const struct report_session *session, uint8_t *words, uint32_t length);
 /* A line as it may be kept, more bytes of which were not looked at. line is overwritten. */
 struct report_text report_keep_line(struct report *report, struct report_session *session, enum direction direction,
 				    uint8_t *line, uint32_t length, uint32_t more, bool learn);
