@@ -132,6 +132,11 @@ struct report_row {
 	uint64_t bytes[2];            /* that passed unread, by direction */
 };
 
+static inline bool report_row_had(const struct report_row *row, enum event_type type)
+{
+	return (row->decided >> type & 1) != 0;
+}
+
 /* A line that is being put together, of what comes or of what leaves. */
 struct report_assembly {
 	bool begun;

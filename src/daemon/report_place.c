@@ -65,7 +65,7 @@ static bool row_has_code(const struct report_row *row, uint16_t code)
 /* May the decision be about this line? */
 static bool decision_fits(const struct report_decision *decision, const struct report_row *row)
 {
-	if (row->decided & UINT32_C(1) << decision->type)
+	if (report_row_had(row, decision->type))
 		return false;
 	switch (decision->type) {
 	case EVENT_OFFER:
