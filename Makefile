@@ -151,6 +151,8 @@ help:
 	@echo 'make check-report  captures through ftpalg report: the page, in a browser too, and the text'
 	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
+	@echo "make check-valgrind unit tests, captures and configurations under valgrind's memcheck"
+	@echo 'make coverage      how much of the core its tests execute, by lines and by branches'
 	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
 	@echo 'make check-lab     real servers and clients in network namespaces'
 	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"

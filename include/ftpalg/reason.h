@@ -38,7 +38,7 @@
 	X(REASON_LINE_TOO_LONG,     "line-too-long",        "a line is longer than the limit") \
 	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
 	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
-	X(REASON_NOT_TLS,           "not-tls",              "the bytes after 234 are no TLS record") \
+	X(REASON_NOT_TLS,           "not-tls",              "the bytes behind 234 are no TLS records, or there are lines where TLS can't have ended") \
 	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
 	X(REASON_ADOPTION_FAILED,   "adoption-failed",      "the session is older than the gateway, and where its receiver stands contradicts what the gateway let pass") \
 	/* the proxy's legs */ \

@@ -8,9 +8,10 @@
  *      |                  |  ^                          |  |
  *      |                  |  +--- REIN, USER accepted --+  |
  *      |                  |  234                           |  234
- *      |                  +-------------> OPAQUE <---------+
- *      | HTTP, client first ...              | CCC
- *      +--------> CLOSED <-------------------+ not TLS
+ *      |                  +-------------> OPAQUE <---------+ |
+ *      |                                   | |               |
+ *      | HTTP, client first ...   not TLS  | |      CCC      |
+ *      +--------> CLOSED <-----------------+ +---------------+
  *
  *   state      commands                       replies                          offers
  *   GREETING   none: close                    1yz, 220, 4yz, 5yz               refused
@@ -166,14 +167,12 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
  */
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
-/*
- * The first bytes from the client after 234, from position on. REASON_NONE if they begin a TLS record with a handshake (content type 22,
- * major version 3; RFC 8446 5.1), else REASON_NOT_TLS.
- */
-enum reason session_judge_opaque(size_t position, struct bytes bytes);
 
 /* For an adopted session: its bytes are TLS already. Reports it. */
 void session_set_opaque(struct session *session, const struct ops *ops);
+
+/* For a session that is opaque: its peers have left TLS (CCC, RFC 4217 12), so there are lines again. Reports it. */
+void session_set_readable(struct session *session, const struct ops *ops);
 
 /*
  * For an adopted session: are these bytes, which end where a line ends and need not begin where one begins, a line of

@@ -37,7 +37,7 @@ struct stream_edit {
 struct stream {
 	bool started;
 	bool adopted;     /* its start is where the receiver said that it stands */
-	bool passing;     /* opaque: bytes are neither kept nor read */
+	bool passing;     /* adopted within TLS: bytes are neither kept nor read */
 	bool finished;    /* a FIN was passed; it has the number out_next */
 	bool closed;      /* and was acknowledged */
 	uint8_t last_acked; /* the output byte before out_acked */
@@ -142,7 +142,7 @@ void stream_set_owing(struct stream *stream);
 /* Bytes that were taken and have not been decided. */
 uint32_t stream_held(const struct stream *stream);
 
-/* From here on nothing is kept or read (after the last edit has been acknowledged, see stream_may_pass). */
+/* From here on nothing is kept or read. Edits must have been acknowledged. */
 void stream_set_passing(struct stream *stream, struct buffer_pool *pool);
 
 /* A stream that is passing has come as far as in. */

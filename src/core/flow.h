@@ -17,9 +17,7 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
-
-/* Content type and version of a TLS record. */
-#define OPAQUE_HEADER 3
+#include "tlsrecord.h"
 
 enum flow_state {
 	FLOW_FREE,
@@ -52,7 +50,6 @@ struct flow_adoption {
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
-	uint8_t opaque_judged; /* how many of the first OPAQUE_HEADER client bytes after 234 were those of TLS */
 	uint32_t next;      /* in its bucket, or in the free list */
 	uint32_t older;
 	uint32_t newer;
@@ -63,6 +60,7 @@ struct flow {
 	struct flow_echo echo[2];
 	struct flow_adoption adoption;
 	struct stream stream[2];
+	struct tlsrecord tls[2]; /* behind a 234 */
 	struct session session;
 };
 

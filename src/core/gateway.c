@@ -189,7 +189,8 @@ static void take_acknowledgement(struct passage *passage)
 }
 
 /*
- * The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. How far the sender has
+ * Of a connection that was adopted within TLS nobody knows where its records begin, so it is never read again. The
+ * kernel adjusts its numbers by itself; only its end matters here. How far the sender has
  * come is known from what follows without a gap, and from what its receiver acknowledges: a packet of any other number,
  * which anybody can send who knows the ports, moves and ends nothing.
  */
@@ -203,7 +204,6 @@ static void take_passing(struct passage *passage)
 	stream_advance(stream, seqadj_revert(&stream->kernel, flow->echo[opposite].ack));
 	if (!seq_before(stream->in_next, passage->packet.seq))
 		stream_advance(stream, end);
-	inspect_let_pass(&passage->gateway->inspector, flow, opposite);
 	if ((passage->packet.flags & TCP_FIN) && end == stream->in_next) {
 		stream->finished = true;
 		stream->closed = true;
@@ -230,12 +230,13 @@ static bool reset_is_credible(const struct passage *passage)
 	const struct flow *flow = passage->flow;
 	const struct stream *stream = &flow->stream[passage->direction];
 	const struct flow_adopted *adopted = &flow->adoption.direction[passage->direction];
-	uint32_t reach = stream->sent.length + stream_held(stream) + STREAM_EDITS_MAX * HOSTPORT_TEXT_MAX;
+	/* An edit that shrank stands for more than it left. */
+	uint32_t reach = stream->sent.length + stream_held(stream) + stream->edit_count * HOSTPORT_TEXT_MAX;
 
 	/* Of a stream that has not begun it is known where its receiver stands, or nothing. */
 	if (!stream->started)
 		return adopted->told && passage->packet.seq == seqadj_revert(&stream->kernel, adopted->highest);
-	/* An opaque stream keeps nothing, but its receiver's packets say how far it has come. */
+	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
 	if (stream->passing)
 		reach = stream->in_next -
 			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);

@@ -165,7 +165,7 @@ static void transmit(struct gateway *gateway, struct flow *flow, enum direction 
 /* The header of a record: its type, and the major version. */
 static bool looks_like_tls(struct bytes bytes)
 {
-	return bytes.length >= OPAQUE_HEADER && bytes.data[0] >= 20 && bytes.data[0] <= 23 && bytes.data[1] == 3;
+	return bytes.length >= TLSRECORD_HEADER && bytes.data[0] >= 20 && bytes.data[0] <= 23 && bytes.data[1] == 3;
 }
 
 /* What was kept is read and let out, as if it came now. */
@@ -302,7 +302,6 @@ void adoption_judge_opaque(struct passage *passage)
 	if (flow->state != FLOW_LIVE)
 		return;
 	session_set_opaque(&flow->session, passage->gateway->ops);
-	flow->opaque_judged = OPAQUE_HEADER;
 	stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
 	stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
 }

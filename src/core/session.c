@@ -195,18 +195,6 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
 }
 
-enum reason session_judge_opaque(size_t position, struct bytes bytes)
-{
-	/* Content type handshake, major version 3, and no minor version is above that of TLS 1.3 (RFC 8446 5.1). */
-	static const uint8_t least[] = { 22, 3, 0 };
-	static const uint8_t most[] = { 22, 3, 4 };
-
-	for (size_t i = 0; i < bytes.length && position + i < sizeof(least); i++)
-		if (bytes.data[i] < least[position + i] || bytes.data[i] > most[position + i])
-			return REASON_NOT_TLS;
-	return REASON_NONE;
-}
-
 void session_set_opaque(struct session *session, const struct ops *ops)
 {
 	static const uint8_t opaque[] = "opaque";
@@ -218,6 +206,27 @@ void session_set_opaque(struct session *session, const struct ops *ops)
 	};
 
 	session->state = SESSION_OPAQUE;
+	ops->event(ops->context, &event);
+}
+
+/*
+ * Nothing of what was said in TLS is known. What is known: no command from before waits for a reply, since nothing may
+ * stand behind AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
+ * tells of others. So offers are judged from here on, and if nobody is logged in the server refuses them.
+ */
+void session_set_readable(struct session *session, const struct ops *ops)
+{
+	static const uint8_t clear[] = "clear";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { clear, sizeof(clear) - 1 },
+	};
+
+	session->state = SESSION_READY;
+	/* The name of a USER before AUTH is not that of the login behind it. */
+	session->name_length = 0;
 	ops->event(ops->context, &event);
 }
 

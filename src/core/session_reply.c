@@ -4,7 +4,8 @@
  *
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Clients are less exact, and
  * some take any "227 " at the start of a line for the answer to their PASV, so text that looks like one is overwritten
- * wherever it stands and was not asked for.
+ * wherever it stands and was not asked for. Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with
+ * one in it, a reply is not the same for all of them.
  */
 #include <string.h>
 
@@ -356,6 +357,10 @@ void session_take_reply(const struct turn *turn)
 	struct session *session = turn->session;
 	struct reply reply;
 
+	if (parse_reply_is_ambiguous(turn->line)) {
+		turn_close(turn, REASON_CONTROL_BYTE);
+		return;
+	}
 	parse_reply(turn->line, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);

@@ -31,6 +31,8 @@
 #define ARMED_MAX (5000 * MILLISECOND)
 #define WORDS_MAX 5
 #define BACKLOG 16
+/* Nothing that is announced as a data connection's port, and is not refused, is below. */
+#define UNPRIVILEGED 1024
 
 /* A request, cut into words. */
 struct request {
@@ -171,7 +173,7 @@ static void request_listen(struct agent *agent, const struct agent_asker *asker)
 }
 
 static void begin_connection(struct agent *agent, const struct endpoint *from, const struct endpoint *to,
-			     uint64_t deadline, const struct agent_asker *asker)
+			     bool control, uint64_t deadline, const struct agent_asker *asker)
 {
 	int descriptor = wire_socket(from, (enum family)to->address.family);
 	struct agent_call *call;
@@ -189,6 +191,7 @@ static void begin_connection(struct agent *agent, const struct endpoint *from, c
 		return;
 	}
 	agent->sockets[handle].peer = to->address;
+	agent->sockets[handle].control = control;
 	call = add_call(agent, 'C', handle, asker);
 	if (call)
 		call->deadline = deadline;
@@ -207,7 +210,8 @@ static void request_connect(struct agent *agent, const struct request *request, 
 	int handle;
 
 	control = find_socket(agent, request->words[1], &handle);
-	if (!control || !probe_read_number(request->words[2], UINT16_MAX, &port) || port == 0 ||
+	if (!control || !control->control || !probe_read_number(request->words[2], UINT16_MAX, &port) ||
+	    port < UNPRIVILEGED ||
 	    !probe_read_number(request->words[4], AGENT_WAIT_MAX, &wait)) {
 		tell(asker, "ERROR what to connect to?");
 		return;
@@ -216,7 +220,7 @@ static void request_connect(struct agent *agent, const struct request *request, 
 		from.address = agent->foreign;
 	to.address = control->peer;
 	to.port = (uint16_t)port;
-	begin_connection(agent, &from, &to, now + wait * MILLISECOND, asker);
+	begin_connection(agent, &from, &to, false, now + wait * MILLISECOND, asker);
 }
 
 static void request_dial(struct agent *agent, const struct request *request, const struct agent_asker *asker,
@@ -228,7 +232,7 @@ static void request_dial(struct agent *agent, const struct request *request, con
 	if (agent->target.address.family == FAMILY_NONE || !probe_read_number(request->words[1], AGENT_WAIT_MAX, &wait))
 		tell(asker, "ERROR this end does not dial");
 	else
-		begin_connection(agent, &from, &agent->target, now + wait * MILLISECOND, asker);
+		begin_connection(agent, &from, &agent->target, true, now + wait * MILLISECOND, asker);
 }
 
 static void request_accept(struct agent *agent, const struct request *request, const struct agent_asker *asker,
@@ -423,6 +427,7 @@ static void pump_accept(struct agent *agent, struct agent_call *call, uint64_t n
 	}
 	if (wire_remote(descriptor, &remote))
 		agent->sockets[handle].peer = remote.address;
+	agent->sockets[handle].control = call->control;
 	asker = call->asker;
 	call->used = false;
 	answer_connection(agent, handle, &asker);

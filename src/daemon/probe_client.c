@@ -116,7 +116,7 @@ static bool keep_link(struct client *client, uint64_t now)
 
 	if (client->remote.state != REMOTE_LOST)
 		return true;
-	if (client->attempts++ == ATTEMPTS)
+	if (client->remote.hopeless || client->attempts++ >= ATTEMPTS)
 		return false;
 	remote_open(&client->remote, &endpoint, client->report->settings.token, now);
 	return true;
@@ -156,6 +156,7 @@ static void run_several(struct client *client, struct probe_run *runs, size_t co
 		remote_pump(&client->remote, now);
 		agent_pump(&client->agent, now);
 		if (client->remote.state == REMOTE_READY) {
+			client->report->unreachable = NULL;
 			find_local(client);
 			begin_runs(runs, count, now);
 		}
@@ -243,11 +244,14 @@ bool probe_run_all(const struct probe_settings *settings, const struct probe_lis
 	report->settings = *settings;
 	report->began = probe_now();
 	client->report = report;
+	report->unreachable = "out of memory";
 	agent_init(&client->agent);
 	client->agent.target = settings->control;
 	client->agent.foreign = settings->foreign;
 	client->remote.link.descriptor = -1;
 	good = run_list(client, list);
+	if (report->unreachable)
+		report->unreachable = client->remote.trouble;
 	report->ended = probe_now();
 	client_free(client);
 	return good;

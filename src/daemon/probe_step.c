@@ -218,6 +218,22 @@ static const struct scenario_step *judge(struct probe_run *run, struct judgement
 	return NULL;
 }
 
+/* What the sides that were asked have read. False with the run ended where one gave no answer to that. */
+static bool take_bytes(struct probe_run *run)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		if (!run->calls[side].answer[0])
+			continue;
+		if (!run_answer(run, (enum scenario_side)side)) {
+			run_end(run, PROBE_BROKEN, "the %s's end can't read: %s",
+				run_side_name((enum scenario_side)side), run->calls[side].answer);
+			return false;
+		}
+		run_take_control_bytes(run, (enum scenario_side)side);
+	}
+	return true;
+}
+
 /*
  * A refusal that fits: what is left of the command at the server is answered there, as a server would, and the client
  * must read that answer. Phases from 10 on are that dialogue.
@@ -254,8 +270,9 @@ static enum run_result finish_refusal(struct probe_run *run, enum scenario_side 
 
 static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 {
-	if (run->phase == 11)
-		run_take_control_bytes(run, SIDE_CLIENT);
+	if (run->phase == 11 && !take_bytes(run))
+		return RUN_NEXT;
+	run->calls[SIDE_SERVER].answer[0] = '\0';
 	run->phase = 11;
 	if (unread_line(run, SIDE_CLIENT).length > 0) {
 		const struct bytes answer = unread_line(run, SIDE_CLIENT);
@@ -307,9 +324,8 @@ static enum run_result see(struct probe_run *run, uint64_t now)
 		return await_refusal(run, now);
 	if (run->phase != 4)
 		run->step_deadline = now + SEE_MAX;
-	else
-		for (int side = 0; side < SIDE_COUNT; side++)
-			run_take_control_bytes(run, (enum scenario_side)side);
+	else if (!take_bytes(run))
+		return RUN_NEXT;
 	run->phase = 4;
 	run->calls[SIDE_CLIENT].answer[0] = '\0';
 	run->calls[SIDE_SERVER].answer[0] = '\0';

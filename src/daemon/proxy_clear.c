@@ -5,6 +5,9 @@
  *   in TLS --reply leaves--> clearing --our close_notify--> ending ----the peer's close_notify----> in clear
  *                                                              \-------a byte of no TLS record------/
  *
+ * Behind the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN waits,
+ * close_notify is therefore not taken for the end of the connection.
+ *
  * What we say is in clear from our close_notify on. Of what the peer says only the peer knows where it changes: some
  * answer with close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record
  * begins with 20 to 23, and no line of FTP with a control byte.
@@ -27,6 +30,7 @@ bool clear_finish(struct leg *leg)
 	leg->clearing = false;
 	leg->ending = leg->wire.tls;
 	leg->ending_begun = false;
+	leg->said_end = false;
 	leg->wire.tls = NULL;
 	return true;
 }

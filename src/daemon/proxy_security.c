@@ -162,10 +162,8 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 	client->starting = true;
 	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
 	if (evbuffer_get_length(client->in) > 0 ||
-	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0)) {
-		client->starting = false;
+	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-	}
 }
 
 static void take_ccc(struct proxy_session *session, uint16_t code)
@@ -182,6 +180,8 @@ static void take_rein(struct proxy_session *session, uint16_t code)
 	if (!session->reinitializes)
 		return;
 	session->reinitializes = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		session->leg[i].ended = session->leg[i].ended || (code / 100 != 2 && session->leg[i].said_end);
 	if (code / 100 != 2)
 		return;
 	session->protect = false;

@@ -15,6 +15,7 @@ import struct
 import time
 
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
+from gateway import binary
 from lab import Lab
 from process import wait_until
 from proxy import Authority, Proxy
@@ -300,7 +301,7 @@ def over_before_it_is_seen(cell):
             os.kill(cell.proxy.process.pid, signal.SIGSTOP)
             try:
                 session.send(b"150 here it comes\r\n226 done\r\n")
-                session._data_connection().close()
+                session.data_connection().close()
             finally:
                 os.kill(cell.proxy.process.pid, signal.SIGCONT)
         return act
@@ -573,6 +574,95 @@ def tls_to_one_side(cell, client_tls):
         check(relay["server_leg"]["resumed"], "the server's leg was not resumed")
 
 
+class OwnServersCell(ScriptedCell):
+    """Two servers of one's own behind one proxy, in clear, each with a certificate that its clients know already."""
+
+    HOSTS = ("files.lab.test", "archive.lab.test")
+
+    def __init__(self):
+        super().__init__({"tls": "client", "ca-certificate": None, "ca-key": None})
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.addresses = (self.lab.addresses[4].server, "10.9.1.3")
+            self.lab.server.ip(f"address add {self.addresses[1]}/24 dev eth0")
+            self.owner = Authority(self.lab.directory, "owner")
+            self.anchors = self.owner.certificate
+            pairs = [self.owner.issue(host, f"DNS:{host}") for host in (*self.HOSTS, "third.lab.test")]
+            named = [{"certificate": certificate, "key": key} for certificate, key in pairs]
+            self.proxy = Proxy(self.lab, self.options, sections={
+                "server third": {"names": "third.lab.test", **named[2]},
+                "server files": {"addresses": self.addresses[0], **named[0]},
+                "server archive": {"addresses": self.addresses[1], "names": "archive.lab.test, other.lab.test", **named[1]}})
+            with self.proxy:
+                yield self
+
+    def shown(self, number, host):
+        """Connects to a server by its number, asks for host, and returns the name in the certificate; "" for none."""
+        context = ssl.create_default_context(cafile=self.anchors)
+        context.check_hostname = False
+        server = ScriptedServer(self.lab.server, self.addresses[number])
+        with server, Talk(self, address=self.addresses[number]) as talk:
+            try:
+                talk.secure(context, name=host)
+            except (ssl.SSLError, ConnectionError):
+                return ""
+            check(talk.command("USER a").startswith("331"), "the session did not begin")
+            return talk.socket.getpeercert()["subjectAltName"][0][1]
+
+
+def each_server_has_its_own(cell):
+    for number, host, expected in ((0, "files.lab.test", "files.lab.test"), (0, None, "files.lab.test"),
+                                   (0, "archive.lab.test", "files.lab.test"), (1, "archive.lab.test", "archive.lab.test"),
+                                   (1, "OTHER.lab.test", "archive.lab.test"), (0, "third.lab.test", "third.lab.test"),
+                                   (1, "third.lab.test", "third.lab.test")):
+        check_equal(cell.shown(number, host), expected, f"the certificate of server {number} for {host}")
+
+
+def no_certificate_is_no_session(cell):
+    since = cell.proxy.position()
+    check_equal(cell.shown(1, "files.lab.test"), "", "the certificate for a name that is not configured")
+    event = cell.proxy.wait_event("anomaly", since, reason="handshake")
+    check("no certificate to show" in event["line"], f"the event says {event['line']!r}")
+    cell.proxy.wait_event("session-close", since, reason="handshake")
+
+
+def bad_files(cell, spoil, text):
+    """The proxy does not start, says why, and writes an event; ftpalg check says the same."""
+    path = cell.lab.path("spoilt.conf")
+    with open(cell.proxy.configuration, encoding="ascii") as file:
+        configuration = file.read()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(spoil(cell, configuration))
+    since = cell.proxy.position()
+    result = cell.lab.router.run([binary(), "proxy", "-c", path], check=False, timeout=20)
+    check_equal(result.returncode, 1, "exit status of the proxy")
+    check(text in result.stderr, f"the message is {result.stderr!r}")
+    check(text in cell.proxy.wait_event("anomaly", since, reason="shutdown")["line"], "the event says something else")
+    result = cell.lab.router.run([binary(), "check", "-c", path], check=False, timeout=30)
+    check_equal(result.returncode, 1, "exit status of check")
+    found = [line for line in result.stdout.splitlines() if line.startswith("MISSING") and text in line]
+    check(found, f"ftpalg check says {result.stdout!r}")
+
+
+def missing_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("nothing.key"))
+
+
+def crossed_keys(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("archive.lab.test.key"))
+
+
+def no_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("files.lab.test.pem"))
+
+
+def expired_authority(cell, configuration):
+    certificate, key = cell.owner.issue("expired", "DNS:expired", days=-1)
+    return configuration.replace("[proxy]\n", f"[proxy]\nca-certificate = {certificate}\nca-key = {key}\n")
+
+
 def client_sees_the_server(cell):
     """In active mode the data connection comes from the server's address."""
     with Talk(cell) as talk, cell.lab.client.entered(), socket.create_server((cell.lab.addresses[4].client, 0)) as listener:
@@ -794,6 +884,15 @@ def main():
     plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)
     plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
     plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
+    own = OwnServersCell()
+    plan.add("each of one's own servers has its own certificate, by address and by name", each_server_has_its_own, fixture=own)
+    plan.add("where no certificate is configured there is no session, and an event says so", no_certificate_is_no_session,
+             fixture=own)
+    for name, spoil, text in (("a key that is not there", missing_key, "can't read the key"),
+                              ("a key of another certificate", crossed_keys, "belongs to another key"),
+                              ("a key file that others can read", no_key, "can be read by others"),
+                              ("an authority that has expired", expired_authority, "has expired")):
+        plan.add(f"{name} is told at the start, by check and in an event", bad_files, spoil, text, fixture=own)
     promised = ScriptedCell({"tls": "server"})
     plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls, fixture=promised)
     plan.add("REIN of a client in clear puts the server's leg into TLS again", rein_prepares_the_server_anew,

@@ -1411,33 +1411,6 @@ static void beginnings_are_held_if_their_line_could_be_changed(void **state)
 	assert_true(session_must_hold(&rig.session, DIRECTION_ORIGINAL, unit_string("GET / HT")));
 }
 
-static void only_a_handshake_record_begins_tls(void **state)
-{
-	static const struct {
-		const char *bytes;
-		size_t length;
-		enum reason reason;
-	} rows[] = {
-		{ TEXT("\x16\x03\x01\x02\x00"), REASON_NONE },
-		{ TEXT("\x16\x03\x03"), REASON_NONE },
-		{ TEXT("\x16\x03"), REASON_NONE },
-		{ TEXT("\x16"), REASON_NONE },
-		{ TEXT("\x15\x03\x01"), REASON_NOT_TLS },
-		{ TEXT("\x17\x03\x03"), REASON_NOT_TLS },
-		{ TEXT("\x16\x02\x01"), REASON_NOT_TLS },
-		{ TEXT("\x80\x2e\x01\x00\x02"), REASON_NOT_TLS }, /* SSL 2.0 */
-		{ TEXT("USER u\r\n"), REASON_NOT_TLS },
-		{ TEXT("P"), REASON_NOT_TLS },
-		{ TEXT("\r\n"), REASON_NOT_TLS },
-		{ TEXT("\0"), REASON_NOT_TLS },
-	};
-
-	(void)state;
-	for (size_t index = 0; index < ARRAY_SIZE(rows); index++)
-		assert_int_equal(session_judge_opaque(0, unit_bytes(rows[index].bytes, rows[index].length)),
-				 rows[index].reason);
-}
-
 static void adopted_bytes_are_a_line_if_they_look_like_one(void **state)
 {
 	static const struct {
@@ -1494,7 +1467,6 @@ int main(void)
 		cmocka_unit_test(a_close_is_reported_once),
 		cmocka_unit_test(another_policy_holds_from_the_next_line_on),
 		cmocka_unit_test(beginnings_are_held_if_their_line_could_be_changed),
-		cmocka_unit_test(only_a_handshake_record_begins_tls),
 		cmocka_unit_test(adopted_bytes_are_a_line_if_they_look_like_one),
 	};
 
