@@ -243,7 +243,8 @@ static void send_marker(void)
 
 static void act(uint8_t action, uint8_t argument)
 {
-	const uint8_t raw[2] = { argument, '\n' };
+	/* The peers tell TLS from lines by the first byte, so no line begins as a record does. */
+	const uint8_t raw[2] = { argument >= 20 && argument <= 23 ? 'x' : argument, '\n' };
 
 	switch (action & 15) {
 	case 0:
