@@ -59,6 +59,7 @@ struct leg {
 	struct event *watch;
 	struct evbuffer *in;
 	struct evbuffer *out;
+	uint64_t line_since; /* when the line began that is not finished; 0: none is */
 	bool connected;
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */

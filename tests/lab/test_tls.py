@@ -208,14 +208,16 @@ def refused_inside_tls(cell, command, reason):
 class ScriptedCell(Cell):
     """A lab with a proxy and no server: each statement has a scripted one."""
 
-    def __init__(self, options, policy=None):
+    def __init__(self, options, policy=None, gateway=None):
         super().__init__("scripted", options, policy=policy)
+        self.gateway = gateway
         self.certificate = None
 
     @contextlib.contextmanager
     def __call__(self):
         with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
-            self.proxy = Proxy(self.lab, self.options, self.policy)
+            self.certificate = None
+            self.proxy = Proxy(self.lab, self.options, self.policy, self.gateway)
             with self.proxy:
                 yield self
 
