@@ -245,6 +245,7 @@ static bool session_turn(struct proxy_session *session)
 			return false;
 	proxy_take_lines(session, LEG_CLIENT);
 	proxy_take_lines(session, LEG_SERVER);
+	clear_judge_end(session);
 	pass_on_ends(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!leg_drain(session, &session->leg[i]))
@@ -419,8 +420,8 @@ static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 	return NULL;
 }
 
-struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
-						  bool implicit)
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
+						  const struct nat_view *view, bool implicit)
 {
 	struct proxy_session *session = session_make(proxy, client);
 
