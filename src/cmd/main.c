@@ -29,7 +29,9 @@ static const char rules_details[] =
 	FILE_DETAIL;
 
 static const char explain_details[] =
-	"  LINE                  a command or a reply without its end, in quotes\n"
+	"  LINE                  a command or a reply without its end, in quotes; without one, a dialogue is read from\n"
+	"                        standard input, lines that begin with C> (the client says) or S> (the server says)\n"
+	"  --json                one JSON object a line\n"
 	"  -c FILE               the configuration, instead of the defaults\n"
 	"  --client ADDRESS      the client of the control connection\n"
 	"  --server ADDRESS      its server\n"
@@ -62,6 +64,13 @@ static const char probe_details[] =
 	"  --json FILE           client: writes the results as JSON; - is standard output\n"
 	"  --html FILE           client: writes the results as a page\n";
 
+static const char report_details[] =
+	"  CAPTURE               pcap or pcapng; - is standard input\n"
+	"  -o FILE               where the page goes; - is standard output\n"
+	"  --text                draws the ladders on the terminal, instead or as well\n"
+	"  -c FILE, --nat, --port, --cut, --reorder, --seed, --checksums\n"
+	"                        as for replay\n";
+
 static const char ca_details[] =
 	"  init                  makes a key and a certificate; files that exist are left as they are\n"
 	"  --certificate FILE    where the certificate goes, instead of /etc/ftpalg/ca.pem\n"
@@ -73,10 +82,12 @@ static const struct entry entries[] = {
 	{ "ca", cmd_ca, "init [OPTION]...", "makes a local certificate authority", ca_details },
 	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
-	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
+	{ "explain", cmd_explain, "[OPTION]... [LINE]", "tells what becomes of a line or a dialogue of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
 	{ "probe", cmd_probe, "server|client [OPTION]... ADDRESS", "tests any firewall between two hosts",
 	  probe_details },
+	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
+	  report_details },
 	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },

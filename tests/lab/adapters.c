@@ -4,8 +4,10 @@
  * "192.0.2.1:21" or "[2001:db8::1]:21".
  *
  *   lookup ZONE SOURCE DESTINATION
+ *   lookups ZONE SOURCE DESTINATION SOURCE DESTINATION      one after the other, with what the first has taught
  *   expect ZONE VIEW FROM TO TRANSLATED NAT_DIRECTION SAVED_PORT TIMEOUT
  *   unexpect ZONE VIEW FROM TO
+ *   peek ZONE VIEW FROM TO
  *   seqadj ZONE VIEW DIRECTION POSITION BEFORE AFTER
  *   candidates WANTED SALT
  *   inject MARK HEX
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ftpalg/address.h"
@@ -102,7 +105,47 @@ static void run_lookup(char **argv)
 	printf("\n");
 }
 
-static void run_expect(char **argv, bool create)
+static uint64_t microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void run_lookups(char **argv)
+{
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
+
+	for (int i = 0; i < 2; i++) {
+		const struct tuple seen = { .source = read_endpoint(argv[1 + 2 * i]),
+					    .destination = read_endpoint(argv[2 + 2 * i]) };
+		struct connection connection = { .carrier = false };
+		const uint32_t dumps = conntrack.dumps;
+		const uint64_t start = microseconds();
+		const enum reason reason = conntrack_lookup(&conntrack, &seen, &connection);
+
+		printf("reason%d=%s dumps%d=%u microseconds%d=%llu", i, reason_name(reason), i, conntrack.dumps - dumps, i,
+		       (unsigned long long)(microseconds() - start));
+		print_endpoint(i ? " client1" : " client0", &connection.view.client);
+		printf(i ? "\n" : " ");
+	}
+}
+
+enum operation {
+	LOOKUP,
+	LOOKUPS,
+	EXPECT,
+	UNEXPECT,
+	PEEK,
+	SEQADJ,
+	CANDIDATES,
+	INJECT,
+	QUEUE,
+	OPERATION_COUNT
+};
+
+static void run_expect(char **argv, enum operation operation)
 {
 	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
 	const struct nat_view view = read_view(&argv[1]);
@@ -112,14 +155,16 @@ static void run_expect(char **argv, bool create)
 	};
 	enum reason reason;
 
-	if (create) {
+	if (operation == EXPECT) {
 		expectation.translated = read_number(argv[7]);
 		expectation.nat_direction = read_number(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 		expectation.saved_port = (uint16_t)read_number(argv[9]);
 		expectation.timeout = (uint32_t)read_number(argv[10]);
 		reason = expect_create(&expect, &view, &expectation);
-	} else {
+	} else if (operation == UNEXPECT) {
 		reason = expect_delete(&expect, &view, &expectation);
+	} else {
+		reason = expect_peek(&expect, &view, &expectation);
 	}
 	printf("reason=%s port=%u error=%s\n", reason_name(reason), expectation.destination.port,
 	       strerror(-expect.error));
@@ -217,25 +262,27 @@ int main(int argc, char **argv)
 		const char *name;
 		int arguments;
 	} operations[] = {
-		{ "lookup", 3 }, { "expect", 11 }, { "unexpect", 7 }, { "seqadj", 9 },
-		{ "candidates", 2 }, { "inject", 2 }, { "queue", 2 },
+		[LOOKUP] = { "lookup", 3 }, [LOOKUPS] = { "lookups", 5 }, [EXPECT] = { "expect", 11 }, [UNEXPECT] = { "unexpect", 7 },
+		[PEEK] = { "peek", 7 }, [SEQADJ] = { "seqadj", 9 }, [CANDIDATES] = { "candidates", 2 },
+		[INJECT] = { "inject", 2 }, [QUEUE] = { "queue", 2 },
 	};
-	size_t operation = 0;
+	enum operation operation = LOOKUP;
 
-	while (operation < sizeof(operations) / sizeof(*operations) &&
-	       (argc < 2 || strcmp(argv[1], operations[operation].name) != 0))
+	while (operation < OPERATION_COUNT && (argc < 2 || strcmp(argv[1], operations[operation].name) != 0))
 		operation++;
-	if (operation == sizeof(operations) / sizeof(*operations) || argc != operations[operation].arguments + 2)
+	if (operation == OPERATION_COUNT || argc != operations[operation].arguments + 2)
 		die("wrong arguments; see the head of adapters.c");
 	if (netlink_open(&kernel) < 0)
 		die("can't open a netlink socket");
 	switch (operation) {
-	case 0: run_lookup(&argv[2]); break;
-	case 1: run_expect(&argv[2], true); break;
-	case 2: run_expect(&argv[2], false); break;
-	case 3: run_seqadj(&argv[2]); break;
-	case 4: run_candidates(&argv[2]); break;
-	case 5: run_inject(&argv[2]); break;
+	case LOOKUP: run_lookup(&argv[2]); break;
+	case LOOKUPS: run_lookups(&argv[2]); break;
+	case EXPECT:
+	case UNEXPECT:
+	case PEEK: run_expect(&argv[2], operation); break;
+	case SEQADJ: run_seqadj(&argv[2]); break;
+	case CANDIDATES: run_candidates(&argv[2]); break;
+	case INJECT: run_inject(&argv[2]); break;
 	default: run_queue(&argv[2]); break;
 	}
 	netlink_close(&kernel);

@@ -237,6 +237,26 @@ def test_lookup(family, mode):
     control.close()
 
 
+def test_lookup_again(family, mode):
+    """Where both are translated neither tuple is in the packet, and the kernel has to search its whole table."""
+    first, second = Control(family, mode), Control(family, mode)
+    where = f"{family.name}, {mode.name}"
+    both = mode.snat and mode.dnat
+    for direction, ends in (("client", ("client", "server")), ("server", ("server", "client"))):
+        answer = adapters("lookups", 0, *(control.text(end) for control in (first, second) for end in ends))
+        dumps = int(direction == "server") + 1 if both else 0
+        TAP.check(f"{where}: a packet from the {direction} of a second session with a server is found without a search",
+                  ("none", str(dumps), "none", "0", second.text("client")),
+                  tuple(answer[key] for key in ("reason0", "dumps0", "reason1", "dumps1", "client1")))
+        print(f"# {answer['microseconds0']} and {answer['microseconds1']} microseconds")
+    stranger = family.endpoint(first.client[0], 65000)
+    answer = adapters("lookups", 0, first.text("client"), first.text("server"), stranger, first.text("server"))
+    TAP.check(f"{where}: what was learnt of one session is not taken for another's", ("none", "no-connection"),
+              (answer["reason0"], answer["reason1"]))
+    for control in (first, second):
+        control.close()
+
+
 def test_lookup_zone(family):
     control = Control(family, ROUTED, 7021)
     ends = control.text("client"), control.text("server")
@@ -288,8 +308,8 @@ def test_active(family, mode):
               data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
     TAP.check(f"{where}: it lets in one connection only", unreachable,
               data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
-    TAP.check(f"{where}: deleting it afterwards says that it was used", "used",
-              adapters("unexpect", *arguments)["reason"])
+    TAP.check(f"{where}: whoever looks for it or deletes it afterwards learns that it is gone", ("gone", "gone"),
+              (adapters("peek", *arguments)["reason"], adapters("unexpect", *arguments)["reason"]))
     control.close()
     listener.close()
 
@@ -332,7 +352,7 @@ def test_taken_port(family):
               family.server, data_arrives(listener, Hosts.server, family, family.outside, other))
     TAP.check(f"{family.name}: without translation there is no other port", "no-port",
               adapters("expect", 0, *second.view, *ends, 0, 1, port, 20)["reason"])
-    TAP.check(f"{family.name}: another connection's expectation under the same tuple is not deleted", "used",
+    TAP.check(f"{family.name}: another connection's expectation under the same tuple is not deleted", "gone",
               adapters("unexpect", 0, *second.view, *ends)["reason"])
     TAP.check(f"{family.name}: it still lets its data connection in", family.server,
               data_arrives(listener, Hosts.server, family, family.outside, port))
@@ -355,9 +375,11 @@ def test_repeated_offer(family):
               [bool(match) for match in found])
     TAP.check(f"{family.name}: the kernel has it with the timeout of the second", [True],
               [bool(match) and int(match[1]) <= 20 for match in found])
+    TAP.check(f"{family.name}: whoever looks for an unused expectation, again and again, finds it waiting",
+              ("none", "none"), (adapters("peek", *arguments)["reason"], adapters("peek", *arguments)["reason"]))
     TAP.check(f"{family.name}: deleting an unused expectation says that it was waiting", "none",
               adapters("unexpect", *arguments)["reason"])
-    TAP.check(f"{family.name}: deleting it again says that it was used", "used",
+    TAP.check(f"{family.name}: deleting it again says that it is gone", "gone",
               adapters("unexpect", *arguments)["reason"])
     control.close()
 
@@ -522,6 +544,7 @@ def main():
             for mode in (ROUTED, SNAT, DNAT, BOTH):
                 mode.load(family)
                 test_lookup(family, mode)
+                test_lookup_again(family, mode)
                 test_active(family, mode)
                 test_passive(family, mode)
                 test_seqadj(family, mode)
