@@ -61,7 +61,7 @@ static void take_line(struct link *link, size_t end, char line[LINK_LINE_MAX])
 	memcpy(line, link->in, length);
 	line[length] = '\0';
 	for (size_t i = 0; i < length; i++)
-		if (line[i] < ' ' || line[i] == 0x7f)
+		if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
 			line[i] = '?';
 	link->in_length -= end + 1;
 	memmove(link->in, link->in + end + 1, link->in_length);

@@ -33,7 +33,7 @@ void link_close(struct link *link);
 void link_print(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sends what is queued, as far as it goes. */
 void link_flush(struct link *link);
-/* The next line that has come, without its end, as a string without control characters; false where there is none. */
+/* The next line that has come, without its end, as a string of printable ASCII; false where there is none. */
 bool link_read(struct link *link, char line[LINK_LINE_MAX]);
 
 #endif

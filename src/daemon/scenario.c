@@ -238,7 +238,9 @@ static bool add_step(struct parser *parser, const struct scenario_step *step)
 
 	if (scenario->step_count == SCENARIO_STEPS_MAX)
 		return fail(parser, 0, "expected at most 512 steps, of which greeting makes 2, login 10 and noop 4");
-	scenario->steps[scenario->step_count++] = *step;
+	scenario->steps[scenario->step_count] = *step;
+	scenario->steps[scenario->step_count].line = parser->number;
+	scenario->steps[scenario->step_count++].source = parser->line;
 	return true;
 }
 
@@ -252,14 +254,12 @@ static bool add_speech(struct parser *parser, enum scenario_side side, const cha
 		.action = SCENARIO_SEND,
 		.side = side,
 		.flags = SCENARIO_ROUTINE,
-		.line = parser->number,
 		.text = { (const uint8_t *)text, strlen(text) },
 	};
 	const struct scenario_step see = {
 		.action = SCENARIO_SEE,
 		.side = scenario_other_side(side),
 		.flags = SCENARIO_ROUTINE,
-		.line = parser->number,
 		.text = { (const uint8_t *)seen, strlen(seen) },
 	};
 
@@ -326,7 +326,7 @@ static bool parse_step(struct parser *parser, struct bytes word)
 {
 	struct scenario *scenario = parser->scenario;
 	static const char alternative_expected[] = "expected SIDE \"sees\", SIDE \"is ...\" or \"closed\" behind \"or\"";
-	struct scenario_step step = { .line = parser->number };
+	struct scenario_step step = { .number = 0 };
 	const struct scenario_step *previous = scenario->step_count > 0 ? &scenario->steps[scenario->step_count - 1] : NULL;
 
 	if (scenario->title.length == 0)

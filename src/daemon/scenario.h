@@ -58,7 +58,8 @@ struct scenario_step {
 	bool alternative; /* to the step before: one of them is enough */
 	uint16_t number;
 	uint32_t line;    /* of the source, from 1 */
-	struct bytes text; /* scenario_text.h */
+	struct bytes source; /* the whole line, for messages */
+	struct bytes text;   /* scenario_text.h */
 };
 
 /* What must be there, or the scenario is skipped. */
