@@ -24,9 +24,8 @@ SPLIT_LIMIT     ?= 600
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_SOURCES := $(wildcard tests/replay/*.c)
-# What takes minutes more than a check should: in check-long only.
-LAB_LONG     := tests/lab/test_tls.py
-LAB_TESTS    := $(filter-out $(if $(LAB_FULL),,$(LAB_LONG)),$(wildcard tests/lab/test_*.py))
+# Programs that would take minutes more than a check should do a part of it unless LAB_FULL is set, as in check-long.
+LAB_TESTS    := $(wildcard tests/lab/test_*.py)
 LAB_BENCHES  := $(wildcard tests/lab/bench_*.py) $(wildcard tests/replay/bench_*.py)
 
 LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))

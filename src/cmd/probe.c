@@ -124,6 +124,10 @@ static int read_options(struct arguments *arguments, int argc, char **argv)
 		status = read_option(arguments, option, optarg);
 	if (status == CMD_SUCCESS)
 		status = read_words(arguments, argc - optind, argv + optind);
+	if (status == CMD_SUCCESS && arguments->server &&
+	    (arguments->scenarios || arguments->json || arguments->html || arguments->list || arguments->in_band ||
+	     arguments->filter_count > 0 || arguments->settings.server_foreign.family != FAMILY_NONE))
+		status = cmd_misuse("probe", "one of these options is for the client's end");
 	if (arguments->in_band)
 		arguments->settings.link_port = 0;
 	return status;

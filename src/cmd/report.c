@@ -61,11 +61,12 @@ __attribute__((format(printf, 2, 3)))
 static void add_note(struct arguments *arguments, const char *format, ...)
 {
 	struct report_head *head = &arguments->head;
-	char *note = arguments->notes[head->note_count];
+	char *note;
 	va_list list;
 
 	if (head->note_count == REPORT_NOTES_MAX)
 		return;
+	note = arguments->notes[head->note_count];
 	va_start(list, format);
 	vsnprintf(note, NOTE_MAX, format, list);
 	va_end(list);

@@ -197,7 +197,9 @@ static void handle_answer(void *context, const struct replay_segment *segment, b
 	session->last = segment->time;
 	last = session->last_row;
 	for (const struct report_decision *decision = report->pending; decision; decision = decision->next) {
-		turns_opaque |= decision->type == EVENT_TLS;
+		turns_opaque |= report_turns_opaque(decision);
+		if (decision->type == EVENT_TLS && !report_turns_opaque(decision))
+			session->opaque = false;
 		closed |= decision->type == EVENT_SESSION_CLOSE;
 	}
 	if (taken)

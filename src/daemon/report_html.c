@@ -37,7 +37,7 @@ static int put_head(const struct page *page)
 		   "<meta name=\"generator\" content=\"ftpalg " FTPALG_VERSION "\">\n<title>", style, script);
 	put_name(page);
 	page_print(page, " - ftpalg report</title>\n<style>");
-	fwrite(report_css, 1, report_css_length, page->out);
+	(void)fwrite(report_css, 1, report_css_length, page->out);
 	page_print(page, "</style>\n</head>\n");
 	return 0;
 }
@@ -96,32 +96,25 @@ static void put_settings(const struct page *page)
 	page_print(page, ". Passwords are masked. Times are seconds since a session began.</p>\n");
 }
 
-static void put_note(const struct page *page, uint64_t count, const char *what)
-{
-	if (count > 0)
-		page_print(page, "<li>%" PRIu64 " %s</li>\n", count, what);
-}
-
 static void put_notes(const struct page *page)
 {
-	const struct report_totals *totals = &page->report->totals;
-	const uint64_t left_out = totals->sessions - page->report->session_count;
+	char text[REPORT_WORDS_MAX];
+	bool any = false;
 
-	if (page->head->note_count == 0 && left_out + totals->rows_left_out + totals->pinholes_left_out +
-	    totals->data_left_out + totals->transfers_left_out == 0)
-		return;
-	page_print(page, "<ul class=\"notes\">\n");
-	for (size_t i = 0; i < page->head->note_count; i++) {
-		page_print(page, "<li>");
-		page_put_words(page, page->head->notes[i]);
+	for (unsigned int i = 0; i < page->head->note_count + REPORT_LIMITS; i++) {
+		const char *note = text;
+
+		if (i < page->head->note_count)
+			note = page->head->notes[i];
+		else if (!report_describe_limit(page->report, i - (unsigned int)page->head->note_count, text))
+			continue;
+		page_print(page, any ? "<li>" : "<ul class=\"notes\">\n<li>");
+		page_put_words(page, note);
 		page_print(page, "</li>\n");
+		any = true;
 	}
-	put_note(page, left_out, "sessions more are counted, but not shown.");
-	put_note(page, totals->rows_left_out, "rows of ladders are left out: a report shows so many and no more.");
-	put_note(page, totals->pinholes_left_out, "pinholes more are counted, but not shown.");
-	put_note(page, totals->data_left_out, "data connections more are not shown.");
-	put_note(page, totals->transfers_left_out, "transfers more are counted, but not shown.");
-	page_print(page, "</ul>\n");
+	if (any)
+		page_print(page, "</ul>\n");
 }
 
 static void put_banner(const struct page *page)
@@ -208,7 +201,7 @@ int report_write_html(const struct report *report, const struct report_head *hea
 	for (const struct report_session *session = report->sessions; session; session = session->next)
 		put_session(&page, session);
 	page_print(&page, "%s</main>\n<script>", report->sessions ? "</section>\n" : "");
-	fwrite(report_js, 1, report_js_length, out);
+	(void)fwrite(report_js, 1, report_js_length, out);
 	page_print(&page, "</script>\n</body>\n</html>\n");
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }

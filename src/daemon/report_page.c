@@ -45,7 +45,7 @@ void page_put_text(const struct page *page, const struct report_text *text)
 		if (length > 0 && reference(character)) {
 			fputs(reference(character), page->out);
 		} else if (length > 0 && character_is_printable(character)) {
-			fwrite(rest.data, 1, length, page->out);
+			(void)fwrite(rest.data, 1, length, page->out);
 		} else {
 			page_print(page, "<span class=\"byte\">\\x%02x</span>", rest.data[0]);
 			length = 1;

@@ -203,7 +203,7 @@ static const char *row_class(const struct report_row *row)
 {
 	switch (row->kind) {
 	case REPORT_ROW_LINE:
-		if (row->decided & UINT32_C(1) << EVENT_REFUSE || !row->left)
+		if (report_row_had(row, EVENT_REFUSE) || !row->left)
 			return "line refused";
 		return row->changed ? "line changed" : "line";
 	case REPORT_ROW_DATA:

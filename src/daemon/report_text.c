@@ -37,6 +37,7 @@ static void write_head(const struct report *report, const struct report_head *he
 	char first[REPORT_NUMBER_MAX];
 	char last[REPORT_NUMBER_MAX];
 	char bytes[REPORT_NUMBER_MAX];
+	char words[REPORT_WORDS_MAX];
 
 	report_format_time(head->first, first);
 	report_format_time(head->last, last);
@@ -50,6 +51,9 @@ static void write_head(const struct report *report, const struct report_head *he
 		    totals->anomalies == 1 ? "y" : "ies", totals->pinholes, plural(totals->pinholes), totals->used);
 	for (size_t i = 0; i < head->note_count; i++)
 		write_words(pen, NULL, "  Note: %s", head->notes[i]);
+	for (unsigned int i = 0; i < REPORT_LIMITS; i++)
+		if (report_describe_limit(report, i, words))
+			write_words(pen, NULL, "  Note: %s", words);
 }
 
 static void write_session_head(const struct report_session *session, const struct report_pen *pen)
@@ -121,7 +125,7 @@ static void write_line(const struct report_row *row, const struct report_pen *pe
 		report_glyphs_pad(&in, block_width);
 		report_draw_line(pen, moment, &arrow, &in);
 	} else if (row->left) {
-		arrow.tone = row->decided & UINT32_C(1) << EVENT_REFUSE ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
+		arrow.tone = report_row_had(row, EVENT_REFUSE) ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
 		report_draw_legs(pen, moment, &arrow, up ? &out : &in, up ? &in : &out);
 	} else {
 		arrow.tone = REPORT_TONE_BAD;

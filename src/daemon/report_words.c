@@ -281,6 +281,10 @@ void report_describe_decision(const struct report_decision *decision, bool own_l
 			phrase->after[0] = '\0';
 		}
 		break;
+	case EVENT_TLS:
+		set_head(phrase, REPORT_TONE_PLAIN, "In clear again");
+		report_append(phrase->after, "the peers have left TLS (CCC); what they say is inspected");
+		break;
 	case EVENT_SESSION_CLOSE:
 		describe_close(decision, phrase);
 		break;

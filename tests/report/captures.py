@@ -139,6 +139,21 @@ def refused_password():
                                 "C> PASS refused-secret⏎", "S> 500 no⏎"]).capture()
 
 
+def record(kind, length):
+    """A TLS record, as a dialogue writes it; the body could be taken for lines."""
+    return f"\\x{kind:02x}\\x03\\x03\\x{length >> 8:02x}\\x{length & 255:02x}" + ("PORT 1,2⏎" * length)[:length].replace("⏎", "\\n")
+
+
+def left_tls():
+    """TLS from AUTH to CCC; then the peers say the rest in clear."""
+    return dialogue("left", ["handshake", "S> 220 ready⏎", "C> AUTH TLS⏎", "S> 234 ok⏎",
+                             "C> \\x16\\x03\\x01\\x00\\x2e\\x01\\x00\\x00\\x2a\\x03\\x03" + "h" * 40, "S> " + record(22, 120),
+                             "C> " + record(20, 1) + record(22, 40), "S> " + record(20, 1) + record(22, 40),
+                             "C> " + record(23, 30), "S> " + record(23, 50), "C> " + record(23, 29), "S> " + record(23, 40),
+                             "S> " + record(21, 26), "C> " + record(21, 26), "C> PWD⏎", "S> 257 \"/\"⏎",
+                             "C> PORT 10,0,0,5,195,80⏎", "S> 200 ok⏎", "C> QUIT⏎", "S> 221 bye⏎", "close"]).capture()
+
+
 def many(count, lines):
     """One session after another, each of another client's port."""
     out, header = [], b""

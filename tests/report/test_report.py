@@ -178,10 +178,21 @@ def check_transfers(reported):
     check('data-name="Data" data-value="123456"' in reported.html, "the page has another number of bytes")
 
 
+def check_left_tls(directory):
+    reported = Reported(directory, "left", captures.NAT, captures.left_tls())
+    check_pages(reported, 0)
+    text = re.sub(r"\s+", " ", re.sub("[│•]", " ", reported.text))
+    for words in ("TLS, 202 bytes from the client and 307 bytes from the server", "PWD", "In clear again",
+                  "PORT 10.0.0.5:50000 becomes 198.51.100.1:50000", '257 "/"', "221 bye"):
+        check(words in text, f"{words!r} is not in {text}")
+    check("PORT 1,2" not in text, "what is encrypted is taken for lines")
+
+
 def check_limits(directory):
     reported = Reported(directory, "crowd", capture=captures.many(1003, []))
     check_pages(reported, 0)
-    check("3 sessions more are counted, but not shown" in reported.parsed().text(), "nothing says that sessions are missing")
+    for form in (reported.parsed().text(), reported.text):
+        check("3 more sessions are counted, but not shown" in form, "nothing says that sessions are missing")
     reported = Reported(directory, "chatter", capture=captures.many(1, ["C> NOOP⏎", "S> 200 ok⏎"] * 3000))
     check_pages(reported, 0)
     check("The ladder goes on" in reported.parsed().text() and "The ladder goes on" in reported.text,
@@ -353,6 +364,7 @@ def statements(directory):
     yield "what peers say is shown and does nothing", lambda: check_hostile(hostile)
     yield "passwords never appear", lambda: check_secrets(directory)
     yield "transfers have their size, rate and end", lambda: check_transfers(transfers)
+    yield "what is said in clear behind TLS is shown", lambda: check_left_tls(directory)
     yield "many sessions are one page", lambda: check_pages(many, 0)
     yield "a report says where it is cut", lambda: check_limits(directory)
     yield "a truncated capture is reported up to its last whole packet, and says so", lambda: check_truncated(directory)
