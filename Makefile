@@ -119,13 +119,16 @@ install: all
 	$(if $(MANUALS8),$(Q)install -m 644 $(MANUALS8) $(DESTDIR)$(MANDIR)/man8/)
 	$(if $(DOCUMENTS),$(Q)install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/)
 	$(if $(RULES),$(Q)install -m 644 $(RULES) $(DESTDIR)$(DOCDIR)/rules/)
+	$(Q)install -d $(DESTDIR)$(DOCDIR)/scenarios
+	$(Q)install -m 644 $(SCENARIOS) $(DESTDIR)$(DOCDIR)/scenarios/
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(SBINDIR)/ftpalg
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MANUALS5)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS8)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)) $(RULES))
-	$(Q)rmdir $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/scenarios/,$(notdir $(SCENARIOS)))
+	$(Q)rmdir $(DESTDIR)$(DOCDIR)/scenarios $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 help:
 	@echo 'make               builds $(BUILD)/ftpalg'

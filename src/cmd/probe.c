@@ -124,6 +124,10 @@ static int read_options(struct arguments *arguments, int argc, char **argv)
 		status = read_option(arguments, option, optarg);
 	if (status == CMD_SUCCESS)
 		status = read_words(arguments, argc - optind, argv + optind);
+	if (status == CMD_SUCCESS && arguments->server &&
+	    (arguments->scenarios || arguments->json || arguments->html || arguments->list || arguments->in_band ||
+	     arguments->filter_count > 0 || arguments->settings.server_foreign.family != FAMILY_NONE))
+		status = cmd_misuse("probe", "one of these options is for the client's end");
 	if (arguments->in_band)
 		arguments->settings.link_port = 0;
 	return status;
@@ -198,6 +202,7 @@ static int print_report(const struct arguments *arguments, const struct probe_re
 	if (fflush(stdout) != 0)
 		good = false;
 	good = write_file(arguments->json, report, probe_report_json) && good;
+	good = write_file(arguments->html, report, probe_report_html) && good;
 	return good && report->counts[PROBE_PASS] + report->counts[PROBE_SKIPPED] == report->count &&
 	       report->counts[PROBE_PASS] > 0 ? CMD_SUCCESS : CMD_FAILURE;
 }

@@ -7,7 +7,7 @@
 
 #include "daemon/wire.h"
 
-#define LOGIN_MAX UINT64_C(5000000)
+#define LOGIN_MAX UINT64_C(4000000)
 /* Every request names how long it may take at most (AGENT_WAIT_MAX), and the way takes time, too. */
 #define ANSWER_MAX UINT64_C(8000000)
 
