@@ -7,7 +7,7 @@ without the gateway:
         ...                                 # the client talks to lab.server_seen(4), port 21
 
 Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one of
-their own (terminates). Connections to port 21 are redirected to a proxy, so that the client dials the server for all.
+their own (terminates).
 """
 
 import os
@@ -49,6 +49,11 @@ class Helper:
     def stop(self):
         """Processes and rules end with the lab; what else there is ends here."""
 
+    @classmethod
+    def can_run(cls):
+        """Has this host what it needs?"""
+        return True
+
     def version(self):
         """What it calls itself."""
         return ""
@@ -73,6 +78,11 @@ class Helper:
             if os.path.exists(f"/sys/module/{module}/refcnt"):
                 wait_until(lambda name=module: subprocess.run(["modprobe", "-qr", name], check=False).returncode == 0,
                            f"the module {module} to go")
+
+    @property
+    def target(self):
+        """Where clients connect to."""
+        return self.lab.server_seen(4), CONTROL_PORT
 
     def iptables(self, arguments, families=(4, 6)):
         for family in families:
@@ -144,10 +154,16 @@ class Conntrackd(Helper):
     title = "conntrackd"
     package = "conntrackd"
     families = (4,)
+    modules = ("nfnetlink_cthelper", "nfnetlink_queue")
     plugins = "/usr/lib/x86_64-linux-gnu/conntrack-tools"
 
+    @classmethod
+    def can_run(cls):
+        """Has this kernel what it needs?"""
+        return all(subprocess.run(["modprobe", "-qn", module], check=False).returncode == 0 for module in cls.modules)
+
     def start(self):
-        for module in ("nfnetlink_cthelper", "nfnetlink_queue"):
+        for module in self.modules:
             if subprocess.run(["modprobe", "-q", module], check=False).returncode != 0:
                 raise Skip(f"this kernel has no module {module}")
         root = os.path.join(self.installed(), "root")
@@ -201,8 +217,7 @@ General {{
 
 class Proxy(Helper):
     """
-    A proxy on the router, to which connections to port 21 are redirected. Its input is open from both sides, and it may
-    open what it wants: it is the proxy that decides.
+    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that decides.
     """
 
     terminates = True
@@ -210,8 +225,6 @@ class Proxy(Helper):
     port = None
 
     def start(self):
-        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
-                      self.families)
         for device in ("inside", "outside"):
             self.iptables(f"-I INPUT -i {device} -p tcp --dport 1024:65535 -j ACCEPT", self.families)
         process = self.launch()
@@ -231,7 +244,7 @@ class Proxy(Helper):
 
 
 class FtpProxy(Proxy):
-    """SuSE's proxy-suite, Debian's package ftp-proxy, as a transparent proxy."""
+    """SuSE's proxy-suite, Debian's package ftp-proxy, as a transparent proxy: connections to port 21 are redirected."""
 
     name = "ftp-proxy"
     title = "ftp-proxy"
@@ -239,6 +252,8 @@ class FtpProxy(Proxy):
     port = 2121
 
     def launch(self):
+        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
+                      self.families)
         configuration = self.lab.path("ftp-proxy.conf")
         with open(configuration, "w", encoding="ascii") as file:
             file.write(f"""\
@@ -259,12 +274,16 @@ PidFile {self.lab.path("ftp-proxy.pid")}
 
 
 class ModProxy(Proxy):
-    """ProFTPD's mod_proxy as a reverse proxy in front of the one server."""
+    """ProFTPD's mod_proxy as a reverse proxy in front of the one server: clients connect to the router."""
 
     name = "mod_proxy"
     title = "mod_proxy"
     package = "proftpd-core"
     port = 2222
+
+    @property
+    def target(self):
+        return self.lab.addresses[4].inside_router, self.port
 
     def launch(self):
         base = self.lab.path("mod_proxy")
@@ -276,6 +295,7 @@ class ModProxy(Proxy):
         with open(f"{base}.conf", "w", encoding="ascii") as file:
             file.write(f"""\
 ModulePath {os.path.join(self.installed(), "root/usr/lib/proftpd")}
+LoadModule mod_tls.c
 LoadModule mod_proxy.c
 ServerType standalone
 ServerName lab
