@@ -9,6 +9,7 @@ or says what is wrong.
 """
 
 import socket
+import threading
 
 import scripted
 from process import SLOWNESS
@@ -123,6 +124,38 @@ def active_pipelined(helper):
 def active_twice(helper):
     with Stage(helper) as stage:
         return listing_is(stage.client.list_active()) or listing_is(stage.client.list_active())
+
+
+def restart_between(helper):
+    with Stage(helper) as stage:
+        wrong = listing_is(stage.client.list_active())
+        helper.restart()
+        return wrong or listing_is(stage.client.list_active())
+
+
+def restart_within(helper):
+    """The helper's program is killed while data flows."""
+    killed = threading.Event()
+
+    def transfer(_argument):
+        def answer(session):
+            session.send(b"150 here it comes\r\n")
+            with session.data_connection() as data:
+                data.sendall(LISTING)
+                killed.wait(scripted.TIMEOUT)
+                data.sendall(LISTING)
+            return b"226 done\r\n"
+        return answer
+    with Stage(helper, handlers={"LIST": transfer}) as stage, stage.listen() as listener:
+        stage.client.offer(listener.getsockname()[1])
+        stage.client.send(b"LIST\r\n")
+        with listener.accept()[0] as data:
+            data.settimeout(scripted.TIMEOUT)
+            received = data.recv(len(LISTING), socket.MSG_WAITALL)
+            helper.restart()
+            killed.set()
+            received += b"".join(iter(lambda: data.recv(65536), b""))
+        return None if received == 2 * LISTING else f"{len(received)} of {2 * len(LISTING)} bytes arrive"
 
 
 def logout(helper):
@@ -258,6 +291,9 @@ WORKS = (
     ("active-lower-case", "port in lower case", active_lower_case),
     ("active-cut", "PORT cut into three segments", active_cut),
     ("active-pipelined", "PORT behind NOOP in one segment", active_pipelined),
+    ("restart-between", "the helper's program is killed and started again between two transfers of a session",
+     restart_between),
+    ("restart-within", "the same while data flows", restart_within),
     ("logout", "a server that answers QUIT with 227 Logout", logout),
 )
 GUARDS = (

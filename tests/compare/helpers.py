@@ -10,6 +10,7 @@ Two kinds: those that read the packets of a connection that stays the client's, 
 their own (terminates).
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -48,6 +49,9 @@ class Helper:
 
     def stop(self):
         """Processes and rules end with the lab; what else there is ends here."""
+
+    def restart(self):
+        """Kills its program, if it has one, and starts it again."""
 
     @classmethod
     def can_run(cls):
@@ -137,6 +141,10 @@ class FtpalgHelper(Helper):
             rules.load(self.lab.router, self.lab.path("admit"), admit, ["sh", "-s"])
         self.gateway.start()
 
+    def restart(self):
+        self.gateway.kill()
+        self.gateway.start()
+
     def stop(self):
         self.gateway.stop()
 
@@ -166,14 +174,13 @@ class Conntrackd(Helper):
         for module in self.modules:
             if subprocess.run(["modprobe", "-q", module], check=False).returncode != 0:
                 raise Skip(f"this kernel has no module {module}")
-        root = os.path.join(self.installed(), "root")
+        plugins = os.path.join(self.installed(), "root") + self.plugins
         if not os.path.exists(self.plugins):
             try:
-                shutil.copytree(root + self.plugins, self.plugins)
+                shutil.copytree(plugins, self.plugins)
             except OSError as error:
                 raise Skip(f"conntrackd's plugins can't be put into {self.plugins}: {error.strerror}") from None
-        configuration = self.lab.path("conntrackd.conf")
-        with open(configuration, "w", encoding="ascii") as file:
+        with open(self.lab.path("conntrackd.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 Helper {{
 	Setup yes
@@ -194,18 +201,30 @@ General {{
 	}}
 }}
 """)
-        self.process = self.lab.router.spawn([os.path.join(root, "usr/sbin/conntrackd"), "-C", configuration],
+        self.launch()
+        self.iptables(f"-t raw -A PREROUTING -p tcp --dport {CONTROL_PORT} -j CT --helper ftp", self.families)
+        self.iptables("-A FORWARD -p tcp --dport 1024:65535 -m helper --helper ftp -m conntrack --ctstate RELATED "
+                      "-j ACCEPT", self.families)
+
+    def launch(self):
+        """Starts the daemon and waits until it has bound its queue."""
+        program = os.path.join(self.installed(), "root/usr/sbin/conntrackd")
+        self.process = self.lab.router.spawn([program, "-C", self.lab.path("conntrackd.conf")],
                                              environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
 
         def ready():
             if not self.process.running():
                 raise RuntimeError(f"conntrackd ended at once; it wrote:\n{self.process.output()}")
-            queues = self.lab.router.output(["cat", "/proc/net/netfilter/nfnetlink_queue"])
+            queues = self.lab.router.run(["cat", "/proc/net/netfilter/nfnetlink_queue"], check=False).stdout
             return any(line.split()[0] == "5" for line in queues.splitlines())
         wait_until(ready, "conntrackd to bind its queue")
-        self.iptables(f"-t raw -A PREROUTING -p tcp --dport {CONTROL_PORT} -j CT --helper ftp", self.families)
-        self.iptables("-A FORWARD -p tcp --dport 1024:65535 -m helper --helper ftp -m conntrack --ctstate RELATED "
-                      "-j ACCEPT", self.families)
+
+    def restart(self):
+        self.process.kill()
+        for name in ("conntrackd.lock", "conntrackd.ctl"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.lab.path(name))
+        self.launch()
 
     def stop(self):
         self.process.stop()
@@ -227,17 +246,34 @@ class Proxy(Helper):
     def start(self):
         for device in ("inside", "outside"):
             self.iptables(f"-I INPUT -i {device} -p tcp --dport 1024:65535 -j ACCEPT", self.families)
-        process = self.launch()
+        self.prepare()
+        self.launch()
+
+    def prepare(self):
+        """Writes its configuration, and what rules it needs beyond those."""
+        raise NotImplementedError
+
+    def command(self):
+        """What starts it, below the directory in which it was unpacked."""
+        raise NotImplementedError
+
+    def launch(self):
+        """Starts it and waits until it listens."""
+        program, *arguments = self.command()
+        process = self.lab.router.spawn([os.path.join(self.installed(), "root", program), *arguments],
+                                        environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
 
         def ready():
             if not process.running():
                 raise RuntimeError(f"{self.name} ended at once; it wrote:\n{process.output()}")
             return is_listening(self.lab.router, self.port)
         wait_until(ready, f"{self.name} to listen")
+        self.process = process
 
-    def launch(self):
-        """Starts it and answers the process."""
-        raise NotImplementedError
+    def restart(self):
+        """With the sessions that its children have."""
+        self.process.kill()
+        self.launch()
 
     def version(self):
         return self.package_version()
@@ -251,11 +287,10 @@ class FtpProxy(Proxy):
     package = "ftp-proxy"
     port = 2121
 
-    def launch(self):
+    def prepare(self):
         self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
                       self.families)
-        configuration = self.lab.path("ftp-proxy.conf")
-        with open(configuration, "w", encoding="ascii") as file:
+        with open(self.lab.path("ftp-proxy.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 [-Global-]
 ServerType standalone
@@ -268,9 +303,9 @@ MaxClients 512
 LogDestination {self.lab.path("ftp-proxy.log")}
 PidFile {self.lab.path("ftp-proxy.pid")}
 """)
-        root = os.path.join(self.installed(), "root")
-        return self.lab.router.spawn([os.path.join(root, "usr/sbin/ftp-proxy"), "-n", "-d", "-f", configuration],
-                                     environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
+
+    def command(self):
+        return ["usr/sbin/ftp-proxy", "-n", "-d", "-f", self.lab.path("ftp-proxy.conf")]
 
 
 class ModProxy(Proxy):
@@ -285,7 +320,7 @@ class ModProxy(Proxy):
     def target(self):
         return self.lab.addresses[4].inside_router, self.port
 
-    def launch(self):
+    def prepare(self):
         base = self.lab.path("mod_proxy")
         os.makedirs(f"{base}.tables", exist_ok=True)
         for name, line in (("passwd", f"ftp:x:65534:65534::{base}.tables:/bin/false\n"), ("group", "ftp:x:65534:\n")):
@@ -321,9 +356,9 @@ ProxyTables {base}.tables
 ProxyRole reverse
 ProxyReverseServers ftp://{self.lab.addresses[4].server}:{CONTROL_PORT}
 """)
-        root = os.path.join(self.installed(), "root")
-        return self.lab.router.spawn([os.path.join(root, "usr/sbin/proftpd"), "--nodaemon", "--config", f"{base}.conf"],
-                                     environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
+
+    def command(self):
+        return ["usr/sbin/proftpd", "--nodaemon", "--config", self.lab.path("mod_proxy.conf")]
 
     def version(self):
         listing = self.lab.router.run(
