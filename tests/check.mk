@@ -9,6 +9,8 @@
 RELEASE   := $(patsubst %/sanitize,%,$(BUILD))
 SANITIZED := $(RELEASE)/sanitize
 FUZZED    := $(RELEASE)/fuzz
+MEMCHECKED := $(RELEASE)/valgrind
+COVERED   := $(RELEASE)/coverage
 
 SANITIZERS   := address,undefined
 FUZZ_SECONDS ?= 5
@@ -22,9 +24,8 @@ SPLIT_LIMIT     ?= 600
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_SOURCES := $(wildcard tests/replay/*.c)
-# What takes minutes more than a check should: in check-long only.
-LAB_LONG     := tests/lab/test_tls.py
-LAB_TESTS    := $(filter-out $(if $(LAB_FULL),,$(LAB_LONG)),$(wildcard tests/lab/test_*.py))
+# Programs that would take minutes more than a check should do a part of it unless LAB_FULL is set, as in check-long.
+LAB_TESTS    := $(wildcard tests/lab/test_*.py)
 LAB_BENCHES  := $(wildcard tests/lab/bench_*.py) $(wildcard tests/replay/bench_*.py)
 
 LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))
@@ -39,6 +40,7 @@ endif
 export FUZZ_SECONDS VM_SECONDS
 export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
+export FTPALG_NODE     ?= $(abspath $(RELEASE)/node)
 
 # Makes for the three builds: as released, with sanitizers, for libFuzzer.
 make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
@@ -56,6 +58,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
+# The proxy's harness has peers that speak TLS, and watches what the core is asked.
+$(BUILD)/tests/fuzz/fuzz_proxy: $(BUILD)/tests/fuzz/peer.o
+$(BUILD)/tests/fuzz/fuzz_proxy: LDFLAGS += -Wl,--wrap=session_input
+
+-include $(BUILD)/tests/fuzz/peer.d
 -include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES))
 
 lab-programs: $(LAB_PROGRAMS)
@@ -68,8 +75,10 @@ SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libft
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 SUITE_LINT   := 'lint:900=tests/lint'
+SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
@@ -82,7 +91,7 @@ setup:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_SPLIT) \
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_COMPARISON) $(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
@@ -98,12 +107,27 @@ check-replay:
 	$(make-sanitized) all
 	$(Q)tests/run $(SUITE_REPLAY)
 
+check-report:
+	$(make-sanitized) all
+	$(Q)tests/run $(SUITE_REPORT)
+
 check-split:
 	$(make-release) replay-programs
 	$(Q)tests/run $(SUITE_SPLIT)
 
 check-lint:
 	$(Q)tests/run $(SUITE_LINT)
+
+# Valgrind knows neither sanitizers nor what a compiler has optimised beyond recognition.
+check-valgrind:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(MEMCHECKED) OPTIMISE='-O1 -g' all unit-programs
+	$(Q)tests/run $(SUITE_VALGRIND)
+
+# What decides whether the tests are worth anything is tests/mutate; this finds what they never come to.
+coverage:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(COVERED) CC=gcc OPTIMISE='-O0 -g --coverage' \
+		LDOPTIMISE=--coverage all unit-programs replay-programs
+	$(Q)tests/coverage $(COVERED)
 
 fuzz:
 	$(Q)tests/run $(SUITE_FUZZ)
@@ -137,5 +161,6 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-lab check-vm check-long fuzz bench compare demo \
+.PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+	coverage fuzz bench compare demo \
 	lab-programs fuzz-programs replay-programs

@@ -80,6 +80,7 @@ int cmd_check(int argc, char **argv)
 	check_rules(&check);
 	check_daemon(&check);
 	check_limits(&check);
+	check_keys(&check);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("ftpalg check: standard output");
 		return CMD_FAILURE;

@@ -16,6 +16,7 @@
 #include "daemon/config.h"
 #include "daemon/model.h"
 #include "ftpalg/session.h"
+#include "ftpalg/tlsrecord.h"
 
 #define EXPLAIN_NAT_MAX 8
 #define EXPLAIN_BYTES_MAX 16384
@@ -97,7 +98,7 @@ struct explanation {
 	struct session session;
 	struct model_state models[MODEL_COUNT];
 	uint32_t position[2];     /* of the next byte, per enum direction */
-	size_t opaque_bytes;      /* of the client */
+	struct tlsrecord tls;     /* what the client says behind 234 */
 	size_t pending_length[2]; /* of a line whose end has not come */
 	uint8_t pending[2][LINE_MAX_LENGTH + 1]; /* with its CR */
 	struct explain_line *line;/* that is being judged; NULL: events are not noted */

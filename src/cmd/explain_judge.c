@@ -68,7 +68,7 @@ void explain_open(struct explanation *explanation, bool under_way)
 	};
 	memset(explanation->position, 0, sizeof(explanation->position));
 	memset(explanation->pending_length, 0, sizeof(explanation->pending_length));
-	explanation->opaque_bytes = 0;
+	tlsrecord_start(&explanation->tls);
 	explanation->result.end = EXPLAIN_GOES_ON;
 	session_open(&explanation->session, &explanation->config.policy, &explanation->ops, 1, &explanation->view,
 		     nat_view_is_translated(&explanation->view), under_way);
@@ -142,15 +142,12 @@ static bool judge_line(struct explanation *explanation, enum direction direction
 
 static void judge_opaque(struct explanation *explanation, struct bytes bytes)
 {
-	enum reason reason = REASON_NONE;
+	size_t taken;
 
 	explanation->result.end = EXPLAIN_OPAQUE;
-	if (explanation->burst.direction != DIRECTION_ORIGINAL)
-		return;
-	reason = session_judge_opaque(explanation->opaque_bytes, bytes);
-	explanation->opaque_bytes += bytes.length;
-	if (reason != REASON_NONE)
-		close_session(explanation, reason);
+	if (explanation->burst.direction == DIRECTION_ORIGINAL &&
+	    tlsrecord_take(&explanation->tls, DIRECTION_ORIGINAL, bytes, &taken) != TLSRECORD_RECORDS)
+		close_session(explanation, REASON_NOT_TLS);
 }
 
 static bool judge_bytes(struct explanation *explanation)

@@ -39,6 +39,21 @@ struct config_proxy {
 	char user[CONFIG_USER_MAX];
 };
 
+#define CONFIG_SERVERS_MAX 32
+#define CONFIG_NAMES_MAX 16
+#define CONFIG_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
+
+/* [server NAME]: what clients of one of one's own servers are shown */
+struct config_server {
+	char name[POLICY_NAME_MAX];
+	struct network addresses[POLICY_NETWORKS_MAX]; /* none: any */
+	size_t address_count;
+	char hosts[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* that clients ask for (SNI); none: any */
+	size_t host_count;
+	char certificate[PATH_MAX];
+	char key[PATH_MAX];
+};
+
 struct config {
 	/* [gateway] */
 	uint16_t control_ports[CONFIG_PORTS_MAX]; /* as clients see them, before DNAT */
@@ -55,6 +70,8 @@ struct config {
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
 
 	struct config_proxy proxy;
+	struct config_server servers[CONFIG_SERVERS_MAX];
+	size_t server_count;
 	struct gateway_limits limits;
 	struct policy policy;
 };
@@ -67,5 +84,12 @@ void config_set_defaults(struct config *config);
  * them, not only the first. Returns 0, or -1 after any error. A file that does not exist is an error.
  */
 int config_load(struct config *config, const char *path, FILE *errors);
+
+/*
+ * The first [server] for this address, as the server has it or as clients dial it, and for this name, which may be "".
+ * CONFIG_SERVERS_MAX: there is none.
+ */
+size_t config_find_server(const struct config *config, const struct address *server, const struct address *seen,
+			  const char *host);
 
 #endif

@@ -12,13 +12,15 @@ enum config_section {
 	CONFIG_SECTION_PROXY,
 	CONFIG_SECTION_POLICY,
 	CONFIG_SECTION_RULE,
+	CONFIG_SECTION_SERVER,
 };
 
 struct config_value;
 
 /*
- * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], and struct policy_rule for [policy]
- * and [rule]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
+ * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], struct policy_rule for
+ * [policy] and [rule], and struct config_server for [server]. Returns NULL, or what is wrong, in words that continue
+ * "KEY: "CULPRIT" ...", with value->culprit set.
  */
 typedef const char *config_read(struct config_value *value, void *owner);
 
@@ -67,6 +69,8 @@ config_read config_read_resumption;
 config_read config_read_tls_versions;
 config_read config_read_proxy_user;
 config_read config_read_file; /* char[PATH_MAX] */
+config_read config_read_addresses;
+config_read config_read_hosts;
 config_read config_read_clients;
 config_read config_read_servers;
 config_read config_read_deny_verbs;

@@ -4,11 +4,15 @@
 #define DAEMON_PROXY_H
 
 #include "daemon/config.h"
+#include "net/tls.h"
 
 /*
  * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
  * Returns 0, or -1 after a failure that it has told.
  */
 int proxy_run(const struct config *config, const char *config_path);
+
+/* Reads keys, certificates and trust anchors. To be freed with tls_close; NULL, with what is wrong in error. */
+struct tls *proxy_read_keys(const struct config *config, char *error, size_t size);
 
 #endif

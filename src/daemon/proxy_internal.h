@@ -59,6 +59,7 @@ struct leg {
 	struct event *watch;
 	struct evbuffer *in;
 	struct evbuffer *out;
+	uint64_t line_since; /* when the line began that is not finished; 0: none is */
 	bool connected;
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
@@ -66,6 +67,7 @@ struct leg {
 	bool clearing;  /* TLS ends once out is empty */
 	struct tls_stream *ending; /* TLS has ended for what we say; what the peer says may still be in it */
 	bool ending_begun;         /* and the first byte of a record of it has been seen */
+	bool said_end;  /* close_notify came while REIN waits for its reply, which tells what it means */
 	bool cut;       /* ended without close_notify */
 	bool ended;     /* nothing more will be read */
 	bool finishing; /* nothing more will be put into out */
@@ -114,6 +116,7 @@ struct proxy_session {
 	enum prepare_step prepare;
 	bool implicit;
 	bool closing;
+	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
 	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
@@ -128,6 +131,12 @@ struct proxy_session {
 /* proxy_session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
+/*
+ * The same where somebody else has made the connection to the server too, and says which addresses it is between: tests
+ * have socket pairs. Takes over both descriptors. NULL: it is over already.
+ */
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
+						  const struct nat_view *view, bool implicit);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* A TLS handshake begins: it has a deadline of its own. */
@@ -185,12 +194,15 @@ void clear_begin(struct leg *leg);
 bool clear_finish(struct leg *leg);
 /* Reads from a leg whose TLS is ending. */
 enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *length);
+/* close_notify came, and no reply to REIN before it: that is the end. */
+void clear_judge_end(struct proxy_session *session);
 /* Forgets what ties data connections to this login. False: no memory. */
 bool clear_tickets(struct proxy_session *session);
 
 /* proxy_offer.c */
 enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
+enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void offer_close(struct proxy_session *session);
 
 #endif

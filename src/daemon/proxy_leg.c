@@ -50,7 +50,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	uint8_t bytes[4096];
 	size_t length;
 
-	while (leg->connected && !leg->securing && !leg->starting && !leg->ended &&
+	while (leg->connected && !leg->securing && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
@@ -62,9 +62,12 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			return true;
 		case TLS_CUT:
 			leg->cut = true;
-			/* fall through */
-		case TLS_END:
 			leg->ended = true;
+			session->again = true;
+			return true;
+		case TLS_END:
+			leg->said_end = session->reinitializes && leg->wire.tls;
+			leg->ended = !leg->said_end;
 			session->again = true;
 			return true;
 		default:
@@ -124,10 +127,18 @@ static void present(struct proxy_session *session, const struct tls_stream *serv
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
+	const struct nat_view *view = &session->session.view;
+	const struct config *config = session->proxy->config;
+	const size_t pair = config_find_server(config, &view->server.address, &view->server_seen.address,
+					       tls_stream_name(client->wire.tls));
+
 	session->again = true;
 	client->waiting = false;
-	if (!tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address))
-		proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+	if (tls_stream_present(client->wire.tls, server, &view->server_seen.address,
+			       pair < CONFIG_SERVERS_MAX ? pair : TLS_NO_PAIR))
+		return;
+	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
 }
 
 /* The server is not to be used. The client is told in words as soon as it can read them. */
@@ -261,7 +272,7 @@ void leg_secure(struct proxy_session *session)
 	struct leg *client = &session->leg[LEG_CLIENT];
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	if (client->starting && evbuffer_get_length(client->out) == 0)
+	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0)
 		start_client_tls(session);
 	if (client->securing && client->waiting && !server->wire.tls)
 		choose_certificate(session);

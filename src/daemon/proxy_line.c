@@ -166,6 +166,8 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 
 	if (session->closing || !server->connected || server->securing || server->clearing)
 		return false;
+	if (session->refused && side == LEG_CLIENT)
+		return false;
 	/* While the server's leg is prepared, its lines are the proxy's own business. */
 	if (session->prepare != PREPARE_NONE)
 		return side == LEG_SERVER;
@@ -174,18 +176,22 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
 }
 
+/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
+static void judge_behind_auth(struct proxy_session *session)
+{
+	if (session->auth && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+}
+
 void proxy_take_lines(struct proxy_session *session, enum leg_side side)
 {
 	struct evbuffer *in = session->leg[side].in;
 	struct bytes line;
 
-	/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
-	if (side == LEG_CLIENT && session->auth && evbuffer_get_length(in) > 0 && !session->closing) {
-		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-		return;
-	}
 	while (lines_may_pass(session, side) && evbuffer_get_length(in) > 0) {
-		if (side == LEG_CLIENT && command_waits(session))
+		if (side == LEG_CLIENT)
+			judge_behind_auth(session);
+		if (side == LEG_CLIENT && (session->closing || command_waits(session)))
 			return;
 		if (!line_take(session, in, &line))
 			return;

@@ -235,12 +235,30 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 	return reason;
 }
 
+/* The connection that the expectation hangs on. */
+static const struct nat_view *offer_master(const struct proxy_session *session)
+{
+	const struct offer *offer = &session->offer;
+
+	return offer->active || offer->direct ? &session->server_master : &session->client_master;
+}
+
+enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct proxy_session *session = context;
+
+	(void)master;
+	(void)expectation;
+	if (session->offer.used)
+		return REASON_USED;
+	return expect_peek(&session->proxy->host.expect, offer_master(session), &session->offer.inward);
+}
+
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	static const struct timeval late = { .tv_sec = OFFER_LATE_SECONDS };
 	struct proxy_session *session = context;
 	struct offer *offer = &session->offer;
-	const bool on_client_leg = !offer->active && !offer->direct;
 	enum reason reason;
 
 	(void)master;
@@ -249,8 +267,7 @@ enum reason offer_unexpect(void *context, const struct nat_view *master, const s
 		offer_accept(session);
 	if (offer->used)
 		return REASON_USED;
-	reason = expect_delete(&session->proxy->host.expect,
-			       on_client_leg ? &session->client_master : &session->server_master, &offer->inward);
+	reason = expect_delete(&session->proxy->host.expect, offer_master(session), &offer->inward);
 	if (reason == REASON_GONE && offer->watch) {
 		event_add(offer->watch, &late);
 		return reason;

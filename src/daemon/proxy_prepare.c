@@ -51,6 +51,15 @@ static void prepare_end(struct proxy_session *session)
 	session->again = true;
 }
 
+/* The server wants no session. The client hears so in the server's words, and nothing of it is heard in clear. */
+static void prepare_refused(struct proxy_session *session)
+{
+	prepare_end(session);
+	session->refused = true;
+	session->leg[LEG_SERVER].ended = true;
+	session->leg[LEG_SERVER].finishing = true;
+}
+
 bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply)
 {
 	if (!session->reinitializes || proxy_client_has_tls(session) || !session->leg[LEG_SERVER].wire.tls ||
@@ -86,8 +95,8 @@ static void prepare_take_greeting(struct proxy_session *session, struct bytes li
 	evbuffer_add(session->greeting, "\r\n", 2);
 	if (reply->kind != REPLY_LAST || reply->code / 100 == 1)
 		return;
-	if (reply->code != 220)
-		prepare_end(session);
+	if (reply->code / 100 != 2)
+		prepare_refused(session);
 	else if (session->implicit)
 		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
 	else

@@ -11,10 +11,10 @@
  *
  * What the proxy answers is in order: such a command is not taken before all others are answered.
  *
- * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it is.
- * The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS ends
- * on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready again
- * before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
+ * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it
+ * is. The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS
+ * ends on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready
+ * again before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
  */
 #include <string.h>
 
@@ -162,10 +162,8 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 	client->starting = true;
 	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
 	if (evbuffer_get_length(client->in) > 0 ||
-	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0)) {
-		client->starting = false;
+	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-	}
 }
 
 static void take_ccc(struct proxy_session *session, uint16_t code)
@@ -182,6 +180,8 @@ static void take_rein(struct proxy_session *session, uint16_t code)
 	if (!session->reinitializes)
 		return;
 	session->reinitializes = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		session->leg[i].ended = session->leg[i].ended || (code / 100 != 2 && session->leg[i].said_end);
 	if (code / 100 != 2)
 		return;
 	session->protect = false;

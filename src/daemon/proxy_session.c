@@ -103,6 +103,16 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session_set_timer(session, FINISH_SECONDS);
 }
 
+static void server_is_there(struct proxy_session *session)
+{
+	session->leg[LEG_SERVER].connected = true;
+	session->again = true;
+	session_set_timer(session, SETUP_SECONDS);
+	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
+		return; /* the server's TLS begins with the client's ClientHello, which has the name */
+	prepare_begin(session);
+}
+
 /* Has the connection to the server been made? False: it has failed. */
 static bool server_connected(struct proxy_session *session)
 {
@@ -121,8 +131,6 @@ static bool server_connected(struct proxy_session *session)
 	}
 	if (!wire_remote(server->wire.descriptor, &remote))
 		return true;
-	server->connected = true;
-	session->again = true;
 	/* What another NAT on this host makes of the leg. */
 	tuple.source = session->server_master.client;
 	tuple.destination = session->server_master.server_seen;
@@ -131,10 +139,7 @@ static bool server_connected(struct proxy_session *session)
 		session->server_master = connection.view;
 		session->session.view.client_seen = connection.view.client_seen;
 	}
-	session_set_timer(session, SETUP_SECONDS);
-	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
-		return true; /* the server's TLS begins with the client's ClientHello, which has the name */
-	prepare_begin(session);
+	server_is_there(session);
 	return true;
 }
 
@@ -187,6 +192,48 @@ static bool session_is_over(struct proxy_session *session)
 	return (server->ended && client->finished) || (client->ended && server->ended);
 }
 
+/* Notes when a line began that has no end yet. */
+static void watch_lines(struct proxy_session *session)
+{
+	for (int i = 0; i < LEG_COUNT; i++) {
+		struct leg *leg = &session->leg[i];
+		const bool unfinished = evbuffer_get_length(leg->in) > 0 &&
+					evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos < 0;
+
+		if (!unfinished)
+			leg->line_since = 0;
+		else if (!leg->line_since)
+			leg->line_since = host_now();
+	}
+}
+
+static bool line_is_late(const struct proxy_session *session)
+{
+	const uint64_t limit = session->proxy->config->limits.line_timeout;
+	bool late = false;
+
+	for (int i = 0; i < LEG_COUNT; i++)
+		late = late || (limit && session->leg[i].line_since && host_now() - session->leg[i].line_since >= limit);
+	return late;
+}
+
+/* Any byte sets the idle timer back, but whoever sends a byte a minute has as long for a line as anybody else. */
+static void session_set_idle_timer(struct proxy_session *session)
+{
+	const struct gateway_limits *limits = &session->proxy->config->limits;
+	uint64_t patience = limits->idle;
+
+	for (int i = 0; i < LEG_COUNT; i++) {
+		const uint64_t since = session->leg[i].line_since;
+		const uint64_t waited = since ? host_now() - since : 0;
+		const uint64_t left = limits->line_timeout > waited ? limits->line_timeout - waited : 0;
+
+		if (limits->line_timeout && since && left < patience)
+			patience = left;
+	}
+	session_set_timer(session, patience / 1000000 + 1);
+}
+
 /* One round. False: a connection broke. */
 static bool session_turn(struct proxy_session *session)
 {
@@ -198,6 +245,7 @@ static bool session_turn(struct proxy_session *session)
 			return false;
 	proxy_take_lines(session, LEG_CLIENT);
 	proxy_take_lines(session, LEG_SERVER);
+	clear_judge_end(session);
 	pass_on_ends(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!leg_drain(session, &session->leg[i]))
@@ -211,6 +259,8 @@ void proxy_session_pump(struct proxy_session *session)
 
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
+	if (line_is_late(session))
+		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
 	for (int i = 0; i < PUMP_TURNS; i++) {
 		if (!session_turn(session)) {
 			proxy_session_free(session, session->closing ? session->objection_reason : REASON_RESET);
@@ -227,9 +277,10 @@ void proxy_session_pump(struct proxy_session *session)
 	}
 	if (session->again)
 		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+	watch_lines(session);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
 	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
-		session_set_timer(session, session->proxy->config->limits.idle / 1000000 + 1);
+		session_set_idle_timer(session);
 }
 
 static void session_on_event(evutil_socket_t descriptor, short what, void *context)
@@ -242,7 +293,8 @@ static void session_on_event(evutil_socket_t descriptor, short what, void *conte
 static void session_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
-	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE;
+	const bool securing = session->leg[LEG_CLIENT].securing || session->leg[LEG_SERVER].securing;
+	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE && !securing;
 
 	(void)descriptor;
 	(void)what;
@@ -250,8 +302,11 @@ static void session_on_time(evutil_socket_t descriptor, short what, void *contex
 		proxy_session_free(session, session->closing ? session->objection_reason : REASON_CONNECTION_ENDED);
 		return;
 	}
-	proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
-			     idle ? "nothing was said for too long" : "there was no answer in time");
+	if (line_is_late(session))
+		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
+	else
+		proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
+				     idle ? "nothing was said for too long" : "there was no answer in time");
 	proxy_session_pump(session);
 }
 
@@ -335,25 +390,22 @@ static void session_start(struct proxy_session *session, const struct nat_view *
 		session->leg[LEG_CLIENT].starting = false;
 		proxy_session_reject(session, REASON_TLS_DENIED, reason_meaning(REASON_TLS_DENIED));
 	}
-	proxy_session_pump(session);
 }
 
-void proxy_session_begin(struct proxy *proxy, int descriptor)
+/* Takes over descriptor. NULL: no memory. */
+static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 {
 	struct proxy_session *session = calloc(1, sizeof(*session));
-	struct nat_view view;
-	enum reason reason;
 
 	if (!session) {
 		close(descriptor);
-		return;
+		return NULL;
 	}
-	memset(&view, 0, sizeof(view));
 	session->proxy = proxy;
 	session->offer.descriptor = -1;
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
-				     .event = session_on_core_event };
+				     .peek = offer_peek, .event = session_on_core_event };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;
@@ -361,11 +413,43 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	proxy->sessions++;
 	session->timer = evtimer_new(proxy->base, session_on_time, session);
 	session->tickets = tls_tickets_make();
-	if (!leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) ||
-	    !session->timer || !session->tickets) {
-		session_turn_away(session, NULL, REASON_MEMORY_FULL);
-		return;
+	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) && session->timer &&
+	    session->tickets)
+		return session;
+	session_turn_away(session, NULL, REASON_MEMORY_FULL);
+	return NULL;
+}
+
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
+						  const struct nat_view *view, bool implicit)
+{
+	struct proxy_session *session = session_make(proxy, client);
+
+	if (!session) {
+		close(server);
+		return NULL;
 	}
+	session->implicit = implicit;
+	if (!leg_open(&session->leg[LEG_SERVER], proxy->base, server, session_on_event, session)) {
+		session_turn_away(session, view, REASON_MEMORY_FULL);
+		return NULL;
+	}
+	session_start(session, view);
+	if (!session->closing)
+		server_is_there(session);
+	proxy_session_pump(session);
+	return proxy->first;
+}
+
+void proxy_session_begin(struct proxy *proxy, int descriptor)
+{
+	struct proxy_session *session = session_make(proxy, descriptor);
+	struct nat_view view;
+	enum reason reason;
+
+	if (!session)
+		return;
+	memset(&view, 0, sizeof(view));
 	if (!session_find_ends(session, &view)) {
 		session_turn_away(session, &view, REASON_NO_CONNECTION);
 		return;
@@ -373,8 +457,10 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	reason = session_admit(session, &view);
 	if (reason == REASON_NONE && !session_dial(session, &view))
 		reason = REASON_UNREACHABLE;
-	if (reason == REASON_NONE)
-		session_start(session, &view);
-	else
+	if (reason != REASON_NONE) {
 		session_turn_away(session, &view, reason);
+		return;
+	}
+	session_start(session, &view);
+	proxy_session_pump(session);
 }

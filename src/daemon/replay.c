@@ -268,12 +268,15 @@ static int replay_create_gateway(struct replay *replay)
 {
 	static const uint8_t key[16] = "ftpalg replay";
 	const struct replay_settings *settings = &replay->settings;
+	struct gateway_limits limits = *settings->limits;
 
-	replay->memory = calloc(1, gateway_memory(settings->limits));
+	/* Nothing is under way in a capture. */
+	limits.settling = 0;
+	replay->memory = calloc(1, gateway_memory(&limits));
 	if (!replay->memory)
 		return -1;
 	replay_set_ops(replay);
-	replay->gateway = gateway_create(replay->memory, settings->limits, settings->policy, &replay->ops, key);
+	replay->gateway = gateway_create(replay->memory, &limits, settings->policy, &replay->ops, key);
 	return 0;
 }
 

@@ -7,6 +7,10 @@
  * for. Where the other peer has acknowledged what the capture doesn't contain, it will never come: the connection is
  * incomplete from there on, and no longer inspected, because nothing is known of what was said.
  *
+ * The receiver of a connection that was under way when the capture began is asked by the gateway where it stands. It is
+ * answered for: it stands where it has acknowledged that it does, or, where it said nothing yet or something was under
+ * way, where the first segment to it begins.
+ *
  * A peer that was reset by the gateway says nothing any more, whatever it said when the capture was made.
  */
 #include <stdlib.h>
@@ -110,6 +114,27 @@ static void replay_make_checksum(struct replay *replay, struct bytes *bytes, str
 	packet_parse(*bytes, packet);
 }
 
+/* The receiver's answer to the gateway's question, which the gateway has put instead of letting packet pass. */
+static void replay_answer(struct replay *replay, struct replay_connection *connection, enum direction direction,
+			  const struct packet *packet)
+{
+	struct replay_stream *stream = &connection->stream[direction];
+	const struct replay_stream *other = &connection->stream[direction_opposite(direction)];
+	struct packet_plain plain = {
+		.tuple = tuple_reverse(&packet->tuple),
+		.seq = seqadj_revert(&other->kernel, packet->ack),
+		.ack = replay_stream_map(stream, packet->seq),
+		.flags = TCP_ACK,
+		.window = packet->window,
+	};
+	uint8_t answer[PACKET_PLAIN_MAX];
+
+	stream->asked = false;
+	if (stream->heard && seq_before(plain.ack, stream->acknowledged))
+		plain.ack = stream->acknowledged;
+	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, replay->now, &replay->output);
+}
+
 /* Offers a packet to the gateway and lets out what it answers. */
 static void replay_offer(struct replay *replay, struct replay_connection *connection, enum direction direction,
 			 struct bytes link, struct bytes bytes, struct packet *packet)
@@ -123,6 +148,10 @@ static void replay_offer(struct replay *replay, struct replay_connection *connec
 	if (output->verdict == GATEWAY_DROP && output->reason == REASON_BAD_CHECKSUM && !replay->settings.checksums) {
 		replay->counters.checksums++;
 		replay_make_checksum(replay, &bytes, packet);
+		gateway_packet(replay->gateway, bytes, replay->now, output);
+	}
+	if (output->reason == REASON_ADOPTING && connection->stream[direction].asked) {
+		replay_answer(replay, connection, direction, packet);
 		gateway_packet(replay->gateway, bytes, replay->now, output);
 	}
 	replay_tell_answer(replay, connection, direction, packet);

@@ -38,6 +38,7 @@ struct replay_stream {
 	bool heard;            /* confirmed is known */
 	bool seen;             /* captured and taken are known */
 	bool reset;            /* the gateway has reset its sender */
+	bool asked;            /* the gateway has sent its receiver a segment that has to be answered */
 	uint8_t edit_count;
 	uint8_t link_length;
 	uint32_t delivered;    /* out: end of what has left */

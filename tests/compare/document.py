@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """doc/comparison.md, from what was collected."""
 
+import textwrap
+
 import effects
 
 # What the beginnings of scenario names stand for, in the order of the table; others follow under their own name.
@@ -56,14 +58,22 @@ so proxies can be compared too.
 
 {table}
 
-A proxy ends the client's connection and begins one of its own, so whatever a peer forges ends at the proxy, and how lines
-are cut does not matter to it. What this costs is not in the table: the server sees the proxy, data passes through a
-program, and a session and its transfers end with that program.
+What the table does not say:
+
+* A proxy ends the client's connection and begins one of its own, so whatever a peer forges ends at the proxy, and how
+  lines are cut does not matter to it: for its clients it is as safe as ftpalg is. What it costs is that the server sees
+  the proxy instead of the client, that all data passes through a program, and the two lines about a restart.
+* The kernel's helper has no program that could end, takes no processor time worth measuring, and needs neither a queue
+  nor a daemon. ftpalg's rules pass control connections, and only these, through a queue.
+* conntrackd 1.4.7 rewrites PORT and has the kernel expect the data connection, but asks for no NAT for it, so the
+  connection arrives at the router and goes nowhere; without NAT it works. It expects nothing for a 229.
+* The scenarios were written together with ftpalg. That it passes all of them says less than what the others make of
+  them.
 """
 
 WRONG = """\
 
-What was seen where it says **no**:
+What was seen where it says **fails** or **possible**:
 
 {list}
 """
@@ -86,10 +96,9 @@ PROBE = """\
 {tables}
 """
 
-BLIND = """\
-The probe can't look through {names}: a proxy greets the client by itself, and the probe waits for the client's
-connection at the server ("{message}"). All of its scenarios would be **broken**, which says nothing but that a proxy is
-not transparent."""
+BLIND = ("The probe can't look through {names}: a proxy greets the client by itself, and the probe waits for the client's "
+         "connection at the server (\"{message}\"). All scenarios would be **broken**, which says nothing but that a proxy "
+         "is not transparent.")
 
 
 def table(head, rows):
@@ -109,11 +118,11 @@ def escape(text):
 def write_effects(found):
     names = [each["title"] for each in found]
     rows = []
-    for heading, effect_rows in (("*should work*", effects.WORKS), ("*should not be possible*", effects.GUARDS)):
+    for heading, effect_rows, good, bad in (("*should work*", effects.WORKS, "works", "**fails**"),
+                                            ("*should not be possible*", effects.GUARDS, "refused", "**possible**")):
         rows.append([heading] + [""] * len(names))
-        good = "works" if effect_rows is effects.WORKS else "refused"
         for name, title, _ in effect_rows:
-            rows.append([title] + [good if each["effects"][name] is None else "**no**" for each in found])
+            rows.append([title] + [good if each["effects"][name] is None else bad for each in found])
     text = EFFECTS.format(table=table(["", *names], rows))
     wrong = [f"* {each['title']}, {title}: {escape(each['effects'][name])}"
              for each in found if each["name"] != "none"
@@ -147,7 +156,8 @@ def write_probe(found):
                                  for verdict in verdicts)] for each in seen]
     return PROBE.format(
         count=len(seen[0]["probe"]), summary=table(["helper", *verdicts], summary), tables=scenario_tables(seen, names),
-        blind=BLIND.format(names=" and ".join(each["title"] for each in blind), message=blind[0]["blind"]))
+        blind=textwrap.fill(BLIND.format(names=" and ".join(each["title"] for each in blind), message=blind[0]["blind"]), 118,
+                            break_on_hyphens=False))
 
 
 def write(found, date):

@@ -74,7 +74,7 @@ class Store:
     def _retrieve(self, argument):
         def act(session):
             session.send(b"150 here it comes\r\n")
-            with session._data_connection() as data:
+            with session.data_connection() as data:
                 data.settimeout(SECONDS)
                 self.write(data, content(int(argument)))
             return b"226 done\r\n"
@@ -83,7 +83,7 @@ class Store:
     def _store(self, _argument):
         def act(session):
             session.send(b"150 go on\r\n")
-            with session._data_connection() as data:
+            with session.data_connection() as data:
                 data.settimeout(SECONDS)
                 self.received = self.read(data)
             return b"226 done\r\n"

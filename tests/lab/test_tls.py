@@ -6,6 +6,7 @@ TLS 1.2 and 1.3; then what must be refused, with the reasons that the events giv
 """
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -15,14 +16,17 @@ import struct
 import time
 
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
+from gateway import binary
 from lab import Lab
 from process import wait_until
 from proxy import Authority, Proxy
 from scripted import ScriptedServer
 from servers import TlsProftpd, TlsPureftpd, TlsVsftpd
 from tap import Plan, Skip, check, check_equal
+from transfers import FULL
 
 MEGABYTES = 3
+# The matrix of servers, clients and modes takes ten minutes, so a check has a part of it, and LAB_FULL=1 the whole.
 SERVERS = {"vsftpd": TlsVsftpd, "ProFTPD": TlsProftpd, "Pure-FTPd": TlsPureftpd}
 
 
@@ -98,6 +102,25 @@ def transfer(cell, client, family, implicit, passive, private, version):
         for path in (server.path(session.name), session.destination):
             if os.path.exists(path):
                 os.remove(path)
+
+
+def curl_begins_no_tls():
+    """
+    Where the server opens the data connection, curl 7.88 takes it, says nothing on it, and gives up in the end. There is
+    neither proxy nor router here: client and server are one host. A curl that does better belongs into the matrix.
+    """
+    with Lab(mode="routed", gateway_rules=False, daemon=False) as lab:
+        address = lab.addresses[4].server
+        authority = Authority(lab.directory, "servers")
+        certificate = authority.issue("server", f"IP:{address}", rsa=True)
+        with TlsVsftpd(lab.server, address, lab.directory, certificate) as server:
+            with open(server.path("file"), "wb") as file:
+                file.write(b"x" * 1000)
+            options = ["--disable", "-sS", "--max-time", "5", "--ssl-reqd", "--cacert", authority.certificate]
+            url = f"ftp://{address}/pub/file"
+            check_equal(lab.server.run(["curl", *options, url], check=False).returncode, 0, "curl's exit status, passive")
+            check_equal(lab.server.run(["curl", *options, "--ftp-port", "-", url], check=False).returncode, 28,
+                        "curl's exit status, active (28: its time was up)")
 
 
 def client_context(cell):
@@ -185,14 +208,16 @@ def refused_inside_tls(cell, command, reason):
 class ScriptedCell(Cell):
     """A lab with a proxy and no server: each statement has a scripted one."""
 
-    def __init__(self, options, policy=None):
+    def __init__(self, options, policy=None, gateway=None):
         super().__init__("scripted", options, policy=policy)
+        self.gateway = gateway
         self.certificate = None
 
     @contextlib.contextmanager
     def __call__(self):
         with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
-            self.proxy = Proxy(self.lab, self.options, self.policy)
+            self.certificate = None
+            self.proxy = Proxy(self.lab, self.options, self.policy, self.gateway)
             with self.proxy:
                 yield self
 
@@ -300,7 +325,7 @@ def over_before_it_is_seen(cell):
             os.kill(cell.proxy.process.pid, signal.SIGSTOP)
             try:
                 session.send(b"150 here it comes\r\n226 done\r\n")
-                session._data_connection().close()
+                session.data_connection().close()
             finally:
                 os.kill(cell.proxy.process.pid, signal.SIGCONT)
         return act
@@ -573,6 +598,95 @@ def tls_to_one_side(cell, client_tls):
         check(relay["server_leg"]["resumed"], "the server's leg was not resumed")
 
 
+class OwnServersCell(ScriptedCell):
+    """Two servers of one's own behind one proxy, in clear, each with a certificate that its clients know already."""
+
+    HOSTS = ("files.lab.test", "archive.lab.test")
+
+    def __init__(self):
+        super().__init__({"tls": "client", "ca-certificate": None, "ca-key": None})
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.addresses = (self.lab.addresses[4].server, "10.9.1.3")
+            self.lab.server.ip(f"address add {self.addresses[1]}/24 dev eth0")
+            self.owner = Authority(self.lab.directory, "owner")
+            self.anchors = self.owner.certificate
+            pairs = [self.owner.issue(host, f"DNS:{host}") for host in (*self.HOSTS, "third.lab.test")]
+            named = [{"certificate": certificate, "key": key} for certificate, key in pairs]
+            self.proxy = Proxy(self.lab, self.options, sections={
+                "server third": {"names": "third.lab.test", **named[2]},
+                "server files": {"addresses": self.addresses[0], **named[0]},
+                "server archive": {"addresses": self.addresses[1], "names": "archive.lab.test, other.lab.test", **named[1]}})
+            with self.proxy:
+                yield self
+
+    def shown(self, number, host):
+        """Connects to a server by its number, asks for host, and returns the name in the certificate; "" for none."""
+        context = ssl.create_default_context(cafile=self.anchors)
+        context.check_hostname = False
+        server = ScriptedServer(self.lab.server, self.addresses[number])
+        with server, Talk(self, address=self.addresses[number]) as talk:
+            try:
+                talk.secure(context, name=host)
+            except (ssl.SSLError, ConnectionError):
+                return ""
+            check(talk.command("USER a").startswith("331"), "the session did not begin")
+            return talk.socket.getpeercert()["subjectAltName"][0][1]
+
+
+def each_server_has_its_own(cell):
+    for number, host, expected in ((0, "files.lab.test", "files.lab.test"), (0, None, "files.lab.test"),
+                                   (0, "archive.lab.test", "files.lab.test"), (1, "archive.lab.test", "archive.lab.test"),
+                                   (1, "OTHER.lab.test", "archive.lab.test"), (0, "third.lab.test", "third.lab.test"),
+                                   (1, "third.lab.test", "third.lab.test")):
+        check_equal(cell.shown(number, host), expected, f"the certificate of server {number} for {host}")
+
+
+def no_certificate_is_no_session(cell):
+    since = cell.proxy.position()
+    check_equal(cell.shown(1, "files.lab.test"), "", "the certificate for a name that is not configured")
+    event = cell.proxy.wait_event("anomaly", since, reason="handshake")
+    check("no certificate to show" in event["line"], f"the event says {event['line']!r}")
+    cell.proxy.wait_event("session-close", since, reason="handshake")
+
+
+def bad_files(cell, spoil, text):
+    """The proxy does not start, says why, and writes an event; ftpalg check says the same."""
+    path = cell.lab.path("spoilt.conf")
+    with open(cell.proxy.configuration, encoding="ascii") as file:
+        configuration = file.read()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(spoil(cell, configuration))
+    since = cell.proxy.position()
+    result = cell.lab.router.run([binary(), "proxy", "-c", path], check=False, timeout=20)
+    check_equal(result.returncode, 1, "exit status of the proxy")
+    check(text in result.stderr, f"the message is {result.stderr!r}")
+    check(text in cell.proxy.wait_event("anomaly", since, reason="shutdown")["line"], "the event says something else")
+    result = cell.lab.router.run([binary(), "check", "-c", path], check=False, timeout=30)
+    check_equal(result.returncode, 1, "exit status of check")
+    found = [line for line in result.stdout.splitlines() if line.startswith("MISSING") and text in line]
+    check(found, f"ftpalg check says {result.stdout!r}")
+
+
+def missing_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("nothing.key"))
+
+
+def crossed_keys(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("archive.lab.test.key"))
+
+
+def no_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("files.lab.test.pem"))
+
+
+def expired_authority(cell, configuration):
+    certificate, key = cell.owner.issue("expired", "DNS:expired", days=-1)
+    return configuration.replace("[proxy]\n", f"[proxy]\nca-certificate = {certificate}\nca-key = {key}\n")
+
+
 def client_sees_the_server(cell):
     """In active mode the data connection comes from the server's address."""
     with Talk(cell) as talk, cell.lab.client.entered(), socket.create_server((cell.lab.addresses[4].client, 0)) as listener:
@@ -695,22 +809,35 @@ def reload_changes_open_sessions(cell):
                 file.write(text)
 
 
+def whole_matrix(kind):
+    """Every client, mode, level and version, explicit and implicit, and each client once over IPv6."""
+    for implicit in (False, True) if kind != "Pure-FTPd" else (False,):
+        for client, passive, private, version in itertools.product(TLS_CLIENTS, (True, False), (True, False), ("1.3", "1.2")):
+            # See curl_begins_no_tls.
+            if client != "curl" or passive or not private:
+                yield client, 4, implicit, passive, private, version
+    for client in TLS_CLIENTS:
+        yield client, 6, False, True, True, "1.3"
+
+
+def short_matrix(kind):
+    """Every client in both modes once, with levels, versions and ports in turn."""
+    turn = list(SERVERS).index(kind)
+    for client, passive in itertools.product(TLS_CLIENTS, (True, False)):
+        turn += 1
+        private = turn % 3 != 0 and (client != "curl" or passive)
+        yield client, 4, kind != "Pure-FTPd" and turn % 4 == 1, passive, private, ("1.3", "1.2")[turn % 2]
+    yield list(TLS_CLIENTS)[turn % 3], 6, False, True, True, "1.3"
+
+
 def add_matrix(plan):
     for kind in SERVERS:
         cell = Cell(kind)
-        for implicit in (False, True) if kind != "Pure-FTPd" else (False,):
-            for client in TLS_CLIENTS:
-                for passive in (True, False):
-                    for private in (True, False):
-                        for version in ("1.3", "1.2"):
-                            if client == "curl" and private and not passive:
-                                continue  # curl 7.88 never begins TLS on a data connection that the server opened
-                            plan.add(f"{client} and {kind}, {'implicit' if implicit else 'explicit'}, "
-                                     f"{'passive' if passive else 'active'}, PROT {'P' if private else 'C'}, TLS {version}",
-                                     transfer, client, 4, implicit, passive, private, version, fixture=cell)
-        for client in TLS_CLIENTS:
-            plan.add(f"{client} and {kind} over IPv6, explicit, passive, PROT P, TLS 1.3", transfer, client, 6, False,
-                     True, True, "1.3", fixture=cell)
+        for row in whole_matrix(kind) if FULL else short_matrix(kind):
+            client, family, implicit, passive, private, version = row
+            plan.add(f"{client} and {kind}{' over IPv6' if family == 6 else ''}, {'implicit' if implicit else 'explicit'}, "
+                     f"{'passive' if passive else 'active'}, PROT {'P' if private else 'C'}, TLS {version}",
+                     transfer, *row, fixture=cell)
 
 
 def add_refusals(plan):
@@ -744,6 +871,8 @@ def main():
     plan = Plan(__doc__)
     add_matrix(plan)
     add_refusals(plan)
+    if FULL:
+        plan.add("without a proxy too, curl begins no TLS on a data connection that the server opened", curl_begins_no_tls)
     plan.add("Pure-FTPd resumes in TLS 1.2", transfer, "lftp", 4, False, True, True, "1.2",
              fixture=Cell("Pure-FTPd", {"tls-versions": "1.2"}, families=(4,)))
     only = (4,)
@@ -794,6 +923,15 @@ def main():
     plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)
     plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
     plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
+    own = OwnServersCell()
+    plan.add("each of one's own servers has its own certificate, by address and by name", each_server_has_its_own, fixture=own)
+    plan.add("where no certificate is configured there is no session, and an event says so", no_certificate_is_no_session,
+             fixture=own)
+    for name, spoil, text in (("a key that is not there", missing_key, "can't read the key"),
+                              ("a key of another certificate", crossed_keys, "belongs to another key"),
+                              ("a key file that others can read", no_key, "can be read by others"),
+                              ("an authority that has expired", expired_authority, "has expired")):
+        plan.add(f"{name} is told at the start, by check and in an event", bad_files, spoil, text, fixture=own)
     promised = ScriptedCell({"tls": "server"})
     plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls, fixture=promised)
     plan.add("REIN of a client in clear puts the server's leg into TLS again", rein_prepares_the_server_anew,
