@@ -9,6 +9,8 @@
 RELEASE   := $(patsubst %/sanitize,%,$(BUILD))
 SANITIZED := $(RELEASE)/sanitize
 FUZZED    := $(RELEASE)/fuzz
+MEMCHECKED := $(RELEASE)/valgrind
+COVERED   := $(RELEASE)/coverage
 
 SANITIZERS   := address,undefined
 FUZZ_SECONDS ?= 5
@@ -38,6 +40,7 @@ endif
 export FUZZ_SECONDS VM_SECONDS
 export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
+export FTPALG_NODE     ?= $(abspath $(RELEASE)/node)
 
 # Makes for the three builds: as released, with sanitizers, for libFuzzer.
 make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
@@ -72,8 +75,10 @@ SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libft
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 SUITE_LINT   := 'lint:900=tests/lint'
+SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
@@ -85,7 +90,7 @@ setup:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_SPLIT) \
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
@@ -101,12 +106,27 @@ check-replay:
 	$(make-sanitized) all
 	$(Q)tests/run $(SUITE_REPLAY)
 
+check-report:
+	$(make-sanitized) all
+	$(Q)tests/run $(SUITE_REPORT)
+
 check-split:
 	$(make-release) replay-programs
 	$(Q)tests/run $(SUITE_SPLIT)
 
 check-lint:
 	$(Q)tests/run $(SUITE_LINT)
+
+# Valgrind knows neither sanitizers nor what a compiler has optimised beyond recognition.
+check-valgrind:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(MEMCHECKED) OPTIMISE='-O1 -g' all unit-programs
+	$(Q)tests/run $(SUITE_VALGRIND)
+
+# What decides whether the tests are worth anything is tests/mutate; this finds what they never come to.
+coverage:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(COVERED) CC=gcc OPTIMISE='-O0 -g --coverage' \
+		LDOPTIMISE=--coverage all unit-programs replay-programs
+	$(Q)tests/coverage $(COVERED)
 
 fuzz:
 	$(Q)tests/run $(SUITE_FUZZ)
@@ -134,5 +154,6 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-lab check-vm check-long fuzz bench demo \
+.PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+	coverage fuzz bench demo \
 	lab-programs fuzz-programs replay-programs

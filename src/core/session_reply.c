@@ -4,7 +4,8 @@
  *
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Clients are less exact, and
  * some take any "227 " at the start of a line for the answer to their PASV, so text that looks like one is overwritten
- * wherever it stands and was not asked for.
+ * wherever it stands and was not asked for. Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with
+ * one in it, a reply is not the same for all of them.
  */
 #include <string.h>
 
@@ -333,12 +334,36 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	take_answer(turn, verb, command, reply->code);
 }
 
+/*
+ * An adopted session whose server greets was adopted before its dialogue began, and nobody has logged in: 120 is said
+ * nowhere else, 220 only in answer to REIN and HOST (RFC 7151 3.2), behind which a login has yet to come as well.
+ */
+static bool begins_dialogue(const struct session *session, const struct reply *reply)
+{
+	return session->unseen_command && session->multiline == 0 && reply->kind != REPLY_TEXT &&
+	       (reply->code == 120 || reply->code == 220);
+}
+
+static void begin_dialogue(struct session *session)
+{
+	session->state = SESSION_GREETING;
+	session->adopted = false;
+	session->any_command = false;
+	session->unseen_command = false;
+}
+
 void session_take_reply(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct reply reply;
 
+	if (parse_reply_is_ambiguous(turn->line)) {
+		turn_close(turn, REASON_CONTROL_BYTE);
+		return;
+	}
 	parse_reply(turn->line, &reply);
+	if (begins_dialogue(session, &reply))
+		begin_dialogue(session);
 	if (session->multiline != 0) {
 		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
 			judge_inner_line(turn, &reply);

@@ -93,6 +93,8 @@ static void arrive(struct rig_connection *connection, enum direction direction, 
 		receiver->refused_resets += packet->seq == receiver->expects ? 0 : 1;
 		return;
 	}
+	if (packet->payload.length == 0 && seq_before(packet->seq, receiver->expects))
+		receiver->asked = true;
 	receiver->segments += packet->payload.length > 0 ? 1 : 0;
 	if (old <= packet->payload.length) {
 		size_t fresh = packet->payload.length - old;
@@ -126,9 +128,9 @@ static void op_inject(void *context, struct bytes bytes)
 								     : packet.tuple.source.port);
 	want = nat_view_tuple(&connection->view, direction);
 	assert_true(tuple_equal(&packet.tuple, &want));
+	arrive(connection, direction, &packet);
 	packet.payload.data = NULL;
 	rig->injected[rig->injected_count++] = packet;
-	arrive(connection, direction, &packet);
 }
 
 static struct nat_view make_view(enum rig_nat nat, uint16_t port)
@@ -285,6 +287,23 @@ enum gateway_verdict rig_shake(struct rig *rig)
 	return rig_packet(rig, DIRECTION_REPLY, rig->at->peer[1].first - 1, rig->at->peer[0].first, TCP_SYN | TCP_ACK,
 			  0,
 			  "", 0);
+}
+
+void rig_answer(struct rig *rig)
+{
+	for (int side = 0; side < 2; side++) {
+		if (!rig->at->peer[side].asked)
+			continue;
+		rig->at->peer[side].asked = false;
+		rig_acknowledge(rig, (enum direction)side);
+	}
+}
+
+void rig_settle(struct rig *rig)
+{
+	rig->now += rig->limits.settling;
+	gateway_tick(rig->gateway, rig->now);
+	rig_answer(rig);
 }
 
 void rig_login(struct rig *rig)

@@ -402,8 +402,8 @@ static void segments_that_make_the_carrier_act_are_dropped(void **state)
 		begin_logged_in(RIG_SNAT);
 		rig_say(&rig, C, "AUTH TLS\r\n");
 		rig_say(&rig, S, "234 go\r\n");
-		rig_say(&rig, C, "\x16\x03\x01");
-		rig_say(&rig, S, "\x16\x03\x01");
+		rig_say_bytes(&rig, C, "\x16\x03\x01\x40\0", 5, 0);
+		rig_say_bytes(&rig, S, "\x16\x03\x01\x40\0", 5, 0);
 		rig_say_bytes(&rig, C, rows[index].bytes, rows[index].length, 0);
 		assert_int_equal(rig.output.verdict == GATEWAY_DROP, rows[index].dropped);
 		assert_true(!rows[index].dropped || rig.output.reason == REASON_CARRIER_TRIGGER);
