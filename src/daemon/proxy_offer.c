@@ -25,6 +25,7 @@
 
 /* For a handshake that had begun when its offer ended: three retransmissions of its last segment. */
 #define OFFER_LATE_SECONDS 8
+#define OFFER_BACKLOG 4
 
 static enum reason offer_listen(struct offer *offer, const struct address *address, uint16_t *port)
 {
@@ -32,7 +33,7 @@ static enum reason offer_listen(struct offer *offer, const struct address *addre
 	struct endpoint local;
 
 	offer->descriptor = wire_socket(&any, address->family);
-	if (offer->descriptor >= 0 && listen(offer->descriptor, 4) == 0 && wire_local(offer->descriptor, &local)) {
+	if (offer->descriptor >= 0 && listen(offer->descriptor, OFFER_BACKLOG) == 0 && wire_local(offer->descriptor, &local)) {
 		*port = local.port;
 		return REASON_NONE;
 	}
@@ -165,9 +166,13 @@ static void offer_accept(struct proxy_session *session)
 {
 	struct offer *offer = &session->offer;
 	struct endpoint remote;
-	int accepted;
+	int accepted = 0;
 
-	while (!offer->used && (accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
+	for (int i = 0; i < OFFER_BACKLOG && !offer->used && accepted >= 0; i++) {
+		accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (accepted < 0)
+			continue;
 		if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
 			struct wire wire = { .descriptor = accepted };
 
