@@ -91,32 +91,17 @@ static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 		    " settings take effect after a restart", proxy->config_path);
 }
 
-static int proxy_listen(enum family family, uint16_t port)
-{
-	const struct endpoint any = { .address = { .family = family }, .port = port };
-	const int on = 1;
-	const int descriptor = wire_socket_shared(&any, family);
-
-	if (descriptor < 0)
-		return -1;
-	setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (listen(descriptor, PROXY_BACKLOG) == 0)
-		return descriptor;
-	close(descriptor);
-	return -1;
-}
-
 static int proxy_open_listeners(struct proxy_process *process)
 {
 	static const enum family families[PROXY_LISTENERS] = { FAMILY_IPV4, FAMILY_IPV6 };
-	const uint16_t port = process->proxy.config->proxy.port;
+	const struct config_proxy *config = &process->proxy.config->proxy;
 
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		process->listener[i] = proxy_listen(families[i], port);
+		process->listener[i] = interception_listen(config, families[i], PROXY_BACKLOG);
 		if (process->listener[i] >= 0 || (families[i] == FAMILY_IPV6 && errno == EAFNOSUPPORT))
 			continue;
-		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s", port, families[i],
-			    strerror(errno));
+		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s%s", config->port, families[i],
+			    strerror(errno), errno == EPERM ? "; interception = tproxy needs CAP_NET_ADMIN" : "");
 		return -1;
 	}
 	return 0;
