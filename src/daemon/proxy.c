@@ -25,6 +25,7 @@
 #define PROXY_ERROR_MAX 256
 #define PROXY_LISTENERS 2
 #define PROXY_SIGNALS 3
+#define PROXY_BEAT_MICROSECONDS 250000
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
 /* Sessions of the queue's worker count from 1; both may write to one file of events. */
@@ -35,6 +36,9 @@ struct proxy_process {
 	int listener[PROXY_LISTENERS];
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
+	struct event *heart; /* NULL: nobody watches */
+	struct worker_page *page;
+	pid_t supervisor;
 	struct quota_source *sources;
 	uint32_t *buckets;
 	struct log_limit accept_limit;
@@ -89,6 +93,25 @@ static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 		session_set_policy(&session->session, proxy->policy);
 	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
 		    " settings take effect after a restart", proxy->config_path);
+}
+
+static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+
+	(void)descriptor;
+	(void)what;
+	atomic_fetch_add(&process->page->beat, 1);
+}
+
+static int proxy_start_heart(struct proxy_process *process)
+{
+	const struct timeval interval = { .tv_usec = PROXY_BEAT_MICROSECONDS };
+
+	if (!process->page)
+		return 0;
+	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
+	return process->heart && event_add(process->heart, &interval) == 0 ? 0 : -1;
 }
 
 static int proxy_open_listeners(struct proxy_process *process)
@@ -180,7 +203,8 @@ static int proxy_create_loop(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	return 0;
+	if (proxy_start_heart(process) == 0)
+		return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
 	return -1;
@@ -208,7 +232,7 @@ static int proxy_open(struct proxy_process *process)
 	proxy_raise_limits(config);
 	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
 		return -1;
-	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, 0, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, process->supervisor, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
@@ -224,6 +248,8 @@ static void proxy_close(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (process->signal[i])
 			event_free(process->signal[i]);
+	if (process->heart)
+		event_free(process->heart);
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
 		if (process->watch[i])
 			event_free(process->watch[i]);
@@ -242,7 +268,7 @@ static void proxy_close(struct proxy_process *process)
 	free(process);
 }
 
-int proxy_run(const struct config *config, const char *config_path)
+int proxy_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
 {
 	struct proxy_process *process = calloc(1, sizeof(*process));
 	int result;
@@ -253,12 +279,16 @@ int proxy_run(const struct config *config, const char *config_path)
 	}
 	process->listener[0] = -1;
 	process->listener[1] = -1;
+	process->page = page;
+	process->supervisor = supervisor;
 	process->proxy.config = config;
 	process->proxy.config_path = config_path;
 	process->proxy.policy = &config->policy;
 	process->proxy.next_session = PROXY_FIRST_SESSION;
 	result = proxy_open(process);
 	if (!result) {
+		if (page)
+			atomic_store(&page->ready, true);
 		log_message(LOG_LEVEL_NOTICE, "ready: proxy on port %u, %zu policy rule%s", config->proxy.port,
 			    config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
 		result = event_base_dispatch(process->proxy.base) < 0 ? -1 : 0;
