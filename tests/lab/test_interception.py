@@ -386,14 +386,56 @@ def only_the_expected_client_gets_in(cell):
             client.voidcmd("NOOP")
 
 
+def findings(cell):
+    """What `ftpalg check` says on the router, and whether that was all well."""
+    result = cell.lab.router.run([binary(), "check", "-c", cell.proxy.configuration], check=False)
+    return result.returncode, [line for line in result.stdout.splitlines() if line.startswith("MISSING")]
+
+
+def nothing_is_missing(cell):
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses")
+
+
+def check_finds(cell, words, disturb, mend):
+    """All is well; then something is taken away, and check names it; then all is well again."""
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses")
+    cell.lab.router.run(["sh", "-c", disturb])
+    try:
+        status, missing = findings(cell)
+        check_equal(status, 1, "check's exit status")
+        check(any(words in line for line in missing), f"{words!r} is not in {missing}")
+    finally:
+        if mend:
+            cell.lab.router.run(["sh", "-c", mend])
+        else:
+            cell.proxy.load_whole_rules()
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses in the end")
+
+
+def add_findings(plan, cell):
+    for what, words, disturb, mend in (
+            ("an ip rule that is missing", "route, IPv4: no ip rule", "ip -4 rule flush protocol 212", None),
+            ("a route that is missing", "route, IPv6: table 2100", "ip -6 route flush table all protocol 212", None),
+            ("rules that don't intercept", "no rule takes connections to port 2100",
+             "iptables -t mangle -F FTPALG_PROXY_INTERCEPT", None),
+            ("an INPUT that does not let in what was intercepted", "input, IPv6: it drops by default",
+             "ip6tables -F FTPALG_PROXY_ACCEPT", None),
+            ("marks that answers would take over", "net.ipv4.tcp_fwmark_accept is set",
+             "echo 1 >/proc/sys/net/ipv4/tcp_fwmark_accept", "echo 0 >/proc/sys/net/ipv4/tcp_fwmark_accept")):
+        plan.add(f"check names {what}", check_finds, words, disturb, mend, fixture=cell)
+
+
 def add_supervised(plan):
     for interception in ("redirect", "tproxy"):
         cell = SupervisedCell(interception, {"watchdog": "2"})
         for family in (4, 6):
             plan.add(f"{interception}: who terminates goes to the proxy and nobody else, and each once, IPv{family}",
                      each_goes_its_way, family, fixture=cell)
+        plan.add(f"{interception}: check finds that nothing is missing", nothing_is_missing, fixture=cell)
         plan.add(f"{interception}: FTPS of a network that does not terminate stays opaque", not_terminated_is_opaque,
                  fixture=cell)
+    if rules.FLAVOUR == "iptables":
+        add_findings(plan, cell)
     plan.add("terminate-require: a login in TLS is let in, one in clear is not",
              logins_inside_tls_are_no_logins_in_clear, fixture=cell)
     for name in ("proxy", "worker"):
