@@ -24,7 +24,7 @@
 
 #define PLAIN_PORT 21
 /* Of 28,000 ports that the kernel chooses from, few are in use towards one server. */
-#define SOURCE_TRIES 8
+#define SOURCE_TRIES 32
 
 int interception_listen(const struct config_proxy *config, enum family family, int backlog)
 {
