@@ -60,7 +60,7 @@ UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
-UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES)))
+UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/src/scenarios.o
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
 
 all: $(BUILD)/ftpalg
@@ -80,6 +80,17 @@ $(BUILD)/src/core/%.o: src/core/%.c
 $(BUILD)/src/%.o: src/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
+
+# The scenarios of ftpalg probe, compiled in.
+SCENARIOS := $(sort $(wildcard tests/scenarios/*.scenario))
+
+$(BUILD)/src/scenarios.c: tests/embed $(SCENARIOS) tests/scenarios
+	$(call say,EMBED,$@)
+	$(Q)mkdir -p $(@D) && tests/embed $(SCENARIOS) >$@
+
+$(BUILD)/src/scenarios.o: $(BUILD)/src/scenarios.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)
@@ -127,6 +138,8 @@ help:
 	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
 	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
+	@echo "make check-valgrind unit tests, captures and configurations under valgrind's memcheck"
+	@echo 'make coverage      how much of the core its tests execute, by lines and by branches'
 	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
 	@echo 'make check-lab     real servers and clients in network namespaces'
 	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"

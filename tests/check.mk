@@ -9,6 +9,8 @@
 RELEASE   := $(patsubst %/sanitize,%,$(BUILD))
 SANITIZED := $(RELEASE)/sanitize
 FUZZED    := $(RELEASE)/fuzz
+MEMCHECKED := $(RELEASE)/valgrind
+COVERED   := $(RELEASE)/coverage
 
 SANITIZERS   := address,undefined
 FUZZ_SECONDS ?= 5
@@ -56,6 +58,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
+# The proxy's harness has peers that speak TLS, and watches what the core is asked.
+$(BUILD)/tests/fuzz/fuzz_proxy: $(BUILD)/tests/fuzz/peer.o
+$(BUILD)/tests/fuzz/fuzz_proxy: LDFLAGS += -Wl,--wrap=session_input
+
+-include $(BUILD)/tests/fuzz/peer.d
 -include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES))
 
 lab-programs: $(LAB_PROGRAMS)
@@ -68,6 +75,7 @@ SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libft
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 SUITE_LINT   := 'lint:900=tests/lint'
+SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
@@ -104,6 +112,17 @@ check-split:
 check-lint:
 	$(Q)tests/run $(SUITE_LINT)
 
+# Valgrind knows neither sanitizers nor what a compiler has optimised beyond recognition.
+check-valgrind:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(MEMCHECKED) OPTIMISE='-O1 -g' all unit-programs
+	$(Q)tests/run $(SUITE_VALGRIND)
+
+# What decides whether the tests are worth anything is tests/mutate; this finds what they never come to.
+coverage:
+	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(COVERED) CC=gcc OPTIMISE='-O0 -g --coverage' \
+		LDOPTIMISE=--coverage all unit-programs replay-programs
+	$(Q)tests/coverage $(COVERED)
+
 fuzz:
 	$(Q)tests/run $(SUITE_FUZZ)
 
@@ -130,5 +149,5 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-lab check-vm check-long fuzz bench demo \
+.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-valgrind check-lab check-vm check-long coverage fuzz bench demo \
 	lab-programs fuzz-programs replay-programs

@@ -16,7 +16,7 @@
 	X(EVENT_PINHOLE_CLOSE, "pinhole-close") /* expectation, reason */ \
 	X(EVENT_REFUSE, "refuse")               /* reason, direction, form or verb, text: the line that was refused */ \
 	X(EVENT_REWRITE, "rewrite")             /* form, offered, announced: the line left with other words */ \
-	X(EVENT_TLS, "tls")                     /* text: "opaque" from here on; "terminated" or "implicit": the proxy reads it */ \
+	X(EVENT_TLS, "tls")                     /* text: "opaque", or "clear" again; of a proxy "terminated", "implicit" */ \
 	X(EVENT_RELAY, "relay")                 /* relay, duration, reason: a proxied data connection has ended */ \
 	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
 	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \

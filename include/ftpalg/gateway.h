@@ -18,6 +18,7 @@ struct gateway_limits {
 	struct quota_limits quota; /* for one source */
 	uint64_t idle;           /* microseconds after which a silent session is forgotten */
 	uint64_t line_timeout;   /* microseconds that a line may stay unfinished before the session is closed; 0: for ever */
+	uint64_t settling;       /* microseconds within which what passed before an adoption has arrived and been answered */
 	bool table_full_open;    /* session table full: pass uninspected instead of dropping */
 	bool malformed_open;     /* packets that are no whole TCP segment: pass instead of dropping */
 };

@@ -79,8 +79,8 @@ struct ops {
 	 * REASON_NO_CARRIER, _NO_PORT, _EXPECT_TABLE_FULL, _KERNEL_REFUSED. */
 	enum reason (*expect)(void *context, const struct nat_view *master, struct expectation *expectation);
 
-	/* Deletes it. REASON_NONE where it was still waiting; REASON_USED where it was no longer there, because its data
-	 * connection was made or because it had expired. */
+	/* Deletes it. REASON_NONE where it was still waiting; where it was not, REASON_USED or REASON_EXPIRED if that is
+	 * known, else REASON_GONE: its data connection was made, or it had expired. */
 	enum reason (*unexpect)(void *context, const struct nat_view *master, const struct expectation *expectation);
 
 	/* Sets the correction for one direction, with be-liberal, and reads it back. REASON_NO_RESIZE where the kernel
@@ -93,6 +93,9 @@ struct ops {
 
 	/* One thing that happened. */
 	void (*event)(void *context, const struct event *event);
+
+	/* What unexpect would answer now; changes nothing. NULL where unexpect never answers REASON_GONE. */
+	enum reason (*peek)(void *context, const struct nat_view *master, const struct expectation *expectation);
 };
 
 #endif

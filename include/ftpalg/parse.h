@@ -72,6 +72,14 @@ enum reason parse_command(struct bytes line, struct command *command);
  */
 bool parse_command_may_matter(struct bytes beginning);
 
+/*
+ * A NUL or a CR in a line, or in the beginning of one, which are some peer's end of a line or nothing at all. A CR at the
+ * end of a beginning may belong to the line's own end. At the end of a reply any number may: servers that send the lines
+ * of a text file add theirs to those of the file.
+ */
+bool parse_command_is_ambiguous(struct bytes beginning);
+bool parse_reply_is_ambiguous(struct bytes beginning);
+
 enum reply_kind {
 	REPLY_TEXT,  /* no reply code and separator at its start: only valid inside a multi-line reply */
 	REPLY_FIRST, /* "nnn-": opens a multi-line reply */

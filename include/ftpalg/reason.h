@@ -38,8 +38,9 @@
 	X(REASON_LINE_TOO_LONG,     "line-too-long",        "a line is longer than the limit") \
 	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
 	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
-	X(REASON_NOT_TLS,           "not-tls",              "the bytes after 234 are no TLS record") \
+	X(REASON_NOT_TLS,           "not-tls",              "the bytes behind 234 are no TLS records, or there are lines where TLS can't have ended") \
 	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
+	X(REASON_ADOPTION_FAILED,   "adoption-failed",      "the session is older than the gateway, and where its receiver stands contradicts what the gateway let pass") \
 	/* the proxy's legs */ \
 	X(REASON_UNREACHABLE,       "unreachable",          "the proxy could not connect") \
 	X(REASON_HANDSHAKE,         "handshake",            "a TLS handshake failed") \
@@ -66,9 +67,11 @@
 	X(REASON_QUOTA_BYTES,       "quota-bytes",          "the source has as many bytes held or unacknowledged as one source may have") \
 	/* single packets */ \
 	X(REASON_SHORT_PACKET,      "short-packet",         "the packet is cut short or its lengths contradict each other") \
+	X(REASON_LONG_PACKET,       "long-packet",          "what the packet became is longer than a packet may be") \
 	X(REASON_NOT_TCP,           "not-tcp",              "the packet is not TCP") \
 	X(REASON_FRAGMENT,          "fragment",             "the packet is a fragment") \
 	X(REASON_BAD_CHECKSUM,      "bad-checksum",         "the TCP checksum is wrong: the receiver would never see this packet") \
+	X(REASON_ADOPTING,          "adopting",             "the connection is older than the gateway, and the receiver has yet to say where it stands; the sender repeats the segment") \
 	X(REASON_OUT_OF_ORDER,      "out-of-order",         "a segment arrived before the one that it follows") \
 	X(REASON_OUT_OF_WINDOW,     "out-of-window",        "a segment lies outside everything that the receiver could accept") \
 	X(REASON_CARRIER_TRIGGER,   "carrier-trigger",      "an eight-byte segment that would make the kernel's carrier helper act") \
@@ -82,6 +85,8 @@
 	X(REASON_CONNECTION_ENDED,  "connection-ended",     "the control connection ended") \
 	X(REASON_RESET,             "reset",                "the control connection was reset") \
 	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
+	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
+	X(REASON_LINE_TIMEOUT,      "line-timeout",         "a line stayed unfinished for longer than the limit") \
 	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
 	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")
 

@@ -8,9 +8,10 @@
  *      |                  |  ^                          |  |
  *      |                  |  +--- REIN, USER accepted --+  |
  *      |                  |  234                           |  234
- *      |                  +-------------> OPAQUE <---------+
- *      | HTTP, client first ...              | CCC
- *      +--------> CLOSED <-------------------+ not TLS
+ *      |                  +-------------> OPAQUE <---------+ |
+ *      |                                   | |               |
+ *      | HTTP, client first ...   not TLS  | |      CCC      |
+ *      +--------> CLOSED <-----------------+ +---------------+
  *
  *   state      commands                       replies                          offers
  *   GREETING   none: close                    1yz, 220, 4yz, 5yz               refused
@@ -82,6 +83,7 @@ struct session_transfer {
 struct session {
 	uint64_t id;
 	struct nat_view view;
+	uint64_t now;                   /* of the line that was taken last, or of the end */
 	const struct policy_rule *rule;
 	const struct quota *quota;      /* NULL: no limits apply */
 	struct quota_source *source;    /* the client's row; not NULL where quota is set */
@@ -91,7 +93,7 @@ struct session {
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
-	bool secured;     /* what the client says arrives in TLS */
+	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
 	bool multiline_refused; /* its first line was overwritten, so its last one must be */
 
@@ -107,6 +109,8 @@ struct session {
 	enum pinhole_state pinhole;
 	enum form pinhole_form;
 	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
+	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
+	bool pinhole_used;         /* its data connection is known to have been made */
 	struct expectation expectation;
 
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
@@ -163,23 +167,25 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
  */
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
-/* A whole line of which nothing but its words is known: would it be passed wherever it stood in a dialogue? */
-bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line);
-
-/*
- * The first bytes from the client after 234, from position on. REASON_NONE if they begin a TLS record with a handshake (content type 22,
- * major version 3; RFC 8446 5.1), else REASON_NOT_TLS.
- */
-enum reason session_judge_opaque(size_t position, struct bytes bytes);
 
 /* For an adopted session: its bytes are TLS already. Reports it. */
 void session_set_opaque(struct session *session, const struct ops *ops);
 
+/* For a session that is opaque: its peers have left TLS (CCC, RFC 4217 12), so there are lines again. Reports it. */
+void session_set_readable(struct session *session, const struct ops *ops);
+
 /*
- * For an adopted session: do these bytes, which need not be the first of a line, begin a line of this direction that
- * the session can take?
+ * For an adopted session: are these bytes, which end where a line ends and need not begin where one begins, a line of
+ * this direction as far as anybody could read one in them?
  */
-bool session_looks_like_line(enum direction direction, struct bytes beginning);
+bool session_looks_like_line(enum direction direction, struct bytes line);
+
+/*
+ * And if they are not: may they pass as the rest of a line whose beginning the receiver has? The last gateway judged that
+ * line whole, or knew that it would pass; but of a whole one the receiver may have got the beginning only, and its
+ * sender may give it another end.
+ */
+bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest);
 
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);

@@ -36,13 +36,12 @@ struct stream_edit {
 
 struct stream {
 	bool started;
-	bool provisional; /* started in the middle: bytes before the start may still be on their way */
-	bool passing;     /* opaque: bytes are neither kept nor read */
+	bool adopted;     /* its start is where the receiver said that it stands */
+	bool passing;     /* adopted within TLS: bytes are neither kept nor read */
 	bool finished;    /* a FIN was passed; it has the number out_next */
 	bool closed;      /* and was acknowledged */
 	uint8_t last_acked; /* the output byte before out_acked */
-	bool skip_line;   /* started in the middle of a line: pass until its end */
-	bool first_line;  /* where it started is the sender's word: the receiver may see a line begin within this one */
+	bool partial;     /* adopted, and its first line has not been judged: it may be the rest of one */
 
 	uint32_t in_next;
 	uint32_t in_decided;
@@ -59,9 +58,9 @@ struct stream {
 	struct stream_edit edits[STREAM_EDITS_MAX]; /* oldest first */
 };
 
-/* Begins at sender's number in. seqadj is the kernel's correction up to now. */
+/* Begins at sender's number in. seqadj is the kernel's correction up to now. adopted: in the middle of a dialogue. */
 void stream_start(struct stream *stream, struct buffer_pool *pool, uint32_t in, const struct seqadj *seqadj,
-		  bool provisional);
+		  bool adopted);
 
 /* Gives every block back. */
 void stream_end(struct stream *stream, struct buffer_pool *pool);
@@ -76,11 +75,11 @@ enum stream_place {
 /* Where a segment of length > 0 lies. */
 enum stream_place stream_locate(const struct stream *stream, uint32_t in, size_t length, size_t *skip);
 
-/*
- * Of a segment of a provisional stream: how many of its first bytes lie before the start? They may still be new to the
- * receiver, and nothing is known of them.
- */
-size_t stream_unknown_prefix(const struct stream *stream, uint32_t in, size_t length);
+/* Does the receiver have more than was let out? Then an adopted stream began at the wrong place. */
+bool stream_is_contradicted(const struct stream *stream, uint32_t ack);
+
+/* Has nothing been taken since the stream began? */
+bool stream_is_untouched(const struct stream *stream);
 
 /* Can length more output bytes be kept? REASON_NONE, REASON_MEMORY_FULL or REASON_WINDOW_FULL (limit). */
 enum reason stream_check_room(const struct stream *stream, const struct buffer_pool *pool, size_t length,
@@ -143,7 +142,7 @@ void stream_set_owing(struct stream *stream);
 /* Bytes that were taken and have not been decided. */
 uint32_t stream_held(const struct stream *stream);
 
-/* From here on nothing is kept or read (after the last edit has been acknowledged, see stream_may_pass). */
+/* From here on nothing is kept or read. Edits must have been acknowledged. */
 void stream_set_passing(struct stream *stream, struct buffer_pool *pool);
 
 /* A stream that is passing has come as far as in. */

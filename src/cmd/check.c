@@ -81,6 +81,7 @@ int cmd_check(int argc, char **argv)
 	check_daemon(&check);
 	check_proxy(&check);
 	check_limits(&check);
+	check_keys(&check);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("ftpalg check: standard output");
 		return CMD_FAILURE;

@@ -47,6 +47,29 @@ static const char replay_details[] =
 	"  --seed NUMBER         of cutting and reordering\n"
 	"  --checksums           drops packets with a wrong TCP checksum, instead of making it right\n";
 
+static const char probe_details[] =
+	"  server ADDRESS        the outer end: listens at ADDRESS, and does as the client's end asks\n"
+	"  client ADDRESS        the inner end: runs the scenarios against the server at ADDRESS\n"
+	"  --token TOKEN         what both ends know; or in the environment, as FTPALG_PROBE_TOKEN\n"
+	"  --port NUMBER         of the control connections, instead of 21\n"
+	"  --link NUMBER         the port over which the ends agree, instead of 2100\n"
+	"  --in-band             client: they agree over the control port, in what looks like FTP\n"
+	"  --foreign ADDRESS     a second address of this end's host, which scenarios use as another host's\n"
+	"  --server-foreign ADDRESS\n"
+	"                        client: likewise of the server's host\n"
+	"  --scenarios PATH      client: a file or a directory of scenarios, instead of those built in\n"
+	"  -k TEXT               client: only scenarios with this tag, or TEXT in their name; several: all of them\n"
+	"  --list                client: lists the scenarios\n"
+	"  --json FILE           client: writes the results as JSON; - is standard output\n"
+	"  --html FILE           client: writes the results as a page\n";
+
+static const char report_details[] =
+	"  CAPTURE               pcap or pcapng; - is standard input\n"
+	"  -o FILE               where the page goes; - is standard output\n"
+	"  --text                draws the ladders on the terminal, instead or as well\n"
+	"  -c FILE, --nat, --port, --cut, --reorder, --seed, --checksums\n"
+	"                        as for replay\n";
+
 static const char ca_details[] =
 	"  init                  makes a key and a certificate; files that exist are left as they are\n"
 	"  --certificate FILE    where the certificate goes, instead of /etc/ftpalg/ca.pem\n"
@@ -60,6 +83,10 @@ static const struct entry entries[] = {
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
+	{ "probe", cmd_probe, "server|client [OPTION]... ADDRESS", "tests any firewall between two hosts",
+	  probe_details },
+	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
+	  report_details },
 	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables|route [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },

@@ -17,9 +17,7 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
-
-/* Content type and version of a TLS record. */
-#define OPAQUE_HEADER 3
+#include "tlsrecord.h"
 
 enum flow_state {
 	FLOW_FREE,
@@ -35,10 +33,23 @@ struct flow_echo {
 	struct packet_timestamps timestamps;
 };
 
+/* What is known of a connection that is older than the gateway until both its streams have begun (gateway_adopt.c). */
+struct flow_adoption {
+	uint64_t since;           /* when it was first seen */
+	struct flow_adopted {
+		bool told;        /* its receiver has acknowledged something: highest is known */
+		bool waiting;     /* its sender has something to say: lowest is known, and kept what it said there */
+		bool asked;       /* its receiver was probed, at last_asked */
+		uint32_t highest; /* in the receiver's numbers */
+		uint32_t lowest;  /* in the sender's numbers */
+		uint64_t last_asked;
+		struct buffer kept;
+	} direction[2];
+};
+
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
-	uint8_t opaque_judged; /* how many of the first OPAQUE_HEADER client bytes after 234 were those of TLS */
 	uint32_t next;      /* in its bucket, or in the free list */
 	uint32_t older;
 	uint32_t newer;
@@ -47,7 +58,9 @@ struct flow {
 	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
+	struct flow_adoption adoption;
 	struct stream stream[2];
+	struct tlsrecord tls[2]; /* behind a 234 */
 	struct session session;
 };
 

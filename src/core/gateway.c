@@ -9,8 +9,8 @@
  *
  * A flow begins with the server's SYN and ACK, the first packet of a connection that the rules queue, because it tells
  * both initial numbers and because conntrack has confirmed the connection by then. A packet with payload of an unknown
- * flow means that the connection is older than this gateway (or its row was given up): it is adopted, with what the
- * kernel remembers. Packets without payload of unknown flows change nothing and pass.
+ * flow means that the connection is older than this gateway (or its row was given up): it is adopted (gateway_adopt.c).
+ * Packets without payload of unknown flows change nothing and pass.
  *
  * A session that is beyond help is closed with a reset to both peers. The row is kept for a while as KILLED: whatever
  * either peer still sends is dropped and answered with a reset that carries exactly the number that the peer expects,
@@ -37,6 +37,8 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 	limits->quota.pinhole_rate = 1000;
 	limits->quota.bytes = 1048576;
 	limits->idle = UINT64_C(7440) * 1000000; /* RFC 5382 REQ-5: 2 hours 4 minutes */
+	/* Shorter than the shortest time after which most senders repeat a segment (RFC 6298 asks for a second). */
+	limits->settling = 150000;
 	limits->line_timeout = UINT64_C(300) * 1000000; /* as long as RFC 1123 4.1.3.2 lets a server wait for a command */
 }
 
@@ -103,13 +105,15 @@ static void count_bytes(struct flow *flow)
 	uint32_t bytes = 0;
 
 	for (int i = 0; i < 2; i++)
-		bytes += flow->stream[i].line.length + flow->stream[i].sent.length;
+		bytes += flow->stream[i].line.length + flow->stream[i].sent.length +
+			 flow->adoption.direction[i].kept.length;
 	quota_set_bytes(flow->session.source, flow->bytes, bytes);
 	flow->bytes = bytes;
 }
 
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
 {
+	adoption_end(gateway, flow);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
 	flow_release(&gateway->table, flow);
@@ -119,29 +123,13 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 		     uint64_t now)
 {
 	session_close(&flow->session, gateway->ops, reason, now);
+	adoption_end(gateway, flow);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
 	count_bytes(flow);
 	quota_end_session(&gateway->quota, flow->session.source);
 	flow->session.source = NULL;
 	flow_end(&gateway->table, flow, state);
-}
-
-/* In the middle of what is this packet: TLS, a line, or the rest of one? */
-static void judge_adopted(struct passage *passage)
-{
-	struct flow *flow = passage->flow;
-	struct bytes payload = passage->packet.payload;
-
-	if (payload.length >= 3 && payload.data[0] >= 20 && payload.data[0] <= 23 && payload.data[1] == 3) {
-		session_set_opaque(&flow->session, passage->gateway->ops);
-		flow->opaque_judged = OPAQUE_HEADER;
-		stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
-		stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
-		return;
-	}
-	flow->stream[passage->direction].first_line = passage->direction == DIRECTION_ORIGINAL;
-	flow->stream[passage->direction].skip_line = !session_looks_like_line(passage->direction, payload);
 }
 
 /* A server's SYN and ACK: the connection begins, or begins anew where an old one had the same addresses and ports. */
@@ -161,7 +149,7 @@ static void take_handshake(struct passage *passage)
 		const struct stream *stream = &flow->stream[passage->direction];
 
 		/* Its own retransmission: nothing has been received since. */
-		if (stream->in_next == passage->packet.seq + 1 && stream->out_acked == stream->out_next)
+		if (stream->started && stream->in_next == passage->packet.seq + 1 && stream->out_acked == stream->out_next)
 			return;
 		if (!passage_is_opening(passage))
 			return;
@@ -201,7 +189,8 @@ static void take_acknowledgement(struct passage *passage)
 }
 
 /*
- * The kernel adjusts the numbers of an opaque connection by itself; only its end matters here. How far the sender has
+ * Of a connection that was adopted within TLS nobody knows where its records begin, so it is never read again. The
+ * kernel adjusts its numbers by itself; only its end matters here. How far the sender has
  * come is known from what follows without a gap, and from what its receiver acknowledges: a packet of any other number,
  * which anybody can send who knows the ports, moves and ends nothing.
  */
@@ -215,7 +204,6 @@ static void take_passing(struct passage *passage)
 	stream_advance(stream, seqadj_revert(&stream->kernel, flow->echo[opposite].ack));
 	if (!seq_before(stream->in_next, passage->packet.seq))
 		stream_advance(stream, end);
-	inspect_let_pass(&passage->gateway->inspector, flow, opposite);
 	if ((passage->packet.flags & TCP_FIN) && end == stream->in_next) {
 		stream->finished = true;
 		stream->closed = true;
@@ -241,9 +229,14 @@ static bool reset_is_credible(const struct passage *passage)
 {
 	const struct flow *flow = passage->flow;
 	const struct stream *stream = &flow->stream[passage->direction];
-	uint32_t reach = stream->sent.length + stream_held(stream) + STREAM_EDITS_MAX * HOSTPORT_TEXT_MAX;
+	const struct flow_adopted *adopted = &flow->adoption.direction[passage->direction];
+	/* An edit that shrank stands for more than it left. */
+	uint32_t reach = stream->sent.length + stream_held(stream) + stream->edit_count * HOSTPORT_TEXT_MAX;
 
-	/* An opaque stream keeps nothing, but its receiver's packets say how far it has come. */
+	/* Of a stream that has not begun it is known where its receiver stands, or nothing. */
+	if (!stream->started)
+		return adopted->told && passage->packet.seq == seqadj_revert(&stream->kernel, adopted->highest);
+	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
 	if (stream->passing)
 		reach = stream->in_next -
 			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
@@ -267,6 +260,15 @@ static void take_reset(struct passage *passage)
 		passage_report(passage, REASON_OUT_OF_WINDOW);
 }
 
+static void take_segment(struct passage *passage)
+{
+	adoption_judge_opaque(passage);
+	if (passage->flow->state == FLOW_LIVE && passage->flow->stream[passage->direction].passing)
+		take_passing(passage);
+	else if (passage->flow->state == FLOW_LIVE)
+		passage_take_segment(passage);
+}
+
 static void take_live(struct passage *passage)
 {
 	struct gateway *gateway = passage->gateway;
@@ -278,14 +280,13 @@ static void take_live(struct passage *passage)
 	take_echo(passage);
 	take_acknowledgement(passage);
 	passage->change.flags = safe_flags(&passage->packet);
-	if (passage->packet.flags & TCP_RST) {
-		take_reset(passage);
-		return;
+	if (!adoption_take(passage)) {
+		if (passage->packet.flags & TCP_RST) {
+			take_reset(passage);
+			return;
+		}
+		take_segment(passage);
 	}
-	if (flow->stream[passage->direction].passing)
-		take_passing(passage);
-	else
-		passage_take_segment(passage);
 	if (flow->state == FLOW_LIVE) {
 		count_bytes(flow);
 		patience_note(passage);
@@ -343,7 +344,6 @@ static void take_tcp(struct passage *passage)
 	if (!passage->flow) {
 		if (!passage_begin_flow(passage, true))
 			return;
-		judge_adopted(passage);
 	}
 	take_live(passage);
 }
@@ -390,6 +390,7 @@ static void forget_idle(struct gateway *gateway, struct flow *flow, uint64_t now
 void gateway_tick(struct gateway *gateway, uint64_t now)
 {
 	patience_tick(gateway, now);
+	adoption_tick(gateway, now);
 	for (unsigned int i = 0; i < TICK_ROWS; i++) {
 		struct flow *ended = flow_oldest_ended(&gateway->table);
 		struct flow *live = flow_oldest_live(&gateway->table);
@@ -410,6 +411,8 @@ uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now)
 
 	if (gateway->patience_count > 0 && gateway->patience[gateway->patience_first].deadline < next)
 		next = gateway->patience[gateway->patience_first].deadline;
+	if (gateway->adoptions_count > 0 && gateway->adoptions[gateway->adoptions_first].deadline < next)
+		next = gateway->adoptions[gateway->adoptions_first].deadline;
 	return next;
 }
 

@@ -9,7 +9,13 @@
 #include "inspect.h"
 
 #define SECOND UINT64_C(1000000)
+/*
+ * The largest segment that is safe wherever IPv6 is: 1,280 bytes of MTU less 40 of IPv6, 20 of TCP and 12 of
+ * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
+ */
+#define SAFE_SEGMENT 1208
 #define PATIENCE_MAX 1024
+#define ADOPTIONS_MAX 1024
 
 /* Held bytes that are acknowledged in the receiver's name if their rest does not come by then. */
 struct patience {
@@ -18,6 +24,13 @@ struct patience {
 	uint32_t flow;      /* row */
 	uint32_t in_next;   /* of the stream when it was noted: anything else means that more has come */
 	enum direction direction;
+};
+
+/* The receivers of an adopted connection are asked where they stand. */
+struct adoption_timer {
+	uint64_t deadline;
+	uint64_t session;
+	uint32_t flow; /* row */
 };
 
 struct gateway {
@@ -34,9 +47,13 @@ struct gateway {
 	struct patience patience[PATIENCE_MAX];
 	uint32_t patience_first;
 	uint32_t patience_count;
+	struct adoption_timer adoptions[ADOPTIONS_MAX]; /* likewise */
+	uint32_t adoptions_first;
+	uint32_t adoptions_count;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
+	uint8_t made[PACKET_PLAIN_MAX + SAFE_SEGMENT];
 };
 
 /* One packet on its way through. */
@@ -95,6 +112,24 @@ void passage_kill(struct passage *passage, enum reason reason);
 
 /* Resets the packet's sender. */
 void passage_reset_sender(const struct passage *passage);
+
+/* The packet's flow has just been adopted: neither of its streams has begun. */
+void adoption_begin(struct passage *passage, const struct connection *connection);
+
+/*
+ * Hears what an adopted flow's packet tells of the other stream's beginning. True: the packet's own stream has not begun,
+ * or the flow was closed, and the packet is decided.
+ */
+bool adoption_take(struct passage *passage);
+
+/* Is the first that an adopted stream says TLS? Then the session is opaque, and both streams pass. */
+void adoption_judge_opaque(struct passage *passage);
+
+/* Gives back what is kept of a flow whose streams have not begun. */
+void adoption_end(struct gateway *gateway, struct flow *flow);
+
+/* Asks the receivers of which time is due. */
+void adoption_tick(struct gateway *gateway, uint64_t now);
 
 /* If this packet left held bytes, or freed the way for those of the other side, patience with them begins. */
 void patience_note(struct passage *passage);

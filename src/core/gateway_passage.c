@@ -8,12 +8,6 @@
 #include "ftpalg/address.h"
 #include "gateway_internal.h"
 
-/*
- * The largest segment that is safe wherever IPv6 is: 1,280 bytes of MTU less 40 of IPv6, 20 of TCP and 12 of
- * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
- */
-#define SAFE_SEGMENT 1208
-
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)
 {
 	passage->output->verdict = verdict;
@@ -63,7 +57,10 @@ void passage_replace(struct passage *passage, enum reason reason)
 	}
 	output->length = packet_rewrite(passage->bytes, &passage->packet, &passage->change, output->packet,
 					sizeof(output->packet));
-	passage_decide(passage, output->length > 0 ? GATEWAY_REPLACE : GATEWAY_DROP, reason);
+	if (output->length > 0)
+		passage_decide(passage, GATEWAY_REPLACE, reason);
+	else
+		passage_decide(passage, GATEWAY_DROP, REASON_LONG_PACKET);
 }
 
 static bool payload_is_the_same(const struct passage *passage)
@@ -128,13 +125,32 @@ static void turn_away(struct passage *passage, const struct nat_view *view, enum
 	passage_decide(passage, GATEWAY_DROP, reason);
 }
 
+/*
+ * The row is found again by the two ends that conntrack names, and the packet was found by its own: were they others, a
+ * session would be judged by packets of somebody else's.
+ */
+static enum reason look_up(const struct passage *passage, struct connection *connection)
+{
+	const struct ops *ops = passage->gateway->ops;
+	struct tuple ends;
+	enum reason reason;
+
+	memset(connection, 0, sizeof(*connection));
+	reason = ops->lookup(ops->context, &passage->packet.tuple, connection);
+	if (reason != REASON_NONE)
+		return reason;
+	ends.source = connection->view.client;
+	ends.destination = connection->view.server;
+	if (connection->direction == DIRECTION_REPLY)
+		ends = tuple_reverse(&ends);
+	return tuple_equal(&ends, &passage->packet.tuple) ? REASON_NONE : REASON_NO_CONNECTION;
+}
+
 bool passage_is_opening(struct passage *passage)
 {
 	struct connection connection;
-	const struct ops *ops = passage->gateway->ops;
 
-	memset(&connection, 0, sizeof(connection));
-	if (ops->lookup(ops->context, &passage->packet.tuple, &connection) == REASON_NONE && connection.opening)
+	if (look_up(passage, &connection) == REASON_NONE && connection.opening)
 		return true;
 	passage_report(passage, REASON_OUT_OF_WINDOW);
 	passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
@@ -149,8 +165,7 @@ bool passage_begin_flow(struct passage *passage, bool adopted)
 	enum reason reason;
 	struct tuple tuple;
 
-	memset(&connection, 0, sizeof(connection));
-	reason = gateway->ops->lookup(gateway->ops->context, &passage->packet.tuple, &connection);
+	reason = look_up(passage, &connection);
 	if (reason != REASON_NONE) {
 		passage_report(passage, reason);
 		passage_decide(passage, GATEWAY_DROP, reason);
@@ -181,8 +196,12 @@ bool passage_begin_flow(struct passage *passage, bool adopted)
 	session_set_quota(&passage->flow->session, &gateway->quota, source);
 	if (!connection.carrier)
 		passage_report(passage, REASON_NO_CARRIER);
-	stream_start(&passage->flow->stream[passage->direction], &gateway->pool,
-		     passage->packet.seq + (adopted ? 0 : 1), &connection.seqadj[passage->direction], adopted);
+	if (adopted) {
+		adoption_begin(passage, &connection);
+		return true;
+	}
+	stream_start(&passage->flow->stream[passage->direction], &gateway->pool, passage->packet.seq + 1,
+		     &connection.seqadj[passage->direction], false);
 	/* The other stream stands where this packet acknowledges, in the receiver's numbers. */
 	stream_start(&passage->flow->stream[direction_opposite(passage->direction)], &gateway->pool,
 		     seqadj_revert(&connection.seqadj[direction_opposite(passage->direction)], passage->packet.ack),
@@ -231,52 +250,6 @@ static void repeat_old(struct passage *passage)
 	passage_replace(passage, REASON_OLD);
 }
 
-/* Is every line of it, and what it begins and ends with, of a kind that nobody would edit or refuse? */
-static bool prefix_is_harmless(const struct passage *passage, struct bytes prefix)
-{
-	const struct session *session = &passage->flow->session;
-
-	while (prefix.length > 0) {
-		const uint8_t *end = memchr(prefix.data, '\n', prefix.length);
-		struct bytes line = prefix;
-
-		if (end)
-			line.length = (size_t)(end - prefix.data) + 1;
-		prefix.data += line.length;
-		prefix.length -= line.length;
-		if (end)
-			line.length--;
-		if (end && line.length > 0 && line.data[line.length - 1] == '\r')
-			line.length--;
-		if (passage->direction == DIRECTION_ORIGINAL && inspect_hides_offer(line, 0))
-			return false;
-		if (end ? !session_is_harmless(session, passage->direction, line)
-			: session_must_hold(session, passage->direction, line))
-			return false;
-	}
-	return true;
-}
-
-/*
- * The bytes before the start of an adopted stream may still be needed: the last gateway let them pass, and they were
- * lost. But a client that sends its bytes in disorder must not get an offer past the session so.
- */
-static void pass_unknown_prefix(struct passage *passage, size_t length)
-{
-	struct bytes prefix = { passage->packet.payload.data, length };
-
-	passage_report(passage, REASON_OUT_OF_WINDOW);
-	if (!prefix_is_harmless(passage, prefix)) {
-		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
-		return;
-	}
-	passage->change.payload = passage->packet.payload;
-	passage->change.payload.length = length;
-	if (length < passage->packet.payload.length)
-		passage->change.flags &= (uint8_t)~TCP_FIN;
-	passage_finish(passage);
-}
-
 static void render(struct passage *passage, enum reason reason)
 {
 	struct gateway *gateway = passage->gateway;
@@ -319,13 +292,9 @@ void passage_take_segment(struct passage *passage)
 	enum inspect_result result = INSPECT_DONE;
 	enum reason reason = REASON_NONE;
 	enum stream_place place = STREAM_KNOWN;
-	size_t skip = stream_unknown_prefix(stream, passage->packet.seq, fresh.length);
+	size_t skip = 0;
 
 	passage->from = stream->out_next;
-	if (skip > 0) {
-		pass_unknown_prefix(passage, skip);
-		return;
-	}
 	if (fresh.length > 0)
 		place = stream_locate(stream, passage->packet.seq, fresh.length, &skip);
 	/* Nothing follows a FIN, and a line that was judged as the last, without its end, must not go on. */

@@ -152,6 +152,6 @@ void patience_sweep(struct gateway *gateway, uint64_t now)
 			continue;
 		reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
 		reset_receiver_of(gateway, flow, DIRECTION_REPLY);
-		gateway_end_flow(gateway, flow, FLOW_KILLED, REASON_EXPIRED, now);
+		gateway_end_flow(gateway, flow, FLOW_KILLED, REASON_LINE_TIMEOUT, now);
 	}
 }

@@ -12,6 +12,10 @@
  * Before a line is judged there must be room for what it becomes, since judging has effects: an expectation that was made
  * for a line that can't leave would be a pinhole that nobody announced. Without room inspection stops before the line;
  * what follows is not taken, the sender repeats it, and by then there is room: the limits act like a full link.
+ *
+ * Behind a 234 a stream is TLS records (tlsrecord.c), which pass as they come, in order. They are kept until they are
+ * acknowledged, as lines are: what the receiver reads is what was followed here, so both see TLS end at the same byte.
+ * From that byte on there are lines again.
  */
 #include <string.h>
 
@@ -84,6 +88,10 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	struct bytes content = { pending->whole.data, pending->content };
 
 	session_input(&pending->flow->session, inspector->ops, pending->direction, content, pending->now, outcome);
+	if (pending->flow->session.state == SESSION_OPAQUE) {
+		tlsrecord_start(&pending->flow->tls[DIRECTION_ORIGINAL]);
+		tlsrecord_start(&pending->flow->tls[DIRECTION_REPLY]);
+	}
 	switch (outcome->verdict) {
 	case OUTCOME_CLOSE:
 		*reason = outcome->reason;
@@ -148,19 +156,22 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 		pending->content--;
 }
 
-bool inspect_hides_offer(struct bytes line, size_t from)
+/*
+ * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a line
+ * is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The rest of
+ * a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the beginning
+ * matters (session_may_pass_rest).
+ */
+static enum inspect_result decide_first_line(const struct pending *pending, enum reason *reason)
 {
-	const size_t verb_length = 4;
-	struct bytes verb = { line.data, verb_length };
+	struct bytes content = { pending->whole.data, pending->content };
 
-	for (size_t at = from; at + verb_length < line.length; at++) {
-		uint8_t next = line.data[at + verb_length];
-
-		verb.data = line.data + at;
-		if ((next == ' ' || next == '\t') && verb_is_active_offer(verb_find(verb)))
-			return true;
-	}
-	return false;
+	if (session_looks_like_line(pending->direction, content))
+		return decide_line(pending, reason);
+	if (!session_may_pass_rest(&pending->flow->session, pending->direction, content))
+		return close_session(pending, REASON_ADOPTION_FAILED, reason);
+	pass_rest(pending, pending->passed);
+	return INSPECT_DONE;
 }
 
 /* piece ends a line. */
@@ -175,23 +186,14 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	assemble_line(pending, piece);
 	if (pending->content > inspector->line_limit)
 		return close_session(pending, REASON_LINE_TOO_LONG, reason);
-	/* From its first byte on where nobody will judge the line. */
-	if (stream->first_line && inspect_hides_offer((struct bytes){ pending->whole.data, pending->content },
-						      stream->skip_line ? 0 : 1))
-		return close_session(pending, REASON_AMBIGUOUS, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
-	if (stream->skip_line) {
-		stream->skip_line = false;
-		pass_rest(pending, pending->passed);
-	} else {
-		result = decide_line(pending, reason);
-	}
+	result = stream->partial ? decide_first_line(pending, reason) : decide_line(pending, reason);
 	if (result == INSPECT_DONE) {
 		buffer_clear(inspector->pool, &stream->line);
 		stream->line_passed = 0;
-		stream->first_line = false;
+		stream->partial = false;
 		stream->in_next = stream->in_decided;
 	}
 	return result;
@@ -218,9 +220,12 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	rest.data = inspector->line;
 	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
-	if (stream->line_passed == 0 &&
-	    (stream->first_line || (!stream->skip_line && session_must_hold(session, pending->direction, rest))))
+	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
+	if (stream->line_passed == 0 && (stream->partial || session_must_hold(session, pending->direction, rest)))
 		return INSPECT_DONE;
+	/* Whoever takes its last byte for an end would read a line here, and the next one behind it. */
+	if (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest) : parse_reply_is_ambiguous(rest))
+		return close_session(pending, REASON_CONTROL_BYTE, reason);
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
 	*reason = check_bytes(pending, rest.length);
@@ -232,37 +237,48 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	return INSPECT_DONE;
 }
 
-void inspect_let_pass(struct inspector *inspector, struct flow *flow, enum direction direction)
+/*
+ * A line where a record could begin. The peer that speaks it has left TLS and the other one is about to; that it could
+ * not have been otherwise is in tlsrecord.c.
+ */
+static enum inspect_result leave_tls(const struct pending *pending, enum reason *reason)
 {
-	struct stream *stream = &flow->stream[direction];
+	struct flow *flow = pending->flow;
+	struct tlsrecord *own = &flow->tls[pending->direction];
+	struct tlsrecord *other = &flow->tls[direction_opposite(pending->direction)];
 
-	if (flow->session.state == SESSION_OPAQUE && flow->opaque_judged == OPAQUE_HEADER && !stream->passing &&
-	    stream->edit_count == 0 && stream->sent.length == 0 && stream->line.length == 0)
-		stream_set_passing(stream, inspector->pool);
+	if (!tlsrecord_may_end(own))
+		return close_session(pending, REASON_NOT_TLS, reason);
+	own->reading = false;
+	if (flow->session.state != SESSION_OPAQUE)
+		return INSPECT_DONE;
+	if (!tlsrecord_has_spoken(other) || !tlsrecord_expect_end(other))
+		return close_session(pending, REASON_NOT_TLS, reason);
+	session_set_readable(&flow->session, pending->inspector->ops);
+	return INSPECT_DONE;
 }
 
-/* After 234 a client speaks TLS and a server waits for it. */
-static enum inspect_result take_opaque(struct pending *pending, struct bytes fresh, enum reason *reason)
+/* After 234 a client speaks TLS and a server waits for it. Moves fresh behind what belongs to records. */
+static enum inspect_result take_records(const struct pending *pending, struct bytes *fresh, enum reason *reason)
 {
 	struct flow *flow = pending->flow;
 	struct inspector *inspector = pending->inspector;
+	struct bytes records = *fresh;
+	enum tlsrecord_place place;
 
-	if (flow->opaque_judged == 0 &&
+	if (tlsrecord_is_untouched(&flow->tls[DIRECTION_ORIGINAL]) &&
 	    (pending->direction == DIRECTION_REPLY || pending->stream->line.length > 0))
 		return close_session(pending, REASON_BEHIND_AUTH, reason);
-	*reason = check_bytes(pending, fresh.length);
+	*reason = check_bytes(pending, fresh->length);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
-	if (pending->direction == DIRECTION_ORIGINAL && flow->opaque_judged < OPAQUE_HEADER) {
-		size_t rest = OPAQUE_HEADER - (size_t)flow->opaque_judged;
-
-		if (session_judge_opaque(flow->opaque_judged, fresh) != REASON_NONE)
-			return close_session(pending, REASON_NOT_TLS, reason);
-		flow->opaque_judged = (uint8_t)(flow->opaque_judged + (fresh.length < rest ? fresh.length : rest));
-	}
-	stream_pass(pending->stream, inspector->pool, fresh);
-	inspect_let_pass(inspector, flow, direction_opposite(pending->direction));
-	return INSPECT_DONE;
+	place = tlsrecord_take(&flow->tls[pending->direction], pending->direction, *fresh, &records.length);
+	if (place == TLSRECORD_WRONG)
+		return close_session(pending, REASON_NOT_TLS, reason);
+	stream_pass(pending->stream, inspector->pool, records);
+	fresh->data += records.length;
+	fresh->length -= records.length;
+	return place == TLSRECORD_LINE ? leave_tls(pending, reason) : INSPECT_DONE;
 }
 
 enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow, enum direction direction,
@@ -281,8 +297,10 @@ enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow
 		const uint8_t *end;
 		struct bytes piece = fresh;
 
-		if (flow->session.state == SESSION_OPAQUE)
-			return take_opaque(&pending, fresh, reason);
+		if (flow->tls[direction].reading) {
+			result = take_records(&pending, &fresh, reason);
+			continue;
+		}
 		end = memchr(fresh.data, '\n', fresh.length);
 		if (end) {
 			piece.length = (size_t)(end - fresh.data) + 1;
@@ -308,7 +326,7 @@ enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, 
 		.now = now,
 	};
 
-	if (flow->session.state == SESSION_OPAQUE || pending.stream->line.length == 0)
+	if (flow->tls[direction].reading || pending.stream->line.length == 0)
 		return INSPECT_DONE;
 	return take_line(&pending, nothing, reason);
 }

@@ -29,18 +29,6 @@ enum inspect_result {
 enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow, enum direction direction,
 				  struct bytes fresh, uint64_t now, enum reason *reason);
 
-/*
- * Stops reading the stream of this direction if the session is opaque and nothing of what was edited can be sent again:
- * then the kernel's correction alone is the truth.
- */
-void inspect_let_pass(struct inspector *inspector, struct flow *flow, enum direction direction);
-
-/*
- * Is an offer to be read in the line from a position on? A client that repeats old bytes to a gateway that has just begun
- * makes it start before the line that the server reads.
- */
-bool inspect_hides_offer(struct bytes line, size_t from);
-
 /* The stream ends here: an unfinished line is judged as if it were complete. */
 enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, enum direction direction, uint64_t now,
 				enum reason *reason);

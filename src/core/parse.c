@@ -252,6 +252,18 @@ static struct bytes without_last_cr(struct bytes beginning)
 	return beginning;
 }
 
+bool parse_command_is_ambiguous(struct bytes beginning)
+{
+	return has_control_byte(without_last_cr(beginning));
+}
+
+bool parse_reply_is_ambiguous(struct bytes beginning)
+{
+	while (beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
+		beginning.length--;
+	return has_control_byte(beginning);
+}
+
 bool parse_command_may_matter(struct bytes beginning)
 {
 	struct command command;
@@ -320,7 +332,7 @@ bool parse_reply_may_matter(struct bytes beginning)
 	uint8_t code[3];
 	size_t position;
 	size_t count = read_code_bytes(without_last_cr(beginning), code, &position);
-	bool matters = has_control_byte(without_last_cr(beginning));
+	bool matters = parse_reply_is_ambiguous(beginning);
 	const uint8_t *iac;
 
 	/* What starts here is an incomplete Telnet code or an odd one. More of the reply code may follow it. */

@@ -141,6 +141,7 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 		.outcome = outcome,
 	};
 
+	session->now = now;
 	outcome->verdict = OUTCOME_PASS;
 	outcome->reason = REASON_NONE;
 	if (direction == DIRECTION_ORIGINAL)
@@ -194,30 +195,6 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
 }
 
-bool session_is_harmless(const struct session *session, enum direction direction, struct bytes line)
-{
-	struct command command;
-
-	if (direction == DIRECTION_REPLY)
-		return !parse_reply_may_matter(line);
-	return parse_command(line, &command) == REASON_NONE && command.verb != VERB_UNKNOWN &&
-	       command.verb != VERB_AUTH && !verb_is_active_offer(command.verb) &&
-	       !verb_is_passive_request(command.verb) &&
-	       policy_judge_verb(session->rule, command.verb) == REASON_NONE;
-}
-
-enum reason session_judge_opaque(size_t position, struct bytes bytes)
-{
-	/* Content type handshake, major version 3, and no minor version is above that of TLS 1.3 (RFC 8446 5.1). */
-	static const uint8_t least[] = { 22, 3, 0 };
-	static const uint8_t most[] = { 22, 3, 4 };
-
-	for (size_t i = 0; i < bytes.length && position + i < sizeof(least); i++)
-		if (bytes.data[i] < least[position + i] || bytes.data[i] > most[position + i])
-			return REASON_NOT_TLS;
-	return REASON_NONE;
-}
-
 void session_set_opaque(struct session *session, const struct ops *ops)
 {
 	static const uint8_t opaque[] = "opaque";
@@ -232,21 +209,80 @@ void session_set_opaque(struct session *session, const struct ops *ops)
 	ops->event(ops->context, &event);
 }
 
-bool session_looks_like_line(enum direction direction, struct bytes beginning)
+/*
+ * Nothing of what was said in TLS is known. What is known: no command from before waits for a reply, since nothing may
+ * stand behind AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
+ * tells of others. So offers are judged from here on, and if nobody is logged in the server refuses them.
+ */
+void session_set_readable(struct session *session, const struct ops *ops)
+{
+	static const uint8_t clear[] = "clear";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { clear, sizeof(clear) - 1 },
+	};
+
+	session->state = SESSION_READY;
+	/* The name of a USER before AUTH is not that of the login behind it. */
+	session->name_length = 0;
+	ops->event(ops->context, &event);
+}
+
+bool session_looks_like_line(enum direction direction, struct bytes line)
 {
 	struct command command;
 	struct reply reply;
-	const uint8_t *end = beginning.length > 0 ? memchr(beginning.data, '\n', beginning.length) : NULL;
 
-	if (end)
-		beginning.length = (size_t)(end - beginning.data);
-	if (end && beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
-		beginning.length--;
+	/* What no strict reader takes for a command may be one to a server that skips or strips. */
 	if (direction == DIRECTION_ORIGINAL)
-		/* What no strict reader takes for a command may be one to a server that skips or strips. */
-		return parse_command(beginning, &command) != REASON_NONE || command.verb != VERB_UNKNOWN;
-	parse_reply(beginning, &reply);
-	return reply.kind != REPLY_TEXT;
+		return parse_command(line, &command) != REASON_NONE || command.verb != VERB_UNKNOWN;
+	parse_reply(line, &reply);
+	return reply.kind != REPLY_TEXT || parse_reply_may_matter(line);
+}
+
+/*
+ * The end of an active offer: at most three letters of its verb, and of its numbers so many that they are separated. What
+ * separates those of EPRT is the client's choice (RFC 2428 2).
+ */
+static bool may_end_offer(struct bytes rest)
+{
+	uint8_t delimiter = 0;
+	bool digits = false;
+	bool separated = false;
+	size_t at = 0;
+
+	while (at < rest.length && at < 3 && (rest.data[at] & 0xdf) >= 'A' && (rest.data[at] & 0xdf) <= 'Z')
+		at++;
+	for (; at < rest.length; at++) {
+		uint8_t byte = rest.data[at];
+
+		if (byte >= '0' && byte <= '9') {
+			digits = true;
+		} else if (byte == ',' || (byte == delimiter && delimiter != 0)) {
+			separated = true;
+		} else if (byte != ' ' && byte != '.' && byte != ':' &&
+			   ((byte & 0xdf) < 'A' || (byte & 0xdf) > 'F')) {
+			/* Two different ones separate no numbers. */
+			if (delimiter != 0)
+				return false;
+			delimiter = byte;
+			separated = true;
+		}
+	}
+	return digits && separated;
+}
+
+bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest)
+{
+	if (direction == DIRECTION_REPLY)
+		return true;
+	/* The beginning may be that of a command that is denied. */
+	for (unsigned int verb = 0; verb < VERB_COUNT; verb++)
+		if (policy_judge_verb(session->rule, (enum verb)verb) != REASON_NONE)
+			return false;
+	return !may_end_offer(rest);
 }
 
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
@@ -258,9 +294,9 @@ void session_close(struct session *session, const struct ops *ops, enum reason r
 		.view = &session->view,
 	};
 
-	(void)now;
 	if (session->state == SESSION_CLOSED)
 		return;
+	session->now = now;
 	session->state = SESSION_CLOSED;
 	session_close_pinhole(session, ops, reason);
 	ops->event(ops->context, &event);

@@ -39,7 +39,10 @@ void session_take_reply(const struct turn *turn);
 enum reason session_accept_offer(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
 				 uint32_t command);
 
-/* Deletes the expectation if there is one. It is reported as used if the kernel no longer had it. */
+/* A good moment to see whether the data connection has been made, if there is an expectation: a transfer has begun. */
+void session_watch_pinhole(struct session *session, const struct ops *ops);
+
+/* Deletes the expectation if there is one. It is reported as used if only a data connection can have taken it away. */
 void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason);
 
 #endif

@@ -16,8 +16,31 @@
 #include "ftpalg/address.h"
 #include "session_internal.h"
 
+/* Microseconds before a pinhole's deadline in which its absence could mean both. */
+#define PINHOLE_DOUBT UINT64_C(1000000)
+
+/*
+ * Whoever does not find the expectation learns nothing else from the kernel: a data connection takes it away, and so does
+ * its timeout. So its deadline decides, less what a packet may have waited for us since its time was taken. Transfers
+ * that last longer are why it is looked for when they begin.
+ */
+static enum reason judge_absence(const struct session *session)
+{
+	if (session->pinhole_used || session->now + PINHOLE_DOUBT < session->pinhole_deadline)
+		return REASON_USED;
+	return REASON_GONE;
+}
+
+void session_watch_pinhole(struct session *session, const struct ops *ops)
+{
+	if (session->pinhole == PINHOLE_OPEN && !session->pinhole_used && ops->peek &&
+	    ops->peek(ops->context, &session->view, &session->expectation) == REASON_GONE)
+		session->pinhole_used = judge_absence(session) == REASON_USED;
+}
+
 void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason)
 {
+	enum reason answer;
 	struct event event = {
 		.type = EVENT_PINHOLE_CLOSE,
 		.reason = reason,
@@ -32,10 +55,13 @@ void session_close_pinhole(struct session *session, const struct ops *ops, enum 
 	session->pinhole = PINHOLE_NONE;
 	if (session->source)
 		quota_close_pinhole(session->source);
-	if (ops->unexpect(ops->context, &session->view, &session->expectation) == REASON_USED) {
+	answer = ops->unexpect(ops->context, &session->view, &session->expectation);
+	if (answer == REASON_GONE)
+		answer = judge_absence(session);
+	if (answer == REASON_USED)
 		event.type = EVENT_PINHOLE_USED;
-		event.reason = REASON_USED;
-	}
+	if (answer == REASON_USED || answer == REASON_EXPIRED || answer == REASON_GONE)
+		event.reason = answer;
 	ops->event(ops->context, &event);
 }
 
@@ -74,6 +100,17 @@ static enum reason plan_announcement(const struct session *session, bool active,
 	announced->address = rule->advertise_address;
 	announced->port = (uint16_t)port;
 	return REASON_NONE;
+}
+
+static void report_pinhole(const struct turn *turn)
+{
+	const struct session *session = turn->session;
+	struct event event = turn_event(turn, EVENT_PINHOLE_OPEN);
+
+	event.form = session->pinhole_form;
+	event.expectation = &session->expectation;
+	event.rule = session->rule->name;
+	turn_report(turn, &event);
 }
 
 static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
@@ -149,12 +186,16 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole = PINHOLE_OPEN;
 	session->pinhole_form = hostport->form;
 	session->pinhole_command = command;
+	session->pinhole_used = false;
+	session->pinhole_deadline = turn->now + expectation.timeout * UINT64_C(1000000);
 	session->expectation = expectation;
 
 	reason = plan_announcement(session, active, &expectation.destination, &announced);
 	if (reason == REASON_NONE)
 		reason = announce(turn, hostport, text_offset, &announced);
 	if (reason != REASON_NONE) {
+		/* Nobody was told of it, but it was there. */
+		report_pinhole(turn);
 		session_close_pinhole(session, ops, reason);
 		return reason;
 	}

@@ -4,7 +4,8 @@
  *
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Clients are less exact, and
  * some take any "227 " at the start of a line for the answer to their PASV, so text that looks like one is overwritten
- * wherever it stands and was not asked for.
+ * wherever it stands and was not asked for. Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with
+ * one in it, a reply is not the same for all of them.
  */
 #include <string.h>
 
@@ -126,6 +127,20 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 	turn_report(turn, &event);
 }
 
+/* For a proxy: from here on the client speaks in clear again. */
+static void clear_session(const struct turn *turn)
+{
+	static const uint8_t cleared[] = "cleared";
+	struct event event = turn_event(turn, EVENT_TLS);
+
+	if (!turn->session->secured)
+		return;
+	turn->session->secured = false;
+	event.text.data = cleared;
+	event.text.length = sizeof(cleared) - 1;
+	turn_report(turn, &event);
+}
+
 static void take_reinitialize(const struct turn *turn, uint16_t code)
 {
 	struct session *session = turn->session;
@@ -135,6 +150,7 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
 	session->state = SESSION_LOGIN;
 	session->epsv_all = false;
+	clear_session(turn);
 }
 
 /* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
@@ -203,6 +219,8 @@ static void take_answer(const struct turn *turn, enum verb verb, uint32_t comman
 		take_reinitialize(turn, code);
 	else if (verb == VERB_AUTH)
 		take_auth(turn, code);
+	else if (verb == VERB_CCC && code == 200)
+		clear_session(turn);
 	else if (verb_is_transfer(verb))
 		take_transfer(turn, verb, code, command);
 	else if (verb_is_active_offer(verb) && command == session->pinhole_command && code / 100 >= 4)
@@ -291,6 +309,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 
 	if (reply->code / 100 == 1) {
 		session->preliminary = true;
+		session_watch_pinhole(session, turn->ops);
 		return;
 	}
 	if (session->multiline_refused) {
@@ -315,12 +334,36 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	take_answer(turn, verb, command, reply->code);
 }
 
+/*
+ * An adopted session whose server greets was adopted before its dialogue began, and nobody has logged in: 120 is said
+ * nowhere else, 220 only in answer to REIN and HOST (RFC 7151 3.2), behind which a login has yet to come as well.
+ */
+static bool begins_dialogue(const struct session *session, const struct reply *reply)
+{
+	return session->unseen_command && session->multiline == 0 && reply->kind != REPLY_TEXT &&
+	       (reply->code == 120 || reply->code == 220);
+}
+
+static void begin_dialogue(struct session *session)
+{
+	session->state = SESSION_GREETING;
+	session->adopted = false;
+	session->any_command = false;
+	session->unseen_command = false;
+}
+
 void session_take_reply(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct reply reply;
 
+	if (parse_reply_is_ambiguous(turn->line)) {
+		turn_close(turn, REASON_CONTROL_BYTE);
+		return;
+	}
 	parse_reply(turn->line, &reply);
+	if (begins_dialogue(session, &reply))
+		begin_dialogue(session);
 	if (session->multiline != 0) {
 		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
 			judge_inner_line(turn, &reply);

@@ -47,11 +47,12 @@ static uint32_t base_offset(const struct stream *stream)
 }
 
 void stream_start(struct stream *stream, struct buffer_pool *pool, uint32_t in, const struct seqadj *seqadj,
-		  bool provisional)
+		  bool adopted)
 {
 	stream_end(stream, pool);
 	stream->started = true;
-	stream->provisional = provisional;
+	stream->adopted = adopted;
+	stream->partial = adopted;
 	stream->kernel = *seqadj;
 	stream->in_next = in;
 	stream->in_decided = in;
@@ -129,13 +130,15 @@ enum stream_place stream_locate(const struct stream *stream, uint32_t in, size_t
 	return STREAM_KNOWN;
 }
 
-size_t stream_unknown_prefix(const struct stream *stream, uint32_t in, size_t length)
+bool stream_is_contradicted(const struct stream *stream, uint32_t ack)
 {
-	uint32_t start = stream->out_acked - base_offset(stream);
+	return stream->started && stream->adopted && !stream->passing &&
+	       seq_before(stream->out_next + stream->finished, ack);
+}
 
-	if (!stream->provisional || !seq_before(in, start))
-		return 0;
-	return start - in < length ? start - in : length;
+bool stream_is_untouched(const struct stream *stream)
+{
+	return stream->partial && !stream->finished && stream->line.length == 0;
 }
 
 enum reason stream_check_room(const struct stream *stream, const struct buffer_pool *pool, size_t length,
@@ -283,7 +286,6 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 	}
 	if (seq_before(stream->out_next, ack) || seq_before(ack, stream->out_acked))
 		return packet;
-	stream->provisional = false;
 	ack = round_down_to_edit(stream, ack);
 	if (ack != stream->out_acked)
 		buffer_copy(pool, &stream->sent, ack - stream->out_acked - 1, 1, &stream->last_acked);

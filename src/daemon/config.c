@@ -23,7 +23,7 @@
 
 #include "daemon/config_value.h"
 
-#define SECTIONS "[gateway], [proxy], [policy] or [rule NAME]"
+#define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
 
 static const char blanks[] = " \t\r\n\f\v";
 
@@ -56,6 +56,7 @@ struct config_reader {
 	struct config_seen proxy_seen;
 	struct config_seen policy_seen;
 	struct config_seen rule_seen[POLICY_RULES_MAX];
+	struct config_seen server_seen[CONFIG_SERVERS_MAX];
 };
 
 __attribute__((format(printf, 2, 3)))
@@ -109,16 +110,50 @@ static bool config_name_is_valid(const char *name)
 	return length > 0 && length < POLICY_NAME_MAX && strspn(name, allowed) == length;
 }
 
+static bool config_judge_name(struct config_reader *reader, const char *kind, const char *name)
+{
+	if (config_name_is_valid(name))
+		return true;
+	config_complain(reader, "\"%s\" can't name a %s; expected 1 to %d letters, digits, dots, underscores and hyphens",
+			name, kind, POLICY_NAME_MAX - 1);
+	return false;
+}
+
+static void config_begin_server(struct config_reader *reader, const char *name)
+{
+	struct config *config = reader->config;
+	struct config_server *server;
+
+	if (!config_judge_name(reader, "server", name))
+		return;
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (strcmp(config->servers[i].name, name) == 0) {
+			config_complain(reader, "there is a server \"%s\" already, in line %u; expected another name",
+					name, reader->server_seen[i].section_line);
+			return;
+		}
+	}
+	if (config->server_count == CONFIG_SERVERS_MAX) {
+		config_complain(reader, "server \"%s\" is one too many; expected at most %d servers", name,
+				CONFIG_SERVERS_MAX);
+		return;
+	}
+	server = &config->servers[config->server_count];
+	memcpy(server->name, name, strlen(name) + 1);
+	reader->section = CONFIG_SECTION_SERVER;
+	reader->owner = server;
+	reader->seen = &reader->server_seen[config->server_count];
+	reader->seen->section_line = reader->line;
+	config->server_count++;
+}
+
 static void config_begin_rule(struct config_reader *reader, const char *name)
 {
 	struct policy *policy = &reader->config->policy;
 	struct policy_rule *rule;
 
-	if (!config_name_is_valid(name)) {
-		config_complain(reader, "\"%s\" can't name a rule; expected 1 to %d letters, digits, dots, underscores "
-				"and hyphens", name, POLICY_NAME_MAX - 1);
+	if (!config_judge_name(reader, "rule", name))
 		return;
-	}
 	if (strcmp(name, "policy") == 0) {
 		config_complain(reader, "events call the [policy] section \"policy\", so no rule can; expected another "
 				"name");
@@ -182,6 +217,8 @@ static void config_begin_section(struct config_reader *reader, char *header)
 		config_begin_single(reader, CONFIG_SECTION_POLICY, &reader->policy_seen, &reader->policy);
 	else if (strncmp(name, "rule", 4) == 0 && strchr(blanks, name[4]))
 		config_begin_rule(reader, name + 4 + strspn(name + 4, blanks));
+	else if (strncmp(name, "server", 6) == 0 && strchr(blanks, name[6]))
+		config_begin_server(reader, name + 6 + strspn(name + 6, blanks));
 	else
 		config_complain(reader, "there is no section [%s]; expected " SECTIONS, name);
 }
@@ -368,10 +405,25 @@ static void config_finish_rules(struct config_reader *reader)
 	policy->rules[policy->rule_count++] = reader->policy;
 }
 
+static void config_finish_servers(struct config_reader *reader)
+{
+	for (size_t i = 0; i < reader->config->server_count; i++) {
+		const struct config_server *server = &reader->config->servers[i];
+
+		reader->line = reader->server_seen[i].section_line;
+		if (reader->error_count == 0 && (!server->certificate[0] || !server->key[0]))
+			config_complain(reader, "server \"%s\": expected certificate and key", server->name);
+		if (reader->error_count == 0 && server->address_count + server->host_count == 0)
+			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both (what"
+					" holds for every server belongs in [proxy])", server->name);
+	}
+}
+
 static void config_finish_proxy(struct config_reader *reader)
 {
 	const bool seen = reader->proxy_seen.section_line != 0;
-	const char *wrong = seen ? config_judge_proxy(&reader->config->proxy) : NULL;
+	const char *wrong = seen ? config_judge_proxy(&reader->config->proxy, reader->config->server_count > 0)
+				     : NULL;
 
 	if (!wrong)
 		wrong = config_judge_together(reader->config, seen);
@@ -425,6 +477,7 @@ int config_load(struct config *config, const char *path, FILE *errors)
 	config->policy.rule_count = 0;
 	ini_parse_stream(config_next_line, &reader, config_handle, &reader);
 	config_finish_rules(&reader);
+	config_finish_servers(&reader);
 	config_finish_proxy(&reader);
 	if (ferror(file)) {
 		fprintf(errors, "%s: can't be read: %s\n", path, strerror(errno));

@@ -44,12 +44,28 @@ struct config_proxy {
 	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
 	bool resumption_required; /* of clients, on data connections */
 	bool tls12_only;
+	bool ccc;                 /* clients may end TLS on the control connection */
 	char certificate[PATH_MAX];
 	char key[PATH_MAX];
 	char ca_certificate[PATH_MAX];
 	char ca_key[PATH_MAX];
 	char anchors[PATH_MAX];
 	char user[CONFIG_USER_MAX];
+};
+
+#define CONFIG_SERVERS_MAX 32
+#define CONFIG_NAMES_MAX 16
+#define CONFIG_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
+
+/* [server NAME]: what clients of one of one's own servers are shown */
+struct config_server {
+	char name[POLICY_NAME_MAX];
+	struct network addresses[POLICY_NETWORKS_MAX]; /* none: any */
+	size_t address_count;
+	char hosts[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* that clients ask for (SNI); none: any */
+	size_t host_count;
+	char certificate[PATH_MAX];
+	char key[PATH_MAX];
 };
 
 struct config {
@@ -68,6 +84,8 @@ struct config {
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
 
 	struct config_proxy proxy;
+	struct config_server servers[CONFIG_SERVERS_MAX];
+	size_t server_count;
 	struct gateway_limits limits;
 	struct policy policy;
 };
@@ -83,5 +101,12 @@ int config_load(struct config *config, const char *path, FILE *errors);
 
 /* Does any rule send connections to the proxy? */
 bool config_terminates(const struct config *config);
+
+/*
+ * The first [server] for this address, as the server has it or as clients dial it, and for this name, which may be "".
+ * CONFIG_SERVERS_MAX: there is none.
+ */
+size_t config_find_server(const struct config *config, const struct address *server, const struct address *seen,
+			  const char *host);
 
 #endif

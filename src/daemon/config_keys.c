@@ -24,7 +24,7 @@
 #define NETWORK_LIST "ADDRESS or ADDRESS/PREFIX, at most 16 of them"
 
 _Static_assert(POLICY_NETWORKS_MAX == 16 && POLICY_FXP_MAX == 16 && POLICY_RANGES_MAX == 64 && CONFIG_PORTS_MAX == 15 &&
-	       CONFIG_FORWARDS_MAX == 32,
+	       CONFIG_FORWARDS_MAX == 32 && CONFIG_NAMES_MAX == 16,
 	       "the expectations below state these limits");
 _Static_assert(KIB % BUFFER_BLOCK_SIZE == 0, "memory is counted in blocks of which a whole number makes one KiB");
 
@@ -63,6 +63,7 @@ static const struct config_key gateway_keys[] = {
 
 static const struct config_key proxy_keys[] = {
 	{ "port", config_read_number, G(proxy.port), .minimum = 1, .maximum = 65535, .unit = 1 },
+	{ "ccc", config_read_ccc, G(proxy.ccc), .expected = "refuse or allow" },
 	{ "control-ports", config_read_proxy_ports, RUN(struct config, proxy.ports, proxy.port_count),
 	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
 	{ "implicit-ports", config_read_implicit_ports,
@@ -113,6 +114,17 @@ static const struct config_key policy_keys[] = {
 	{ "pinhole-timeout", config_read_number, P(pinhole_timeout), .minimum = 1, .maximum = 3600, .unit = 1 },
 };
 
+#define S(member) MEMBER(struct config_server, member)
+
+static const struct config_key server_keys[] = {
+	{ "addresses", config_read_addresses, RUN(struct config_server, addresses, address_count),
+	  .expected = NETWORK_LIST, .list = true },
+	{ "names", config_read_hosts, RUN(struct config_server, hosts, host_count),
+	  .expected = "host names in ASCII, at most 16 of them", .list = true },
+	{ "certificate", config_read_file, S(certificate), .expected = FILE_OR_NONE },
+	{ "key", config_read_file, S(key), .expected = FILE_OR_NONE },
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 _Static_assert(COUNT(gateway_keys) <= CONFIG_KEYS_MAX && COUNT(policy_keys) <= CONFIG_KEYS_MAX, "a set is 64 bits");
@@ -127,6 +139,8 @@ const struct config_key *config_key_at(enum config_section section, size_t index
 	case CONFIG_SECTION_POLICY:
 	case CONFIG_SECTION_RULE:
 		return index < COUNT(policy_keys) ? &policy_keys[index] : NULL;
+	case CONFIG_SECTION_SERVER:
+		return index < COUNT(server_keys) ? &server_keys[index] : NULL;
 	case CONFIG_SECTION_NONE:
 	case CONFIG_SECTION_UNKNOWN:
 		break;

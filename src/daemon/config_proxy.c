@@ -12,7 +12,7 @@ static bool ports_overlap(const uint16_t *a, size_t a_count, const uint16_t *b, 
 	return false;
 }
 
-const char *config_judge_proxy(const struct config_proxy *proxy)
+const char *config_judge_proxy(const struct config_proxy *proxy, bool has_servers)
 {
 	const bool client_tls = proxy->legs == PROXY_LEGS_BOTH || proxy->legs == PROXY_LEGS_CLIENT;
 
@@ -29,7 +29,7 @@ const char *config_judge_proxy(const struct config_proxy *proxy)
 		return "expected certificate and key, both or neither";
 	if (!proxy->ca_certificate[0] != !proxy->ca_key[0])
 		return "expected ca-certificate and ca-key, both or neither";
-	if (client_tls && !proxy->certificate[0] && !proxy->ca_certificate[0])
+	if (client_tls && !proxy->certificate[0] && !proxy->ca_certificate[0] && !has_servers)
 		return "TLS to the client needs certificate and key, or ca-certificate and ca-key (\"ftpalg ca init\" "
 		       "makes them)";
 	if (client_tls && proxy->untrusted && !proxy->ca_certificate[0])

@@ -199,6 +199,13 @@ const char *config_read_untrusted(struct config_value *value, void *owner)
 	return boolean_read(value, words, owner);
 }
 
+const char *config_read_ccc(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "refuse", "allow", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
 const char *config_read_resumption(struct config_value *value, void *owner)
 {
 	static const char *const words[] = { "allow", "require", NULL };
@@ -492,6 +499,47 @@ static const char *network_item(struct bytes word, struct network *networks, siz
 	if (!wrong)
 		networks[(*count)++] = network;
 	return wrong;
+}
+
+static const char *address_item(struct bytes word, void *owner)
+{
+	struct config_server *server = owner;
+
+	return network_item(word, server->addresses, &server->address_count);
+}
+
+const char *config_read_addresses(struct config_value *value, void *owner)
+{
+	return list_read(value, owner, false, value->continued, address_item);
+}
+
+/* What SNI can hold (RFC 6066 3); a dot at the end is no part of it. */
+static const char *host_item(struct bytes word, void *owner)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
+	struct config_server *server = owner;
+	char *host;
+
+	if (word.length >= CONFIG_HOST_MAX || word.data[0] == '.' || word.data[word.length - 1] == '.')
+		return not_understood;
+	if (server->host_count == CONFIG_NAMES_MAX)
+		return too_many;
+	host = server->hosts[server->host_count];
+	for (size_t i = 0; i < word.length; i++) {
+		const uint8_t byte = word.data[i];
+
+		host[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+		if (!memchr(allowed, host[i], sizeof(allowed) - 1))
+			return not_understood;
+	}
+	host[word.length] = '\0';
+	server->host_count++;
+	return NULL;
+}
+
+const char *config_read_hosts(struct config_value *value, void *owner)
+{
+	return list_read(value, owner, false, value->continued, host_item);
 }
 
 static const char *client_item(struct bytes word, void *owner)

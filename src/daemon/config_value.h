@@ -12,13 +12,14 @@ enum config_section {
 	CONFIG_SECTION_PROXY,
 	CONFIG_SECTION_POLICY,
 	CONFIG_SECTION_RULE,
+	CONFIG_SECTION_SERVER,
 };
 
 struct config_value;
 
 /*
  * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], and struct policy_rule for [policy]
- * and [rule]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
+ * and [rule], and struct config_server for [server]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
  */
 typedef const char *config_read(struct config_value *value, void *owner);
 
@@ -53,7 +54,7 @@ struct config;
 struct config_proxy;
 
 /* What the keys of [proxy] say together, and with the other sections. What is wrong, or NULL. */
-const char *config_judge_proxy(const struct config_proxy *proxy);
+const char *config_judge_proxy(const struct config_proxy *proxy, bool has_servers);
 const char *config_judge_together(const struct config *config, bool has_proxy);
 
 config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
@@ -72,10 +73,13 @@ config_read config_read_interception;
 config_read config_read_source;
 config_read config_read_forward;
 config_read config_read_untrusted;
+config_read config_read_ccc;
 config_read config_read_resumption;
 config_read config_read_tls_versions;
 config_read config_read_proxy_user;
 config_read config_read_file; /* char[PATH_MAX] */
+config_read config_read_addresses;
+config_read config_read_hosts;
 config_read config_read_clients;
 config_read config_read_servers;
 config_read config_read_deny_verbs;

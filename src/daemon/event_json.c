@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "daemon/character.h"
 #include "ftpalg/address.h"
 
 /* What a character of up to four bytes can become: "\\xNN" for one byte. */
@@ -59,38 +60,6 @@ static void event_append_number(struct event_line *line, uint64_t number, unsign
 	event_append(line, text + at, sizeof(text) - at);
 }
 
-/* How many bytes at the start of text are one well-formed UTF-8 character (RFC 3629 4), and which; 0 if none. */
-static size_t event_read_character(struct bytes text, uint32_t *character)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const uint8_t first = text.data[0];
-	size_t length = 1;
-
-	if (first >= 0xf8 || (first & 0xc0) == 0x80)
-		return 0;
-	if (first >= 0xc0)
-		length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	if (length > text.length)
-		return 0;
-	*character = length == 1 ? first : first & (0xffU >> (length + 1));
-	for (size_t i = 1; i < length; i++) {
-		if ((text.data[i] & 0xc0) != 0x80)
-			return 0;
-		*character = *character << 6 | (text.data[i] & 0x3f);
-	}
-	if (*character < smallest[length] || *character > 0x10ffff || (*character >= 0xd800 && *character <= 0xdfff))
-		return 0;
-	return length;
-}
-
-/* Control characters, line and paragraph separators, and what turns the direction of the text around it. */
-static bool event_is_printable(uint32_t character)
-{
-	return character >= ' ' && !(character >= 0x7f && character <= 0x9f) &&
-	       !(character >= 0x2028 && character <= 0x202e) && !(character >= 0x2066 && character <= 0x2069) &&
-	       character != 0x200e && character != 0x200f && character != 0x061c && character != 0xfeff;
-}
-
 /* The text's printable form, as the inside of a JSON string: a backslash of the first kind is two of the second. */
 static void event_append_text(struct event_line *line, struct bytes text)
 {
@@ -98,9 +67,9 @@ static void event_append_text(struct event_line *line, struct bytes text)
 
 	while (text.length) {
 		uint32_t character = 0;
-		size_t length = event_read_character(text, &character);
+		size_t length = character_read(text, &character);
 
-		if (length && event_is_printable(character)) {
+		if (length && character_is_printable(character)) {
 			if (character == '\\')
 				event_append(line, "\\\\\\", 3);
 			else if (character == '"')

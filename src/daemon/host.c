@@ -78,6 +78,14 @@ static enum reason host_unexpect(void *context, const struct nat_view *master, c
 	return host_tell(host, &master->client, reason, host->expect.error);
 }
 
+static enum reason host_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct host *host = context;
+	const enum reason reason = expect_peek(&host->expect, master, expectation);
+
+	return host_tell(host, &master->client, reason, host->expect.error);
+}
+
 static enum reason host_seqadj(void *context, const struct nat_view *master, enum direction direction,
 			       const struct seqadj *seqadj)
 {
@@ -158,7 +166,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .expect = host_expect, .unexpect = host_unexpect,
-		.seqadj = host_seqadj, .inject = host_inject, .event = host_event,
+		.seqadj = host_seqadj, .inject = host_inject, .event = host_event, .peek = host_peek,
 	};
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };

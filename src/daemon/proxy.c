@@ -22,7 +22,7 @@
 
 #define PROXY_BACKLOG 1024
 #define PROXY_BATCH 64
-#define PROXY_ERROR_MAX 256
+#define PROXY_ERROR_MAX 512
 #define PROXY_LISTENERS 2
 #define PROXY_SIGNALS 3
 #define PROXY_BEAT_MICROSECONDS 250000
@@ -152,18 +152,15 @@ static int proxy_open_quota(struct proxy_process *process)
 
 static int proxy_open_tls(struct proxy *proxy)
 {
-	const struct config_proxy *config = &proxy->config->proxy;
-	const struct tls_settings settings = {
-		.certificate = config->certificate, .key = config->key,
-		.ca_certificate = config->ca_certificate, .ca_key = config->ca_key,
-		.anchors = config->anchors, .tls12_only = config->tls12_only,
-	};
 	char error[PROXY_ERROR_MAX];
+	struct event event = { .type = EVENT_ANOMALY, .reason = REASON_SHUTDOWN };
 
-	proxy->tls = tls_open(&settings, error, sizeof(error));
+	proxy->tls = proxy_read_keys(proxy->config, error, sizeof(error));
 	if (proxy->tls)
 		return 0;
 	log_message(LOG_LEVEL_ERROR, "%s", error);
+	event.text = (struct bytes){ (const uint8_t *)error, strlen(error) };
+	proxy->host.ops.event(proxy->host.ops.context, &event);
 	return -1;
 }
 
@@ -219,12 +216,12 @@ static int proxy_open(struct proxy_process *process)
 	/* No other process of this user may look into this one, and it leaves no core behind: it holds keys. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -1;
-	if (proxy_open_tls(proxy) < 0)
-		return -1;
 	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
+	if (proxy_open_tls(proxy) < 0)
+		return -1;
 	proxy->reloaded[0] = calloc(1, sizeof(*proxy->reloaded[0]));
 	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
 	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)

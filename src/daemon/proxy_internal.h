@@ -9,6 +9,7 @@
  *   proxy_line.c      lines between the legs, through the core
  *   proxy_security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
  *   proxy_prepare.c   TLS with a server whose client speaks none
+ *   proxy_clear.c     TLS ends on a leg, and the leg goes on in clear
  *   proxy_offer.c     the core's expectations, as listeners and kernel expectations
  */
 #ifndef DAEMON_PROXY_INTERNAL_H
@@ -63,6 +64,10 @@ struct leg {
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
 	bool waiting;   /* the client's handshake waits for its certificate */
+	bool clearing;  /* TLS ends once out is empty */
+	struct tls_stream *ending; /* TLS has ended for what we say; what the peer says may still be in it */
+	bool ending_begun;         /* and the first byte of a record of it has been seen */
+	bool said_end;  /* close_notify came while REIN waits for its reply, which tells what it means */
 	bool cut;       /* ended without close_notify */
 	bool ended;     /* nothing more will be read */
 	bool finishing; /* nothing more will be put into out */
@@ -76,6 +81,7 @@ enum prepare_step {
 	PREPARE_TLS,
 	PREPARE_PBSZ,
 	PREPARE_PROT,
+	PREPARE_CLEAR,
 };
 
 /* The listener behind the core's one expectation. */
@@ -110,18 +116,27 @@ struct proxy_session {
 	enum prepare_step prepare;
 	bool implicit;
 	bool closing;
+	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
 	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
 	bool pbsz;
 	bool protect;   /* PROT P is in force */
 	bool features;  /* the reply to FEAT is passing */
+	bool cleared;   /* CCC: the control connection is in clear, and data connections stay as PROT has them */
+	bool reinitializes; /* REIN has been passed on and waits for its reply */
 	uint8_t asked_level; /* the argument of the PROT that waits for its reply; 0: none does */
 };
 
 /* proxy_session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
+/*
+ * The same where somebody else has made the connection to the server too, and says which addresses it is between: tests
+ * have socket pairs. Takes over both descriptors. NULL: it is over already.
+ */
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
+						  bool implicit);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* A TLS handshake begins: it has a deadline of its own. */
@@ -177,10 +192,25 @@ void prepare_begin(struct proxy_session *session);
 /* Takes the server's lines until the server's leg is ready. */
 void prepare_take_line(struct proxy_session *session, struct bytes line);
 void prepare_secured(struct proxy_session *session);
+/* A reply to REIN: true if it is held until the server's leg is ready anew. */
+bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply);
+/* Goes on behind PREPARE_CLEAR. */
+void prepare_go_on(struct proxy_session *session);
+
+/* proxy_clear.c */
+/* What is in out leaves in TLS, then close_notify; then the leg is in clear. */
+void clear_begin(struct leg *leg);
+/* False: there is no room for close_notify yet. */
+bool clear_finish(struct leg *leg);
+/* Reads from a leg whose TLS is ending. */
+enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *length);
+/* Forgets what ties data connections to this login. False: no memory. */
+bool clear_tickets(struct proxy_session *session);
 
 /* proxy_offer.c */
 enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
+enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void offer_close(struct proxy_session *session);
 
 #endif

@@ -24,6 +24,8 @@ void leg_close(struct leg *leg)
 	if (leg->watch)
 		event_free(leg->watch);
 	leg->watch = NULL;
+	tls_stream_free(leg->ending);
+	leg->ending = NULL;
 	wire_close(&leg->wire);
 	if (leg->in)
 		evbuffer_free(leg->in);
@@ -38,14 +40,19 @@ void leg_say(struct leg *leg, const char *text)
 	evbuffer_add_printf(leg->out, "%s\r\n", text);
 }
 
+static enum tls_result leg_read(struct leg *leg, uint8_t *out, size_t size, size_t *length)
+{
+	return leg->ending ? clear_read(leg, out, size, length) : wire_read(&leg->wire, out, size, length);
+}
+
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other)
 {
 	uint8_t bytes[4096];
 	size_t length;
 
-	while (leg->connected && !leg->securing && !leg->starting && !leg->ended &&
+	while (leg->connected && !leg->securing && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
-		switch (wire_read(&leg->wire, bytes, sizeof(bytes), &length)) {
+		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
 			if (evbuffer_add(leg->in, bytes, length) < 0)
 				return false;
@@ -55,9 +62,12 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			return true;
 		case TLS_CUT:
 			leg->cut = true;
-			/* fall through */
-		case TLS_END:
 			leg->ended = true;
+			session->again = true;
+			return true;
+		case TLS_END:
+			leg->said_end = session->reinitializes && leg->wire.tls;
+			leg->ended = !leg->said_end;
 			session->again = true;
 			return true;
 		default:
@@ -84,8 +94,9 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 		evbuffer_drain(leg->out, length);
 		session->again = true;
 	}
-	if (leg->finishing && !leg->finished) {
-		wire_finish(&leg->wire);
+	if (leg->clearing && !leg->finishing && clear_finish(leg))
+		session->again = true;
+	if (leg->finishing && !leg->finished && wire_finish(&leg->wire) == TLS_DONE) {
 		leg->finished = true;
 		session->again = true;
 	}
@@ -116,10 +127,18 @@ static void present(struct proxy_session *session, const struct tls_stream *serv
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
+	const struct nat_view *view = &session->session.view;
+	const struct config *config = session->proxy->config;
+	const size_t pair = config_find_server(config, &view->server.address, &view->server_seen.address,
+					       tls_stream_name(client->wire.tls));
+
 	session->again = true;
 	client->waiting = false;
-	if (!tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address))
-		proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+	if (tls_stream_present(client->wire.tls, server, &view->server_seen.address,
+			       pair < CONFIG_SERVERS_MAX ? pair : TLS_NO_PAIR))
+		return;
+	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
 }
 
 /* The server is not to be used. The client is told in words as soon as it can read them. */
@@ -178,6 +197,11 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 
+	/* After REIN: the server said 234 in the TLS that it was to end. */
+	if (server->ending) {
+		object(session, REASON_HANDSHAKE, "the server did not end TLS behind REIN");
+		return;
+	}
 	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
 					      &session->session.view.server_seen.address);
@@ -229,8 +253,13 @@ static void start_client_tls(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
-	proxy_session_expect_handshake(session);
 	client->starting = false;
+	/* After REIN: this AUTH itself came in the TLS that is ending. */
+	if (client->ending) {
+		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
+		return;
+	}
+	proxy_session_expect_handshake(session);
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
 	client->securing = client->wire.tls != NULL;
 	session->again = true;
@@ -243,7 +272,7 @@ void leg_secure(struct proxy_session *session)
 	struct leg *client = &session->leg[LEG_CLIENT];
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	if (client->starting && evbuffer_get_length(client->out) == 0)
+	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0)
 		start_client_tls(session);
 	if (client->securing && client->waiting && !server->wire.tls)
 		choose_certificate(session);

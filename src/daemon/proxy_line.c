@@ -91,7 +91,7 @@ static bool command_waits(struct proxy_session *session)
 	const uint8_t *end = line.length > 0 ? memchr(line.data, '\n', line.length) : NULL;
 	struct command command;
 
-	if (session->auth || session->asked_level)
+	if (session->auth || session->asked_level || session->reinitializes)
 		return true;
 	if (session->session.pipeline_count == 0)
 		return false;
@@ -149,6 +149,8 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 	struct reply reply;
 
 	parse_reply(line, &reply);
+	if (verb == VERB_REIN && prepare_again(session, line, &reply))
+		return;
 	if (!line_judge(session, DIRECTION_REPLY, line))
 		return;
 	if (passes_features(session, verb, line, &reply))
@@ -162,14 +164,23 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 	const struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
 
-	if (session->closing || !server->connected || server->securing)
+	if (session->closing || !server->connected || server->securing || server->clearing)
+		return false;
+	if (session->refused && side == LEG_CLIENT)
 		return false;
 	/* While the server's leg is prepared, its lines are the proxy's own business. */
 	if (session->prepare != PREPARE_NONE)
 		return side == LEG_SERVER;
-	if (client->starting || client->securing || client->waiting)
+	if (client->starting || client->securing || client->waiting || client->clearing)
 		return false;
 	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
+}
+
+/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
+static void judge_behind_auth(struct proxy_session *session)
+{
+	if (session->auth && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
 }
 
 void proxy_take_lines(struct proxy_session *session, enum leg_side side)
@@ -177,13 +188,10 @@ void proxy_take_lines(struct proxy_session *session, enum leg_side side)
 	struct evbuffer *in = session->leg[side].in;
 	struct bytes line;
 
-	/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
-	if (side == LEG_CLIENT && session->auth && evbuffer_get_length(in) > 0 && !session->closing) {
-		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-		return;
-	}
 	while (lines_may_pass(session, side) && evbuffer_get_length(in) > 0) {
-		if (side == LEG_CLIENT && command_waits(session))
+		if (side == LEG_CLIENT)
+			judge_behind_auth(session);
+		if (side == LEG_CLIENT && (session->closing || command_waits(session)))
 			return;
 		if (!line_take(session, in, &line))
 			return;

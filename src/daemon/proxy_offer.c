@@ -18,6 +18,10 @@
  *   active    proxy  -> client:P         expected on the client's leg; from server_seen
  *
  * The listener takes one connection, and only from the peer that was expected.
+ *
+ * A short transfer in active mode can be over before the loop shows its connection: the server connects, sends, closes,
+ * and its 226, which ends the offer, is in the same round of events. What waits in the backlog by then is taken; and
+ * where the kernel has seen the SYN but the handshake is not through, the listener waits for it a little longer.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,6 +31,9 @@
 #include "proxy_internal.h"
 
 #define OFFER_TRIES 4
+
+/* For a handshake that had begun when its offer ended: three retransmissions of its last segment. */
+#define OFFER_LATE_SECONDS 8
 
 static void offer_stop_listening(struct offer *offer)
 {
@@ -171,11 +178,11 @@ static void offer_relay(struct proxy_session *session, int accepted)
 	plan.descriptor[from] = accepted;
 	plan.descriptor[!from] = outward;
 	/* RFC 4217 10.2: the level that is in force when the connection is made. */
-	plan.secure[RELAY_CLIENT] = session->session.secured && session->protect;
+	plan.secure[RELAY_CLIENT] = (session->session.secured || session->cleared) && session->protect;
 	plan.secure[RELAY_SERVER] = proxy_server_has_tls(session) &&
 				    (proxy_client_has_tls(session) ? plan.secure[RELAY_CLIENT] : true);
-	if (session->leg[LEG_CLIENT].wire.tls)
-		memcpy(plan.name, tls_stream_name(session->leg[LEG_CLIENT].wire.tls), sizeof(plan.name) - 1);
+	if (session->leg[LEG_SERVER].wire.tls)
+		memcpy(plan.name, tls_stream_name(session->leg[LEG_SERVER].wire.tls), sizeof(plan.name) - 1);
 	if (outward < 0 || wire_connect(outward, &offer->target) < 0) {
 		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
 		if (outward >= 0)
@@ -187,26 +194,45 @@ static void offer_relay(struct proxy_session *session, int accepted)
 		proxy_session_report(session, EVENT_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
 }
 
+/* Takes the connection that waits, if one does. */
+static void offer_accept(struct proxy_session *session)
+{
+	struct offer *offer = &session->offer;
+	struct endpoint remote;
+	int accepted;
+
+	while (!offer->used && (accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
+			struct wire wire = { .descriptor = accepted };
+
+			proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
+			wire_abort(&wire);
+			continue;
+		}
+		offer->used = true;
+		offer_stop_listening(offer);
+		offer_relay(session, accepted);
+	}
+}
+
+/* Nobody comes any more. */
+static void offer_give_up(struct proxy_session *session)
+{
+	struct offer *offer = &session->offer;
+
+	offer_stop_listening(offer);
+	if (offer->active && !offer->used)
+		expect_delete(&session->proxy->host.expect, &session->client_master, &offer->onward);
+}
+
 static void offer_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
-	struct offer *offer = &session->offer;
-	struct endpoint remote;
-	const int accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)what;
-	if (accepted < 0)
-		return;
-	if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
-		struct wire wire = { .descriptor = accepted };
-
-		proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
-		wire_abort(&wire);
-		return;
-	}
-	offer->used = true;
-	offer_stop_listening(offer);
-	offer_relay(session, accepted);
+	(void)descriptor;
+	offer_accept(session);
+	if (what & EV_TIMEOUT)
+		offer_give_up(session);
 }
 
 static enum reason offer_watch(struct proxy_session *session)
@@ -225,6 +251,7 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 	enum reason reason;
 
 	(void)master;
+	offer_close(session);
 	memset(&session->offer, 0, sizeof(session->offer));
 	session->offer.descriptor = -1;
 	if (session->proxy->relays.count >= (uint64_t)PROXY_RELAYS_PER_SESSION * session->proxy->config->limits.sessions)
@@ -242,26 +269,54 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 	return reason;
 }
 
-enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+/* The connection that the expectation hangs on. */
+static const struct nat_view *offer_master(const struct proxy_session *session)
+{
+	const struct offer *offer = &session->offer;
+
+	return offer->active || offer->direct ? &session->server_master : &session->client_master;
+}
+
+enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct proxy_session *session = context;
+
+	(void)master;
+	(void)expectation;
+	if (session->offer.used)
+		return REASON_USED;
+	return expect_peek(&session->proxy->host.expect, offer_master(session), &session->offer.inward);
+}
+
+enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	static const struct timeval late = { .tv_sec = OFFER_LATE_SECONDS };
+	struct proxy_session *session = context;
 	struct offer *offer = &session->offer;
-	struct expect *expect = &session->proxy->host.expect;
-	const bool on_client_leg = !offer->active && !offer->direct;
 	enum reason reason;
 
 	(void)master;
 	(void)expectation;
+	if (offer->descriptor >= 0)
+		offer_accept(session);
 	if (offer->used)
 		return REASON_USED;
-	offer_stop_listening(offer);
-	reason = expect_delete(expect, on_client_leg ? &session->client_master : &session->server_master, &offer->inward);
-	if (offer->active)
-		expect_delete(expect, &session->client_master, &offer->onward);
+	reason = expect_delete(&session->proxy->host.expect, offer_master(session), &offer->inward);
+	if (reason == REASON_GONE && offer->watch) {
+		event_add(offer->watch, &late);
+		return reason;
+	}
+	offer_give_up(session);
 	return reason;
 }
 
 void offer_close(struct proxy_session *session)
 {
-	offer_stop_listening(&session->offer);
+	struct offer *offer = &session->offer;
+
+	if (offer->descriptor < 0)
+		return;
+	offer_accept(session);
+	if (!offer->used)
+		offer_give_up(session);
 }

@@ -6,6 +6,7 @@
  *
  *   GREETING --AUTH TLS--> AUTH --234--> TLS --PBSZ 0--> PBSZ --PROT P--> PROT --> the client reads the greeting
  *                implicit: TLS -------------------> GREETING --PBSZ 0--> ...
+ *                REIN: CLEAR --AUTH TLS--> AUTH --> ...                  --> the client reads the reply to REIN
  */
 #include <string.h>
 
@@ -50,6 +51,40 @@ static void prepare_end(struct proxy_session *session)
 	session->again = true;
 }
 
+/* The server wants no session. The client hears so in the server's words, and nothing of it is heard in clear. */
+static void prepare_refused(struct proxy_session *session)
+{
+	prepare_end(session);
+	session->refused = true;
+	session->leg[LEG_SERVER].ended = true;
+	session->leg[LEG_SERVER].finishing = true;
+}
+
+bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply)
+{
+	if (!session->reinitializes || proxy_client_has_tls(session) || !session->leg[LEG_SERVER].wire.tls ||
+	    reply->kind != REPLY_LAST || reply->code / 100 != 2)
+		return false;
+	session->reinitializes = false;
+	session->greeting = evbuffer_new();
+	if (!session->greeting || !clear_tickets(session)) {
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
+		return true;
+	}
+	evbuffer_add(session->greeting, line.data, line.length);
+	evbuffer_add(session->greeting, "\r\n", 2);
+	session->prepare = PREPARE_CLEAR;
+	clear_begin(&session->leg[LEG_SERVER]);
+	proxy_session_expect_handshake(session);
+	return true;
+}
+
+void prepare_go_on(struct proxy_session *session)
+{
+	if (session->prepare == PREPARE_CLEAR && !session->leg[LEG_SERVER].clearing && !session->closing)
+		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
+}
+
 static void prepare_take_greeting(struct proxy_session *session, struct bytes line, const struct reply *reply)
 {
 	if (evbuffer_get_length(session->greeting) + line.length > LEG_BUFFER_MAX) {
@@ -60,8 +95,8 @@ static void prepare_take_greeting(struct proxy_session *session, struct bytes li
 	evbuffer_add(session->greeting, "\r\n", 2);
 	if (reply->kind != REPLY_LAST || reply->code / 100 == 1)
 		return;
-	if (reply->code != 220)
-		prepare_end(session);
+	if (reply->code / 100 != 2)
+		prepare_refused(session);
 	else if (session->implicit)
 		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
 	else

@@ -9,8 +9,12 @@
  *   server    refused                   refused                   client's leg in clear, server's in TLS
  *   none      refused                   refused                   in clear
  *
- * What the proxy answers is in order: such a command is not taken before all others are answered. CCC is refused with
- * 533 and REIN within TLS with 502: both would have the passwords and names that follow go in clear.
+ * What the proxy answers is in order: such a command is not taken before all others are answered.
+ *
+ * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it is.
+ * The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS ends
+ * on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready again
+ * before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
  */
 #include <string.h>
 
@@ -64,7 +68,7 @@ static const char *answer_auth(struct proxy_session *session, struct bytes argum
 
 	if (!proxy_client_has_tls(session))
 		return "502 AUTH is not available on this connection.";
-	if (session->session.secured)
+	if (session->session.secured || session->cleared)
 		return "503 TLS is in use already.";
 	if (!protects && !argument_is(argument, "TLS") && !argument_is(argument, "TLS-C"))
 		return "504 Only TLS is known here.";
@@ -100,6 +104,23 @@ static const char *answer_prot(struct proxy_session *session, struct bytes argum
 	return proxy_server_has_tls(session) ? NULL : "200 The protection level is set.";
 }
 
+static const char *answer_ccc(const struct proxy_session *session)
+{
+	if (!session->session.secured)
+		return "533 The control connection is not protected.";
+	if (!session->proxy->config->proxy.ccc || policy_rule_requires_tls(session->session.rule))
+		return "533 The control connection stays protected.";
+	return "200 The control connection goes on in clear.";
+}
+
+static const char *answer_rein(struct proxy_session *session)
+{
+	if (session->implicit)
+		return "502 REIN is not available where TLS is implicit.";
+	session->reinitializes = true;
+	return NULL;
+}
+
 const char *security_answer(struct proxy_session *session, enum verb verb, struct bytes argument)
 {
 	switch (verb) {
@@ -110,11 +131,9 @@ const char *security_answer(struct proxy_session *session, enum verb verb, struc
 	case VERB_PROT:
 		return answer_prot(session, argument);
 	case VERB_CCC:
-		return session->session.secured ? "533 The control connection stays protected."
-						: "533 The control connection is not protected.";
+		return answer_ccc(session);
 	case VERB_REIN:
-		return session->session.secured || session->leg[LEG_SERVER].wire.tls
-			       ? "502 REIN is not available within TLS." : NULL;
+		return answer_rein(session);
 	case VERB_ADAT:
 	case VERB_MIC:
 	case VERB_CONF:
@@ -143,10 +162,35 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 	client->starting = true;
 	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
 	if (evbuffer_get_length(client->in) > 0 ||
-	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0)) {
-		client->starting = false;
+	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
-	}
+}
+
+static void take_ccc(struct proxy_session *session, uint16_t code)
+{
+	if (code != 200)
+		return;
+	session->cleared = true;
+	clear_begin(&session->leg[LEG_CLIENT]);
+}
+
+static void take_rein(struct proxy_session *session, uint16_t code)
+{
+	/* Where the proxy prepared the server's leg anew, all is done. */
+	if (!session->reinitializes)
+		return;
+	session->reinitializes = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		session->leg[i].ended = session->leg[i].ended || (code / 100 != 2 && session->leg[i].said_end);
+	if (code / 100 != 2)
+		return;
+	session->protect = false;
+	session->pbsz = false;
+	session->cleared = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		clear_begin(&session->leg[i]);
+	if (!clear_tickets(session))
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
 }
 
 void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t code)
@@ -159,6 +203,10 @@ void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t
 		session->protect = session->asked_level == 'P';
 	if (verb == VERB_PROT)
 		session->asked_level = 0;
+	else if (verb == VERB_CCC)
+		take_ccc(session, code);
+	else if (verb == VERB_REIN)
+		take_rein(session, code);
 }
 
 static bool line_lists(struct bytes line, const char *word)
@@ -184,6 +232,12 @@ bool security_passes_feature(const struct proxy_session *session, struct bytes l
 
 const char *security_more_features(const struct proxy_session *session)
 {
+	const bool ccc = session->proxy->config->proxy.ccc;
+
+	if (!proxy_client_has_tls(session))
+		return NULL;
+	if (proxy_server_has_tls(session))
+		return ccc ? " CCC" : NULL;
 	/* RFC 4217 6: whoever offers TLS lists all three. */
-	return proxy_client_has_tls(session) && !proxy_server_has_tls(session) ? " AUTH TLS\r\n PBSZ\r\n PROT" : NULL;
+	return ccc ? " AUTH TLS\r\n CCC\r\n PBSZ\r\n PROT" : " AUTH TLS\r\n PBSZ\r\n PROT";
 }

@@ -103,6 +103,16 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session_set_timer(session, FINISH_SECONDS);
 }
 
+static void server_is_there(struct proxy_session *session)
+{
+	session->leg[LEG_SERVER].connected = true;
+	session->again = true;
+	session_set_timer(session, SETUP_SECONDS);
+	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
+		return; /* the server's TLS begins with the client's ClientHello, which has the name */
+	prepare_begin(session);
+}
+
 /* Has the connection to the server been made? False: it has failed. */
 static bool server_connected(struct proxy_session *session)
 {
@@ -121,8 +131,6 @@ static bool server_connected(struct proxy_session *session)
 	}
 	if (!wire_remote(server->wire.descriptor, &remote))
 		return true;
-	server->connected = true;
-	session->again = true;
 	/* What another NAT on this host makes of the leg. */
 	tuple.source = session->server_master.client;
 	tuple.destination = session->server_master.server_seen;
@@ -131,10 +139,7 @@ static bool server_connected(struct proxy_session *session)
 		session->server_master = connection.view;
 		session->session.view.client_seen = connection.view.client_seen;
 	}
-	session_set_timer(session, SETUP_SECONDS);
-	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
-		return true; /* the server's TLS begins with the client's ClientHello, which has the name */
-	prepare_begin(session);
+	server_is_there(session);
 	return true;
 }
 
@@ -192,6 +197,7 @@ static bool session_turn(struct proxy_session *session)
 {
 	session->again = false;
 	leg_secure(session);
+	prepare_go_on(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!session->closing && !leg_fill(session, &session->leg[i], &session->leg[!i]))
 			return false;
@@ -312,25 +318,22 @@ static void session_start(struct proxy_session *session, const struct nat_view *
 		session->leg[LEG_CLIENT].starting = false;
 		proxy_session_reject(session, REASON_TLS_DENIED, reason_meaning(REASON_TLS_DENIED));
 	}
-	proxy_session_pump(session);
 }
 
-void proxy_session_begin(struct proxy *proxy, int descriptor)
+/* Takes over descriptor. NULL: no memory. */
+static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 {
 	struct proxy_session *session = calloc(1, sizeof(*session));
-	struct nat_view view;
-	enum reason reason;
 
 	if (!session) {
 		close(descriptor);
-		return;
+		return NULL;
 	}
-	memset(&view, 0, sizeof(view));
 	session->proxy = proxy;
 	session->offer.descriptor = -1;
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
-				     .event = session_on_core_event };
+				     .peek = offer_peek, .event = session_on_core_event };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;
@@ -338,11 +341,43 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	proxy->sessions++;
 	session->timer = evtimer_new(proxy->base, session_on_time, session);
 	session->tickets = tls_tickets_make();
-	if (!leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) ||
-	    !session->timer || !session->tickets) {
-		session_turn_away(session, NULL, REASON_MEMORY_FULL);
-		return;
+	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) && session->timer &&
+	    session->tickets)
+		return session;
+	session_turn_away(session, NULL, REASON_MEMORY_FULL);
+	return NULL;
+}
+
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
+						  bool implicit)
+{
+	struct proxy_session *session = session_make(proxy, client);
+
+	if (!session) {
+		close(server);
+		return NULL;
 	}
+	session->implicit = implicit;
+	if (!leg_open(&session->leg[LEG_SERVER], proxy->base, server, session_on_event, session)) {
+		session_turn_away(session, view, REASON_MEMORY_FULL);
+		return NULL;
+	}
+	session_start(session, view);
+	if (!session->closing)
+		server_is_there(session);
+	proxy_session_pump(session);
+	return proxy->first;
+}
+
+void proxy_session_begin(struct proxy *proxy, int descriptor)
+{
+	struct proxy_session *session = session_make(proxy, descriptor);
+	struct nat_view view;
+	enum reason reason;
+
+	if (!session)
+		return;
+	memset(&view, 0, sizeof(view));
 	if (!interception_find_ends(session, &view)) {
 		session_turn_away(session, &view, REASON_NO_CONNECTION);
 		return;
@@ -350,8 +385,10 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	reason = session_admit(session, &view);
 	if (reason == REASON_NONE && !session_dial(session, &view))
 		reason = REASON_UNREACHABLE;
-	if (reason == REASON_NONE)
-		session_start(session, &view);
-	else
+	if (reason != REASON_NONE) {
 		session_turn_away(session, &view, reason);
+		return;
+	}
+	session_start(session, &view);
+	proxy_session_pump(session);
 }

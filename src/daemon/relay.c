@@ -294,6 +294,7 @@ static enum reason relay_move(struct relay *relay, int end)
 
 	for (int i = 0; i < RELAY_TURN; i++) {
 		enum tls_result result = TLS_DONE;
+		enum tls_result drained = TLS_DONE;
 
 		if (half->length == 0 && !half->ended)
 			result = half_fill(half, from);
@@ -306,12 +307,15 @@ static enum reason relay_move(struct relay *relay, int end)
 		if (result == TLS_FAILED)
 			return REASON_RESET;
 		half->ended = half->ended || result == TLS_END;
-		if (half->length > 0 && half_drain(half, to) == TLS_FAILED)
+		if (half->length > 0)
+			drained = half_drain(half, to);
+		if (drained != TLS_DONE && drained != TLS_WAIT)
 			return REASON_RESET;
 		if (half->length > 0 || result == TLS_WAIT || half->done)
 			return REASON_NONE;
 		if (half->ended) {
-			wire_finish(to);
+			if (wire_finish(to) == TLS_WAIT)
+				return REASON_NONE;
 			half->done = true;
 			relay_set_timer(relay, RELAY_LINGER_SECONDS);
 			return REASON_NONE;

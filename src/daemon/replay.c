@@ -61,6 +61,7 @@ static struct replay_connection *replay_begin(struct replay *replay, const struc
 	connection = replay_table_take(&replay->table, &tuple, replay->now, &displaced);
 	if (displaced)
 		replay->counters.displaced++;
+	connection->number = replay->counters.connections;
 	connection->view.client = tuple.source;
 	connection->view.server = tuple.destination;
 	connection->view.client_seen = tuple.source;
@@ -81,6 +82,8 @@ static struct replay_connection *replay_take_syn(struct replay *replay, struct r
 		return connection;
 	if (connection)
 		replay_table_forget(&replay->table, connection);
+	if (!foreign)
+		replay->counters.connections++;
 	connection = replay_begin(replay, packet, true);
 	connection->first = packet->seq;
 	connection->state = foreign ? REPLAY_FOREIGN : REPLAY_LIVE;
@@ -88,7 +91,7 @@ static struct replay_connection *replay_take_syn(struct replay *replay, struct r
 	connection->stream[DIRECTION_ORIGINAL].delivered = packet->seq + 1;
 	replay_stream_begin(&connection->stream[DIRECTION_ORIGINAL], packet->seq + 1);
 	if (!foreign)
-		replay->counters.connections++;
+		replay_tell_begin(replay, connection, DIRECTION_ORIGINAL, packet, false);
 	return connection;
 }
 
@@ -96,7 +99,8 @@ static struct replay_connection *replay_take_syn(struct replay *replay, struct r
 static struct replay_connection *replay_adopt(struct replay *replay, const struct packet *packet)
 {
 	const bool answers = (packet->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-	const bool to_server = replay_is_control_port(replay, packet->tuple.destination.port);
+	const bool from_client = replay_is_control_port(replay, packet->tuple.destination.port) && !answers;
+	struct replay_connection *connection;
 
 	/* A SYN and ACK comes from the server; a data connection may well be made from a control port. */
 	if (answers && !replay_is_control_port(replay, packet->tuple.source.port))
@@ -104,7 +108,9 @@ static struct replay_connection *replay_adopt(struct replay *replay, const struc
 	replay->counters.connections++;
 	if (!answers)
 		replay->counters.adopted++;
-	return replay_begin(replay, packet, to_server && !answers);
+	connection = replay_begin(replay, packet, from_client);
+	replay_tell_begin(replay, connection, from_client ? DIRECTION_ORIGINAL : DIRECTION_REPLY, packet, !answers);
+	return connection;
 }
 
 static void replay_keep_link(struct replay_stream *stream, const struct capture_frame *frame)
@@ -138,6 +144,16 @@ static bool replay_parse_short(struct replay *replay, struct bytes ip, struct pa
 	return packet_parse((struct bytes){ replay->prepared, ip.length }, packet) == REASON_NONE;
 }
 
+/* How long the payload was on the wire, by the IP header; packet is what replay_parse_short made of it. */
+static size_t replay_short_payload(struct bytes ip, const struct packet *packet)
+{
+	const size_t headers = (size_t)packet->ip_header + packet->tcp_header;
+	const size_t length = ip.data[0] >> 4 == 4 ? (size_t)(ip.data[2] << 8 | ip.data[3])
+						   : (size_t)(ip.data[4] << 8 | ip.data[5]) + 40;
+
+	return length > headers ? length - headers : packet->payload.length;
+}
+
 /* Writes the frame with the numbers that it would leave with. */
 static void replay_copy_short(struct replay *replay, const struct replay_connection *connection,
 			      enum direction direction, const struct capture_frame *frame, const struct packet *packet)
@@ -165,11 +181,12 @@ static bool replay_take_short(struct replay *replay, const struct capture_frame 
 		return false;
 	replay_send_rest(replay);
 	connection = replay_table_find(&replay->table, &packet.tuple, &direction);
-	if (!connection && !replay_is_control_port(replay, packet.tuple.source.port) &&
-	    !replay_is_control_port(replay, packet.tuple.destination.port))
+	if (connection ? connection->state == REPLAY_FOREIGN
+		       : !replay_is_control_port(replay, packet.tuple.source.port) &&
+				 !replay_is_control_port(replay, packet.tuple.destination.port)) {
+		replay_tell_data(replay, &packet, replay_short_payload(ip, &packet));
 		return false;
-	if (connection && connection->state == REPLAY_FOREIGN)
-		return false;
+	}
 	replay->counters.control++;
 	replay->counters.cut_short++;
 	if (!connection)
@@ -193,8 +210,10 @@ static bool replay_take_control(struct replay *replay, const struct capture_fram
 		connection = replay_take_syn(replay, connection, &packet->view);
 	else if (!connection)
 		connection = replay_adopt(replay, &packet->view);
-	if (!connection || connection->state == REPLAY_FOREIGN)
+	if (!connection || connection->state == REPLAY_FOREIGN) {
+		replay_tell_data(replay, &packet->view, packet->view.payload.length);
 		return false;
+	}
 	replay_table_touch(&replay->table, connection, replay->now);
 	replay->counters.control++;
 	packet->connection = connection;
@@ -208,12 +227,15 @@ static bool replay_take_control(struct replay *replay, const struct capture_fram
 	return true;
 }
 
-/* The beginning of some other connection, which may be one that was expected. */
+/* A packet of some other connection. One that begins may have been expected. */
 static void replay_take_data(struct replay *replay, const struct packet *packet)
 {
-	/* It may be the consequence of a line that is delayed. */
-	replay_send_rest(replay);
-	replay_pinholes_use(replay->pinholes, &packet->tuple, replay->now);
+	if ((packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		/* It may be the consequence of a line that is delayed. */
+		replay_send_rest(replay);
+		replay_pinholes_use(replay->pinholes, &packet->tuple, replay->now);
+	}
+	replay_tell_data(replay, packet, packet->payload.length);
 }
 
 void replay_frame(struct replay *replay, const struct capture_frame *frame)
@@ -231,7 +253,7 @@ void replay_frame(struct replay *replay, const struct capture_frame *frame)
 	if (reason == REASON_NONE && (replay_is_control_port(replay, tuple->source.port) ||
 				      replay_is_control_port(replay, tuple->destination.port)))
 		taken = replay_take_control(replay, frame, &packet);
-	else if (reason == REASON_NONE && (packet.view.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+	else if (reason == REASON_NONE)
 		replay_take_data(replay, &packet.view);
 	else if (reason == REASON_FRAGMENT)
 		replay->counters.fragments++;
@@ -246,12 +268,15 @@ static int replay_create_gateway(struct replay *replay)
 {
 	static const uint8_t key[16] = "ftpalg replay";
 	const struct replay_settings *settings = &replay->settings;
+	struct gateway_limits limits = *settings->limits;
 
-	replay->memory = calloc(1, gateway_memory(settings->limits));
+	/* Nothing is under way in a capture. */
+	limits.settling = 0;
+	replay->memory = calloc(1, gateway_memory(&limits));
 	if (!replay->memory)
 		return -1;
 	replay_set_ops(replay);
-	replay->gateway = gateway_create(replay->memory, settings->limits, settings->policy, &replay->ops, key);
+	replay->gateway = gateway_create(replay->memory, &limits, settings->policy, &replay->ops, key);
 	return 0;
 }
 

@@ -12,7 +12,9 @@
 
 #include <stdio.h>
 
+#include "ftpalg/event.h"
 #include "ftpalg/gateway.h"
+#include "ftpalg/packet.h"
 #include "net/capture.h"
 
 #define REPLAY_NAT_MAX 16
@@ -21,6 +23,38 @@
 struct replay_translation {
 	struct address inside;
 	struct address outside;
+};
+
+/* A segment of a control connection, as an observer is told of it. Valid until its function returns. */
+struct replay_segment {
+	uint64_t connection;   /* its number: 1 is the first of the capture */
+	const struct nat_view *view;
+	enum direction direction;
+	uint64_t time;         /* microseconds, by the capture's clock */
+	uint32_t seq;
+	uint8_t flags;
+	struct bytes payload;
+};
+
+/*
+ * Somebody who looks on: at what comes to the gateway and what leaves it, and at data connections. A segment is offered,
+ * the gateway's events follow, then it is answered, then it may leave. A segment may be offered again, as its sender
+ * would repeat it.
+ */
+struct replay_observer {
+	void *context;
+	/* A control connection begins, with its SYN or, adopted, with whatever the capture has of it first. */
+	void (*begin)(void *context, const struct replay_segment *segment, bool adopted);
+	void (*offer)(void *context, const struct replay_segment *segment);
+	/* taken: the gateway has its bytes, whether they leave or wait in it. */
+	void (*answer)(void *context, const struct replay_segment *segment, bool taken);
+	/* What leaves, under the receiver's numbers. */
+	void (*leave)(void *context, const struct replay_segment *segment);
+	/* Bytes are missing in the capture: what comes from now on leaves as it is. */
+	void (*lose)(void *context, uint64_t connection, uint64_t time);
+	void (*event)(void *context, const struct event *event, uint64_t time);
+	/* A TCP packet of another connection. length: of its payload, which the capture may have cut. */
+	void (*data)(void *context, const struct packet *packet, size_t length, uint64_t time);
 };
 
 struct replay_settings {
@@ -36,6 +70,7 @@ struct replay_settings {
 	uint32_t seed;         /* of cutting and reordering */
 	FILE *events;          /* NULL: none */
 	struct capture_output *output; /* NULL: none */
+	const struct replay_observer *observer; /* NULL: none */
 	int link;              /* link type of the capture */
 };
 

@@ -7,6 +7,10 @@
  * for. Where the other peer has acknowledged what the capture doesn't contain, it will never come: the connection is
  * incomplete from there on, and no longer inspected, because nothing is known of what was said.
  *
+ * The receiver of a connection that was under way when the capture began is asked by the gateway where it stands. It is
+ * answered for: it stands where it has acknowledged that it does, or, where it said nothing yet or something was under
+ * way, where the first segment to it begins.
+ *
  * A peer that was reset by the gateway says nothing any more, whatever it said when the capture was made.
  */
 #include <stdlib.h>
@@ -45,6 +49,7 @@ static void replay_leave(struct replay *replay, struct replay_connection *connec
 	if (!stream->started || (end != change.seq && seq_before(stream->delivered, end)))
 		stream->delivered = end;
 	stream->started = true;
+	replay_tell_leave(replay, connection, direction, view, change.seq);
 	if (!replay->settings.output)
 		return;
 	if (other->edit_count > 0 && bytes.length <= sizeof(replay->copied)) {
@@ -109,6 +114,27 @@ static void replay_make_checksum(struct replay *replay, struct bytes *bytes, str
 	packet_parse(*bytes, packet);
 }
 
+/* The receiver's answer to the gateway's question, which the gateway has put instead of letting packet pass. */
+static void replay_answer(struct replay *replay, struct replay_connection *connection, enum direction direction,
+			  const struct packet *packet)
+{
+	struct replay_stream *stream = &connection->stream[direction];
+	const struct replay_stream *other = &connection->stream[direction_opposite(direction)];
+	struct packet_plain plain = {
+		.tuple = tuple_reverse(&packet->tuple),
+		.seq = seqadj_revert(&other->kernel, packet->ack),
+		.ack = replay_stream_map(stream, packet->seq),
+		.flags = TCP_ACK,
+		.window = packet->window,
+	};
+	uint8_t answer[PACKET_PLAIN_MAX];
+
+	stream->asked = false;
+	if (stream->heard && seq_before(plain.ack, stream->acknowledged))
+		plain.ack = stream->acknowledged;
+	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, replay->now, &replay->output);
+}
+
 /* Offers a packet to the gateway and lets out what it answers. */
 static void replay_offer(struct replay *replay, struct replay_connection *connection, enum direction direction,
 			 struct bytes link, struct bytes bytes, struct packet *packet)
@@ -117,12 +143,18 @@ static void replay_offer(struct replay *replay, struct replay_connection *connec
 	struct packet view;
 
 	replay_prepare(replay, connection, direction, &bytes, packet);
+	replay_tell_offer(replay, connection, direction, packet);
 	gateway_packet(replay->gateway, bytes, replay->now, output);
 	if (output->verdict == GATEWAY_DROP && output->reason == REASON_BAD_CHECKSUM && !replay->settings.checksums) {
 		replay->counters.checksums++;
 		replay_make_checksum(replay, &bytes, packet);
 		gateway_packet(replay->gateway, bytes, replay->now, output);
 	}
+	if (output->reason == REASON_ADOPTING && connection->stream[direction].asked) {
+		replay_answer(replay, connection, direction, packet);
+		gateway_packet(replay->gateway, bytes, replay->now, output);
+	}
+	replay_tell_answer(replay, connection, direction, packet);
 	if (output->verdict == GATEWAY_ACCEPT) {
 		/* Padding of the link layer is not part of the packet. */
 		bytes.length = packet->length;
@@ -238,6 +270,7 @@ void replay_set_incomplete(struct replay *replay, struct replay_connection *conn
 		return;
 	connection->state = REPLAY_INCOMPLETE;
 	replay->counters.incomplete++;
+	replay_tell_lose(replay, connection);
 	endpoint_format(&connection->tuple.source, client);
 	endpoint_format(&connection->tuple.destination, server);
 	if (replay->counters.incomplete <= LOG_LIMIT_COUNT)

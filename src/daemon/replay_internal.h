@@ -38,6 +38,7 @@ struct replay_stream {
 	bool heard;            /* confirmed is known */
 	bool seen;             /* captured and taken are known */
 	bool reset;            /* the gateway has reset its sender */
+	bool asked;            /* the gateway has sent its receiver a segment that has to be answered */
 	uint8_t edit_count;
 	uint8_t link_length;
 	uint32_t delivered;    /* out: end of what has left */
@@ -60,6 +61,7 @@ enum replay_state {
 
 struct replay_connection {
 	struct tuple tuple; /* original direction, as captured */
+	uint64_t number;
 	struct nat_view view;
 	enum replay_state state;
 	bool ended;
@@ -196,6 +198,18 @@ void replay_set_incomplete(struct replay *replay, struct replay_connection *conn
 
 /* An IP packet leaves. */
 void replay_write(struct replay *replay, struct bytes link, struct bytes packet);
+
+/* Tells the observer, where there is one. seq: the sender's number, or the receiver's for what leaves. */
+void replay_tell_begin(const struct replay *replay, const struct replay_connection *connection,
+		       enum direction direction, const struct packet *packet, bool adopted);
+void replay_tell_offer(const struct replay *replay, const struct replay_connection *connection,
+		       enum direction direction, const struct packet *packet);
+void replay_tell_answer(const struct replay *replay, const struct replay_connection *connection,
+			enum direction direction, const struct packet *packet);
+void replay_tell_leave(const struct replay *replay, const struct replay_connection *connection,
+		       enum direction direction, const struct packet *packet, uint32_t seq);
+void replay_tell_lose(const struct replay *replay, const struct replay_connection *connection);
+void replay_tell_data(const struct replay *replay, const struct packet *packet, size_t length);
 
 /* Fills replay->ops. */
 void replay_set_ops(struct replay *replay);

@@ -104,6 +104,8 @@ static void replay_op_event(void *context, const struct event *event)
 
 	if (replay->settings.events && event_json_print(replay->settings.events, event, &time) < 0)
 		replay->counters.events_failed = true;
+	if (replay->settings.observer)
+		replay->settings.observer->event(replay->settings.observer->context, event, replay->now);
 }
 
 static void replay_swap_address(const struct endpoint *endpoint, uint8_t *at)
@@ -144,6 +146,12 @@ static void replay_write_injected(struct replay *replay, const struct replay_con
 								     sizeof(replay->leaving)) });
 }
 
+/* Does it lie before everything that its receiver could accept? */
+static bool replay_is_probe(const struct replay_stream *stream, const struct packet *packet)
+{
+	return !stream->heard || seq_before(packet->seq, stream->acknowledged);
+}
+
 static void replay_op_inject(void *context, struct bytes bytes)
 {
 	struct replay *replay = context;
@@ -155,7 +163,6 @@ static void replay_op_inject(void *context, struct bytes bytes)
 
 	if (bytes.length > sizeof(copy) || packet_parse(bytes, &packet) != REASON_NONE)
 		return;
-	replay->counters.injected++;
 	tuple = packet.tuple;
 	tuple.source.address = replay_translate_back(replay, &tuple.source.address);
 	connection = replay_table_find(&replay->table, &tuple, &direction);
@@ -170,6 +177,15 @@ static void replay_op_inject(void *context, struct bytes bytes)
 		connection->stream[direction_opposite(direction)].reset = true;
 		connection->ended = true;
 	}
+	/* What was kept of a segment is in the capture, and is offered again. */
+	if (packet.payload.length > 0)
+		return;
+	/* Asked where it stands, a receiver answers (RFC 9293 3.10.7.4); the capture could not have shown either. */
+	if (!(packet.flags & TCP_RST) && replay_is_probe(&connection->stream[direction], &packet)) {
+		connection->stream[direction].asked = true;
+		return;
+	}
+	replay->counters.injected++;
 	memcpy(copy, bytes.data, bytes.length);
 	replay_write_injected(replay, connection, direction, &packet, copy);
 }

@@ -257,15 +257,16 @@ enum reason replay_pinholes_remove(struct replay_pinholes *pinholes, const struc
 
 	for (; *at; at = &pinholes->rows[*at - 1].next) {
 		const struct replay_pinhole *row = &pinholes->rows[*at - 1];
-		const bool live = replay_pinhole_is_live(row, now);
+		const enum reason reason = row->used ? REASON_USED
+					   : replay_pinhole_is_live(row, now) ? REASON_NONE : REASON_EXPIRED;
 
 		if (!tuple_equal(&row->master, master) ||
 		    !endpoint_equal(&row->expectation.destination, &pinhole->expectation.destination))
 			continue;
 		replay_pinholes_drop(pinholes, at);
-		return live ? REASON_NONE : REASON_USED;
+		return reason;
 	}
-	return REASON_USED;
+	return REASON_GONE;
 }
 
 void replay_pinholes_use(struct replay_pinholes *pinholes, const struct tuple *tuple, uint64_t now)

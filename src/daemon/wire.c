@@ -10,6 +10,15 @@
 /* linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h, which don't go together with netinet/in.h, have it too. */
 #define ORIGINAL_DESTINATION 80
 
+static enum tls_result read_result(ssize_t got)
+{
+	if (got > 0)
+		return TLS_DONE;
+	if (got == 0)
+		return TLS_END;
+	return errno == EAGAIN || errno == EINTR ? TLS_WAIT : TLS_FAILED;
+}
+
 enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *length)
 {
 	ssize_t got;
@@ -17,13 +26,14 @@ enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *
 	if (wire->tls)
 		return tls_stream_read(wire->tls, out, size, length);
 	got = recv(wire->descriptor, out, size, 0);
-	if (got > 0) {
+	if (got > 0)
 		*length = (size_t)got;
-		return TLS_DONE;
-	}
-	if (got == 0)
-		return TLS_END;
-	return errno == EAGAIN || errno == EINTR ? TLS_WAIT : TLS_FAILED;
+	return read_result(got);
+}
+
+enum tls_result wire_peek(const struct wire *wire, uint8_t *byte)
+{
+	return read_result(recv(wire->descriptor, byte, 1, MSG_PEEK));
 }
 
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length)
@@ -40,11 +50,12 @@ enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WAIT : TLS_FAILED;
 }
 
-void wire_finish(struct wire *wire)
+enum tls_result wire_finish(struct wire *wire)
 {
-	if (wire->tls)
-		tls_stream_finish(wire->tls);
+	if (wire->tls && tls_stream_finish(wire->tls) == TLS_WAIT)
+		return TLS_WAIT;
 	shutdown(wire->descriptor, SHUT_WR);
+	return TLS_DONE;
 }
 
 void wire_close(struct wire *wire)

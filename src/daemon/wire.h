@@ -16,9 +16,14 @@ struct wire {
 };
 
 enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *length);
+/* The next byte, which is left where it is; in clear only. */
+enum tls_result wire_peek(const struct wire *wire, uint8_t *byte);
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length);
-/* Nothing more will be written: close_notify where TLS is on, then FIN. */
-void wire_finish(struct wire *wire);
+/*
+ * Nothing more will be written: close_notify where TLS is on, then FIN. TLS_WAIT: there is no room for close_notify yet;
+ * call again. Without it the peer would take all that it has for a part.
+ */
+enum tls_result wire_finish(struct wire *wire);
 void wire_close(struct wire *wire);
 /* Closes so that the peer sees a reset, which no peer can take for the end of a file. */
 void wire_abort(struct wire *wire);

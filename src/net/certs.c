@@ -35,6 +35,8 @@ struct cache_row {
 
 struct certs {
 	struct certs_identity *given;
+	struct certs_identity **added;
+	size_t added_count;
 	X509 *authority;
 	EVP_PKEY *authority_key;
 	X509 *distrusted;
@@ -86,7 +88,8 @@ static EVP_PKEY *read_key(const char *path, char *error, size_t size)
 	EVP_PKEY *key = NULL;
 
 	if (!file) {
-		snprintf(error, size, "can't read the key %s: %s", path, strerror(errno));
+		snprintf(error, size, "can't read the key %s: %s; it must be there, and readable by who starts the proxy",
+			 path, strerror(errno));
 		return NULL;
 	}
 	if (key_is_private(file, path, error, size)) {
@@ -148,20 +151,39 @@ static struct certs_identity *identity_make(X509 *certificate, STACK_OF(X509) *c
 	return identity;
 }
 
-static bool certs_read_given(struct certs *certs, const char *path, const char *key_path, char *error, size_t size)
+static struct certs_identity *read_identity(const char *path, const char *key_path, char *error, size_t size)
 {
+	struct certs_identity *identity = NULL;
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	X509 *certificate = chain ? read_certificate(path, chain, error, size) : NULL;
 	EVP_PKEY *key = certificate ? read_key(key_path, error, size) : NULL;
 
 	if (key && pair_fits(certificate, key, path, error, size))
-		certs->given = identity_make(certificate, chain, key);
-	if (certs->given)
-		return true;
+		identity = identity_make(certificate, chain, key);
+	if (identity)
+		return identity;
 	sk_X509_pop_free(chain, X509_free);
 	X509_free(certificate);
 	EVP_PKEY_free(key);
-	return false;
+	return NULL;
+}
+
+bool certs_add(struct certs *certs, const char *certificate, const char *key, char *error, size_t size)
+{
+	struct certs_identity *identity = read_identity(certificate, key, error, size);
+	struct certs_identity **added;
+
+	if (!identity)
+		return false;
+	added = OPENSSL_realloc(certs->added, (certs->added_count + 1) * sizeof(struct certs_identity *));
+	if (!added) {
+		snprintf(error, size, "no memory");
+		certs_identity_drop(identity);
+		return false;
+	}
+	certs->added = added;
+	certs->added[certs->added_count++] = identity;
+	return true;
 }
 
 static bool certs_read_authority(struct certs *certs, const char *path, const char *key_path, char *error, size_t size)
@@ -196,7 +218,7 @@ struct certs *certs_open(const char *certificate, const char *key, const char *c
 	if (!certs)
 		snprintf(error, size, "no memory");
 	if (done && certificate && *certificate)
-		done = certs_read_given(certs, certificate, key, error, size);
+		done = (certs->given = read_identity(certificate, key, error, size)) != NULL;
 	if (done && ca_certificate && *ca_certificate)
 		done = certs_read_authority(certs, ca_certificate, ca_key, error, size);
 	if (done)
@@ -211,6 +233,9 @@ void certs_close(struct certs *certs)
 		return;
 	for (size_t i = 0; i < CACHE_SIZE; i++)
 		certs_identity_drop(certs->cache[i].identity);
+	for (size_t i = 0; i < certs->added_count; i++)
+		certs_identity_drop(certs->added[i]);
+	OPENSSL_free(certs->added);
 	certs_identity_drop(certs->given);
 	X509_free(certs->authority);
 	EVP_PKEY_free(certs->authority_key);
@@ -359,6 +384,24 @@ static struct certs_identity *certs_find_minted(struct certs *certs, X509 *serve
 	return row->identity;
 }
 
+static bool is_current(const X509 *certificate)
+{
+	return X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
+static struct certs_identity *hold_if_current(struct certs_identity *identity)
+{
+	if (!is_current(identity->certificate))
+		return NULL;
+	certs_identity_hold(identity);
+	return identity;
+}
+
+struct certs_identity *certs_find_added(struct certs *certs, size_t number)
+{
+	return number < certs->added_count ? hold_if_current(certs->added[number]) : NULL;
+}
+
 struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
 				  bool trusted)
 {
@@ -366,11 +409,9 @@ struct certs_identity *certs_find(struct certs *certs, X509 *server, const char 
 	 * A given certificate is the operator's word for the servers behind the gateway. It must not speak for a server
 	 * whose own certificate is bad.
 	 */
-	if (certs->given && trusted) {
-		certs_identity_hold(certs->given);
-		return certs->given;
-	}
-	if (!certs->authority)
+	if (certs->given && trusted)
+		return hold_if_current(certs->given);
+	if (!certs->authority || !is_current(certs->authority))
 		return NULL;
 	return certs_find_minted(certs, server, name, address, trusted);
 }

@@ -25,10 +25,16 @@ struct certs *certs_open(const char *certificate, const char *key, const char *c
 			 char *error, size_t size);
 void certs_close(struct certs *certs);
 
+/* Another given certificate, whose number is how many there were before. False: error says what is wrong. */
+bool certs_add(struct certs *certs, const char *certificate, const char *key, char *error, size_t size);
+/* A reference to the one with that number, which the caller drops; NULL: it has expired. */
+struct certs_identity *certs_find_added(struct certs *certs, size_t number);
+
 /*
  * The identity to show. server: the certificate whose names are taken; NULL: name, or where that is "", address.
  * trusted: false has it signed by an authority that nobody trusts, so that clients see that the server's is bad.
- * A reference, which the caller drops; NULL where there is neither a given certificate nor an authority.
+ * A reference, which the caller drops; NULL where there is neither a given certificate nor an authority, or it has
+ * expired.
  */
 struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
 				  bool trusted);

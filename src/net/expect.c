@@ -171,21 +171,34 @@ static void expect_take_found(const struct nlmsghdr *answer, void *context)
 }
 
 /*
- * Deletes the expectation if it is the master's: once ours was used, another master's can stand under the same tuple.
- * The id makes sure that what is deleted is what was looked at. Returns 0, -ENOENT or another -errno.
+ * Looks for the expectation, if it is the master's: once ours was used, another master's can stand under the same tuple.
+ * Returns 0, -ENOENT or another -errno.
  */
-static int expect_remove(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+static int expect_find(struct expect *expect, const struct nat_view *master, const struct expectation *expectation,
+		       struct expect_found *found)
 {
 	const struct tuple original = conntrack_original_tuple(master);
-	struct expect_found found = { .valid = false };
 	union netlink_request request;
 	struct nlmsghdr *header = expect_begin(expect, &request, IPCTNL_MSG_EXP_GET, 0, expectation);
-	int error = netlink_call(expect->netlink, header, expect_take_found, &found);
+	int error;
+
+	found->valid = false;
+	error = netlink_call(expect->netlink, header, expect_take_found, found);
+	if (!error && (!found->valid || !tuple_equal(&found->master, &original)))
+		error = -ENOENT;
+	return error;
+}
+
+/* Deletes the expectation. The id makes sure that what is deleted is what was looked at. As expect_find. */
+static int expect_remove(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct expect_found found;
+	union netlink_request request;
+	struct nlmsghdr *header;
+	int error = expect_find(expect, master, expectation, &found);
 
 	if (error)
 		return error;
-	if (!found.valid || !tuple_equal(&found.master, &original))
-		return -ENOENT;
 	header = expect_begin(expect, &request, IPCTNL_MSG_EXP_DELETE, 0, expectation);
 	mnl_attr_put_u32(header, CTA_EXPECT_ID, found.id);
 	return netlink_call(expect->netlink, header, NULL, NULL);
@@ -246,13 +259,23 @@ enum reason expect_create(struct expect *expect, const struct nat_view *master, 
 	return REASON_KERNEL_REFUSED;
 }
 
-enum reason expect_delete(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+static enum reason expect_judge_absence(struct expect *expect, int error)
 {
-	const int error = expect_remove(expect, master, expectation);
-
 	if (error == -ENOENT)
-		return REASON_USED;
+		return REASON_GONE;
 	if (error)
 		expect->error = error;
 	return error ? REASON_KERNEL_REFUSED : REASON_NONE;
+}
+
+enum reason expect_delete(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+{
+	return expect_judge_absence(expect, expect_remove(expect, master, expectation));
+}
+
+enum reason expect_peek(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct expect_found found;
+
+	return expect_judge_absence(expect, expect_find(expect, master, expectation, &found));
 }

@@ -15,8 +15,9 @@ struct expect {
 /* struct ops: expect. */
 enum reason expect_create(struct expect *expect, const struct nat_view *master, struct expectation *expectation);
 
-/* struct ops: unexpect. */
+/* struct ops: unexpect, and peek. */
 enum reason expect_delete(struct expect *expect, const struct nat_view *master, const struct expectation *expectation);
+enum reason expect_peek(struct expect *expect, const struct nat_view *master, const struct expectation *expectation);
 
 /*
  * The ports to try where the wanted one is taken. All are 1024 or more, none comes twice, and those whose decimal text

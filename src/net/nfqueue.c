@@ -21,9 +21,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 /* What one packet of a control connection takes of a receive buffer, in the kernel's accounting. */
 #define NFQUEUE_PACKET_COST 4096
+/*
+ * A queue that is taken is tried again for two seconds: the process that had it may be dying. Whoever was killed has left
+ * its sockets when the kernel has come to them, which nobody is told of.
+ */
+#define NFQUEUE_RETRIES 100
+#define NFQUEUE_PAUSE 20000000 /* nanoseconds */
 #define NFQUEUE_BUFFER_MIN (1 << 20)
 #define NFQUEUE_BUFFER_MAX (1 << 26)
 /* The largest attribute, and so the largest packet that a verdict can carry. */
@@ -68,6 +75,8 @@ static int nfqueue_configure(struct nfqueue *queue, struct nlmsghdr *message)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!mnl_nlmsg_ok(answer, (int)length) || answer->nlmsg_type != NLMSG_ERROR)
 		return 0;
+	/* It has been read; the next message's answer is to be the first again. */
+	recv(descriptor, NULL, 0, 0);
 	error = mnl_nlmsg_get_payload(answer);
 	return error->error;
 }
@@ -93,10 +102,15 @@ static int nfqueue_bind(struct nfqueue *queue, const struct nfqueue_settings *se
 	return nfqueue_configure(queue, message);
 }
 
+static bool nfqueue_is_taken(int error)
+{
+	return error == -EPERM || error == -EBUSY;
+}
+
 /* Says what a failure means. bound: it came from the bind itself, so permission and kernel support are there. */
 static void nfqueue_explain(uint16_t number, int error, bool bound, char *text, size_t size)
 {
-	if (bound && (error == -EPERM || error == -EBUSY))
+	if (bound && nfqueue_is_taken(error))
 		snprintf(text, size, "netfilter queue %u is taken by another process; stop that one (see"
 			 " /proc/net/netfilter/nfnetlink_queue) or configure another queue and its rules", number);
 	else if (error == -EPERM)
@@ -110,6 +124,7 @@ static void nfqueue_explain(uint16_t number, int error, bool bound, char *text, 
 
 int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size)
 {
+	const struct timespec pause = { .tv_nsec = NFQUEUE_PAUSE };
 	bool bound = false;
 	int result;
 
@@ -120,6 +135,10 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 		result = nfqueue_try(queue);
 	if (!result) {
 		bound = true;
+		result = nfqueue_bind(queue, settings);
+	}
+	for (int i = 0; i < NFQUEUE_RETRIES && bound && nfqueue_is_taken(result); i++) {
+		nanosleep(&pause, NULL);
 		result = nfqueue_bind(queue, settings);
 	}
 	if (result) {

@@ -46,7 +46,7 @@ struct nfqueue {
 };
 
 /*
- * Binds to the queue. Returns 0, or -errno with text that says what to do in error (of size bytes); then nothing needs
+ * Binds to the queue; waits for two seconds if another process has it. Returns 0, or -errno with text that says what to do in error (of size bytes); then nothing needs
  * closing. Packets wait in the socket from now on.
  */
 int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size);

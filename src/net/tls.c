@@ -184,6 +184,12 @@ struct tls *tls_open(const struct tls_settings *settings, char *error, size_t si
 	}
 	tls->certs = certs_open(settings->certificate, settings->key, settings->ca_certificate, settings->ca_key, error,
 				size);
+	for (size_t i = 0; tls->certs && i < settings->pair_count; i++) {
+		if (certs_add(tls->certs, settings->pairs[i].certificate, settings->pairs[i].key, error, size))
+			continue;
+		certs_close(tls->certs);
+		tls->certs = NULL;
+	}
 	if (tls->certs)
 		tls->connector = tls_connector_make(settings, error, size);
 	if (tls->connector) {

@@ -16,9 +16,20 @@
 #define TLS_NAME_MAX 256 /* a host name (RFC 1035 3.1) and its NUL */
 #define TLS_ERROR_MAX 160
 
+/* Files of one of one's own servers. */
+struct tls_pair {
+	const char *certificate;
+	const char *key;
+};
+
+/* Instead of the number of a pair: none of them. */
+#define TLS_NO_PAIR SIZE_MAX
+
 struct tls_settings {
 	const char *certificate;    /* PEM files; NULL or "": there is none */
 	const char *key;
+	const struct tls_pair *pairs; /* for single servers; tls_stream_present chooses */
+	size_t pair_count;
 	const char *ca_certificate; /* who signs minted certificates */
 	const char *ca_key;
 	const char *anchors;        /* who signs good servers' certificates; NULL or "": the system's store */
@@ -63,10 +74,12 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream);
 const char *tls_stream_name(const struct tls_stream *stream);
 
 /*
- * Chooses the certificate for a client behind TLS_HELLO: the given one; else one minted for the names of server's
- * certificate; else, where server is NULL, one for the name in the ClientHello or for address. False: none can be made.
+ * Chooses the certificate for a client behind TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
+ * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
+ * A server whose certificate is bad gets none of the given ones. False: there is none, and tls_stream_error says so.
  */
-bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address);
+bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
+			size_t pair);
 
 /*
  * What is wrong with the server's certificate, or NULL. On a data connection: anything but the certificate of its

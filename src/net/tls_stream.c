@@ -172,13 +172,19 @@ const char *tls_stream_name(const struct tls_stream *stream)
 	return stream->name;
 }
 
-bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address)
+bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
+			size_t pair)
 {
 	X509 *certificate = server ? SSL_get0_peer_certificate(server->ssl) : NULL;
 	const bool trusted = !server || !tls_stream_objection(server);
 
-	if (!stream->tickets->identity)
+	if (!stream->tickets->identity && pair != TLS_NO_PAIR && trusted)
+		stream->tickets->identity = certs_find_added(stream->tls->certs, pair);
+	else if (!stream->tickets->identity)
 		stream->tickets->identity = certs_find(stream->tls->certs, certificate, stream->name, address, trusted);
+	if (!stream->tickets->identity)
+		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it or the"
+			    " authority has expired");
 	return stream->tickets->identity != NULL;
 }
 

@@ -4,7 +4,8 @@
  *
  * Adversary: each packet is made by hand: direction, number, acknowledgement, flags, payload. Whatever is sent, what
  * leaves the gateway is a whole packet; a byte that has left never leaves with another value; and no receiver finds an
- * offer in what it got that the session did not accept.
+ * offer in what it got that the session did not accept. In half of these the connection is older than the gateway: its
+ * peers have said something, and its receivers answer what they can't accept.
  *
  * Scissors: the bytes are two strings, said in turns. Said whole and said in pieces they must lead to the same
  * decisions and arrive as the same bytes.
@@ -35,6 +36,7 @@ struct peer {
 	bool have[STREAM_MAX];
 	size_t received; /* without a gap */
 	bool reset;
+	bool asked;      /* it has an acknowledgement to send */
 };
 
 struct note {
@@ -56,6 +58,7 @@ struct rig {
 	unsigned int announced_count;
 	struct note notes[EVENTS_MAX];
 	unsigned int note_count;
+	bool adopted;
 	struct gateway_output output;
 };
 
@@ -93,7 +96,16 @@ static enum reason op_unexpect(void *context, const struct nat_view *master, con
 	(void)master;
 	assert(rig->open == 1);
 	rig->open--;
-	return expectation->destination.port % 2 ? REASON_USED : REASON_NONE;
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
+}
+
+static enum reason op_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	const struct rig *rig = context;
+
+	(void)master;
+	assert(rig->open == 1);
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
 }
 
 static enum reason op_seqadj(void *context, const struct nat_view *master, enum direction direction,
@@ -106,21 +118,30 @@ static enum reason op_seqadj(void *context, const struct nat_view *master, enum 
 	return REASON_NONE;
 }
 
+static void arrive(struct rig *rig, enum direction direction, const struct packet *packet);
+
 static void op_inject(void *context, struct bytes bytes)
 {
 	struct rig *rig = context;
 	struct packet packet;
+	struct peer *receiver;
 	struct tuple tuple;
 	enum direction direction;
 
 	assert(packet_parse(bytes, &packet) == REASON_NONE);
 	assert(packet_verify_checksum(bytes, &packet) == REASON_NONE);
-	assert(packet.payload.length == 0);
 	direction = packet.tuple.source.port == 21 ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 	tuple = nat_view_tuple(&rig->view, direction);
 	assert(tuple_equal(&packet.tuple, &tuple));
-	if (packet.flags & TCP_RST)
+	if (packet.flags & TCP_RST) {
 		rig->peer[direction_opposite(direction)].reset = true;
+		return;
+	}
+	/* It has the receiver's numbers already. */
+	receiver = &rig->peer[direction_opposite(direction)];
+	assert(packet.payload.length == 0 || rig->adopted);
+	receiver->asked = receiver->asked || seq_before(packet.seq, receiver->other_first + (uint32_t)receiver->received);
+	arrive(rig, direction, &packet);
 }
 
 static void op_event(void *context, const struct event *event)
@@ -153,7 +174,7 @@ static void begin(size_t which, bool dnat)
 	rig->view.client_seen = dnat ? rig->view.client : ipv4(198, 51, 100, 200, 40000);
 	rig->view.server = dnat ? ipv4(10, 0, 0, 2, 21) : ipv4(203, 0, 113, 9, 21);
 	rig->view.server_seen = dnat ? ipv4(198, 51, 100, 100, 21) : rig->view.server;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event };
+	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, op_peek };
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;
 	rig->limits.blocks = 64;
@@ -194,7 +215,7 @@ static void arrive(struct rig *rig, enum direction direction, const struct packe
 
 		if (at >= STREAM_MAX || at < receiver->received)
 			continue;
-		assert(!receiver->have[at] || receiver->got[at] == packet->payload.data[i] || is_opaque(rig));
+		assert(!receiver->have[at] || receiver->got[at] == packet->payload.data[i]);
 		receiver->have[at] = true;
 		receiver->got[at] = packet->payload.data[i];
 	}
@@ -361,6 +382,43 @@ static void log_in(struct rig *rig)
 	}
 }
 
+/*
+ * What the peers have of a connection that the gateway does not know: whole lines, the beginning of a harmless one, and
+ * that of an offer which the last gateway judged whole.
+ */
+static void be_under_way(struct rig *rig, uint8_t choice)
+{
+	static const char *const commands[] = { "", "NOOP\r\n", "RETR ", "PORT 10,0,0," };
+	static const char *const replies[] = { "", "226 x\r\n", "550 ", "214-x\r\n" };
+
+	rig->adopted = true;
+	for (int side = 0; side < 2; side++) {
+		const char *text = side == 0 ? commands[choice % 4] : replies[choice / 4 % 4];
+		struct peer *receiver = &rig->peer[1 - side];
+
+		if (choice & (16 << side)) {
+			rig->seqadj[side] = (struct seqadj){ rig->peer[side].first - 20, 0, side == 0 ? 6 : -4 };
+			receiver->other_first += (uint32_t)rig->seqadj[side].after;
+		}
+		receiver->received = strlen(text);
+		memcpy(receiver->got, text, receiver->received);
+		memset(receiver->have, true, receiver->received);
+		rig->peer[side].sent = receiver->received;
+		rig->peer[side].learned = receiver->received;
+	}
+}
+
+static void settle(struct rig *rig)
+{
+	rig->now += rig->limits.settling;
+	gateway_tick(rig->gateway, rig->now);
+	for (int side = 0; side < 2; side++) {
+		if (rig->peer[side].asked)
+			acknowledge(rig, (enum direction)side);
+		rig->peer[side].asked = false;
+	}
+}
+
 /* Six bytes of control and a payload: direction and more, number, acknowledgement, flags, urgent pointer, length. */
 static size_t attack(struct rig *rig, const uint8_t *data, size_t size)
 {
@@ -375,10 +433,15 @@ static size_t attack(struct rig *rig, const uint8_t *data, size_t size)
 	};
 	size_t end = peer->sent + (size_t)(int8_t)data[1] + length;
 
+	/* A receiver that lies is one that the client could ask as well. */
+	if (rig->adopted)
+		change.ack = peer->other_first + (uint32_t)peer->received;
 	if (data[0] & 2) {
 		rig->now += 6000;
 		gateway_tick(rig->gateway, rig->now);
 	}
+	if (data[0] & 16)
+		settle(rig);
 	if (end < STREAM_MAX / 2 && end > peer->sent)
 		peer->sent = end;
 	send_packet(rig, direction, &change, data[4], data[0] & 4);
@@ -392,7 +455,13 @@ static void run_adversary(const uint8_t *data, size_t size)
 	struct rig *rig = &rigs[0];
 
 	begin(0, data[0] & 2);
-	log_in(rig);
+	if (data[0] & 4) {
+		be_under_way(rig, data[1]);
+		data++;
+		size--;
+	} else {
+		log_in(rig);
+	}
 	data++;
 	size--;
 	while (size > 6) {

@@ -72,7 +72,15 @@ static enum reason op_unexpect(void *context, const struct nat_view *master, con
 	(void)master;
 	assert(rig.open && memcmp(expectation, &rig.pinhole, sizeof(*expectation)) == 0);
 	rig.open = false;
-	return expectation->destination.port % 2 ? REASON_USED : REASON_NONE;
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
+}
+
+static enum reason op_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	(void)context;
+	(void)master;
+	assert(rig.open);
+	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
 }
 
 static void op_event(void *context, const struct event *event)
@@ -119,7 +127,8 @@ static void begin(uint8_t control)
 	rule->tls = (enum tls_policy)(control >> 4 & 3) % 3;
 	rule->unknown_verbs = !(control & 64);
 	rig.logged_in = !rule->login_required || control & 128;
-	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .event = op_event };
+	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .event = op_event,
+				.peek = op_peek };
 	session_open(&rig.session, &rig.policy, &rig.ops, 1, &view, nat_view_is_translated(&view), control & 128);
 }
 

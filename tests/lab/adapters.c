@@ -6,6 +6,7 @@
  *   lookup ZONE SOURCE DESTINATION
  *   expect ZONE VIEW FROM TO TRANSLATED NAT_DIRECTION SAVED_PORT TIMEOUT
  *   unexpect ZONE VIEW FROM TO
+ *   peek ZONE VIEW FROM TO
  *   seqadj ZONE VIEW DIRECTION POSITION BEFORE AFTER
  *   candidates WANTED SALT
  *   inject MARK HEX
@@ -102,7 +103,19 @@ static void run_lookup(char **argv)
 	printf("\n");
 }
 
-static void run_expect(char **argv, bool create)
+enum operation {
+	LOOKUP,
+	EXPECT,
+	UNEXPECT,
+	PEEK,
+	SEQADJ,
+	CANDIDATES,
+	INJECT,
+	QUEUE,
+	OPERATION_COUNT
+};
+
+static void run_expect(char **argv, enum operation operation)
 {
 	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
 	const struct nat_view view = read_view(&argv[1]);
@@ -112,14 +125,16 @@ static void run_expect(char **argv, bool create)
 	};
 	enum reason reason;
 
-	if (create) {
+	if (operation == EXPECT) {
 		expectation.translated = read_number(argv[7]);
 		expectation.nat_direction = read_number(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 		expectation.saved_port = (uint16_t)read_number(argv[9]);
 		expectation.timeout = (uint32_t)read_number(argv[10]);
 		reason = expect_create(&expect, &view, &expectation);
-	} else {
+	} else if (operation == UNEXPECT) {
 		reason = expect_delete(&expect, &view, &expectation);
+	} else {
+		reason = expect_peek(&expect, &view, &expectation);
 	}
 	printf("reason=%s port=%u error=%s\n", reason_name(reason), expectation.destination.port,
 	       strerror(-expect.error));
@@ -217,25 +232,26 @@ int main(int argc, char **argv)
 		const char *name;
 		int arguments;
 	} operations[] = {
-		{ "lookup", 3 }, { "expect", 11 }, { "unexpect", 7 }, { "seqadj", 9 },
-		{ "candidates", 2 }, { "inject", 2 }, { "queue", 2 },
+		[LOOKUP] = { "lookup", 3 }, [EXPECT] = { "expect", 11 }, [UNEXPECT] = { "unexpect", 7 },
+		[PEEK] = { "peek", 7 }, [SEQADJ] = { "seqadj", 9 }, [CANDIDATES] = { "candidates", 2 },
+		[INJECT] = { "inject", 2 }, [QUEUE] = { "queue", 2 },
 	};
-	size_t operation = 0;
+	enum operation operation = LOOKUP;
 
-	while (operation < sizeof(operations) / sizeof(*operations) &&
-	       (argc < 2 || strcmp(argv[1], operations[operation].name) != 0))
+	while (operation < OPERATION_COUNT && (argc < 2 || strcmp(argv[1], operations[operation].name) != 0))
 		operation++;
-	if (operation == sizeof(operations) / sizeof(*operations) || argc != operations[operation].arguments + 2)
+	if (operation == OPERATION_COUNT || argc != operations[operation].arguments + 2)
 		die("wrong arguments; see the head of adapters.c");
 	if (netlink_open(&kernel) < 0)
 		die("can't open a netlink socket");
 	switch (operation) {
-	case 0: run_lookup(&argv[2]); break;
-	case 1: run_expect(&argv[2], true); break;
-	case 2: run_expect(&argv[2], false); break;
-	case 3: run_seqadj(&argv[2]); break;
-	case 4: run_candidates(&argv[2]); break;
-	case 5: run_inject(&argv[2]); break;
+	case LOOKUP: run_lookup(&argv[2]); break;
+	case EXPECT:
+	case UNEXPECT:
+	case PEEK: run_expect(&argv[2], operation); break;
+	case SEQADJ: run_seqadj(&argv[2]); break;
+	case CANDIDATES: run_candidates(&argv[2]); break;
+	case INJECT: run_inject(&argv[2]); break;
 	default: run_queue(&argv[2]); break;
 	}
 	netlink_close(&kernel);

@@ -31,6 +31,12 @@ def wait_until(condition, what, timeout=10.0, interval=0.02):
         time.sleep(interval)
 
 
+def children(pid):
+    """The processes that this one has started, oldest first."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
 class Process:
     """A program that runs beside the test, in a process group of its own, its output in a file."""
 

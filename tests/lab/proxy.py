@@ -50,7 +50,7 @@ class Proxy(Gateway):
     clients are to trust `local`, which `ftpalg ca init` makes.
     """
 
-    def __init__(self, lab, options=None, policy=None, gateway=None):
+    def __init__(self, lab, options=None, policy=None, gateway=None, sections=None):
         self.lab = lab
         directory = lab.directory
         self.servers = Authority(directory, "servers")
@@ -66,7 +66,7 @@ class Proxy(Gateway):
             if value is None:
                 del section[key]
         super().__init__(lab.router, directory, name="proxy",
-                         settings={"gateway": gateway or {}, "proxy": section, "policy": policy or {}})
+                         settings={"gateway": gateway or {}, "proxy": section, "policy": policy or {}, **(sections or {})})
 
     def server_certificate(self, name="server", days=30, rsa=False, alternatives=None):
         addresses = ",".join(f"IP:{self.lab.addresses[family].server}" for family in (4, 6))

@@ -169,7 +169,8 @@ class ServerSession:
     def _do_epsv(self, _argument):
         return f"229 Entering Extended Passive Mode (|||{self.listen()}|)\r\n".encode()
 
-    def _data_connection(self):
+    def data_connection(self):
+        """The data connection for the latest offer or passive request."""
         if self._listener:
             return self._listener.accept()[0]
         with self.server.namespace.entered():
@@ -183,7 +184,7 @@ class ServerSession:
             return b"425 use PORT or PASV first\r\n"
         self.send(b"150 here it comes\r\n")
         try:
-            with self._data_connection() as data:
+            with self.data_connection() as data:
                 data.sendall(LISTING)
         except OSError as error:
             return f"425 no data connection: {error}\r\n".encode()

@@ -288,8 +288,8 @@ def test_active(family, mode):
               data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
     TAP.check(f"{where}: it lets in one connection only", unreachable,
               data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
-    TAP.check(f"{where}: deleting it afterwards says that it was used", "used",
-              adapters("unexpect", *arguments)["reason"])
+    TAP.check(f"{where}: whoever looks for it or deletes it afterwards learns that it is gone", ("gone", "gone"),
+              (adapters("peek", *arguments)["reason"], adapters("unexpect", *arguments)["reason"]))
     control.close()
     listener.close()
 
@@ -332,7 +332,7 @@ def test_taken_port(family):
               family.server, data_arrives(listener, Hosts.server, family, family.outside, other))
     TAP.check(f"{family.name}: without translation there is no other port", "no-port",
               adapters("expect", 0, *second.view, *ends, 0, 1, port, 20)["reason"])
-    TAP.check(f"{family.name}: another connection's expectation under the same tuple is not deleted", "used",
+    TAP.check(f"{family.name}: another connection's expectation under the same tuple is not deleted", "gone",
               adapters("unexpect", 0, *second.view, *ends)["reason"])
     TAP.check(f"{family.name}: it still lets its data connection in", family.server,
               data_arrives(listener, Hosts.server, family, family.outside, port))
@@ -355,9 +355,11 @@ def test_repeated_offer(family):
               [bool(match) for match in found])
     TAP.check(f"{family.name}: the kernel has it with the timeout of the second", [True],
               [bool(match) and int(match[1]) <= 20 for match in found])
+    TAP.check(f"{family.name}: whoever looks for an unused expectation, again and again, finds it waiting",
+              ("none", "none"), (adapters("peek", *arguments)["reason"], adapters("peek", *arguments)["reason"]))
     TAP.check(f"{family.name}: deleting an unused expectation says that it was waiting", "none",
               adapters("unexpect", *arguments)["reason"])
-    TAP.check(f"{family.name}: deleting it again says that it was used", "used",
+    TAP.check(f"{family.name}: deleting it again says that it is gone", "gone",
               adapters("unexpect", *arguments)["reason"])
     control.close()
 

@@ -7,6 +7,7 @@ Pinholes as the kernel shows them (conntrack -L expect): one for each offer, exa
 import functools
 import socket
 import struct
+import threading
 
 from lab import Lab
 from process import wait_until
@@ -225,11 +226,43 @@ def same_port_twice(lab, family):
 
 
 def expires(lab, family):
+    since = lab.gateway.position()
     with Dialogue(lab, family) as dialogue:
         dialogue.client.offer(41001)
         dialogue.one_pinhole()
         dialogue.wait_closed("two seconds of pinhole-timeout")
         dialogue.client.list_active()
+        closed = [(event["event"], event["reason"]) for event in lab.gateway.events(since=since)
+                  if event["event"] in ("pinhole-used", "pinhole-close")]
+        check_equal(closed, [("pinhole-close", "gone"), ("pinhole-used", "used")], "what became of the two pinholes")
+
+
+def outlasts_its_pinhole(lab, family):
+    """Used while it was open, and asked about when another one of the same age had expired."""
+    go_on = threading.Event()
+    since = lab.gateway.position()
+
+    def slow_list(session):
+        with session.data_connection() as data:
+            session.send(b"150 here it comes\r\n")
+            go_on.wait(TIMEOUT)
+            data.sendall(LISTING)
+        return b"226 done\r\n"
+
+    with Dialogue(lab, family, handlers={"LIST": lambda _argument: slow_list}) as dialogue, \
+            ScriptedClient(lab.client, lab.server_seen(family)) as other:
+        other.login()
+        with dialogue.client.listen() as listener:
+            dialogue.client.offer(listener.getsockname()[1])
+            dialogue.client.send(b"LIST\r\n")
+            with listener.accept()[0]:
+                dialogue.client.expect("150")
+                other.offer(41001)
+                dialogue.wait_closed("two seconds of pinhole-timeout")
+                go_on.set()
+                dialogue.client.expect("226")
+        lab.gateway.wait_event("pinhole-used", since, reason="used")
+        check_equal(lab.gateway.events("pinhole-close", since), [], "pinholes said to be unused")
 
 
 def main():
@@ -263,6 +296,8 @@ def main():
     for family in (4, 6):
         plan.add(f"an offer that nobody takes up ends at its deadline (IPv{family}, snat)", expires, family,
                  fixture=short)
+        plan.add(f"a pinhole is reported as used by a transfer that lasts longer (IPv{family}, snat)",
+                 outlasts_its_pinhole, family, fixture=short)
     plan.run()
 
 

@@ -15,9 +15,9 @@ import socket
 
 import rules
 from capture import Capture
-from gateway import Gateway, binary
+from gateway import READY, Gateway, binary
 from lab import Lab
-from process import wait_until
+from process import children, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, offer_line
 from servers import Vsftpd
 from tap import Plan, check, check_equal
@@ -160,6 +160,26 @@ def second_daemon(lab):
         check_equal(client.list_active(), LISTING, "the listing")
 
 
+def successor(lab):
+    """The queue is still taken when the second asks for it, as it is for a moment after a kill."""
+    second = Gateway(lab.router, lab.directory, "successor")
+    second.process = lab.router.spawn([binary(), "run", "-c", second.configuration])
+
+    def has_tried():
+        check(second.process.running(), f"the second daemon has given up: {second.process.output()}")
+        workers = children(second.process.pid)
+        with open(f"/proc/{workers[0]}/wchan", encoding="ascii") if workers else open(os.devnull, encoding="ascii") as file:
+            return "nanosleep" in file.read()
+    wait_until(has_tried, "the second daemon's worker to wait for the queue", interval=0.001)
+    lab.gateway.kill()
+    second.process.wait_for_output(READY)
+    with ScriptedServer(lab.server, lab.addresses[4].server), ScriptedClient(lab.client, lab.server_seen(4)) as client:
+        client.login()
+        check_equal(client.list_active(), LISTING, "the listing")
+    second.stop()
+    lab.gateway.start()
+
+
 def second_queue(lab):
     """Two daemons on two queues live side by side."""
     second = Gateway(lab.router, lab.directory, "second", {"gateway": {"queue": "22"}})
@@ -258,6 +278,7 @@ def main():
     plan.add("the events of a session tell its story", event_log_is_complete, 4, fixture=running)
     plan.add("a second daemon on the same queue ends with a message, and the first goes on", second_daemon,
              fixture=running)
+    plan.add("a second daemon takes over where the first dies at that moment", successor, fixture=running)
     plan.add("a second daemon on another queue runs", second_queue, fixture=running)
     plan.add("without CAP_NET_ADMIN the gateway ends with a message", missing_capability, fixture=running)
     plan.add("a wrong configuration ends the start with its file and line", configuration_error, fixture=running)

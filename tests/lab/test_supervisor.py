@@ -12,16 +12,11 @@ import signal
 import time
 
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import SLOWNESS, children, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
 
 WATCHDOG = 2
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
 
 
 def is_gone(pid):

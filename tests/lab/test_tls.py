@@ -15,6 +15,7 @@ import struct
 import time
 
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
+from gateway import binary
 from lab import Lab
 from process import wait_until
 from proxy import Authority, Proxy
@@ -152,6 +153,19 @@ class Talk:
             check(self.command(auth).startswith("234"), "AUTH was refused")
         self.socket = (context or client_context(self.cell)).wrap_socket(self.socket, server_hostname=name)
 
+    def listen(self):
+        """For a data connection in active mode."""
+        with self.cell.lab.client.entered():
+            listener = socket.create_server((self.socket.getsockname()[0], 0))
+        listener.settimeout(10)
+        return listener
+
+    @staticmethod
+    def port(listener):
+        """The PORT command for a listener."""
+        address, port = listener.getsockname()
+        return f"PORT {address.replace('.', ',')},{port // 256},{port % 256}"
+
     def login(self):
         self.secure()
         self.command("USER anonymous")
@@ -174,6 +188,7 @@ class ScriptedCell(Cell):
 
     def __init__(self, options, policy=None):
         super().__init__("scripted", options, policy=policy)
+        self.certificate = None
 
     @contextlib.contextmanager
     def __call__(self):
@@ -181,6 +196,27 @@ class ScriptedCell(Cell):
             self.proxy = Proxy(self.lab, self.options, self.policy)
             with self.proxy:
                 yield self
+
+    def tls_server(self, **handlers):
+        """One that has AUTH, PBSZ, PROT and REIN, and clears TLS behind REIN."""
+        if not self.certificate:
+            self.certificate = self.proxy.server_certificate()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.certificate)
+
+        def auth(session):
+            session.send(b"234 go\r\n")
+            session._connection = context.wrap_socket(session._connection, server_side=True)
+
+        def rein(session):
+            session.send(b"220 anew\r\n")
+            if isinstance(session._connection, ssl.SSLSocket):
+                session._connection = session._connection.unwrap()
+
+        server = self.server(**{"PBSZ": b"200 PBSZ=0\r\n", "PROT": b"200 level set\r\n", **handlers})
+        server.handlers.setdefault("AUTH", lambda _argument: auth)
+        server.handlers.setdefault("REIN", lambda _argument: rein)
+        return server
 
     def server(self, **handlers):
         handlers = {verb: (lambda _argument, answer=answer: answer) for verb, answer in handlers.items()}
@@ -254,6 +290,35 @@ def server_without_tls(cell):
         check(answer.startswith("421") and "tls-required" in answer, f"the client read {answer!r}")
         cell.proxy.wait_event("session-close", since, reason="tls-required")
         check_equal([line.strip() for line in server.session().lines], [b"AUTH TLS"], "what the server heard")
+
+
+def over_before_it_is_seen(cell):
+    """While the proxy stands still, the server says 226, calls, sends its listing and closes: all is seen at once."""
+    since = cell.proxy.position()
+
+    def hasty(_argument):
+        def act(session):
+            os.kill(cell.proxy.process.pid, signal.SIGSTOP)
+            try:
+                session.send(b"150 here it comes\r\n226 done\r\n")
+                session.data_connection().close()
+            finally:
+                os.kill(cell.proxy.process.pid, signal.SIGCONT)
+        return act
+    server = cell.server()
+    server.handlers["LIST"] = hasty
+    with server, Talk(cell) as talk, talk.listen() as listener:
+        talk.secure()
+        for command in ("USER a", "PASS b"):
+            talk.command(command)
+        check(talk.command(talk.port(listener)).startswith("200"), "PORT was refused")
+        talk.send(b"LIST\r\n")
+        with listener.accept()[0] as data:
+            data.settimeout(10)
+            check_equal(data.recv(1), b"", "the end of an empty listing")
+        cell.proxy.wait_event("relay", since)
+        check_equal([talk.reply()[:3], talk.reply()[:3]], ["150", "226"], "replies")
+    check_equal(cell.lab.expectations(), [], "expectations that were left behind")
 
 
 def resets_at_every_step(cell):
@@ -337,6 +402,97 @@ def security_commands(cell):
             check(answer.startswith(code), f"{command} was answered with {answer!r} instead of {code}")
 
 
+def clear_by_hand(talk):
+    """The client's part of ending TLS: both say close_notify, and the connection goes on."""
+    talk.socket = talk.socket.unwrap()
+
+
+def ccc_by_curl(cell, mode):
+    """curl waits for the proxy's close_notify and sends none (passive), or sends its own first (active)."""
+    since = cell.proxy.position()
+    path = cell.lab.path("down")
+    with open(cell.servers[4, False].path("ccc"), "wb") as file:
+        file.write(b"x" * 100000)
+    cell.lab.client.run(["curl", "--disable", "-sS", "--max-time", "20", "--ssl-reqd", "--cacert", cell.proxy.local,
+                         "--ftp-ssl-ccc", "--ftp-ssl-ccc-mode", mode, "-o", path,
+                         f"ftp://{cell.lab.addresses[4].server}/pub/ccc"])
+    check_equal(os.path.getsize(path), 100000, "bytes of the file")
+    cell.proxy.wait_event("tls", since, tls="cleared")
+    relay = cell.proxy.wait_event("relay", since)
+    check(relay["client_leg"]["tls"] and relay["server_leg"]["tls"], f"the data connection is in clear: {relay}")
+
+
+def ccc_keeps_judging(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.login()
+        for command in ("PBSZ 0", "PROT P"):
+            talk.command(command)
+        check(talk.command("CCC").startswith("200"), "CCC was refused")
+        clear_by_hand(talk)
+        check(talk.command("NOOP").startswith("200"), "the session did not go on in clear")
+        check(talk.command("PORT 10,9,1,77,200,1")[:1] == "5", "a foreign PORT passed in clear")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+        for command in ("AUTH TLS", "PBSZ 0", "PROT C"):
+            check(talk.command(command).startswith("503"), f"{command} was taken after CCC")
+
+
+def ccc_is_refused(cell):
+    with Talk(cell) as talk:
+        talk.secure()
+        check(talk.command("CCC").startswith("533"), "CCC was not refused")
+        check(talk.command("PBSZ 0").startswith("200"), "the session did not stay in TLS")
+
+
+def rein_ends_tls(cell, server_tls):
+    """REIN ends TLS on the client's leg and, where it has it, the server's; then all can begin anew."""
+    since = cell.proxy.position()
+    with (cell.tls_server() if server_tls else cell.server(REIN=b"220 anew\r\n")) as server, Talk(cell) as talk:
+        talk.secure()
+        for command, code in (("USER a", "331"), ("PASS b", "230"), ("PBSZ 0", "200"), ("PROT P", "200"), ("REIN", "220")):
+            check(talk.command(command).startswith(code), f"{command} was not answered with {code}")
+        clear_by_hand(talk)
+        cell.proxy.wait_event("tls", since, tls="cleared")
+        check(talk.command("PROT P").startswith("503"), "the level of protection was not forgotten")
+        check(talk.command("PORT 10,7,1,2,200,1")[:1] == "5", "an offer passed before the new login")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "not-logged-in", "the reason")
+        check(talk.command("AUTH TLS").startswith("234"), "AUTH was refused after REIN")
+        talk.secure(auth=None)
+        for command, code in (("USER a", "331"), ("PASS b", "230"), ("PBSZ 0", "200"), ("NOOP", "200")):
+            check(talk.command(command).startswith(code), f"{command} was not answered with {code} after REIN and AUTH")
+        lines = [line.split()[0] for line in server.session().lines]
+        check_equal(lines.count(b"AUTH"), 2 if server_tls else 0, "AUTH that the server heard")
+
+
+def rein_prepares_the_server_anew(cell):
+    """A client in clear hears that REIN succeeded when the server's leg is in TLS again."""
+    with cell.tls_server() as server, Talk(cell) as talk:
+        check(talk.reply().startswith("220"), "there was no greeting")
+        for command, code in (("USER a", "331"), ("PASS b", "230"), ("REIN", "220"), ("USER a", "331"), ("NOOP", "200")):
+            answer = talk.command(command)
+            check(answer.startswith(code), f"{command} was answered with {answer!r} instead of {code}")
+        check_equal([line.split()[0].decode() for line in server.session().lines],
+                    ["AUTH", "PBSZ", "PROT", "USER", "PASS", "REIN", "AUTH", "PBSZ", "PROT", "USER", "NOOP"],
+                    "what the server heard")
+        check(isinstance(server.session()._connection, ssl.SSLSocket), "the server's leg is in clear")
+
+
+def rein_that_fails_changes_nothing(cell):
+    with cell.tls_server(REIN=b"502 no\r\n"), Talk(cell) as talk:
+        talk.secure()
+        for command, code in (("USER a", "331"), ("PASS b", "230"), ("REIN", "502"), ("PBSZ 0", "200"), ("PROT P", "200"),
+                              ("NOOP", "200")):
+            check(talk.command(command).startswith(code), f"{command} was not answered with {code}")
+
+
+def rein_behind_an_implicit_port(cell):
+    with Talk(cell, port=990) as talk:
+        talk.secure(auth=None)
+        talk.reply()
+        check(talk.command("REIN").startswith("502"), "REIN was passed on")
+        check(talk.command("PBSZ 0").startswith("200"), "the session did not stay in TLS")
+
+
 def listed_features(cell):
     with Talk(cell) as talk:
         talk.secure()
@@ -348,9 +504,9 @@ def listed_features(cell):
         return [line.strip() for line in lines[1:-1]]
 
 
-def features_of_the_leg(cell):
+def features_of_the_leg(cell, wanted=("AUTH TLS", "PBSZ", "PROT")):
     features = listed_features(cell)
-    for feature in ("AUTH TLS", "PBSZ", "PROT"):
+    for feature in wanted:
         check(any(line.startswith(feature) for line in features), f"{feature} is missing in {features}")
 
 
@@ -416,6 +572,95 @@ def tls_to_one_side(cell, client_tls):
     check_equal(bool(relay["server_leg"]["tls"]), not client_tls, "TLS on the server's leg")
     if not client_tls:
         check(relay["server_leg"]["resumed"], "the server's leg was not resumed")
+
+
+class OwnServersCell(ScriptedCell):
+    """Two servers of one's own behind one proxy, in clear, each with a certificate that its clients know already."""
+
+    HOSTS = ("files.lab.test", "archive.lab.test")
+
+    def __init__(self):
+        super().__init__({"tls": "client", "ca-certificate": None, "ca-key": None})
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.addresses = (self.lab.addresses[4].server, "10.9.1.3")
+            self.lab.server.ip(f"address add {self.addresses[1]}/24 dev eth0")
+            self.owner = Authority(self.lab.directory, "owner")
+            self.anchors = self.owner.certificate
+            pairs = [self.owner.issue(host, f"DNS:{host}") for host in (*self.HOSTS, "third.lab.test")]
+            named = [{"certificate": certificate, "key": key} for certificate, key in pairs]
+            self.proxy = Proxy(self.lab, self.options, sections={
+                "server third": {"names": "third.lab.test", **named[2]},
+                "server files": {"addresses": self.addresses[0], **named[0]},
+                "server archive": {"addresses": self.addresses[1], "names": "archive.lab.test, other.lab.test", **named[1]}})
+            with self.proxy:
+                yield self
+
+    def shown(self, number, host):
+        """Connects to a server by its number, asks for host, and returns the name in the certificate; "" for none."""
+        context = ssl.create_default_context(cafile=self.anchors)
+        context.check_hostname = False
+        server = ScriptedServer(self.lab.server, self.addresses[number])
+        with server, Talk(self, address=self.addresses[number]) as talk:
+            try:
+                talk.secure(context, name=host)
+            except (ssl.SSLError, ConnectionError):
+                return ""
+            check(talk.command("USER a").startswith("331"), "the session did not begin")
+            return talk.socket.getpeercert()["subjectAltName"][0][1]
+
+
+def each_server_has_its_own(cell):
+    for number, host, expected in ((0, "files.lab.test", "files.lab.test"), (0, None, "files.lab.test"),
+                                   (0, "archive.lab.test", "files.lab.test"), (1, "archive.lab.test", "archive.lab.test"),
+                                   (1, "OTHER.lab.test", "archive.lab.test"), (0, "third.lab.test", "third.lab.test"),
+                                   (1, "third.lab.test", "third.lab.test")):
+        check_equal(cell.shown(number, host), expected, f"the certificate of server {number} for {host}")
+
+
+def no_certificate_is_no_session(cell):
+    since = cell.proxy.position()
+    check_equal(cell.shown(1, "files.lab.test"), "", "the certificate for a name that is not configured")
+    event = cell.proxy.wait_event("anomaly", since, reason="handshake")
+    check("no certificate to show" in event["line"], f"the event says {event['line']!r}")
+    cell.proxy.wait_event("session-close", since, reason="handshake")
+
+
+def bad_files(cell, spoil, text):
+    """The proxy does not start, says why, and writes an event; ftpalg check says the same."""
+    path = cell.lab.path("spoilt.conf")
+    with open(cell.proxy.configuration, encoding="ascii") as file:
+        configuration = file.read()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(spoil(cell, configuration))
+    since = cell.proxy.position()
+    result = cell.lab.router.run([binary(), "proxy", "-c", path], check=False, timeout=20)
+    check_equal(result.returncode, 1, "exit status of the proxy")
+    check(text in result.stderr, f"the message is {result.stderr!r}")
+    check(text in cell.proxy.wait_event("anomaly", since, reason="shutdown")["line"], "the event says something else")
+    result = cell.lab.router.run([binary(), "check", "-c", path], check=False, timeout=30)
+    check_equal(result.returncode, 1, "exit status of check")
+    found = [line for line in result.stdout.splitlines() if line.startswith("MISSING") and text in line]
+    check(found, f"ftpalg check says {result.stdout!r}")
+
+
+def missing_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("nothing.key"))
+
+
+def crossed_keys(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("archive.lab.test.key"))
+
+
+def no_key(cell, configuration):
+    return configuration.replace(cell.lab.path("files.lab.test.key"), cell.lab.path("files.lab.test.pem"))
+
+
+def expired_authority(cell, configuration):
+    certificate, key = cell.owner.issue("expired", "DNS:expired", days=-1)
+    return configuration.replace("[proxy]\n", f"[proxy]\nca-certificate = {certificate}\nca-key = {key}\n")
 
 
 def client_sees_the_server(cell):
@@ -573,6 +818,7 @@ def add_refusals(plan):
         plan.add(f"{name} ends the session: {reason}", closed_with, reason, act, fixture=cell)
     plan.add("AUTH, PBSZ, PROT, CCC and REIN are answered as RFC 4217 has them", security_commands, fixture=cell)
     plan.add("FEAT lists AUTH TLS, PBSZ and PROT", features_of_the_leg, fixture=cell)
+    plan.add("REIN is refused behind an implicit port", rein_behind_an_implicit_port, fixture=cell)
     plan.add("curl trusts a minted certificate with the local authority, and only with it", local_authority_decides,
              fixture=cell)
     plan.add("in active mode the client sees the server's address as its peer", client_sees_the_server, fixture=cell)
@@ -611,21 +857,46 @@ def main():
              fixture=Cell("vsftpd", {"tls": "client", "implicit-ports": "none"}, families=only))
     plan.add("no TLS to the client and TLS to the server", tls_to_one_side, False,
              fixture=Cell("vsftpd", {"tls": "server", "implicit-ports": "none"}, families=only))
+    clearing = Cell("vsftpd", {"ccc": "allow"}, families=only)
+    for mode in ("passive", "active"):
+        plan.add(f"CCC by curl, which {'waits for' if mode == 'passive' else 'begins'} the end of TLS", ccc_by_curl, mode,
+                 fixture=clearing)
+    plan.add("behind CCC lines are judged as before, and the protection is settled", ccc_keeps_judging, fixture=clearing)
+    plan.add("FEAT lists CCC where it is allowed", features_of_the_leg, ("AUTH TLS", "CCC", "PBSZ", "PROT"),
+             fixture=clearing)
+    plan.add("where TLS is required, CCC is refused although it is allowed", ccc_is_refused,
+             fixture=Cell("vsftpd", {"ccc": "allow"}, policy={"tls": "require"}, families=only))
     scripted = ScriptedCell({"tls": "client"})
+    plan.add("REIN ends TLS on the client's leg, and AUTH begins it anew", rein_ends_tls, False, fixture=scripted)
     for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (10,9,1,77,200,1)\r\n", "foreign-address"),
                                  ("PASV", b"227 Entering Passive Mode (10,9,1,2,0,22)\r\n", "low-port"),
                                  ("EPSV", b"229 ok (|||65558|)\r\n", "overflow"),
                                  ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
         plan.add(f"inside TLS, {answer.decode().strip()} as the answer to {verb} is refused: {reason}",
                  reply_refused_inside_tls, verb, answer, reason, fixture=scripted)
+    plan.add("a transfer in active mode that is over before the proxy sees it begin arrives whole", over_before_it_is_seen,
+             fixture=scripted)
     plan.add("a client may reset at every step", resets_at_every_step, fixture=scripted)
     plan.add("a server that is not there is told to the client", unreachable_server, fixture=scripted)
     both = ScriptedCell({})
+    plan.add("REIN ends TLS on both legs, and AUTH begins it anew", rein_ends_tls, True, fixture=both)
+    plan.add("REIN that the server refuses leaves both legs in TLS", rein_that_fails_changes_nothing, fixture=both)
     plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)
     plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
     plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
-    plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls,
-             fixture=ScriptedCell({"tls": "server"}))
+    own = OwnServersCell()
+    plan.add("each of one's own servers has its own certificate, by address and by name", each_server_has_its_own, fixture=own)
+    plan.add("where no certificate is configured there is no session, and an event says so", no_certificate_is_no_session,
+             fixture=own)
+    for name, spoil, text in (("a key that is not there", missing_key, "can't read the key"),
+                              ("a key of another certificate", crossed_keys, "belongs to another key"),
+                              ("a key file that others can read", no_key, "can be read by others"),
+                              ("an authority that has expired", expired_authority, "has expired")):
+        plan.add(f"{name} is told at the start, by check and in an event", bad_files, spoil, text, fixture=own)
+    promised = ScriptedCell({"tls": "server"})
+    plan.add("a server that refuses TLS where it is promised hears no more", server_without_tls, fixture=promised)
+    plan.add("REIN of a client in clear puts the server's leg into TLS again", rein_prepares_the_server_anew,
+             fixture=promised)
     plan.run()
 
 

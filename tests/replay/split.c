@@ -333,7 +333,7 @@ static int compare_cuts(struct split *split)
 static int compare_random(struct split *split)
 {
 	for (uint32_t seed = 1; seed <= split->schedules; seed++) {
-		struct schedule schedule = {
+		const struct schedule schedule = {
 			.seed = seed,
 			.segment_max = seed % 11 * 7,
 			.lose = seed % 4 * 70,
@@ -343,9 +343,6 @@ static int compare_random(struct split *split)
 			.nagle = seed % 7 == 0,
 		};
 
-		/* What is known of a session that was under way is what is seen of it first: that must not be lost. */
-		if (split->script.adopted)
-			schedule = (struct schedule){ .seed = seed, .segment_max = schedule.segment_max };
 		if (compare(split, &schedule))
 			return 1;
 	}

@@ -26,7 +26,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	rig->lookups++;
 	if (rig->lookup_answer != REASON_NONE)
 		return rig->lookup_answer;
-	connection->view = found->view;
+	connection->view = rig->lookup_other ? *rig->lookup_other : found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
 	connection->opening = found->peer[0].next == found->peer[0].first &&
@@ -93,6 +93,8 @@ static void arrive(struct rig_connection *connection, enum direction direction, 
 		receiver->refused_resets += packet->seq == receiver->expects ? 0 : 1;
 		return;
 	}
+	if (packet->payload.length == 0 && seq_before(packet->seq, receiver->expects))
+		receiver->asked = true;
 	receiver->segments += packet->payload.length > 0 ? 1 : 0;
 	if (old <= packet->payload.length) {
 		size_t fresh = packet->payload.length - old;
@@ -126,9 +128,9 @@ static void op_inject(void *context, struct bytes bytes)
 								     : packet.tuple.source.port);
 	want = nat_view_tuple(&connection->view, direction);
 	assert_true(tuple_equal(&packet.tuple, &want));
+	arrive(connection, direction, &packet);
 	packet.payload.data = NULL;
 	rig->injected[rig->injected_count++] = packet;
-	arrive(connection, direction, &packet);
 }
 
 static struct nat_view make_view(enum rig_nat nat, uint16_t port)
@@ -162,7 +164,7 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event };
+	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, NULL };
 }
 
 void rig_start(struct rig *rig)
@@ -285,6 +287,23 @@ enum gateway_verdict rig_shake(struct rig *rig)
 	return rig_packet(rig, DIRECTION_REPLY, rig->at->peer[1].first - 1, rig->at->peer[0].first, TCP_SYN | TCP_ACK,
 			  0,
 			  "", 0);
+}
+
+void rig_answer(struct rig *rig)
+{
+	for (int side = 0; side < 2; side++) {
+		if (!rig->at->peer[side].asked)
+			continue;
+		rig->at->peer[side].asked = false;
+		rig_acknowledge(rig, (enum direction)side);
+	}
+}
+
+void rig_settle(struct rig *rig)
+{
+	rig->now += rig->limits.settling;
+	gateway_tick(rig->gateway, rig->now);
+	rig_answer(rig);
 }
 
 void rig_login(struct rig *rig)

@@ -43,6 +43,7 @@ struct rig_peer {
 	bool finished;    /* it has received a FIN */
 	bool reset;
 	unsigned int refused_resets; /* that did not have the right number */
+	bool asked;       /* it has an acknowledgement to send, for a segment that it could not accept */
 	unsigned int segments;       /* with payload, delivered, whatever was new in them */
 };
 
@@ -63,6 +64,7 @@ struct rig {
 	bool carrier;
 	bool seqadj_kept;
 	enum reason lookup_answer;
+	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
 	unsigned int lookups;
 	struct expectation pinhole;
 	unsigned int pinholes;      /* open now */
@@ -106,6 +108,14 @@ enum gateway_verdict rig_say_bytes(struct rig *rig, enum direction direction, co
 
 /* An acknowledgement without payload. */
 enum gateway_verdict rig_acknowledge(struct rig *rig, enum direction direction);
+
+/*
+ * The time passes after which the gateway asks the receivers of an adopted connection, and they answer (RFC 9293
+ * 3.10.7.4). Whatever was dropped has to be said again.
+ */
+void rig_settle(struct rig *rig);
+/* The answers alone. */
+void rig_answer(struct rig *rig);
 
 /* Says all and acknowledges it: handshake, greeting, login. Clears the events. */
 void rig_login(struct rig *rig);

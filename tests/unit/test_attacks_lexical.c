@@ -107,6 +107,74 @@ static void a50_a_line_ends_with_lf_and_with_nothing_else(void **state)
 	TRY(rows);
 }
 
+/* A receiver that takes a bare CR for an end would obey before the line that we see is complete. */
+static void a50_a_line_that_turns_ambiguous_ends_before_its_end(void **state)
+{
+	static const struct {
+		enum direction direction;
+		const char *begins;
+		const char *more;
+		size_t length;
+	} rows[] = {
+		{ C, "RETR a", TEXT("\rPORT 10,0,0,99,9,9\r") },
+		{ C, "CWD a", TEXT("\0PORT 10,0,0,99,9,9\0") },
+		{ S, "226 ok", TEXT("\r227 (10,0,0,99,9,9)\r") },
+		{ S, "226 ok\r", TEXT("227 (10,0,0,99,9,9)\r") },
+		{ S, "226-ok", TEXT("\0" "227 (10,0,0,99,9,9)\0") },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "NOOP\r\n");
+		mark = attack_mark(attack, rows[index].direction);
+		attack_say_bytes(attack, rows[index].direction, unit_string(rows[index].begins));
+		attack_say_bytes(attack, rows[index].direction, unit_bytes(rows[index].more, rows[index].length));
+		assert_false(attack_hears(attack, rows[index].direction, mark, "10,0,0,99"));
+		attack_assert_closed(attack, REASON_CONTROL_BYTE);
+		attack_end(attack);
+	}
+}
+
+static void a50_a_reply_has_one_end_too(void **state)
+{
+	static const struct {
+		const char *reply;
+		size_t length;
+		bool closed;
+	} rows[] = {
+		{ TEXT("200 ok\r227 (10,0,0,99,9,9)\r\n"), true },
+		{ TEXT("200 ok\r\r227 (10,0,0,99,9,9)\r\n"), true },
+		{ TEXT("200-ok\r227 (10,0,0,99,9,9)\r\n"), true },
+		{ TEXT("200 ok\0" "227 (10,0,0,99,9,9)\r\n"), true },
+		/* Telnet's NUL does nothing (RFC 854), so some take it out. */
+		{ TEXT("2\0" "27 (10,0,0,99,9,9)\r\n"), true },
+		/* A server that sends lines of a file which end with CR LF already. */
+		{ TEXT("200 ok\r\r\n"), false },
+		{ TEXT("200-\r\r\n200 ok\r\r\r\n"), false },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "NOOP\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_bytes(rows[index].reply, rows[index].length));
+		assert_false(attack_hears(attack, S, mark, "10,0,0,99"));
+		if (rows[index].closed)
+			attack_assert_closed(attack, REASON_CONTROL_BYTE);
+		else
+			attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 static void a51_erasures_are_refused(void **state)
 {
 	static const struct row rows[] = {
@@ -261,6 +329,8 @@ int main(void)
 		cmocka_unit_test(a48_telnet_codes_in_a_verb_or_an_offer_are_refused),
 		cmocka_unit_test(a49_space_around_an_offer_has_one_reading),
 		cmocka_unit_test(a50_a_line_ends_with_lf_and_with_nothing_else),
+		cmocka_unit_test(a50_a_line_that_turns_ambiguous_ends_before_its_end),
+		cmocka_unit_test(a50_a_reply_has_one_end_too),
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
 		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),

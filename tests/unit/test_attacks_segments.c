@@ -374,15 +374,22 @@ static void a46_silence_does_not_stop_inspection(void **state)
 {
 	struct attack *attack = attack_open(PLAIN);
 	size_t mark;
+	size_t said;
 
 	(void)state;
 	attack_login(attack);
 	mark = attack_mark(attack, C);
+	said = attack->said[C];
 	attack->world.now += attack->world.limits.idle + 1;
 	gateway_tick(attack->world.gateway, attack->world.now);
 	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_IDLE), 1);
+	/* It is a session like one that is older than the gateway. */
+	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+	world_settle_adoption(&attack->world);
+	attack->said[C] = said;
 	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
 	assert_false(attack_hears(attack, C, mark, "10,0,0,99"));
+	assert_true(attack_hears(attack, C, mark, "PORT XXXXXXXXXXXXXX\r\n"));
 	/* Nor does it end a connection whose peers still live. */
 	assert_false(attack->world.peer[C].reset);
 	SAY(attack, S, "501 no\r\n");

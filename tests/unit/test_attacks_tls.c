@@ -59,6 +59,29 @@ static void a58_a_reply_behind_234_ends_the_session(void **state)
 	}
 }
 
+static void a58_a_reply_in_clear_in_place_of_the_handshake_ends_the_session(void **state)
+{
+	static const char *const lines[] = {
+		"230 logged in\r\n", "227 Entering Passive Mode (203,0,113,9,195,80)\r\n", "\x17\x03\x03\x00\x05hello", "\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "AUTH TLS\r\n");
+		SAY(attack, S, "234 go\r\n");
+		SAY(attack, C, HELLO);
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_bytes(lines[i], i == 2 ? 10 : strlen(lines[i])));
+		attack_assert_closed(attack, REASON_NOT_TLS);
+		assert_int_equal(attack_heard(attack, S, mark).length, 0);
+		attack_end(attack);
+	}
+}
+
 static void a59_where_tls_is_required_no_login_leaves_in_clear(void **state)
 {
 	static const char *const before[] = {
@@ -156,7 +179,7 @@ static void a67_behind_234_a_client_speaks_tls_or_not_at_all(void **state)
 {
 	static const char *const lines[] = {
 		"PORT 10,0,0,5,195,80\r\n", "\x16PORT 10,0,0,5,195,80\r\n", "\r\n",
-		"\x15\x03\x01\x00\x02", "\x17\x03\x03",
+		"\x15\x03\x01\x00\x02", "\x17\x03\x03", "\x16\x02\x03\x01\x05hello", "\x16\x03\x05\x01\x05hello",
 	};
 
 	(void)state;
@@ -181,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a57_a_command_behind_auth_ends_the_session),
 		cmocka_unit_test(a57_the_beginning_of_a_command_does_not_wait_at_the_server_for_tls),
 		cmocka_unit_test(a58_a_reply_behind_234_ends_the_session),
+		cmocka_unit_test(a58_a_reply_in_clear_in_place_of_the_handshake_ends_the_session),
 		cmocka_unit_test(a59_where_tls_is_required_no_login_leaves_in_clear),
 		cmocka_unit_test(a65_plaintext_behind_tls_opens_nothing),
 		cmocka_unit_test(a66_a_refused_auth_changes_nothing),

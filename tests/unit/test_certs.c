@@ -191,31 +191,114 @@ static void a_key_that_others_can_read_is_refused(void **state)
 	assert_non_null(strstr(error, "can be read by others"));
 }
 
-static void an_expired_authority_is_refused(void **state)
+/* An authority that is valid for seconds from now on, in two files. */
+struct brief {
+	char certificate[64];
+	char key[64];
+};
+
+static void brief_make(struct brief *brief, long seconds)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *expired = certs_make_authority(key, "old", -60);
-	char error[ERROR_MAX] = "";
-	char old_ca[64];
-	char old_key[64];
+	X509 *made = certs_make_authority(key, "brief", seconds);
 	FILE *file;
 
-	(void)state;
-	snprintf(old_ca, sizeof(old_ca), "%s/old.pem", directory);
-	snprintf(old_key, sizeof(old_key), "%s/old.key", directory);
-	file = fopen(old_ca, "w");
-	assert_int_equal(PEM_write_X509(file, expired), 1);
+	snprintf(brief->certificate, sizeof(brief->certificate), "%s/brief.pem", directory);
+	snprintf(brief->key, sizeof(brief->key), "%s/brief.key", directory);
+	file = fopen(brief->certificate, "w");
+	assert_int_equal(PEM_write_X509(file, made), 1);
 	fclose(file);
-	file = fopen(old_key, "w");
+	file = fopen(brief->key, "w");
 	assert_int_equal(fchmod(fileno(file), 0600), 0);
 	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
 	fclose(file);
-	assert_null(certs_open(NULL, NULL, old_ca, old_key, error, sizeof(error)));
-	assert_non_null(strstr(error, "has expired"));
-	unlink(old_ca);
-	unlink(old_key);
-	X509_free(expired);
+	X509_free(made);
 	EVP_PKEY_free(key);
+}
+
+static void brief_remove(const struct brief *brief)
+{
+	unlink(brief->certificate);
+	unlink(brief->key);
+}
+
+static void an_expired_authority_is_refused(void **state)
+{
+	char error[ERROR_MAX] = "";
+	struct brief old;
+
+	(void)state;
+	brief_make(&old, -60);
+	assert_null(certs_open(NULL, NULL, old.certificate, old.key, error, sizeof(error)));
+	assert_non_null(strstr(error, "has expired"));
+	brief_remove(&old);
+}
+
+/* Holds until the clock says that it has expired; false if it never does. */
+static bool ends(struct certs_identity *(*find)(struct certs *certs), struct certs *certs)
+{
+	struct certs_identity *identity = NULL;
+
+	for (int i = 0; i < 500; i++) {
+		identity = find(certs);
+		if (!identity)
+			return true;
+		certs_identity_drop(identity);
+		usleep(10000);
+	}
+	return false;
+}
+
+static struct certs_identity *find_minted(struct certs *certs)
+{
+	return certs_find(certs, NULL, "ftp.example", &router, true);
+}
+
+static struct certs_identity *find_first_added(struct certs *certs)
+{
+	return certs_find_added(certs, 0);
+}
+
+static void what_expires_while_it_is_in_use_is_shown_no_more(void **state)
+{
+	char error[ERROR_MAX] = "";
+	struct certs *minting, *given, *adding;
+	struct brief brief;
+
+	(void)state;
+	brief_make(&brief, 2);
+	minting = certs_open(NULL, NULL, brief.certificate, brief.key, error, sizeof(error));
+	given = certs_open(brief.certificate, brief.key, NULL, NULL, error, sizeof(error));
+	adding = certs_open(NULL, NULL, NULL, NULL, error, sizeof(error));
+	assert_string_equal(error, "");
+	assert_true(certs_add(adding, brief.certificate, brief.key, error, sizeof(error)));
+	assert_null(certs_find_added(adding, 1));
+	certs_identity_drop(find_minted(minting));
+	assert_true(ends(find_first_added, adding));
+	assert_true(ends(find_minted, given));
+	assert_true(ends(find_minted, minting));
+	certs_close(minting);
+	certs_close(given);
+	certs_close(adding);
+	brief_remove(&brief);
+}
+
+static void a_pair_that_does_not_fit_is_refused(void **state)
+{
+	struct certs *certs = open_certs();
+	char error[ERROR_MAX] = "";
+	struct brief brief;
+
+	(void)state;
+	brief_make(&brief, 60);
+	assert_false(certs_add(certs, ca_path, brief.key, error, sizeof(error)));
+	assert_non_null(strstr(error, "belongs to another key"));
+	assert_false(certs_add(certs, brief.certificate, "/nonexistent/a.key", error, sizeof(error)));
+	assert_non_null(strstr(error, "/nonexistent/a.key"));
+	assert_false(certs_add(certs, brief.certificate, brief.certificate, error, sizeof(error)));
+	assert_null(certs_find_added(certs, 0));
+	certs_close(certs);
+	brief_remove(&brief);
 }
 
 static void missing_files_are_named(void **state)
@@ -239,6 +322,8 @@ int main(void)
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
 		cmocka_unit_test(an_expired_authority_is_refused),
 		cmocka_unit_test(missing_files_are_named),
+		cmocka_unit_test(what_expires_while_it_is_in_use_is_shown_no_more),
+		cmocka_unit_test(a_pair_that_does_not_fit_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_authority, remove_authority);

@@ -12,6 +12,7 @@
 #include "unit.h"
 
 #define MANUAL "doc/ftpalg.conf.5"
+#define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
 
 static struct config config;
 
@@ -360,9 +361,9 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 	} rows[] = {
 		/* sections */
 		{ "queue = 3\n",
-		  "1: \"queue\" stands in no section; expected [gateway], [proxy], [policy] or [rule NAME] before it\n" },
+		  "1: \"queue\" stands in no section; expected " SECTIONS " before it\n" },
 		{ "[gate]\nqueue = x\nnonsense = 1\n",
-		  "1: there is no section [gate]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		  "1: there is no section [gate]; expected " SECTIONS "\n" },
 		{ "[proxy]\n", "1: [proxy]: expected port, where redirected connections arrive\n" },
 		{ "[proxy]\nport = 2100\ntls = none\ncontrol-ports = none\n",
 		  "1: [proxy]: expected control-ports or implicit-ports, or the proxy has nothing to do\n" },
@@ -407,12 +408,23 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "4: forward: \"[fd00::1]->fd00::3\" is listed twice; " FORWARD_EXPECTED },
 		{ "[proxy]\nport = 2100\nkey = relative\n",
 		  "3: key: \"relative\" is not understood; expected an absolute path without blanks, or none\n" },
-		{ "[]\n", "1: there is no section []; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
-		{ "[Gateway]\n", "1: there is no section [Gateway]; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		{ "[server a]\naddresses = 10.0.0.1\ncertificate = /a\n",
+		  "1: server \"a\": expected certificate and key\n" },
+		{ "[server a]\ncertificate = /a\nkey = /b\n",
+		  "1: server \"a\" would be every server; expected addresses, names or both (what holds for every server "
+		  "belongs in [proxy])\n" },
+		{ "[server a]\nnames = x.example\ncertificate = /a\nkey = /b\n\n[server a]\n",
+		  "6: there is a server \"a\" already, in line 1; expected another name\n" },
+		{ "[server a b]\n",
+		  "1: \"a b\" can't name a server; expected 1 to 31 letters, digits, dots, underscores and hyphens\n" },
+		{ "[server a]\nnames = ftp.example, *.example\ncertificate = /a\nkey = /b\n",
+		  "2: names: \"*.example\" is not understood; expected host names in ASCII, at most 16 of them\n" },
+		{ "[]\n", "1: there is no section []; expected " SECTIONS "\n" },
+		{ "[Gateway]\n", "1: there is no section [Gateway]; expected " SECTIONS "\n" },
 		{ "\n[gateway\nqueue = 3\n",
-		  "2: \"[gateway\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		  "2: \"[gateway\" is no section header; expected " SECTIONS "\n" },
 		{ "[gateway] x\n",
-		  "1: \"[gateway] x\" is no section header; expected [gateway], [proxy], [policy] or [rule NAME]\n" },
+		  "1: \"[gateway] x\" is no section header; expected " SECTIONS "\n" },
 		{ "[gateway]\n[policy]\n[gateway]\nqueue = x\n",
 		  "3: this section began in line 1 already; expected it once\n" },
 		{ "[rule]\n",
@@ -542,13 +554,44 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		assert_errors(rows[i].text, rows[i].errors);
 }
 
+/* The number of the [server] for an address, dialled as another, and a name; CONFIG_SERVERS_MAX for none. */
+static size_t find_server(const char *address, const char *seen, const char *host)
+{
+	struct address server, dialled;
+
+	assert_true(address_parse((struct bytes){ (const uint8_t *)address, strlen(address) }, &server));
+	assert_true(address_parse((struct bytes){ (const uint8_t *)seen, strlen(seen) }, &dialled));
+	return config_find_server(&config, &server, &dialled, host);
+}
+
+static void a_server_is_found_by_address_and_by_name(void **state)
+{
+	(void)state;
+	assert_loads("[proxy]\nport = 2100\n"
+		     "[server one]\naddresses = 10.0.0.1, 2001:db8::/32\nnames = One.example,\n first.example\n"
+		     "certificate = /a\nkey = /b\n"
+		     "[server two]\naddresses = 10.0.0.0/24\ncertificate = /c\nkey = /d\n"
+		     "[server three]\nnames = three.example\ncertificate = /e\nkey = /f\n");
+	assert_int_equal(config.server_count, 3);
+	assert_string_equal(config.servers[1].key, "/d");
+	assert_int_equal(find_server("10.0.0.1", "10.0.0.1", "one.EXAMPLE"), 0);
+	assert_int_equal(find_server("10.0.0.1", "10.0.0.1", "first.example"), 0);
+	assert_int_equal(find_server("10.0.0.1", "10.0.0.1", "first.example.org"), 1);
+	assert_int_equal(find_server("10.0.0.1", "10.0.0.1", ""), 1);
+	assert_int_equal(find_server("10.0.0.1", "2001:db8::1", "one.example"), 0);
+	assert_int_equal(find_server("192.0.2.1", "10.0.0.9", "x"), 1);
+	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", "three.example"), 2);
+	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", "three.exampl"), CONFIG_SERVERS_MAX);
+	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", ""), CONFIG_SERVERS_MAX);
+}
+
 static void all_errors_are_reported_in_one_go(void **state)
 {
 	(void)state;
 	assert_errors("[gateway]\nqueue = x\nabsent = y\n[nonsense]\nfoo\n[policy]\nactive = z\nwhat\n",
 		      "2: queue: \"x\" is not a number; expected a whole number from 0 to 65535\n"
 		      "3: absent: \"y\" is not understood; expected closed or open\n"
-		      "4: there is no section [nonsense]; expected [gateway], [proxy], [policy] or [rule NAME]\n"
+		      "4: there is no section [nonsense]; expected " SECTIONS "\n"
 		      "5: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n"
 		      "7: active: \"z\" is not understood; expected yes or no\n"
 		      "8: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n");
@@ -797,7 +840,7 @@ static void the_examples_of_the_manual_are_valid(void **state)
 		free(text);
 		count++;
 	}
-	assert_int_equal(count, 5);
+	assert_int_equal(count, 6);
 }
 
 static int read_manual(void **state)
@@ -836,6 +879,7 @@ int main(void)
 		cmocka_unit_test(a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands),
 		cmocka_unit_test(every_error_names_its_line_and_what_was_expected),
 		cmocka_unit_test(all_errors_are_reported_in_one_go),
+		cmocka_unit_test(a_server_is_found_by_address_and_by_name),
 		cmocka_unit_test(a_line_is_read_whole_or_refused),
 		cmocka_unit_test(a_nul_byte_is_no_text),
 		cmocka_unit_test(there_is_room_for_63_rules),

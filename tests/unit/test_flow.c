@@ -149,14 +149,14 @@ static void a_row_that_is_taken_again_is_clean(void **state)
 	rig_make(&rig, 1);
 	flow = flow_take(&rig.table, &tuple, 1);
 	assert_non_null(flow);
-	flow->opaque_judged = true;
+	flow->tls[1].reading = true;
 	flow->stream[1].finished = true;
 	flow->session.epsv_all = true;
 	flow_release(&rig.table, flow);
 	tuple = connection(2);
 	flow = flow_take(&rig.table, &tuple, 2);
 	assert_non_null(flow);
-	assert_false(flow->opaque_judged);
+	assert_false(flow->tls[1].reading);
 	assert_false(flow->stream[1].finished);
 	assert_false(flow->session.epsv_all);
 	assert_int_equal(flow->state, FLOW_LIVE);

@@ -3,6 +3,7 @@
  * Single packets: numbers, overlaps, decoys and limits. What a peer makes by hand must not let its bytes past the
  * session, and what a bad road does must not stop the dialogue.
  */
+#include "core/gateway_internal.h"
 #include "gateway_rig.h"
 #include "unit.h"
 
@@ -401,8 +402,8 @@ static void segments_that_make_the_carrier_act_are_dropped(void **state)
 		begin_logged_in(RIG_SNAT);
 		rig_say(&rig, C, "AUTH TLS\r\n");
 		rig_say(&rig, S, "234 go\r\n");
-		rig_say(&rig, C, "\x16\x03\x01");
-		rig_say(&rig, S, "\x16\x03\x01");
+		rig_say_bytes(&rig, C, "\x16\x03\x01\x40\0", 5, 0);
+		rig_say_bytes(&rig, S, "\x16\x03\x01\x40\0", 5, 0);
 		rig_say_bytes(&rig, C, rows[index].bytes, rows[index].length, 0);
 		assert_int_equal(rig.output.verdict == GATEWAY_DROP, rows[index].dropped);
 		assert_true(!rows[index].dropped || rig.output.reason == REASON_CARRIER_TRIGGER);
@@ -671,6 +672,29 @@ static void every_dropped_packet_has_a_reason(void **state)
 			 gateway_counters(rig.gateway)->reasons[REASON_NONE]);
 }
 
+/* Segments that an edit makes longer are cut, so no peer can bring this about; it is the last resort. */
+static void a_packet_that_would_be_too_long_is_dropped_with_a_reason(void **state)
+{
+	static const uint8_t payload[GATEWAY_PACKET_MAX];
+	static struct gateway_output output;
+	struct passage passage = { .output = &output };
+
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_shake(&rig);
+	passage.gateway = rig.gateway;
+	passage.bytes = (struct bytes){ rig.left_bytes, rig.left.length };
+	assert_int_equal(packet_parse(passage.bytes, &passage.packet), REASON_NONE);
+	for (size_t more = 0; more < 2; more++) {
+		size_t most = GATEWAY_PACKET_MAX - passage.packet.ip_header - passage.packet.tcp_header;
+
+		passage.change.payload = (struct bytes){ payload, most + more };
+		passage_replace(&passage, REASON_NONE);
+		assert_int_equal(output.verdict, more ? GATEWAY_DROP : GATEWAY_REPLACE);
+		assert_int_equal(output.reason, more ? REASON_LONG_PACKET : REASON_NONE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -692,6 +716,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_reset_of_any_number_does_not_take_the_pinhole, finish),
 		cmocka_unit_test_teardown(urgent_data_is_telnets_synch_or_ordinary, finish),
 		cmocka_unit_test_teardown(a_repetition_can_not_make_a_judged_byte_urgent, finish),
+		cmocka_unit_test_teardown(a_packet_that_would_be_too_long_is_dropped_with_a_reason, finish),
 		cmocka_unit_test_teardown(segments_that_make_the_carrier_act_are_dropped, finish),
 		cmocka_unit_test_teardown(segments_that_become_the_carriers_are_dropped_too, finish),
 		cmocka_unit_test_teardown(lines_up_to_the_limit_pass_and_longer_ones_end_the_session, finish),

@@ -351,6 +351,42 @@ static void a_reply_is_held_while_it_may_become_one_that_matters(void **state)
 	}
 }
 
+/* Every string of up to six bytes of those that decide, and every way in which it could have come so far. */
+static void a_reply_that_may_pass_never_matters_again_unless_it_is_ambiguous(void **state)
+{
+	static const uint8_t alphabet[] = { '1', '2', '3', '7', ' ', '\r', '\0', '\x01', 0xf1, 0xfb, 0xff };
+	unsigned int offers = 0;
+
+	(void)state;
+	for (size_t length = 1; length <= 6; length++) {
+		unsigned int digits[6] = { 0 };
+		size_t place = 0;
+
+		while (place < length) {
+			uint8_t text[6];
+			struct bytes whole = { text, length };
+			struct bytes before = { text, length - 1 };
+			struct reply reply;
+			bool matters;
+
+			for (size_t i = 0; i < length; i++)
+				text[i] = alphabet[digits[i]];
+			matters = parse_reply_may_matter(whole);
+			parse_reply(whole, &reply);
+			if (reply.code == 227 && !matters)
+				fail_msg("%s passes", unit_escape(whole));
+			if (length > 1 && matters && !parse_reply_may_matter(before) && !parse_reply_is_ambiguous(whole))
+				fail_msg("%s matters when its beginning has passed", unit_escape(whole));
+			if (matters && !parse_reply_is_ambiguous(whole))
+				offers++;
+			/* The next one. */
+			for (place = 0; place < length && ++digits[place] == sizeof(alphabet); place++)
+				digits[place] = 0;
+		}
+	}
+	assert_true(offers > 10000);
+}
+
 /*
  * Servers, as they read a verb. Each returns the text that it would compare, in a buffer of the same size as the line.
  */
@@ -533,6 +569,7 @@ int main(void)
 		cmocka_unit_test(replies_are_split_into_code_and_text),
 		cmocka_unit_test(every_number_of_three_digits_is_a_code_from_100_to_659),
 		cmocka_unit_test(a_reply_is_held_while_it_may_become_one_that_matters),
+		cmocka_unit_test(a_reply_that_may_pass_never_matters_again_unless_it_is_ambiguous),
 		cmocka_unit_test(no_server_sees_a_verb_that_matters_where_we_see_another),
 		cmocka_unit_test(what_matters_was_held_from_its_first_byte),
 	};

@@ -25,11 +25,11 @@ struct rig {
 	struct stream stream;
 };
 
-static void rig_make(struct rig *rig, uint32_t in, const struct seqadj *kernel, bool provisional)
+static void rig_make(struct rig *rig, uint32_t in, const struct seqadj *kernel, bool adopted)
 {
 	memset(rig, 0, sizeof(*rig));
 	buffer_pool_init(&rig->pool, rig->blocks, ARRAY_SIZE(rig->blocks));
-	stream_start(&rig->stream, &rig->pool, in, kernel, provisional);
+	stream_start(&rig->stream, &rig->pool, in, kernel, adopted);
 }
 
 static void pass(struct rig *rig, const char *text)
@@ -285,23 +285,27 @@ static void room_is_bounded_by_the_limit_and_by_the_pool(void **state)
 			 REASON_MEMORY_FULL);
 }
 
-static void bytes_before_a_provisional_start_are_unknown(void **state)
+static void an_adopted_start_is_contradicted_by_what_lies_behind_it(void **state)
 {
 	struct rig rig;
 
 	(void)state;
-	rig_make(&rig, 1000, &(struct seqadj){ 10, 0, 6 }, true);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 1000, 20), 0);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 990, 20), 10);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 980, 20), 20);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 970, 20), 20);
-	pass(&rig, "NOOP\r\n");
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 990, 20), 10);
-	/* Once the receiver has acknowledged the start, it has all that was before it. */
-	stream_acknowledge(&rig.stream, &rig.pool, 1006);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 990, 20), 0);
-	rig_make(&rig, 1000, &none, false);
-	assert_int_equal(stream_unknown_prefix(&rig.stream, 990, 20), 0);
+	for (int adopted = 0; adopted < 2; adopted++) {
+		rig_make(&rig, 1000, &(struct seqadj){ 10, 0, 6 }, adopted);
+		assert_int_equal(stream_is_untouched(&rig.stream), adopted);
+		assert_false(stream_is_contradicted(&rig.stream, 1006));
+		assert_false(stream_is_contradicted(&rig.stream, 900));
+		assert_int_equal(stream_is_contradicted(&rig.stream, 1007), adopted);
+		pass(&rig, "NOOP\r\n");
+		assert_false(stream_is_contradicted(&rig.stream, 1012));
+		assert_int_equal(stream_is_contradicted(&rig.stream, 1013), adopted);
+		rig.stream.finished = true;
+		assert_false(stream_is_contradicted(&rig.stream, 1013));
+		assert_false(stream_is_untouched(&rig.stream));
+	}
+	/* Of what is opaque nobody keeps the numbers. */
+	stream_set_passing(&rig.stream, &rig.pool);
+	assert_false(stream_is_contradicted(&rig.stream, 5000));
 }
 
 static void a_stream_is_closed_when_its_fin_is_acknowledged(void **state)
@@ -333,7 +337,6 @@ static void acknowledgements_of_what_was_never_sent_change_nothing(void **state)
 		assert_int_equal(stream_acknowledge(&rig.stream, &rig.pool, acks[index]), acks[index]);
 		assert_int_equal(rig.stream.out_acked, 1000);
 		assert_int_equal(rig.stream.sent.length, 6);
-		assert_true(rig.stream.provisional);
 	}
 }
 
@@ -418,7 +421,7 @@ int main(void)
 		cmocka_unit_test(a_bounded_number_of_edits_is_in_flight),
 		cmocka_unit_test(edits_that_keep_the_length_need_no_record),
 		cmocka_unit_test(room_is_bounded_by_the_limit_and_by_the_pool),
-		cmocka_unit_test(bytes_before_a_provisional_start_are_unknown),
+		cmocka_unit_test(an_adopted_start_is_contradicted_by_what_lies_behind_it),
 		cmocka_unit_test(a_stream_is_closed_when_its_fin_is_acknowledged),
 		cmocka_unit_test(acknowledgements_of_what_was_never_sent_change_nothing),
 		cmocka_unit_test(a_passing_stream_keeps_nothing),

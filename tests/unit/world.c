@@ -197,6 +197,9 @@ static void arrive(struct world *world, enum direction direction, struct bytes b
 	if (acknowledged <= receiver->sent && acknowledged > receiver->acknowledged)
 		receiver->acknowledged = acknowledged;
 	offset = packet.seq - receiver->peer_first;
+	/* RFC 9293 3.10.7.4 */
+	if (packet.payload.length == 0 && (int32_t)(offset - (uint32_t)receiver->got_length) < 0)
+		receiver->asked = true;
 	for (size_t i = 0; i < packet.payload.length; i++) {
 		size_t at = (size_t)(uint32_t)(offset + i);
 
@@ -214,15 +217,16 @@ static void op_inject(void *context, struct bytes packet)
 {
 	struct world *world = context;
 	struct packet view;
+	enum direction direction;
 
 	world->injected++;
 	if (packet_parse(packet, &view) != REASON_NONE)
 		abort();
 	/* It names the receiver as that one knows itself; whoever it is, it is at the end of that direction. */
-	if (endpoint_equal(&view.tuple.destination, &world->view.client))
-		arrive(world, DIRECTION_REPLY, packet);
-	else
-		arrive(world, DIRECTION_ORIGINAL, packet);
+	direction = endpoint_equal(&view.tuple.destination, &world->view.client) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+	arrive(world, direction, packet);
+	if (view.payload.length > 0)
+		world->peer[direction_opposite(direction)].asked = true;
 }
 
 /* The gateway, and behind it the kernel's adjustment. Returns the length of what leaves, 0 for nothing. */
@@ -281,6 +285,19 @@ enum gateway_verdict world_send(struct world *world, enum direction direction, s
 	if (bytes.length > 0)
 		arrive(world, direction, bytes);
 	return world->output.verdict;
+}
+
+void world_settle_adoption(struct world *world)
+{
+	world->now += world->limits.settling;
+	gateway_tick(world->gateway, world->now);
+	for (int i = 0; i < 2; i++) {
+		struct peer *peer = &world->peer[i];
+
+		if (peer->asked)
+			world_send(world, (enum direction)i, peer->sent, "", 0, 0);
+		peer->asked = false;
+	}
 }
 
 static void road_put(struct world *world, enum direction direction, bool behind, const uint8_t *data, size_t length)
@@ -377,6 +394,9 @@ static void step(struct world *world, const struct schedule *schedule)
 		enum direction direction = (enum direction)i;
 		struct peer *peer = &world->peer[direction];
 
+		if (peer->asked)
+			transmit(world, direction, peer->sent, 0);
+		peer->asked = false;
 		if (peer->send_length > peer->sent && transmit_fresh(world, direction, schedule)) {
 			idle = false;
 		} else if (peer->sent > peer->acknowledged && chance(world, schedule->resend)) {

@@ -41,6 +41,7 @@ struct peer {
 	size_t got_length;               /* contiguous */
 	bool nagle;
 	bool reset;
+	bool asked;                      /* it has an acknowledgement to send, for a segment that it could not accept */
 };
 
 struct road_packet {
@@ -119,6 +120,12 @@ bool world_settle(struct world *world, const struct schedule *schedule);
 /* One packet from a peer straight through the gateway and on to the other; payload is at that offset of its stream. */
 enum gateway_verdict world_send(struct world *world, enum direction direction, size_t offset, const void *payload,
 				size_t length, uint8_t flags);
+
+/*
+ * The time passes after which the gateway asks the receivers of an adopted connection, and they answer. For worlds that
+ * are driven packet by packet.
+ */
+void world_settle_adoption(struct world *world);
 
 /* What the receiver of this direction has got. */
 struct bytes world_received(const struct world *world, enum direction direction);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which bytes of a peer can be shown to somebody as they are, and which must be escaped. */
+#ifndef DAEMON_CHARACTER_H
+#define DAEMON_CHARACTER_H
+
+#include "ftpalg/base.h"
+
+/* How many bytes at the start of text are one well-formed UTF-8 character (RFC 3629 4), and which; 0 if none. */
+size_t character_read(struct bytes text, uint32_t *character);
+
+/* Not so are control characters, line and paragraph separators, and what turns the direction of the text around it. */
+bool character_is_printable(uint32_t character);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which [server] is it: by address, and by the name that the client asks for. The first that fits is it. */
+#include <string.h>
+
+#include "daemon/config.h"
+#include "ftpalg/address.h"
+
+static bool server_has_address(const struct config_server *server, const struct address *address)
+{
+	for (size_t i = 0; i < server->address_count; i++)
+		if (network_contains(&server->addresses[i], address))
+			return true;
+	return server->address_count == 0;
+}
+
+/* Names are compared as RFC 4343 has it; those of the configuration are in small letters. */
+static bool host_equal(const char *host, const char *asked)
+{
+	size_t i;
+
+	for (i = 0; host[i] && asked[i]; i++) {
+		const char byte = asked[i];
+
+		if (host[i] != (byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte))
+			return false;
+	}
+	return !host[i] && !asked[i];
+}
+
+static bool server_has_host(const struct config_server *server, const char *asked)
+{
+	for (size_t i = 0; i < server->host_count; i++)
+		if (host_equal(server->hosts[i], asked))
+			return true;
+	return server->host_count == 0;
+}
+
+size_t config_find_server(const struct config *config, const struct address *address, const struct address *seen,
+			  const char *host)
+{
+	for (size_t i = 0; i < config->server_count; i++) {
+		const struct config_server *server = &config->servers[i];
+
+		if ((server_has_address(server, address) || server_has_address(server, seen)) &&
+		    server_has_host(server, host))
+			return i;
+	}
+	return CONFIG_SERVERS_MAX;
+}

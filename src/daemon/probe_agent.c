@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * Sockets are non-blocking. A request that can't be answered at once becomes a call; agent_pump receives what has come
+ * and tries every call again, until it is done or its deadline has passed. Nothing depends on which event woke the
+ * process up.
+ *
+ * "Acknowledged" is SIOCOUTQ == 0, for which there is no event, so a process with such a call looks again every few
+ * milliseconds. The wait is bounded: a helper may hold a segment back without acknowledging it.
+ */
+#include "daemon/probe_agent.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "daemon/probe_text.h"
+#include "daemon/wire.h"
+#include "ftpalg/address.h"
+
+#define MILLISECOND UINT64_C(1000)
+#define ACKNOWLEDGE_MAX (250 * MILLISECOND)
+#define SEND_MAX (2000 * MILLISECOND)
+#define ARMED_MAX (5000 * MILLISECOND)
+#define WORDS_MAX 5
+#define BACKLOG 16
+
+/* A request, cut into words. */
+struct request {
+	struct bytes words[WORDS_MAX];
+	size_t count;
+};
+
+void agent_init(struct agent *agent)
+{
+	agent->waiting = -1;
+	for (size_t i = 0; i < AGENT_SOCKETS_MAX; i++)
+		agent->sockets[i].descriptor = -1;
+}
+
+static void socket_close(struct agent_socket *socket)
+{
+	if (socket->descriptor >= 0)
+		close(socket->descriptor);
+	socket->descriptor = -1;
+	socket->state = AGENT_CLOSED;
+}
+
+static void socket_forget(struct agent_socket *socket)
+{
+	socket_close(socket);
+	free(socket->received);
+	memset(socket, 0, sizeof(*socket));
+	socket->descriptor = -1;
+}
+
+void agent_close(struct agent *agent)
+{
+	if (agent->waiting >= 0)
+		close(agent->waiting);
+	agent->waiting = -1;
+	for (size_t i = 0; i < AGENT_SOCKETS_MAX; i++)
+		socket_forget(&agent->sockets[i]);
+	memset(agent->calls, 0, sizeof(agent->calls));
+}
+
+/* Takes descriptor over. Returns its handle, or -1 with descriptor closed. */
+static int socket_add(struct agent *agent, int descriptor, int state)
+{
+	for (int i = 0; i < AGENT_SOCKETS_MAX; i++) {
+		struct agent_socket *socket = &agent->sockets[i];
+		const int on = 1;
+
+		if (socket->state != AGENT_FREE)
+			continue;
+		/* An urgent byte stays in its place among the others, so that what arrived can be compared. */
+		setsockopt(descriptor, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+		setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		socket->descriptor = descriptor;
+		socket->state = state;
+		return i;
+	}
+	close(descriptor);
+	return -1;
+}
+
+static void tell(const struct agent_asker *asker, const char *text)
+{
+	asker->answer(asker->context, asker->tag, text);
+}
+
+static void answer_connection(const struct agent *agent, int handle, const struct agent_asker *asker)
+{
+	const struct agent_socket *socket = &agent->sockets[handle];
+	struct endpoint local;
+	struct endpoint remote;
+	char texts[2][ENDPOINT_TEXT_MAX];
+	char text[AGENT_TEXT_MAX];
+
+	if (!wire_local(socket->descriptor, &local) || !wire_remote(socket->descriptor, &remote)) {
+		tell(asker, "GONE");
+		return;
+	}
+	endpoint_format(&local, texts[0]);
+	endpoint_format(&remote, texts[1]);
+	snprintf(text, sizeof(text), "OK %d %s %s", handle, texts[0], texts[1]);
+	tell(asker, text);
+}
+
+static struct agent_socket *find_socket(struct agent *agent, struct bytes word, int *handle)
+{
+	uint32_t number;
+
+	if (!probe_read_number(word, AGENT_SOCKETS_MAX - 1, &number) || agent->sockets[number].state == AGENT_FREE)
+		return NULL;
+	*handle = (int)number;
+	return &agent->sockets[number];
+}
+
+static struct agent_call *add_call(struct agent *agent, char verb, int handle, const struct agent_asker *asker)
+{
+	for (size_t i = 0; i < AGENT_CALLS_MAX; i++) {
+		struct agent_call *call = &agent->calls[i];
+
+		if (call->used)
+			continue;
+		memset(call, 0, sizeof(*call));
+		call->used = true;
+		call->verb = verb;
+		call->handle = handle;
+		call->asker = *asker;
+		return call;
+	}
+	tell(asker, "ERROR too many requests at a time");
+	return NULL;
+}
+
+/* Frees the call first: its answer may lead to the next request. */
+static void finish_call(struct agent_call *call, const char *text)
+{
+	const struct agent_asker asker = call->asker;
+
+	call->used = false;
+	tell(&asker, text);
+}
+
+static void request_listen(struct agent *agent, const struct agent_asker *asker)
+{
+	struct endpoint local = { .address = agent->local };
+	int descriptor = wire_socket(&local, (enum family)local.address.family);
+	int handle = -1;
+	char text[AGENT_TEXT_MAX];
+
+	if (descriptor >= 0 && listen(descriptor, BACKLOG) == 0 && wire_local(descriptor, &local))
+		handle = socket_add(agent, descriptor, AGENT_LISTENING);
+	else if (descriptor >= 0)
+		close(descriptor);
+	if (handle < 0) {
+		tell(asker, "ERROR no port to listen at");
+		return;
+	}
+	snprintf(text, sizeof(text), "OK %d %u", handle, (unsigned int)local.port);
+	tell(asker, text);
+}
+
+static void begin_connection(struct agent *agent, const struct endpoint *from, const struct endpoint *to,
+			     uint64_t deadline, const struct agent_asker *asker)
+{
+	int descriptor = wire_socket(from, (enum family)to->address.family);
+	struct agent_call *call;
+	int handle;
+
+	if (descriptor < 0 || wire_connect(descriptor, to) < 0) {
+		tell(asker, errno == ECONNREFUSED ? "REFUSED" : "ERROR no connection can be begun");
+		if (descriptor >= 0)
+			close(descriptor);
+		return;
+	}
+	handle = socket_add(agent, descriptor, AGENT_CONNECTING);
+	if (handle < 0) {
+		tell(asker, "ERROR too many connections");
+		return;
+	}
+	agent->sockets[handle].peer = to->address;
+	call = add_call(agent, 'C', handle, asker);
+	if (call)
+		call->deadline = deadline;
+	else
+		socket_forget(&agent->sockets[handle]);
+}
+
+static void request_connect(struct agent *agent, const struct request *request, const struct agent_asker *asker,
+			    uint64_t now)
+{
+	struct endpoint from = { .address = agent->local };
+	struct endpoint to = { .port = 0 };
+	const struct agent_socket *control;
+	uint32_t port;
+	uint32_t wait;
+	int handle;
+
+	control = find_socket(agent, request->words[1], &handle);
+	if (!control || !probe_read_number(request->words[2], UINT16_MAX, &port) || port == 0 ||
+	    !probe_read_number(request->words[4], AGENT_WAIT_MAX, &wait)) {
+		tell(asker, "ERROR what to connect to?");
+		return;
+	}
+	if (probe_word_is(request->words[3], "foreign"))
+		from.address = agent->foreign;
+	to.address = control->peer;
+	to.port = (uint16_t)port;
+	begin_connection(agent, &from, &to, now + wait * MILLISECOND, asker);
+}
+
+static void request_dial(struct agent *agent, const struct request *request, const struct agent_asker *asker,
+			 uint64_t now)
+{
+	const struct endpoint from = { .port = 0 };
+	uint32_t wait;
+
+	if (agent->target.address.family == FAMILY_NONE || !probe_read_number(request->words[1], AGENT_WAIT_MAX, &wait))
+		tell(asker, "ERROR this end does not dial");
+	else
+		begin_connection(agent, &from, &agent->target, now + wait * MILLISECOND, asker);
+}
+
+static void request_accept(struct agent *agent, const struct request *request, const struct agent_asker *asker,
+			   uint64_t now)
+{
+	const bool control = probe_word_is(request->words[1], "-");
+	struct agent_call *call;
+	uint32_t wait;
+	int handle = -1;
+
+	if ((!control && !find_socket(agent, request->words[1], &handle)) ||
+	    !probe_read_number(request->words[2], AGENT_WAIT_MAX, &wait)) {
+		tell(asker, "ERROR where to accept?");
+		return;
+	}
+	call = add_call(agent, 'A', handle, asker);
+	if (!call)
+		return;
+	call->control = control;
+	call->deadline = now + wait * MILLISECOND;
+}
+
+static void request_send(struct agent *agent, const struct request *request, const struct agent_asker *asker,
+			 uint64_t now)
+{
+	const struct bytes how = request->words[2];
+	uint8_t bytes[AGENT_CHUNK_MAX];
+	struct agent_call *call;
+	size_t length;
+	int handle;
+
+	if (!find_socket(agent, request->words[1], &handle) ||
+	    !probe_read_hex(request->words[3], bytes, sizeof(bytes), &length) || length == 0) {
+		tell(asker, "ERROR what to send?");
+		return;
+	}
+	call = add_call(agent, 'S', handle, asker);
+	if (!call)
+		return;
+	memcpy(call->bytes, bytes, length);
+	call->length = length;
+	call->flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	call->flags |= memchr(how.data, 'm', how.length) ? MSG_MORE : 0;
+	call->flags |= memchr(how.data, 'u', how.length) ? MSG_OOB : 0;
+	call->acknowledge = memchr(how.data, 'a', how.length) != NULL;
+	call->deadline = now + SEND_MAX;
+}
+
+static void request_read(struct agent *agent, const struct request *request, const struct agent_asker *asker,
+			 uint64_t now)
+{
+	struct agent_call *call;
+	uint32_t have;
+	uint32_t wait;
+	int handle;
+
+	if (!find_socket(agent, request->words[1], &handle) ||
+	    !probe_read_number(request->words[2], AGENT_RECEIVED_MAX, &have) ||
+	    !probe_read_number(request->words[3], AGENT_WAIT_MAX, &wait)) {
+		tell(asker, "ERROR what to read?");
+		return;
+	}
+	call = add_call(agent, 'R', handle, asker);
+	if (!call)
+		return;
+	call->have = have;
+	call->deadline = now + wait * MILLISECOND;
+}
+
+static void request_close(struct agent *agent, const struct request *request, const struct agent_asker *asker)
+{
+	struct wire wire = { .descriptor = -1 };
+	struct agent_socket *socket;
+	int handle;
+
+	socket = find_socket(agent, request->words[1], &handle);
+	if (!socket) {
+		tell(asker, "ERROR what to close?");
+		return;
+	}
+	if (probe_word_is(request->words[2], "forget")) {
+		socket_forget(socket);
+	} else if (probe_word_is(request->words[2], "reset")) {
+		wire.descriptor = socket->descriptor;
+		socket->descriptor = -1;
+		socket->state = AGENT_CLOSED;
+		wire_abort(&wire);
+	} else if (socket->descriptor >= 0) {
+		shutdown(socket->descriptor, SHUT_WR);
+	}
+	tell(asker, "OK");
+}
+
+static void request_arm(struct agent *agent, const struct agent_asker *asker, uint64_t now)
+{
+	/* What an earlier scenario dialled and nobody fetched is not this scenario's. */
+	if (agent->waiting >= 0)
+		close(agent->waiting);
+	agent->waiting = -1;
+	agent->armed_until = now + ARMED_MAX;
+	tell(asker, "OK");
+}
+
+void agent_request(struct agent *agent, const char *text, const struct agent_asker *asker, uint64_t now)
+{
+	struct request request = { .count = 0 };
+	const struct bytes verb = probe_next_word(&text);
+
+	request.words[0] = verb;
+	for (request.count = 1; request.count < WORDS_MAX; request.count++)
+		request.words[request.count] = probe_next_word(&text);
+	if (probe_word_is(verb, "LISTEN"))
+		request_listen(agent, asker);
+	else if (probe_word_is(verb, "ARM"))
+		request_arm(agent, asker, now);
+	else if (probe_word_is(verb, "DIAL"))
+		request_dial(agent, &request, asker, now);
+	else if (probe_word_is(verb, "ACCEPT"))
+		request_accept(agent, &request, asker, now);
+	else if (probe_word_is(verb, "CONNECT"))
+		request_connect(agent, &request, asker, now);
+	else if (probe_word_is(verb, "SEND"))
+		request_send(agent, &request, asker, now);
+	else if (probe_word_is(verb, "READ"))
+		request_read(agent, &request, asker, now);
+	else if (probe_word_is(verb, "CLOSE"))
+		request_close(agent, &request, asker);
+	else
+		tell(asker, "ERROR no such request");
+}
+
+bool agent_take_control(struct agent *agent, int descriptor, const struct address *peer, uint64_t now)
+{
+	if (now > agent->armed_until || !address_equal(peer, &agent->peer))
+		return false;
+	agent->armed_until = 0;
+	agent->waiting = descriptor;
+	return true;
+}
+
+static void socket_receive(struct agent_socket *socket)
+{
+	const int on = 1;
+	ssize_t got;
+
+	while (socket->state == AGENT_CONNECTED && socket->descriptor >= 0 && !socket->end && !socket->reset &&
+	       socket->length < AGENT_RECEIVED_MAX) {
+		if (socket->length == socket->size) {
+			const size_t size = socket->size ? 2 * socket->size : 1024;
+			uint8_t *received = realloc(socket->received, size);
+
+			if (!received)
+				return;
+			socket->received = received;
+			socket->size = size;
+		}
+		got = recv(socket->descriptor, socket->received + socket->length, socket->size - socket->length, 0);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		socket->reset = got < 0;
+		socket->end = got == 0;
+		socket->length += got > 0 ? (size_t)got : 0;
+		/* The sender may wait for the acknowledgement before it goes on. */
+		setsockopt(socket->descriptor, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	}
+}
+
+/* Each of these answers the call if it can, or if its deadline has passed. */
+
+static void pump_accept(struct agent *agent, struct agent_call *call, uint64_t now)
+{
+	struct agent_asker asker;
+	struct endpoint remote;
+	int descriptor = -1;
+	int handle;
+
+	if (call->control) {
+		descriptor = agent->waiting;
+		agent->waiting = -1;
+	} else if (agent->sockets[call->handle].descriptor >= 0) {
+		descriptor = accept4(agent->sockets[call->handle].descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	}
+	if (descriptor < 0) {
+		if (now >= call->deadline)
+			finish_call(call, "TIMEOUT");
+		return;
+	}
+	handle = socket_add(agent, descriptor, AGENT_CONNECTED);
+	if (handle < 0) {
+		finish_call(call, "ERROR too many connections");
+		return;
+	}
+	if (wire_remote(descriptor, &remote))
+		agent->sockets[handle].peer = remote.address;
+	asker = call->asker;
+	call->used = false;
+	answer_connection(agent, handle, &asker);
+}
+
+static void pump_connect(struct agent *agent, struct agent_call *call, uint64_t now)
+{
+	struct agent_socket *socket = &agent->sockets[call->handle];
+	struct pollfd writable = { .fd = socket->descriptor, .events = POLLOUT };
+	int error = 0;
+	socklen_t length = sizeof(error);
+	struct agent_asker asker;
+	struct endpoint remote;
+
+	if (poll(&writable, 1, 0) == 0) {
+		if (now < call->deadline)
+			return;
+		socket_forget(socket);
+		finish_call(call, "TIMEOUT");
+		return;
+	}
+	if (getsockopt(socket->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0 ||
+	    !wire_remote(socket->descriptor, &remote)) {
+		socket_forget(socket);
+		finish_call(call, error == ETIMEDOUT ? "TIMEOUT" : "REFUSED");
+		return;
+	}
+	socket->state = AGENT_CONNECTED;
+	asker = call->asker;
+	call->used = false;
+	answer_connection(agent, call->handle, &asker);
+}
+
+static void pump_send(struct agent *agent, struct agent_call *call, uint64_t now)
+{
+	const struct agent_socket *socket = &agent->sockets[call->handle];
+	int unacknowledged = 0;
+	ssize_t sent;
+
+	if (socket->state != AGENT_CONNECTED || socket->descriptor < 0) {
+		finish_call(call, "GONE");
+		return;
+	}
+	if (call->done < call->length) {
+		sent = send(socket->descriptor, call->bytes + call->done, call->length - call->done, call->flags);
+		if (sent < 0 && ((errno != EAGAIN && errno != EINTR) || now >= call->deadline)) {
+			finish_call(call, "GONE");
+			return;
+		}
+		call->done += sent > 0 ? (size_t)sent : 0;
+		if (call->done < call->length)
+			return;
+		call->deadline = now + ACKNOWLEDGE_MAX;
+	}
+	if (call->acknowledge && ioctl(socket->descriptor, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0 &&
+	    now < call->deadline)
+		return;
+	finish_call(call, "OK");
+}
+
+static void pump_read(const struct agent *agent, struct agent_call *call, uint64_t now)
+{
+	const struct agent_socket *socket = &agent->sockets[call->handle];
+	const char *state = socket->reset ? "reset" : "end";
+	size_t length = socket->length > call->have ? socket->length - call->have : 0;
+	char hex[2 * AGENT_CHUNK_MAX + 1];
+	char text[AGENT_TEXT_MAX];
+
+	if (length == 0 && !socket->end && !socket->reset && now < call->deadline)
+		return;
+	length = length < AGENT_CHUNK_MAX ? length : AGENT_CHUNK_MAX;
+	hex[0] = '\0';
+	if (length > 0)
+		probe_write_hex((struct bytes){ socket->received + call->have, length }, hex);
+	if ((!socket->end && !socket->reset) || call->have + length < socket->length)
+		state = "open";
+	snprintf(text, sizeof(text), "OK %s %zu %s", state, socket->length, hex);
+	finish_call(call, text);
+}
+
+void agent_pump(struct agent *agent, uint64_t now)
+{
+	for (size_t i = 0; i < AGENT_SOCKETS_MAX; i++)
+		socket_receive(&agent->sockets[i]);
+	for (size_t i = 0; i < AGENT_CALLS_MAX; i++) {
+		struct agent_call *call = &agent->calls[i];
+
+		if (!call->used)
+			continue;
+		switch (call->verb) {
+		case 'A':
+			pump_accept(agent, call, now);
+			break;
+		case 'C':
+			pump_connect(agent, call, now);
+			break;
+		case 'S':
+			pump_send(agent, call, now);
+			break;
+		default:
+			pump_read(agent, call, now);
+			break;
+		}
+	}
+}
+
+size_t agent_fill_poll(const struct agent *agent, struct pollfd *fds, size_t size)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < AGENT_SOCKETS_MAX && count < size; i++) {
+		const struct agent_socket *socket = &agent->sockets[i];
+
+		/* What has ended would wake us up for ever. */
+		if (socket->descriptor < 0 || socket->end || socket->reset || socket->length == AGENT_RECEIVED_MAX)
+			continue;
+		fds[count].fd = socket->descriptor;
+		fds[count].events = socket->state == AGENT_CONNECTING ? POLLOUT : POLLIN;
+		fds[count].revents = 0;
+		count++;
+	}
+	return count;
+}
+
+bool agent_is_busy(const struct agent *agent)
+{
+	for (size_t i = 0; i < AGENT_CALLS_MAX; i++)
+		if (agent->calls[i].used)
+			return true;
+	return false;
+}

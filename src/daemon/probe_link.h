@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The connection over which the two ends of a probe agree. It is FTP to whoever looks at it, so that it can share the
+ * control port with what is tested:
+ *
+ *   server   220 ftpalg-probe CHALLENGE
+ *   client   USER probe
+ *   server   331 say who you are
+ *   client   PASS PROOF                  HMAC-SHA256 of the challenge under the token that both know
+ *   server   230 welcome                 530 and the end where the proof is wrong
+ *   client   SITE TAG REQUEST            probe_agent.h; several may wait for their answers
+ *   server   200 TAG ANSWER
+ */
+#ifndef DAEMON_PROBE_LINK_H
+#define DAEMON_PROBE_LINK_H
+
+#include "daemon/probe_text.h"
+
+#define LINK_LINE_MAX 640
+#define LINK_TOKEN_MAX 128
+#define LINK_CHALLENGE_SIZE 16
+#define LINK_PROOF_SIZE 32
+
+struct link {
+	int descriptor; /* -1: none */
+	char in[LINK_LINE_MAX];
+	size_t in_length;
+	struct probe_bytes out;
+	bool failed; /* ended, or what came is no line */
+};
+
+void link_open(struct link *link, int descriptor);
+void link_close(struct link *link);
+/* Queues a line and its end. */
+void link_print(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sends what is queued, as far as it goes. */
+void link_flush(struct link *link);
+/* The next line that has come, without its end, as a string without control characters; false where there is none. */
+bool link_read(struct link *link, char line[LINK_LINE_MAX]);
+
+/* out holds 2 * LINK_PROOF_SIZE + 1. False: no memory. */
+bool link_prove(const char *token, const char *challenge, char *out);
+/* In a time that tells nothing. */
+bool link_proof_equals(const char *proof, const char *expected);
+/* A random text of hexadecimal digits; out holds 2 * LINK_CHALLENGE_SIZE + 1. False: the host has no randomness. */
+bool link_make_challenge(char *out);
+
+#endif

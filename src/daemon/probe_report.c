@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What came out: a table for people, JSON for programs. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "daemon/probe_client.h"
+#include "ftpalg/address.h"
+
+#define BYTES_SHOWN 1200
+
+static const char *verdict_colour(enum probe_verdict verdict)
+{
+	switch (verdict) {
+	case PROBE_PASS:
+		return "\033[32m";
+	case PROBE_EXPOSED:
+		return "\033[1;31m";
+	case PROBE_SKIPPED:
+		return "\033[2m";
+	default:
+		return "\033[31m";
+	}
+}
+
+static void print_stream(FILE *out, const char *label, const struct probe_bytes *bytes)
+{
+	struct probe_bytes escaped = { NULL, 0, 0 };
+	const size_t shown = bytes->length < BYTES_SHOWN ? bytes->length : BYTES_SHOWN;
+
+	if (bytes->length == 0)
+		return;
+	probe_bytes_escape(&escaped, (struct bytes){ bytes->data, shown });
+	fprintf(out, "      %s  %.*s%s\n", label, (int)escaped.length, (const char *)escaped.data,
+		shown < bytes->length ? "..." : "");
+	probe_bytes_free(&escaped);
+}
+
+static void print_run(FILE *out, const struct probe_run *run, int width, bool colour)
+{
+	const struct bytes title = run->scenario->title;
+
+	fprintf(out, "%s%-8s%s %-*s %.*s\n", colour ? verdict_colour(run->verdict) : "",
+		probe_verdict_name(run->verdict), colour ? "\033[0m" : "", width, run->name, (int)title.length,
+		(const char *)title.data);
+	if (run->message[0] && run->line > 0)
+		fprintf(out, "      %s (line %u)\n", run->message, run->line);
+	else if (run->message[0])
+		fprintf(out, "      %s\n", run->message);
+	if (run->note[0])
+		fprintf(out, "      %s\n", run->note);
+	if (run->verdict == PROBE_PASS || run->verdict == PROBE_SKIPPED)
+		return;
+	print_stream(out, "client sent", &run->sent[SIDE_CLIENT]);
+	print_stream(out, "server saw ", &run->saw[SIDE_SERVER]);
+	print_stream(out, "server sent", &run->sent[SIDE_SERVER]);
+	print_stream(out, "client saw ", &run->saw[SIDE_CLIENT]);
+}
+
+void probe_report_table(const struct probe_report *report, FILE *out, bool colour)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		if ((int)strlen(report->runs[i].name) > width)
+			width = (int)strlen(report->runs[i].name);
+	for (size_t i = 0; i < report->count; i++)
+		print_run(out, &report->runs[i], width, colour);
+	fputc('\n', out);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		if (report->open[side])
+			fprintf(out, "The %s may connect to any port of the %s, with or without a helper.\n",
+				run_side_name((enum scenario_side)side),
+				run_side_name(scenario_other_side((enum scenario_side)side)));
+	for (int verdict = PROBE_PASS; verdict <= PROBE_SKIPPED; verdict++)
+		fprintf(out, "%s%zu %s", verdict ? ", " : "", report->counts[verdict],
+			probe_verdict_name((enum probe_verdict)verdict));
+	fprintf(out, " of %zu, in %.1f seconds\n", report->count, (double)(report->ended - report->began) / 1e6);
+}
+
+static json_t *json_text(struct bytes text)
+{
+	return json_stringn((const char *)text.data, text.length);
+}
+
+/* Escaped, so that it is text whatever was sent. */
+static json_t *json_stream(const struct probe_bytes *bytes)
+{
+	struct probe_bytes escaped = { NULL, 0, 0 };
+	json_t *value;
+
+	if (bytes->length > 0)
+		probe_bytes_escape(&escaped, (struct bytes){ bytes->data, bytes->length });
+	value = json_stringn(escaped.length > 0 ? (const char *)escaped.data : "", escaped.length);
+	probe_bytes_free(&escaped);
+	return value;
+}
+
+static json_t *json_run(const struct probe_run *run)
+{
+	const struct scenario *scenario = run->scenario;
+	json_t *object = json_object();
+	json_t *why = json_array();
+
+	for (size_t i = 0; i < scenario->why_count; i++)
+		json_array_append_new(why, json_text(scenario->why[i]));
+	json_object_set_new(object, "name", json_string(run->name));
+	json_object_set_new(object, "title", json_text(scenario->title));
+	json_object_set_new(object, "verdict", json_string(probe_verdict_name(run->verdict)));
+	json_object_set_new(object, "message", json_string(run->message));
+	json_object_set_new(object, "note", json_string(run->note));
+	json_object_set_new(object, "line", json_integer(run->line));
+	json_object_set_new(object, "why", why);
+	json_object_set_new(object, "concerns", json_text(scenario->concerns));
+	json_object_set_new(object, "tags", json_text(scenario->tags));
+	json_object_set_new(object, "seconds", json_real((double)(run->ended - run->began) / 1e6));
+	json_object_set_new(object, "client_sent", json_stream(&run->sent[SIDE_CLIENT]));
+	json_object_set_new(object, "server_saw", json_stream(&run->saw[SIDE_SERVER]));
+	json_object_set_new(object, "server_sent", json_stream(&run->sent[SIDE_SERVER]));
+	json_object_set_new(object, "client_saw", json_stream(&run->saw[SIDE_CLIENT]));
+	return object;
+}
+
+bool probe_report_json(const struct probe_report *report, FILE *out)
+{
+	json_t *root = json_object();
+	json_t *runs = json_array();
+	json_t *counts = json_object();
+	char server[ENDPOINT_TEXT_MAX];
+	bool good;
+
+	endpoint_format(&report->settings.control, server);
+	for (size_t i = 0; i < report->count; i++)
+		json_array_append_new(runs, json_run(&report->runs[i]));
+	for (int verdict = PROBE_PASS; verdict <= PROBE_SKIPPED; verdict++)
+		json_object_set_new(counts, probe_verdict_name((enum probe_verdict)verdict),
+				    json_integer((json_int_t)report->counts[verdict]));
+	json_object_set_new(root, "version", json_integer(PROBE_VERSION));
+	json_object_set_new(root, "ftpalg", json_string(FTPALG_VERSION));
+	json_object_set_new(root, "server", json_string(server));
+	json_object_set_new(root, "client_to_server_open", json_boolean(report->open[SIDE_CLIENT]));
+	json_object_set_new(root, "server_to_client_open", json_boolean(report->open[SIDE_SERVER]));
+	json_object_set_new(root, "seconds", json_real((double)(report->ended - report->began) / 1e6));
+	json_object_set_new(root, "counts", counts);
+	json_object_set_new(root, "scenarios", runs);
+	good = json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+	json_decref(root);
+	return good;
+}

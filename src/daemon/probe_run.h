@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One scenario while it runs, and what became of it. For the files probe_*.c alone. */
+#ifndef DAEMON_PROBE_RUN_H
+#define DAEMON_PROBE_RUN_H
+
+#include "daemon/probe.h"
+#include "daemon/probe_agent.h"
+#include "daemon/probe_remote.h"
+#include "daemon/probe_text.h"
+#include "daemon/scenario_text.h"
+
+#define RUN_MESSAGE_MAX 320
+#define RUN_NAME_MAX 64
+#define RUN_OFFERS_MAX TEXT_LISTENERS_MAX
+#define RUN_HANDLES_MAX (TEXT_LISTENERS_MAX + 24)
+#define RUN_CUTS_MAX 512
+#define RUN_NONCE_SIZE 16
+
+/* What an end is asked through: one of the two is there. */
+struct run_end {
+	struct agent *agent;
+	struct probe_remote *remote;
+};
+
+/* A request to one side, and its answer. */
+struct run_call {
+	bool pending;
+	uint32_t tag; /* an answer with another one is of a call that was given up */
+	char answer[AGENT_TEXT_MAX];
+};
+
+/* An endpoint that a side announced, as the other side read it. */
+struct run_offer {
+	enum scenario_side side;
+	uint16_t port;
+	uint16_t listener; /* index of the side's listener that it was made for */
+};
+
+enum run_stage {
+	RUN_WAITING, /* for its turn */
+	RUN_LISTEN,
+	RUN_ARM,
+	RUN_DIAL,
+	RUN_STEPS,
+	RUN_DRAIN,   /* what has come and was not looked at, for the report */
+	RUN_OVER,
+};
+
+struct probe_run {
+	char name[RUN_NAME_MAX]; /* the file's, without .scenario */
+	const struct scenario *scenario;
+	const struct probe_settings *settings;
+	const bool *open;        /* by side: it may open connections to any port of the other side */
+	enum probe_verdict verdict;
+	uint32_t line;           /* where it ended, if it did not pass */
+	char message[RUN_MESSAGE_MAX];
+	char note[RUN_MESSAGE_MAX]; /* what could not be checked */
+	uint64_t began;
+	uint64_t ended;
+
+	struct run_end ends[SIDE_COUNT];
+	struct run_call calls[SIDE_COUNT];
+	uint32_t next_tag;
+	enum run_stage stage;
+	bool lost;               /* the link is */
+	uint64_t deadline;       /* of the whole */
+
+	int control[SIDE_COUNT]; /* handles, or -1 */
+	int listeners[SIDE_COUNT][TEXT_LISTENERS_MAX];
+	uint16_t ports[SIDE_COUNT][TEXT_LISTENERS_MAX];
+	uint16_t wanted[SIDE_COUNT];    /* listeners */
+	uint16_t listening[SIDE_COUNT];
+	struct endpoint own[SIDE_COUNT];  /* each side as it knows itself */
+	struct endpoint seen[SIDE_COUNT]; /* as the other side knows it */
+	int handles[SIDE_COUNT][RUN_HANDLES_MAX]; /* all that have to be given back */
+	size_t handle_count[SIDE_COUNT];
+
+	struct probe_bytes sent[SIDE_COUNT];
+	struct probe_bytes saw[SIDE_COUNT];
+	size_t last_sent[SIDE_COUNT]; /* where in sent the last text begins */
+	size_t cursor[SIDE_COUNT]; /* in saw: how far it was understood */
+	bool end[SIDE_COUNT];      /* the side saw the control connection's end */
+	bool closing[SIDE_COUNT];  /* the side closed it by itself */
+	bool over;                 /* the helper ended it, and might */
+	bool drained[SIDE_COUNT];
+
+	struct run_offer offers[RUN_OFFERS_MAX];
+	size_t offer_count;
+	uint16_t last_listener[SIDE_COUNT]; /* named by what the side sent last */
+
+	/* of the step */
+	size_t step;
+	int phase;
+	uint64_t step_deadline;
+	struct probe_bytes out;
+	size_t out_done;
+	size_t cuts[RUN_CUTS_MAX];
+	size_t cut_count;
+	int data[SIDE_COUNT]; /* handles of its data connection */
+	char nonce[2][2 * RUN_NONCE_SIZE + 1];
+	size_t data_read;
+};
+
+enum run_result {
+	RUN_WAIT,
+	RUN_NEXT, /* the step is done; or the run, if it has ended */
+};
+
+enum run_match {
+	MATCH_NO,
+	MATCH_MAYBE, /* so far */
+	MATCH_YES,
+};
+
+/* probe_run.c */
+void run_ask(struct probe_run *run, enum scenario_side side, uint64_t now, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+bool run_is_asking(const struct probe_run *run);
+/* The answer as words behind "OK "; NULL where it is another one. */
+const char *run_answer(const struct probe_run *run, enum scenario_side side);
+void run_keep_handle(struct probe_run *run, enum scenario_side side, int handle);
+/* Ends the run with a verdict on its current step. */
+void run_end(struct probe_run *run, enum probe_verdict verdict, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void run_note(struct probe_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends what a READ of the side's control connection has answered. */
+void run_take_control_bytes(struct probe_run *run, enum scenario_side side);
+/* A name for messages: "client" or "server". */
+const char *run_side_name(enum scenario_side side);
+
+/* Moves the run as far as it goes. */
+void run_pump(struct probe_run *run, uint64_t now);
+void run_begin(struct probe_run *run, uint64_t now);
+void run_free(struct probe_run *run);
+
+/* probe_step.c */
+enum run_result run_step(struct probe_run *run, uint64_t now);
+
+/* probe_data.c */
+enum run_result run_step_data(struct probe_run *run, const struct scenario_step *step, uint64_t now);
+
+/* probe_match.c */
+/* How many listeners of a side the text names. */
+uint16_t run_count_listeners(struct bytes text, enum scenario_side side);
+/* Puts what the side sends for the step into run->out and run->cuts. */
+void run_expand(struct probe_run *run, const struct scenario_step *step);
+/* Is what came at the side since its cursor the step's text? length: how much of it. */
+enum run_match run_match(struct probe_run *run, const struct scenario_step *step, size_t *length);
+/* Could a careless peer take the line for an offer, if it came to the side? */
+bool run_line_is_offer(enum scenario_side side, struct bytes line);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TLS ends on a leg that goes on in clear: behind the 200 of CCC (RFC 4217 12.3), behind the reply to REIN (11).
+ *
+ *   in TLS --reply leaves--> clearing --our close_notify--> ending ----the peer's close_notify----> in clear
+ *                                                              \-------a byte of no TLS record------/
+ *
+ * Behind the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN waits,
+ * close_notify is therefore not taken for the end of the connection.
+ *
+ * What we say is in clear from our close_notify on. Of what the peer says only the peer knows where it changes: some
+ * answer with close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record
+ * begins with 20 to 23, and no line of FTP with a control byte.
+ */
+#include "proxy_internal.h"
+
+/* RFC 8446 5.1 */
+#define RECORD_TYPE_MIN 20
+#define RECORD_TYPE_MAX 23
+
+void clear_begin(struct leg *leg)
+{
+	leg->clearing = leg->wire.tls != NULL;
+}
+
+bool clear_finish(struct leg *leg)
+{
+	if (tls_stream_finish(leg->wire.tls) == TLS_WAIT)
+		return false;
+	leg->clearing = false;
+	leg->ending = leg->wire.tls;
+	leg->ending_begun = false;
+	leg->said_end = false;
+	leg->wire.tls = NULL;
+	return true;
+}
+
+static void clear_end(struct leg *leg)
+{
+	tls_stream_free(leg->ending);
+	leg->ending = NULL;
+}
+
+enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *length)
+{
+	enum tls_result result = TLS_DONE;
+	uint8_t first = RECORD_TYPE_MIN;
+
+	if (!leg->ending_begun)
+		result = wire_peek(&leg->wire, &first);
+	if (result != TLS_DONE)
+		return result;
+	leg->ending_begun = first >= RECORD_TYPE_MIN && first <= RECORD_TYPE_MAX;
+	if (leg->ending_begun) {
+		result = tls_stream_read(leg->ending, out, size, length);
+		if (result != TLS_END)
+			return result;
+	}
+	clear_end(leg);
+	return wire_read(&leg->wire, out, size, length);
+}
+
+bool clear_tickets(struct proxy_session *session)
+{
+	struct tls_tickets *tickets = tls_tickets_make();
+
+	if (!tickets)
+		return false;
+	/* Data connections that are under way hold the old ones. */
+	tls_tickets_drop(session->tickets);
+	session->tickets = tickets;
+	return true;
+}

@@ -1,0 +1,163 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Sessions that are older than their gateway: each stream begins where its receiver says that it stands. Real receivers are
+asked, whatever they were doing when the gateway died, and go on within a second of its return; and a client that repeats
+old bytes with other content, from a raw socket, is not heard.
+"""
+
+import contextlib
+import functools
+import socket
+import struct
+import time
+
+from lab import Lab
+from process import SLOWNESS, wait_until
+from scripted import ScriptedClient, ScriptedServer, family_of, is_ipv6, offer_line
+from tap import Plan, check, check_equal
+
+SOON = 1 * SLOWNESS
+BURST = 40
+# linux/tcp.h
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+RECEIVE_QUEUE, SEND_QUEUE = 1, 2
+
+
+def restart(lab):
+    lab.gateway.kill()
+    lab.gateway.start()
+
+
+@contextlib.contextmanager
+def within_a_second(what):
+    began = time.monotonic()
+    yield
+    elapsed = time.monotonic() - began
+    print(f"# {what}: {elapsed:.2f} s", flush=True)
+    check(elapsed < SOON, f"{what} took {elapsed:.2f} s")
+
+
+@contextlib.contextmanager
+def session(lab, family):
+    with ScriptedServer(lab.server, lab.addresses[family].server) as server, \
+            ScriptedClient(lab.client, lab.server_seen(family)) as client:
+        client.login()
+        yield server, client
+
+
+def idle_session(lab, family):
+    with session(lab, family) as (_, client):
+        # An edit leaves a correction in the kernel.
+        client.list_active()
+        restart(lab)
+        with within_a_second("the first answer of a session that was idle"):
+            client.command(b"NOOP", "200")
+        with within_a_second("a listing behind it"):
+            client.list_active()
+            client.list_passive()
+
+
+def burst(lab, family):
+    with session(lab, family) as (server, client):
+        client.list_active()
+        since = lab.gateway.position()
+        for number in range(BURST):
+            client.send(b"NOOP %d\r\n" % number)
+            if number == BURST // 2:
+                lab.gateway.kill()
+        lab.gateway.start()
+        with within_a_second(f"what was left of {BURST} commands at once"):
+            for _ in range(BURST):
+                client.expect("200")
+        lines = [line for line in server.session().lines if line.startswith(b"NOOP")]
+        check_equal(lines, [b"NOOP %d\r\n" % number for number in range(BURST)], "commands at the server")
+        closed = [event for event in lab.gateway.events("session-close", since) if event["reason"] == "adoption-failed"]
+        check_equal(closed, [], "sessions closed")
+        client.list_active()
+
+
+def server_first(lab, family):
+    with session(lab, family) as (server, client):
+        client.list_active()
+        restart(lab)
+        with within_a_second("what a server says by itself"):
+            server.session().send(b"150-one moment\r\n150 more\r\n")
+            client.expect("150")
+        with within_a_second("what the client says afterwards"):
+            client.command(b"NOOP", "200")
+
+
+class Attacker:
+    """Segments in a client's name, made by hand, from where the client stands."""
+
+    def __init__(self, client):
+        self.client = client
+        self.destination = client.socket.getpeername()[0]
+        self.sequence = self._number(SEND_QUEUE)
+        self.acknowledgement = self._number(RECEIVE_QUEUE)
+        self._timestamps = struct.pack("!BBBB", 1, 1, 1, 1)
+        with client.namespace.entered():
+            self.socket = socket.socket(family_of(self.destination), socket.SOCK_RAW, socket.IPPROTO_TCP)
+
+    def _number(self, queue):
+        """The client's own stack says nothing from now on."""
+        tcp = self.client.socket
+        tcp.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        tcp.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+        return tcp.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xffffffff
+
+    def say(self, payload, back):
+        """A segment that begins this many bytes before the place where the client stands."""
+        pack = socket.inet_pton
+        family = family_of(self.destination)
+        addresses = pack(family, self.client.address) + pack(family, self.destination)
+        header = struct.pack("!HHIIBBHHH", self.client.local_port, 21, (self.sequence - back) & 0xffffffff,
+                             self.acknowledgement, 5 << 4, 0x18, 500, 0, 0)
+        length = len(header) + len(payload)
+        pseudo = addresses + (struct.pack("!II", length, 6) if is_ipv6(self.destination)
+                              else struct.pack("!BBH", 0, 6, length))
+        whole = pseudo + header + payload + b"\0" * (length % 2)
+        total = sum(struct.unpack(f"!{len(whole) // 2}H", whole)) % 0xffff
+        header = header[:16] + struct.pack("!H", 0xffff - total) + header[18:]
+        self.socket.sendto(header + payload, (self.destination, 0))
+
+
+def attacked(lab, family):
+    """The server has eight bytes, an honest line; then a longer line is sent over them, which hides an offer."""
+    victim = lab.addresses[family].server
+    with session(lab, family) as (server, client):
+        client.command(b"NOOP 1", "200")
+        since = lab.gateway.position()
+        restart(lab)
+        attacker = Attacker(client)
+        offer = offer_line(victim, 2021) + b"\r\n"
+        for start, text in ((8, b"RETR xyz"), (0, b"")):
+            for _ in range(5):
+                attacker.say(text + offer, start)
+                time.sleep(0.15 * SLOWNESS)
+        wait_until(lambda: len(server.session().lines) > 3, "a line of the attacker at the server")
+        lab.gateway.wait_event("refuse", since, reason="foreign-address")
+        lines = server.session().lines[3:]
+        check_equal(len(lines), 1, "lines of the attacker at the server")
+        check(lines[0][:5] == offer[:5] and set(lines[0][5:].strip()) == {ord("X")},
+              f"the offer reached the server as {lines[0]!r}")
+        attacker.socket.close()
+
+
+def main():
+    plan = Plan(__doc__)
+    for mode in ("snat", "both"):
+        lab = functools.partial(Lab, mode=mode)
+        for family in (4, 6):
+            for statement, function in (
+                    ("a session that was idle goes on within a second", idle_session),
+                    (f"{BURST} commands at once, with the gateway killed among them, are all answered", burst),
+                    ("a server may speak first", server_first),
+                    ("an offer behind repeated bytes is judged as the server reads it", attacked)):
+                plan.add(f"{statement} (IPv{family}, {mode})", function, family, fixture=lab)
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
