@@ -60,7 +60,8 @@ UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
-UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/src/scenarios.o
+UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/src/scenarios.o \
+                 $(BUILD)/report_assets.o
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
 
 all: $(BUILD)/ftpalg
@@ -100,6 +101,17 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcmocka
 
+# The style and the script of the report's page, as arrays.
+$(BUILD)/report_assets.c: src/daemon/report.css src/daemon/report.js
+	$(Q)mkdir -p $(@D) && { echo '#include "daemon/report_assets.h"'; for kind in css js; do \
+		echo "const unsigned char report_$$kind[] = {" && od -An -v -tx1 src/daemon/report.$$kind | \
+		sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' && echo "};" && \
+		echo "const size_t report_$${kind}_length = sizeof(report_$$kind);"; done; } >$@
+
+$(BUILD)/report_assets.o: $(BUILD)/report_assets.c src/daemon/report_assets.h
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -c -o $@ $<
+
 -include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(UPPER_OBJECTS) $(call object,$(MAIN_SOURCE) $(UNIT_SOURCES) $(UNIT_HELPERS)))
 
 unit-programs: $(UNIT_PROGRAMS)
@@ -119,13 +131,16 @@ install: all
 	$(if $(MANUALS8),$(Q)install -m 644 $(MANUALS8) $(DESTDIR)$(MANDIR)/man8/)
 	$(if $(DOCUMENTS),$(Q)install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/)
 	$(if $(RULES),$(Q)install -m 644 $(RULES) $(DESTDIR)$(DOCDIR)/rules/)
+	$(Q)install -d $(DESTDIR)$(DOCDIR)/scenarios
+	$(Q)install -m 644 $(SCENARIOS) $(DESTDIR)$(DOCDIR)/scenarios/
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(SBINDIR)/ftpalg
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MANUALS5)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS8)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)) $(RULES))
-	$(Q)rmdir $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/scenarios/,$(notdir $(SCENARIOS)))
+	$(Q)rmdir $(DESTDIR)$(DOCDIR)/scenarios $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 help:
 	@echo 'make               builds $(BUILD)/ftpalg'
@@ -136,6 +151,7 @@ help:
 	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
 	@echo 'make check-unit    unit tests, with sanitizers'
 	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
+	@echo 'make check-report  captures through ftpalg report: the page, in a browser too, and the text'
 	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
 	@echo "make check-valgrind unit tests, captures and configurations under valgrind's memcheck"

@@ -24,9 +24,8 @@ SPLIT_LIMIT     ?= 600
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_SOURCES := $(wildcard tests/replay/*.c)
-# What takes minutes more than a check should: in check-long only.
-LAB_LONG     := tests/lab/test_tls.py
-LAB_TESTS    := $(filter-out $(if $(LAB_FULL),,$(LAB_LONG)),$(wildcard tests/lab/test_*.py))
+# Programs that would take minutes more than a check should do a part of it unless LAB_FULL is set, as in check-long.
+LAB_TESTS    := $(wildcard tests/lab/test_*.py)
 LAB_BENCHES  := $(wildcard tests/lab/bench_*.py) $(wildcard tests/replay/bench_*.py)
 
 LAB_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(LAB_SOURCES))
@@ -41,6 +40,7 @@ endif
 export FUZZ_SECONDS VM_SECONDS
 export VM_DIRECTORY    ?= $(RELEASE)/vm
 export FTPALG_SERVERS  ?= $(abspath $(RELEASE)/servers)
+export FTPALG_NODE     ?= $(abspath $(RELEASE)/node)
 
 # Makes for the three builds: as released, with sanitizers, for libFuzzer.
 make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
@@ -78,6 +78,7 @@ SUITE_LINT   := 'lint:900=tests/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
@@ -89,7 +90,7 @@ setup:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_SPLIT) \
+	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
@@ -104,6 +105,10 @@ check-unit:
 check-replay:
 	$(make-sanitized) all
 	$(Q)tests/run $(SUITE_REPLAY)
+
+check-report:
+	$(make-sanitized) all
+	$(Q)tests/run $(SUITE_REPORT)
 
 check-split:
 	$(make-release) replay-programs
@@ -149,5 +154,6 @@ demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-split check-lint check-valgrind check-lab check-vm check-long coverage fuzz bench demo \
+.PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+	coverage fuzz bench demo \
 	lab-programs fuzz-programs replay-programs

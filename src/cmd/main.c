@@ -30,7 +30,9 @@ static const char rules_details[] =
 	FILE_DETAIL;
 
 static const char explain_details[] =
-	"  LINE                  a command or a reply without its end, in quotes\n"
+	"  LINE                  a command or a reply without its end, in quotes; without one, a dialogue is read from\n"
+	"                        standard input, lines that begin with C> (the client says) or S> (the server says)\n"
+	"  --json                one JSON object a line\n"
 	"  -c FILE               the configuration, instead of the defaults\n"
 	"  --client ADDRESS      the client of the control connection\n"
 	"  --server ADDRESS      its server\n"
@@ -81,7 +83,7 @@ static const struct entry entries[] = {
 	{ "ca", cmd_ca, "init [OPTION]...", "makes a local certificate authority", ca_details },
 	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
 	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
-	{ "explain", cmd_explain, "[OPTION]... LINE", "tells what becomes of one line of FTP", explain_details },
+	{ "explain", cmd_explain, "[OPTION]... [LINE]", "tells what becomes of a line or a dialogue of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
 	{ "probe", cmd_probe, "server|client [OPTION]... ADDRESS", "tests any firewall between two hosts",
 	  probe_details },

@@ -124,6 +124,10 @@ static int read_options(struct arguments *arguments, int argc, char **argv)
 		status = read_option(arguments, option, optarg);
 	if (status == CMD_SUCCESS)
 		status = read_words(arguments, argc - optind, argv + optind);
+	if (status == CMD_SUCCESS && arguments->server &&
+	    (arguments->scenarios || arguments->json || arguments->html || arguments->list || arguments->in_band ||
+	     arguments->filter_count > 0 || arguments->settings.server_foreign.family != FAMILY_NONE))
+		status = cmd_misuse("probe", "one of these options is for the client's end");
 	if (arguments->in_band)
 		arguments->settings.link_port = 0;
 	return status;
@@ -172,6 +176,18 @@ static bool write_file(const char *path, const struct probe_report *report,
 	return good;
 }
 
+static void tell_unreachable(const struct probe_settings *settings, const char *why)
+{
+	struct endpoint link = settings->control;
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (settings->link_port)
+		link.port = settings->link_port;
+	endpoint_format(&link, text);
+	log_message(LOG_LEVEL_ERROR, "%s: %s; \"ftpalg probe server\" must run there, and the firewall must let the port"
+		    " through%s", text, why, settings->link_port ? " (--in-band needs none but the control port)" : "");
+}
+
 static int print_report(const struct arguments *arguments, const struct probe_report *report)
 {
 	const char *plain = getenv("NO_COLOR");
@@ -179,11 +195,14 @@ static int print_report(const struct arguments *arguments, const struct probe_re
 			   (arguments->html && strcmp(arguments->html, "-") == 0);
 	bool good = true;
 
-	if (!taken)
+	if (report->unreachable)
+		tell_unreachable(&arguments->settings, report->unreachable);
+	else if (!taken)
 		probe_report_table(report, stdout, isatty(STDOUT_FILENO) && !(plain && plain[0]));
 	if (fflush(stdout) != 0)
 		good = false;
 	good = write_file(arguments->json, report, probe_report_json) && good;
+	good = write_file(arguments->html, report, probe_report_html) && good;
 	return good && report->counts[PROBE_PASS] + report->counts[PROBE_SKIPPED] == report->count &&
 	       report->counts[PROBE_PASS] > 0 ? CMD_SUCCESS : CMD_FAILURE;
 }

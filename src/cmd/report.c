@@ -61,15 +61,23 @@ __attribute__((format(printf, 2, 3)))
 static void add_note(struct arguments *arguments, const char *format, ...)
 {
 	struct report_head *head = &arguments->head;
-	char *note = arguments->notes[head->note_count];
+	char *note;
 	va_list list;
 
 	if (head->note_count == REPORT_NOTES_MAX)
 		return;
+	note = arguments->notes[head->note_count];
 	va_start(list, format);
 	vsnprintf(note, NOTE_MAX, format, list);
 	va_end(list);
 	head->notes[head->note_count++] = note;
+}
+
+/* one and several: what so many of it are. */
+static void note_count(struct arguments *arguments, uint64_t count, const char *one, const char *several)
+{
+	if (count > 0)
+		add_note(arguments, "%" PRIu64 " %s", count, count == 1 ? one : several);
 }
 
 static void note_capture(struct arguments *arguments)
@@ -82,20 +90,21 @@ static void note_capture(struct arguments *arguments)
 	if (counters->connections == 0)
 		add_note(arguments, "There is no control connection in this capture. --port names the port of its"
 			 " server, where that is not the usual one.");
-	if (counters->cut_short)
-		add_note(arguments, "%" PRIu64 " packets of control connections were cut short by the capture's snapshot"
-			 " length.", counters->cut_short);
-	if (counters->fragments)
-		add_note(arguments, "%" PRIu64 " IP fragments were not looked at.", counters->fragments);
-	if (counters->checksums)
-		add_note(arguments, "%" PRIu64 " packets of control connections had a wrong TCP checksum, as captures on"
-			 " the sender have, and were given a right one.", counters->checksums);
-	if (counters->silenced)
-		add_note(arguments, "%" PRIu64 " packets of peers that the gateway has reset were left out: they would not"
-			 " have been sent.", counters->silenced);
-	if (counters->displaced)
-		add_note(arguments, "%" PRIu64 " control connections were forgotten, because there were more at one time"
-			 " than \"sessions\" allows.", counters->displaced);
+	note_count(arguments, counters->cut_short,
+		   "packet of a control connection was cut short by the capture's snapshot length.",
+		   "packets of control connections were cut short by the capture's snapshot length.");
+	note_count(arguments, counters->fragments, "IP fragment was not looked at.", "IP fragments were not looked at.");
+	note_count(arguments, counters->checksums,
+		   "packet of a control connection had a wrong TCP checksum, as captures on the sender have, and was"
+		   " given a right one.",
+		   "packets of control connections had a wrong TCP checksum, as captures on the sender have, and were"
+		   " given a right one.");
+	note_count(arguments, counters->silenced,
+		   "packet of a peer that the gateway has reset was left out: it would not have been sent.",
+		   "packets of peers that the gateway has reset were left out: they would not have been sent.");
+	note_count(arguments, counters->displaced,
+		   "control connection was forgotten, because there were more at one time than \"sessions\" allows.",
+		   "control connections were forgotten, because there were more at one time than \"sessions\" allows.");
 }
 
 static const char *base_name(const char *path)

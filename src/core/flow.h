@@ -17,7 +17,7 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
 #include "ftpalg/stream.h"
-#include "tlsrecord.h"
+#include "ftpalg/tlsrecord.h"
 
 enum flow_state {
 	FLOW_FREE,

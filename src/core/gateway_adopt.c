@@ -5,49 +5,54 @@
  * A connection that is older than the gateway is adopted when one of its peers says something. Where a stream begins
  * must be known to the byte: a sender that repeats bytes which its receiver has, with other content, makes a gateway
  * that believes its numbers begin before the place where the receiver reads on, and then the two read different lines
- * ("NOOP xxxPORT 10,0,0,99,0,25" is an offer to a server that has the first eight bytes). So a sender is not asked. An
- * adopted stream begins where its receiver says that it stands; until then nothing of it passes.
+ * ("NOOP xxxPORT 10,0,0,99,0,25" is an offer to a server that has the first eight bytes). So a sender is not asked.
+ * An adopted stream begins where its receiver says that it stands; until then nothing of it passes.
  *
  *                 a segment           deadline, or          an acknowledgement,
- *                 (dropped)           a segment: probe      settling time over
+ *                 (kept)              a segment: probe      settling time over
  *   UNKNOWN -----------------> WAITING ------------> ASKED ---------------------> BEGUN
  *      |                                                                            ^
  *      +----------------------------- the same ------------------------------------+
  *
  *   packet of a stream that has not begun    what becomes of it
- *   payload, FIN, or both                    dropped; its sender repeats it
+ *   payload, FIN, or both                    dropped; the payload that begins lowest is kept
  *   RST                                      passes; ends the session if it has the number that the receiver expects
  *   neither (keep-alives, acknowledgements)  passes, with the kernel's correction
  *
- * The probe. RFC 9293 3.10.7.4: an unacceptable segment is answered with an acknowledgement. A segment without payload
- * just below the receiver's window is one, as every keep-alive is, and does no harm wherever it arrives. Linux was asked
- * and answers it with and without timestamps, with a window of zero, and in FIN-WAIT-2; only one in 500 ms
+ * The probe. RFC 9293 3.10.7.4: an unacceptable segment is answered with an acknowledgement. A segment without
+ * payload just below the receiver's window is one, as every keep-alive is, and does no harm wherever it arrives. Linux
+ * was asked, and answers it with and without timestamps, with a window of zero and in FIN-WAIT-2; only once in 500 ms
  * (tcp_invalid_ratelimit), which is why the first is not sent before its answer can be used; and not if its timestamp
- * is older than one that it has seen, which is why the probe carries that of the sender's newest packet. Its number is the
- * one before what the receiver acknowledged last. Where it has been silent that is unknown, and the lowest number that
- * its sender has used takes its place: if the receiver stands before that, because something was lost, the probe lies in its
- * window and is not answered, but then the sender's repetition begins lower. A probe that is lost, or its answer, is sent
- * again when the sender repeats its segment, so there are never more probes than segments, nor more than one in a
+ * is older than one that it has seen, which is why the probe carries that of the sender's newest packet. Its number
+ * is the one before what the receiver acknowledged last. Where the receiver has been silent the lowest number that
+ * its sender has used takes its place: if the receiver stands before that, because something was lost, the probe lies
+ * in its window and is not answered, but then the sender's repetition begins lower. When a probe or its answer is
+ * lost, the next one is sent with the sender's repetition: never more than there are segments, nor more than one in a
  * settling time.
  *
- * What is under way. Bytes that the last gateway let pass may not have arrived yet, and acknowledgements that were sent
- * before they did are too low. An acknowledgement counts when the settling time has passed since the connection was first
- * seen, during which nothing passed, and when it is the highest that has been seen: the number was confirmed
- * when nothing could move it any more. The settling time is a little shorter than the 200 ms after which Linux
- * repeats a segment, so an honest sender loses nothing: by its first repetition the receiver has been asked.
+ * What is under way. Bytes that the last gateway let pass may not have arrived yet, and acknowledgements that were
+ * sent before they did are too low. An acknowledgement counts when the settling time has passed since the connection
+ * was first seen, during which nothing passed, and when it is the highest that has been seen: the number was
+ * confirmed when nothing could move it any more. The settling time is shorter than the 200 ms after which Linux
+ * repeats a segment.
  *
- * If the receiver nevertheless acknowledges more than was let out, the start was wrong: its answer took longer than the
- * settling time. As long as nothing has been read the stream begins again, there. Afterwards the session is closed, since
- * nobody knows what the receiver read. The same holds where it stands in the middle of an edited part, whose bytes died with the
- * gateway that wrote them.
+ * If the receiver nevertheless acknowledges more than was let out, the start was wrong: it is further away than the
+ * settling time. As long as nothing has been read the stream begins again, there. Afterwards the session is closed,
+ * since nobody knows what the receiver read. It is also closed where the receiver stands in the middle of an edited
+ * part, whose bytes died with the gateway that wrote them.
  *
- * Bytes that the last gateway had acknowledged in the receiver's name and not delivered are lost with it. Their sender
- * goes on behind them, which is a gap for ever: both peers wait, and their own timers end the connection.
+ * What is kept. Repetitions are further and further apart, half a minute after a long outage, and a gateway that
+ * dropped one after each of its deaths would wear out its users. So what was said while the receiver was asked is
+ * kept, read when the stream begins, and let out in the sender's name; the sender's repetitions are then those of
+ * bytes that are known.
  *
- * The receiver may stand within a line. The last gateway held whatever could become an offer, but of a line that it had
- * judged and let out whole, a receiver with a small window may have taken a part. So the first line of an adopted stream
- * is read as a whole before anything of it passes (stream.h, partial), and inspect.c says what becomes of the rest of
- * one. That covers a predecessor that was configured to let everything pass (absent = open) as well.
+ * Bytes that the last gateway had acknowledged in the receiver's name and not delivered are lost with it. Their
+ * sender goes on behind them, which is a gap for ever: both peers wait, and their own timers end the connection.
+ *
+ * The receiver may stand within a line. The last gateway held whatever could become an offer, but of a line that it
+ * had judged and let out whole, a receiver with a small window may have taken a part. So the first line of an adopted
+ * stream is read as a whole before anything of it passes (stream.h, partial), and inspect.c says what becomes of the
+ * rest of one. That covers a predecessor that was configured to let everything pass (absent = open) as well.
  */
 #include <string.h>
 
@@ -278,6 +283,25 @@ bool adoption_take(struct passage *passage)
 	return true;
 }
 
+void adoption_end(struct gateway *gateway, struct flow *flow)
+{
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
+}
+
+/* Whoever has said a line in clear since then is not in the middle of TLS. */
+static bool may_be_opaque(const struct passage *passage, enum direction direction)
+{
+	const struct flow *flow = passage->flow;
+	const struct buffer *kept = &flow->adoption.direction[direction].kept;
+	uint8_t first[TLSRECORD_HEADER];
+	struct bytes bytes = { first, buffer_copy(&passage->gateway->pool, kept, 0, sizeof(first), first) };
+
+	if (flow->stream[direction].started)
+		return stream_is_untouched(&flow->stream[direction]);
+	return bytes.length == 0 || looks_like_tls(bytes);
+}
+
 void adoption_judge_opaque(struct passage *passage)
 {
 	struct flow *flow = passage->flow;
@@ -285,10 +309,10 @@ void adoption_judge_opaque(struct passage *passage)
 	const struct stream *stream = &flow->stream[passage->direction];
 	struct stream *other = &flow->stream[opposite];
 	struct bytes fresh = passage->packet.payload;
+	struct seqadj kernel = other->kernel;
 	size_t skip;
 
-	/* Who has said a line in clear since then is not in the middle of TLS. */
-	if (fresh.length == 0 || !stream_is_untouched(stream) || (other->started && !stream_is_untouched(other)) ||
+	if (fresh.length == 0 || !stream_is_untouched(stream) || !may_be_opaque(passage, opposite) ||
 	    flow->session.state == SESSION_OPAQUE || flow->session.rule->tls == TLS_FORBID ||
 	    policy_rule_terminates(flow->session.rule))
 		return;
@@ -298,19 +322,13 @@ void adoption_judge_opaque(struct passage *passage)
 	fresh.length -= skip;
 	if (!looks_like_tls(fresh))
 		return;
+	/* Where exactly it begins is of no account to a stream that is not read. */
 	if (!other->started)
-		begin_stream(passage, passage->packet.ack);
-	if (flow->state != FLOW_LIVE)
-		return;
+		stream_start(other, &passage->gateway->pool, seqadj_revert(&kernel, passage->packet.ack), &kernel, true);
+	adoption_end(passage->gateway, flow);
 	session_set_opaque(&flow->session, passage->gateway->ops);
 	stream_set_passing(&flow->stream[DIRECTION_ORIGINAL], &passage->gateway->pool);
 	stream_set_passing(&flow->stream[DIRECTION_REPLY], &passage->gateway->pool);
-}
-
-void adoption_end(struct gateway *gateway, struct flow *flow)
-{
-	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
-	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
 }
 
 static void ask_waiting(struct gateway *gateway, const struct adoption_timer *timer, uint64_t now)

@@ -157,10 +157,10 @@ static void assemble_line(struct pending *pending, struct bytes piece)
 }
 
 /*
- * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a line
- * is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The rest of
- * a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the beginning
- * matters (session_may_pass_rest).
+ * The first line of an adopted stream may be the rest of one whose beginning the receiver has. Whatever looks like a
+ * line is judged as one: inside another line an offer that is refused or rewritten harms nobody but its sender. The
+ * rest of a line passes, because a client that writes its commands in pieces is an ordinary one, but not where the
+ * beginning matters (session_may_pass_rest).
  */
 static enum inspect_result decide_first_line(const struct pending *pending, enum reason *reason)
 {
@@ -221,11 +221,13 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	rest.data = inspector->line;
 	rest.length = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
 	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
-	if (stream->line_passed == 0 && (stream->partial || session_must_hold(session, pending->direction, rest)))
+	if (stream->line_passed == 0 && stream->partial)
 		return INSPECT_DONE;
-	/* Whoever takes its last byte for an end would read a line here, and the next one behind it. */
+	/* Whoever takes such a byte for an end reads a line here, and the next one behind it: too late to wait for LF. */
 	if (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest) : parse_reply_is_ambiguous(rest))
 		return close_session(pending, REASON_CONTROL_BYTE, reason);
+	if (stream->line_passed == 0 && session_must_hold(session, pending->direction, rest))
+		return INSPECT_DONE;
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;
 	*reason = check_bytes(pending, rest.length);

@@ -270,14 +270,14 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 		return ack;
 	if (stream->edit_count > 0) {
 		truth = map_out_to_in(stream, ack);
-		/* No packet value may exist that the kernel reverts to truth: then acknowledge less, down to the position
-		 * of the newest edit, which always has one. Less is safe: the sender repeats, and the copy is ours. */
+		/*
+		 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or behind
+		 * all that the edit replaced, which is more than it shrank by, and then has one by `after`.
+		 */
 		if (seqadj_revert(&stream->kernel, ack) != truth) {
 			packet = truth + (uint32_t)stream->kernel.after;
 			if (seqadj_revert(&stream->kernel, packet) != truth)
 				packet = truth + (uint32_t)stream->kernel.before;
-			if (seqadj_revert(&stream->kernel, packet) != truth)
-				packet = stream->kernel.position + (uint32_t)stream->kernel.before;
 		}
 	}
 	if (stream->finished && ack == stream->out_next + 1) {

@@ -31,7 +31,7 @@
  */
 #include <string.h>
 
-#include "tlsrecord.h"
+#include "ftpalg/tlsrecord.h"
 
 /* Content types. 24 is heartbeat, RFC 6520. */
 #define CHANGE_CIPHER_SPEC 20

@@ -114,8 +114,8 @@ static bool config_judge_name(struct config_reader *reader, const char *kind, co
 {
 	if (config_name_is_valid(name))
 		return true;
-	config_complain(reader, "\"%s\" can't name a %s; expected 1 to %d letters, digits, dots, underscores and hyphens",
-			name, kind, POLICY_NAME_MAX - 1);
+	config_complain(reader, "\"%s\" can't name a %s; expected 1 to %d letters, digits, dots, underscores and "
+			"hyphens", name, kind, POLICY_NAME_MAX - 1);
 	return false;
 }
 
@@ -414,8 +414,8 @@ static void config_finish_servers(struct config_reader *reader)
 		if (reader->error_count == 0 && (!server->certificate[0] || !server->key[0]))
 			config_complain(reader, "server \"%s\": expected certificate and key", server->name);
 		if (reader->error_count == 0 && server->address_count + server->host_count == 0)
-			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both (what"
-					" holds for every server belongs in [proxy])", server->name);
+			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both"
+					" (what holds for every server belongs in [proxy])", server->name);
 	}
 }
 

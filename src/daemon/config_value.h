@@ -18,8 +18,9 @@ enum config_section {
 struct config_value;
 
 /*
- * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], and struct policy_rule for [policy]
- * and [rule], and struct config_server for [server]. Returns NULL, or what is wrong, in words that continue "KEY: "CULPRIT" ...", with value->culprit set.
+ * Reads value->text into its place in owner, which is struct config for [gateway] and [proxy], struct policy_rule for
+ * [policy] and [rule], and struct config_server for [server]. Returns NULL, or what is wrong, in words that continue
+ * "KEY: "CULPRIT" ...", with value->culprit set.
  */
 typedef const char *config_read(struct config_value *value, void *owner);
 

@@ -113,7 +113,11 @@ static void host_event(void *context, const struct event *event)
 	if (!host->events)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (event_json_write(host->events, event, &now) == 0)
+	/* What there was no room for must not take this one with it. */
+	if (host->event_torn)
+		fputc('\n', host->events);
+	host->event_torn = event_json_write(host->events, event, &now) != 0;
+	if (!host->event_torn)
 		return;
 	clearerr(host->events);
 	if (log_limit_allows(&host->event_limit, host_now()))

@@ -18,6 +18,7 @@ struct host {
 	struct expect expect;
 	struct rawsock rawsock;
 	FILE *events; /* NULL: none are wanted */
+	bool event_torn; /* the last one was perhaps written in part */
 	struct log_limit refusal_limits[REASON_COUNT];
 	struct log_limit inject_limit;
 	struct log_limit event_limit;

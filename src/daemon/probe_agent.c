@@ -9,7 +9,7 @@
  * "Acknowledged" is SIOCOUTQ == 0, for which there is no event, so a process with such a call looks again every few
  * milliseconds. The wait is bounded: a helper may hold a segment back without acknowledging it.
  */
-#include "daemon/probe_agent.h"
+#include "daemon/probe_agent_internal.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -25,18 +25,7 @@
 #include "daemon/wire.h"
 #include "ftpalg/address.h"
 
-#define MILLISECOND UINT64_C(1000)
 #define ACKNOWLEDGE_MAX (250 * MILLISECOND)
-#define SEND_MAX (2000 * MILLISECOND)
-#define ARMED_MAX (5000 * MILLISECOND)
-#define WORDS_MAX 5
-#define BACKLOG 16
-
-/* A request, cut into words. */
-struct request {
-	struct bytes words[WORDS_MAX];
-	size_t count;
-};
 
 void agent_init(struct agent *agent)
 {
@@ -53,7 +42,7 @@ static void socket_close(struct agent_socket *socket)
 	socket->state = AGENT_CLOSED;
 }
 
-static void socket_forget(struct agent_socket *socket)
+void agent_forget_socket(struct agent_socket *socket)
 {
 	socket_close(socket);
 	free(socket->received);
@@ -67,12 +56,12 @@ void agent_close(struct agent *agent)
 		close(agent->waiting);
 	agent->waiting = -1;
 	for (size_t i = 0; i < AGENT_SOCKETS_MAX; i++)
-		socket_forget(&agent->sockets[i]);
+		agent_forget_socket(&agent->sockets[i]);
 	memset(agent->calls, 0, sizeof(agent->calls));
 }
 
 /* Takes descriptor over. Returns its handle, or -1 with descriptor closed. */
-static int socket_add(struct agent *agent, int descriptor, int state)
+int agent_add_socket(struct agent *agent, int descriptor, int state)
 {
 	for (int i = 0; i < AGENT_SOCKETS_MAX; i++) {
 		struct agent_socket *socket = &agent->sockets[i];
@@ -91,7 +80,7 @@ static int socket_add(struct agent *agent, int descriptor, int state)
 	return -1;
 }
 
-static void tell(const struct agent_asker *asker, const char *text)
+void agent_tell(const struct agent_asker *asker, const char *text)
 {
 	asker->answer(asker->context, asker->tag, text);
 }
@@ -105,26 +94,16 @@ static void answer_connection(const struct agent *agent, int handle, const struc
 	char text[AGENT_TEXT_MAX];
 
 	if (!wire_local(socket->descriptor, &local) || !wire_remote(socket->descriptor, &remote)) {
-		tell(asker, "GONE");
+		agent_tell(asker, "GONE");
 		return;
 	}
 	endpoint_format(&local, texts[0]);
 	endpoint_format(&remote, texts[1]);
 	snprintf(text, sizeof(text), "OK %d %s %s", handle, texts[0], texts[1]);
-	tell(asker, text);
+	agent_tell(asker, text);
 }
 
-static struct agent_socket *find_socket(struct agent *agent, struct bytes word, int *handle)
-{
-	uint32_t number;
-
-	if (!probe_read_number(word, AGENT_SOCKETS_MAX - 1, &number) || agent->sockets[number].state == AGENT_FREE)
-		return NULL;
-	*handle = (int)number;
-	return &agent->sockets[number];
-}
-
-static struct agent_call *add_call(struct agent *agent, char verb, int handle, const struct agent_asker *asker)
+struct agent_call *agent_add_call(struct agent *agent, char verb, int handle, const struct agent_asker *asker)
 {
 	for (size_t i = 0; i < AGENT_CALLS_MAX; i++) {
 		struct agent_call *call = &agent->calls[i];
@@ -138,7 +117,7 @@ static struct agent_call *add_call(struct agent *agent, char verb, int handle, c
 		call->asker = *asker;
 		return call;
 	}
-	tell(asker, "ERROR too many requests at a time");
+	agent_tell(asker, "ERROR too many requests at a time");
 	return NULL;
 }
 
@@ -148,216 +127,7 @@ static void finish_call(struct agent_call *call, const char *text)
 	const struct agent_asker asker = call->asker;
 
 	call->used = false;
-	tell(&asker, text);
-}
-
-static void request_listen(struct agent *agent, const struct agent_asker *asker)
-{
-	struct endpoint local = { .address = agent->local };
-	int descriptor = wire_socket(&local, (enum family)local.address.family);
-	int handle = -1;
-	char text[AGENT_TEXT_MAX];
-
-	if (descriptor >= 0 && listen(descriptor, BACKLOG) == 0 && wire_local(descriptor, &local))
-		handle = socket_add(agent, descriptor, AGENT_LISTENING);
-	else if (descriptor >= 0)
-		close(descriptor);
-	if (handle < 0) {
-		tell(asker, "ERROR no port to listen at");
-		return;
-	}
-	snprintf(text, sizeof(text), "OK %d %u", handle, (unsigned int)local.port);
-	tell(asker, text);
-}
-
-static void begin_connection(struct agent *agent, const struct endpoint *from, const struct endpoint *to,
-			     uint64_t deadline, const struct agent_asker *asker)
-{
-	int descriptor = wire_socket(from, (enum family)to->address.family);
-	struct agent_call *call;
-	int handle;
-
-	if (descriptor < 0 || wire_connect(descriptor, to) < 0) {
-		tell(asker, errno == ECONNREFUSED ? "REFUSED" : "ERROR no connection can be begun");
-		if (descriptor >= 0)
-			close(descriptor);
-		return;
-	}
-	handle = socket_add(agent, descriptor, AGENT_CONNECTING);
-	if (handle < 0) {
-		tell(asker, "ERROR too many connections");
-		return;
-	}
-	agent->sockets[handle].peer = to->address;
-	call = add_call(agent, 'C', handle, asker);
-	if (call)
-		call->deadline = deadline;
-	else
-		socket_forget(&agent->sockets[handle]);
-}
-
-static void request_connect(struct agent *agent, const struct request *request, const struct agent_asker *asker,
-			    uint64_t now)
-{
-	struct endpoint from = { .address = agent->local };
-	struct endpoint to = { .port = 0 };
-	const struct agent_socket *control;
-	uint32_t port;
-	uint32_t wait;
-	int handle;
-
-	control = find_socket(agent, request->words[1], &handle);
-	if (!control || !probe_read_number(request->words[2], UINT16_MAX, &port) || port == 0 ||
-	    !probe_read_number(request->words[4], AGENT_WAIT_MAX, &wait)) {
-		tell(asker, "ERROR what to connect to?");
-		return;
-	}
-	if (probe_word_is(request->words[3], "foreign"))
-		from.address = agent->foreign;
-	to.address = control->peer;
-	to.port = (uint16_t)port;
-	begin_connection(agent, &from, &to, now + wait * MILLISECOND, asker);
-}
-
-static void request_dial(struct agent *agent, const struct request *request, const struct agent_asker *asker,
-			 uint64_t now)
-{
-	const struct endpoint from = { .port = 0 };
-	uint32_t wait;
-
-	if (agent->target.address.family == FAMILY_NONE || !probe_read_number(request->words[1], AGENT_WAIT_MAX, &wait))
-		tell(asker, "ERROR this end does not dial");
-	else
-		begin_connection(agent, &from, &agent->target, now + wait * MILLISECOND, asker);
-}
-
-static void request_accept(struct agent *agent, const struct request *request, const struct agent_asker *asker,
-			   uint64_t now)
-{
-	const bool control = probe_word_is(request->words[1], "-");
-	struct agent_call *call;
-	uint32_t wait;
-	int handle = -1;
-
-	if ((!control && !find_socket(agent, request->words[1], &handle)) ||
-	    !probe_read_number(request->words[2], AGENT_WAIT_MAX, &wait)) {
-		tell(asker, "ERROR where to accept?");
-		return;
-	}
-	call = add_call(agent, 'A', handle, asker);
-	if (!call)
-		return;
-	call->control = control;
-	call->deadline = now + wait * MILLISECOND;
-}
-
-static void request_send(struct agent *agent, const struct request *request, const struct agent_asker *asker,
-			 uint64_t now)
-{
-	const struct bytes how = request->words[2];
-	uint8_t bytes[AGENT_CHUNK_MAX];
-	struct agent_call *call;
-	size_t length;
-	int handle;
-
-	if (!find_socket(agent, request->words[1], &handle) ||
-	    !probe_read_hex(request->words[3], bytes, sizeof(bytes), &length) || length == 0) {
-		tell(asker, "ERROR what to send?");
-		return;
-	}
-	call = add_call(agent, 'S', handle, asker);
-	if (!call)
-		return;
-	memcpy(call->bytes, bytes, length);
-	call->length = length;
-	call->flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-	call->flags |= memchr(how.data, 'm', how.length) ? MSG_MORE : 0;
-	call->flags |= memchr(how.data, 'u', how.length) ? MSG_OOB : 0;
-	call->acknowledge = memchr(how.data, 'a', how.length) != NULL;
-	call->deadline = now + SEND_MAX;
-}
-
-static void request_read(struct agent *agent, const struct request *request, const struct agent_asker *asker,
-			 uint64_t now)
-{
-	struct agent_call *call;
-	uint32_t have;
-	uint32_t wait;
-	int handle;
-
-	if (!find_socket(agent, request->words[1], &handle) ||
-	    !probe_read_number(request->words[2], AGENT_RECEIVED_MAX, &have) ||
-	    !probe_read_number(request->words[3], AGENT_WAIT_MAX, &wait)) {
-		tell(asker, "ERROR what to read?");
-		return;
-	}
-	call = add_call(agent, 'R', handle, asker);
-	if (!call)
-		return;
-	call->have = have;
-	call->deadline = now + wait * MILLISECOND;
-}
-
-static void request_close(struct agent *agent, const struct request *request, const struct agent_asker *asker)
-{
-	struct wire wire = { .descriptor = -1 };
-	struct agent_socket *socket;
-	int handle;
-
-	socket = find_socket(agent, request->words[1], &handle);
-	if (!socket) {
-		tell(asker, "ERROR what to close?");
-		return;
-	}
-	if (probe_word_is(request->words[2], "forget")) {
-		socket_forget(socket);
-	} else if (probe_word_is(request->words[2], "reset")) {
-		wire.descriptor = socket->descriptor;
-		socket->descriptor = -1;
-		socket->state = AGENT_CLOSED;
-		wire_abort(&wire);
-	} else if (socket->descriptor >= 0) {
-		shutdown(socket->descriptor, SHUT_WR);
-	}
-	tell(asker, "OK");
-}
-
-static void request_arm(struct agent *agent, const struct agent_asker *asker, uint64_t now)
-{
-	/* What an earlier scenario dialled and nobody fetched is not this scenario's. */
-	if (agent->waiting >= 0)
-		close(agent->waiting);
-	agent->waiting = -1;
-	agent->armed_until = now + ARMED_MAX;
-	tell(asker, "OK");
-}
-
-void agent_request(struct agent *agent, const char *text, const struct agent_asker *asker, uint64_t now)
-{
-	struct request request = { .count = 0 };
-	const struct bytes verb = probe_next_word(&text);
-
-	request.words[0] = verb;
-	for (request.count = 1; request.count < WORDS_MAX; request.count++)
-		request.words[request.count] = probe_next_word(&text);
-	if (probe_word_is(verb, "LISTEN"))
-		request_listen(agent, asker);
-	else if (probe_word_is(verb, "ARM"))
-		request_arm(agent, asker, now);
-	else if (probe_word_is(verb, "DIAL"))
-		request_dial(agent, &request, asker, now);
-	else if (probe_word_is(verb, "ACCEPT"))
-		request_accept(agent, &request, asker, now);
-	else if (probe_word_is(verb, "CONNECT"))
-		request_connect(agent, &request, asker, now);
-	else if (probe_word_is(verb, "SEND"))
-		request_send(agent, &request, asker, now);
-	else if (probe_word_is(verb, "READ"))
-		request_read(agent, &request, asker, now);
-	else if (probe_word_is(verb, "CLOSE"))
-		request_close(agent, &request, asker);
-	else
-		tell(asker, "ERROR no such request");
+	agent_tell(&asker, text);
 }
 
 bool agent_take_control(struct agent *agent, int descriptor, const struct address *peer, uint64_t now)
@@ -416,13 +186,14 @@ static void pump_accept(struct agent *agent, struct agent_call *call, uint64_t n
 			finish_call(call, "TIMEOUT");
 		return;
 	}
-	handle = socket_add(agent, descriptor, AGENT_CONNECTED);
+	handle = agent_add_socket(agent, descriptor, AGENT_CONNECTED);
 	if (handle < 0) {
 		finish_call(call, "ERROR too many connections");
 		return;
 	}
 	if (wire_remote(descriptor, &remote))
 		agent->sockets[handle].peer = remote.address;
+	agent->sockets[handle].control = call->control;
 	asker = call->asker;
 	call->used = false;
 	answer_connection(agent, handle, &asker);
@@ -440,13 +211,13 @@ static void pump_connect(struct agent *agent, struct agent_call *call, uint64_t 
 	if (poll(&writable, 1, 0) == 0) {
 		if (now < call->deadline)
 			return;
-		socket_forget(socket);
+		agent_forget_socket(socket);
 		finish_call(call, "TIMEOUT");
 		return;
 	}
 	if (getsockopt(socket->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0 ||
 	    !wire_remote(socket->descriptor, &remote)) {
-		socket_forget(socket);
+		agent_forget_socket(socket);
 		finish_call(call, error == ETIMEDOUT ? "TIMEOUT" : "REFUSED");
 		return;
 	}

@@ -19,7 +19,7 @@
  *                                                          handle is free
  *
  * Every request is answered, once; TIMEOUT, REFUSED and ERROR are other answers. No request names an address: an agent
- * connects to the peer of a control connection that it has, and nowhere else.
+ * connects to the peer of a control connection that it has, to unprivileged ports, and nowhere else.
  */
 #ifndef DAEMON_PROBE_AGENT_H
 #define DAEMON_PROBE_AGENT_H
@@ -60,6 +60,7 @@ struct agent_socket {
 	uint8_t *received;
 	size_t length;
 	size_t size;
+	bool control; /* a control connection, to whose peer CONNECT may go */
 	bool end;
 	bool reset;
 };

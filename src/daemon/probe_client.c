@@ -20,8 +20,9 @@
 /* Milliseconds; probe_server.c has the same. */
 #define TICK 3
 #define REST 100
-/* Links that are lost one after the other without a scenario that came to its end. */
-#define ATTEMPTS 3
+/* Links that are lost one after the other without a scenario that came to its end; what comes back needs a moment. */
+#define ATTEMPTS 4
+#define ATTEMPT_PAUSE UINT64_C(500000)
 
 /* What the firewall lets through anyway tells nothing about its helper. */
 static const char preflight_text[SIDE_COUNT][160] = {
@@ -36,6 +37,7 @@ struct client {
 	struct probe_run *preflight; /* SIDE_COUNT of them */
 	struct scenario *preflight_scenarios;
 	unsigned int attempts;
+	uint64_t next_attempt;
 	struct pollfd fds[POLL_MAX];
 };
 
@@ -114,10 +116,11 @@ static bool keep_link(struct client *client, uint64_t now)
 {
 	const struct endpoint endpoint = link_endpoint(&client->report->settings);
 
-	if (client->remote.state != REMOTE_LOST)
+	if (client->remote.state != REMOTE_LOST || now < client->next_attempt)
 		return true;
-	if (client->attempts++ == ATTEMPTS)
+	if (client->remote.hopeless || client->attempts >= ATTEMPTS)
 		return false;
+	client->next_attempt = now + ++client->attempts * ATTEMPT_PAUSE;
 	remote_open(&client->remote, &endpoint, client->report->settings.token, now);
 	return true;
 }
@@ -156,6 +159,7 @@ static void run_several(struct client *client, struct probe_run *runs, size_t co
 		remote_pump(&client->remote, now);
 		agent_pump(&client->agent, now);
 		if (client->remote.state == REMOTE_READY) {
+			client->report->unreachable = NULL;
 			find_local(client);
 			begin_runs(runs, count, now);
 		}
@@ -243,11 +247,14 @@ bool probe_run_all(const struct probe_settings *settings, const struct probe_lis
 	report->settings = *settings;
 	report->began = probe_now();
 	client->report = report;
+	report->unreachable = "out of memory";
 	agent_init(&client->agent);
 	client->agent.target = settings->control;
 	client->agent.foreign = settings->foreign;
 	client->remote.link.descriptor = -1;
 	good = run_list(client, list);
+	if (report->unreachable)
+		report->unreachable = client->remote.trouble;
 	report->ended = probe_now();
 	client_free(client);
 	return good;

@@ -42,6 +42,7 @@ struct probe_report {
 	struct probe_run *runs;
 	size_t count;
 	bool open[SIDE_COUNT];
+	const char *unreachable; /* why there never was a link, or NULL */
 	uint64_t began;
 	uint64_t ended;
 	struct probe_settings settings;

@@ -2,9 +2,6 @@
 /*
  * Data connections. One end connects, the other accepts, and each sends a nonce that the other must read: so nothing
  * but the right peer at the right listener counts as an arrival.
- *
- *   phase  0 both are asked   1 both have answered   2, 3 the connecting end's nonce   4, 5 the other's
- *   A step that is done sets the phase to -1.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,13 +14,21 @@
 #define BLOCK_MILLISECONDS 900
 #define NONCE_MILLISECONDS 2000
 
-#define DONE (-1)
+enum phase {
+	PHASE_DONE = -1,
+	PHASE_BEGIN,
+	PHASE_CONNECTED,      /* both ends have answered */
+	PHASE_NONCE,          /* the connecting end's */
+	PHASE_COMPARE_NONCE,
+	PHASE_ANSWER,         /* the accepting end's */
+	PHASE_COMPARE_ANSWER,
+};
 
 static enum run_result finish(struct probe_run *run)
 {
 	run->data[SIDE_CLIENT] = -1;
 	run->data[SIDE_SERVER] = -1;
-	run->phase = DONE;
+	run->phase = PHASE_DONE;
 	return RUN_NEXT;
 }
 
@@ -76,7 +81,7 @@ static enum run_result begin(struct probe_run *run, const struct scenario_step *
 	run_ask(run, step->side, now, "CONNECT %d %u %s %d", run->control[step->side], port,
 		step->flags & SCENARIO_FOREIGN ? "foreign" : "own", wait);
 	run_ask(run, target, now, "ACCEPT %d %d", run->listeners[target][listener], wait);
-	run->phase = 1;
+	run->phase = PHASE_CONNECTED;
 	return RUN_NEXT;
 }
 
@@ -109,7 +114,7 @@ static enum run_result take_connections(struct probe_run *run, const struct scen
 
 	run->data[step->side] = take_handle(run, step->side);
 	run->data[target] = take_handle(run, target);
-	run->phase = 2;
+	run->phase = PHASE_NONCE;
 	if (run->data[step->side] < 0)
 		return decide(run, step, false, run->calls[step->side].answer);
 	if (run->data[target] < 0)
@@ -117,42 +122,43 @@ static enum run_result take_connections(struct probe_run *run, const struct scen
 	return RUN_NEXT;
 }
 
-/* Even phases send, odd ones read and go on reading until all of the nonce is there. */
+/* The reader's end has all of the nonce, or never will; it is asked again from the start, to compare all of it. */
+static enum run_result compare(struct probe_run *run, const struct scenario_step *step, enum scenario_side reader,
+			       const char *expected, uint64_t now)
+{
+	const char *answer = run_answer(run, reader);
+
+	if (answer && run->data_read++ == 0) {
+		run_ask(run, reader, now, "READ %d 0 0", run->data[reader]);
+		return RUN_NEXT;
+	}
+	run->data_read = 0;
+	if (answer) {
+		probe_next_word(&answer);
+		probe_next_word(&answer);
+	}
+	if (!answer || strcmp(answer, expected) != 0)
+		return decide(run, step, false, "it was made, but another peer or nobody answers");
+	if (run->phase == PHASE_COMPARE_ANSWER)
+		return decide(run, step, true, "");
+	run->phase++;
+	return RUN_NEXT;
+}
+
 static enum run_result exchange(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
-	const enum scenario_side target = scenario_other_side(step->side);
-	const enum scenario_side sender = run->phase < 4 ? step->side : target;
+	const bool first = run->phase < PHASE_ANSWER;
+	const enum scenario_side sender = first ? step->side : scenario_other_side(step->side);
 	const enum scenario_side reader = scenario_other_side(sender);
-	const char *nonce = run->nonce[run->phase < 4 ? 0 : 1];
+	const char *nonce = run->nonce[first ? 0 : 1];
 	const struct bytes bytes = { (const uint8_t *)nonce, strlen(nonce) };
 	char hex[4 * LINK_CHALLENGE_SIZE + 1];
 
 	probe_write_hex(bytes, hex);
-	if (run->phase % 2 == 0) {
-		run_ask(run, sender, now, "SEND %d - %s", run->data[sender], hex);
-		run_ask(run, reader, now, "READ %d %zu %d", run->data[reader], bytes.length - 1, NONCE_MILLISECONDS);
-		run->phase++;
-		return RUN_NEXT;
-	}
-	{
-		const char *answer = run_answer(run, reader);
-
-		/* Read from the start, to compare all of it. */
-		if (run->data_read == 0 && answer) {
-			run->data_read = 1;
-			run_ask(run, reader, now, "READ %d 0 0", run->data[reader]);
-			return RUN_NEXT;
-		}
-		run->data_read = 0;
-		if (answer) {
-			probe_next_word(&answer);
-			probe_next_word(&answer);
-		}
-		if (!answer || strcmp(answer, hex) != 0)
-			return decide(run, step, false, "it was made, but another peer or nobody answers");
-	}
-	if (run->phase == 5)
-		return decide(run, step, true, "");
+	if (run->phase == PHASE_COMPARE_NONCE || run->phase == PHASE_COMPARE_ANSWER)
+		return compare(run, step, reader, hex, now);
+	run_ask(run, sender, now, "SEND %d - %s", run->data[sender], hex);
+	run_ask(run, reader, now, "READ %d %zu %d", run->data[reader], bytes.length - 1, NONCE_MILLISECONDS);
 	run->phase++;
 	return RUN_NEXT;
 }
@@ -160,9 +166,9 @@ static enum run_result exchange(struct probe_run *run, const struct scenario_ste
 enum run_result run_step_data(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
 	switch (run->phase) {
-	case 0:
+	case PHASE_BEGIN:
 		return begin(run, step, now);
-	case 1:
+	case PHASE_CONNECTED:
 		return take_connections(run, step);
 	default:
 		return exchange(run, step, now);

@@ -10,6 +10,8 @@
 
 #define VARIABLE_MAX 96
 #define TELNET_IAC 255
+/* What {any} takes at most, so that matching two of them stays cheap. */
+#define ANY_MAX 2000
 
 static const uint8_t line_end[] = "\r\n";
 
@@ -230,32 +232,19 @@ static enum run_match match_literal(struct bytes bytes, const uint8_t *text, siz
 	return common == length ? MATCH_YES : MATCH_MAYBE;
 }
 
-static enum run_match match_from(struct matcher *matcher, size_t position, struct bytes bytes, size_t *length);
-
-/* Some bytes, but not a line's end, and then what follows at position; the shortest that fits. */
-static enum run_match match_any(struct matcher *matcher, size_t position, struct bytes bytes, size_t *length)
+static enum run_match match_repeated(struct bytes bytes, uint8_t byte, size_t count)
 {
-	enum run_match best = MATCH_NO;
+	const size_t common = count < bytes.length ? count : bytes.length;
 
-	for (size_t skip = 0; skip <= bytes.length; skip++) {
-		const struct bytes rest = { bytes.data + skip, bytes.length - skip };
-		const enum run_match match = match_from(matcher, position, rest, length);
-
-		best = match > best ? match : best;
-		if (match == MATCH_YES) {
-			*length += skip;
-			break;
-		}
-		if (skip < bytes.length && bytes.data[skip] == '\n')
-			break;
-	}
-	return best;
+	for (size_t i = 0; i < common; i++)
+		if (bytes.data[i] != byte)
+			return MATCH_NO;
+	return common == count ? MATCH_YES : MATCH_MAYBE;
 }
 
 static enum run_match match_token(struct matcher *matcher, const struct text_token *token, struct bytes bytes,
 				  size_t *length)
 {
-	static uint8_t repeated[TEXT_REPEAT_MAX];
 	char variable[VARIABLE_MAX];
 
 	switch (token->type) {
@@ -264,8 +253,7 @@ static enum run_match match_token(struct matcher *matcher, const struct text_tok
 		return match_literal(bytes, &token->byte, 1);
 	case TEXT_REPEAT:
 		*length = token->number;
-		memset(repeated, token->byte, token->number);
-		return match_literal(bytes, repeated, token->number);
+		return match_repeated(bytes, token->byte, token->number);
 	case TEXT_VARIABLE:
 		*length = write_variable(matcher->run, matcher->step->side, token, variable);
 		return match_literal(bytes, (const uint8_t *)variable, *length);
@@ -276,32 +264,67 @@ static enum run_match match_token(struct matcher *matcher, const struct text_tok
 	}
 }
 
-static enum run_match match_from(struct matcher *matcher, size_t position, struct bytes bytes, size_t *length)
-{
-	struct text_token token;
-	enum run_match match;
-	size_t whole = 0;
+/* The last {any} that was read: what it took may have to grow. */
+struct wildcard {
+	bool seen;
+	size_t position; /* in the text, behind it */
+	size_t at;       /* in the bytes, where it begins */
+	size_t skip;     /* what it takes */
+};
 
-	for (text_next(matcher->step->text, &position, &token); token.type != TEXT_END;
-	     text_next(matcher->step->text, &position, &token)) {
-		const struct bytes rest = { bytes.data + whole, bytes.length - whole };
+/* From position in the text and at in the bytes to the next {any} or to the end of both. */
+static enum run_match match_stretch(struct matcher *matcher, struct bytes bytes, size_t *position, size_t *at,
+				    struct wildcard *wildcard)
+{
+	const bool raw = matcher->step->flags & SCENARIO_RAW;
+	struct text_token token;
+
+	for (text_next(matcher->step->text, position, &token); token.type != TEXT_END && token.type != TEXT_BAD;
+	     text_next(matcher->step->text, position, &token)) {
+		const struct bytes rest = { bytes.data + *at, bytes.length - *at };
+		enum run_match match;
 		size_t part = 0;
 
 		if (token.type == TEXT_ANY) {
-			match = match_any(matcher, position, rest, &part);
-			*length = whole + part;
-			return match;
+			*wildcard = (struct wildcard){ .seen = true, .position = *position, .at = *at };
+			continue;
 		}
 		match = match_token(matcher, &token, rest, &part);
 		if (match != MATCH_YES)
 			return match;
-		whole += part;
+		*at += part;
 	}
-	*length = whole;
-	if (matcher->step->flags & SCENARIO_RAW)
+	if (raw)
 		return MATCH_YES;
-	*length = whole + 2;
-	return match_literal((struct bytes){ bytes.data + whole, bytes.length - whole }, line_end, 2);
+	*at += 2;
+	return match_literal((struct bytes){ bytes.data + *at - 2, bytes.length - (*at - 2) }, line_end, 2);
+}
+
+/*
+ * What does not fit is tried again with one byte more for the {any} before it, up to the end of the line. An {any} before
+ * that one need not grow, since the later one can take what it would.
+ */
+static enum run_match match_all(struct matcher *matcher, struct bytes bytes, size_t *length)
+{
+	struct wildcard wildcard = { .seen = false };
+	enum run_match best = MATCH_NO;
+	size_t position = 0;
+	size_t at = 0;
+
+	for (;;) {
+		const enum run_match match = match_stretch(matcher, bytes, &position, &at, &wildcard);
+		const size_t end = wildcard.at + wildcard.skip;
+
+		best = match > best ? match : best;
+		if (match == MATCH_YES || !wildcard.seen || end >= bytes.length || bytes.data[end] == '\n' ||
+		    wildcard.skip == ANY_MAX)
+			break;
+		wildcard.skip++;
+		position = wildcard.position;
+		at = wildcard.at + wildcard.skip;
+	}
+	*length = at;
+	return best;
 }
 
 enum run_match run_match(struct probe_run *run, const struct scenario_step *step, size_t *length)
@@ -315,7 +338,7 @@ enum run_match run_match(struct probe_run *run, const struct scenario_step *step
 		return MATCH_MAYBE;
 	unread.data = saw->data + run->cursor[step->side];
 	unread.length = saw->length - run->cursor[step->side];
-	match = match_from(&matcher, 0, unread, length);
+	match = match_all(&matcher, unread, length);
 	if (match == MATCH_YES && matcher.port != 0)
 		remember_offer(run, scenario_other_side(step->side), matcher.port);
 	return match;

@@ -7,7 +7,7 @@
 
 #include "daemon/wire.h"
 
-#define LOGIN_MAX UINT64_C(5000000)
+#define LOGIN_MAX UINT64_C(4000000)
 /* Every request names how long it may take at most (AGENT_WAIT_MAX), and the way takes time, too. */
 #define ANSWER_MAX UINT64_C(8000000)
 
@@ -91,6 +91,7 @@ static void take_greeting(struct probe_remote *remote, const char *line)
 
 	if (!has_code(line, greeting)) {
 		remote_close(remote, "what answers there is no ftpalg probe server");
+		remote->hopeless = true;
 		return;
 	}
 	if (!link_prove(remote->token, line + strlen(greeting), proof)) {
@@ -115,7 +116,8 @@ static void take_line(struct probe_remote *remote, const char *line)
 		break;
 	case REMOTE_PASS:
 		remote->state = REMOTE_READY;
-		if (!has_code(line, "230 "))
+		remote->hopeless = !has_code(line, "230 ");
+		if (remote->hopeless)
 			remote_close(remote, "the other end has another --token");
 		break;
 	case REMOTE_READY:

@@ -32,6 +32,7 @@ struct probe_remote {
 	uint64_t deadline; /* of the login */
 	struct remote_call calls[REMOTE_CALLS_MAX];
 	const char *trouble; /* why it is lost */
+	bool hopeless;       /* another attempt would end in the same way */
 };
 
 /* Begins to connect. */

@@ -288,22 +288,28 @@ static bool is_lost(const struct probe_run *run)
 	return strcmp(run->calls[SIDE_SERVER].answer, "LOST") == 0 && !run->calls[SIDE_SERVER].pending;
 }
 
+/* A link that is lost ends the run, whatever it waited for. */
+static void check_link(struct probe_run *run)
+{
+	if (run->lost || !is_lost(run))
+		return;
+	run->lost = true;
+	run_end(run, PROBE_BROKEN, "%s", run->ends[SIDE_SERVER].remote->trouble);
+}
+
 void run_pump(struct probe_run *run, uint64_t now)
 {
 	if (run->stage == RUN_WAITING || run->stage == RUN_OVER)
 		return;
-	if (is_lost(run) && !run->lost) {
-		run->lost = true;
-		run_end(run, PROBE_BROKEN, "%s", run->ends[SIDE_SERVER].remote->trouble);
-	}
 	if (now > run->deadline) {
 		run_end(run, PROBE_BROKEN, "it took longer than %d seconds", (int)(RUN_MAX / SECOND));
 		run->calls[SIDE_CLIENT].pending = false;
 		run->calls[SIDE_SERVER].pending = false;
 		run->deadline = UINT64_MAX;
 	}
-	while (!run_is_asking(run) && run->stage != RUN_OVER && stage(run, now) == RUN_NEXT)
-		continue;
+	do
+		check_link(run);
+	while (!run_is_asking(run) && run->stage != RUN_OVER && stage(run, now) == RUN_NEXT);
 }
 
 void run_begin(struct probe_run *run, uint64_t now)

@@ -18,6 +18,7 @@
 #include "daemon/probe.h"
 #include "daemon/probe_agent.h"
 #include "daemon/probe_link.h"
+#include "daemon/sandbox.h"
 #include "daemon/wire.h"
 #include "ftpalg/address.h"
 
@@ -136,12 +137,22 @@ static void session_pump(struct session *session, const char *token, uint64_t no
 		session_end(session);
 }
 
+/* Where all are taken, a stranger who has not said who he is makes room, the one who has been here longest. */
 static struct session *session_find_free(struct server *server)
 {
-	for (size_t i = 0; i < SESSIONS_MAX; i++)
-		if (!server->sessions[i].used)
-			return &server->sessions[i];
-	return NULL;
+	struct session *oldest = NULL;
+
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		struct session *session = &server->sessions[i];
+
+		if (!session->used)
+			return session;
+		if (!session->welcome && (!oldest || session->heard < oldest->heard))
+			oldest = session;
+	}
+	if (oldest)
+		session_end(oldest);
+	return oldest;
 }
 
 /* Takes descriptor over. */
@@ -213,11 +224,30 @@ static void wait_for_something(struct server *server)
 	(void)poll(server->fds, count, busy ? TICK : REST);
 }
 
+/* After this, nothing that a stranger sends can do more than a stranger's program that makes connections. */
+static int shed_rights(void)
+{
+	char proof[2 * LINK_PROOF_SIZE + 1];
+	char error[256];
+
+	/* OpenSSL fetches what it needs on first use. */
+	if (!link_prove("token", "challenge", proof))
+		return -1;
+	if (sandbox_enter(geteuid() == 0 ? "nobody" : "", SANDBOX_PROBE, 0, error, sizeof(error)) == 0)
+		return 0;
+	log_message(LOG_LEVEL_ERROR, "%s", error);
+	return -1;
+}
+
 static int listen_at(const struct address *address, uint16_t port)
 {
 	const struct endpoint local = { .address = *address, .port = port };
 	int descriptor = wire_socket_shared(&local, (enum family)address->family);
+	const int on = 1;
 
+	/* Connections inherit it: an urgent byte stays where it was sent. */
+	if (descriptor >= 0)
+		setsockopt(descriptor, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	if (descriptor >= 0 && listen(descriptor, BACKLOG) == 0)
 		return descriptor;
 	log_message(LOG_LEVEL_ERROR, "can't listen at port %u: %s; --port and --link name others", port, strerror(errno));
@@ -258,7 +288,7 @@ int probe_serve(const struct probe_settings *settings)
 	server->settings = settings;
 	server->control = listen_at(&settings->control.address, settings->control.port);
 	server->links = settings->link_port ? listen_at(&settings->control.address, settings->link_port) : -1;
-	if (server->control >= 0 && (server->links >= 0 || !settings->link_port)) {
+	if (server->control >= 0 && (server->links >= 0 || !settings->link_port) && shed_rights() == 0) {
 		log_message(LOG_LEVEL_NOTICE, "ready");
 		serve(server);
 		status = 0;

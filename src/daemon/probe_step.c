@@ -14,9 +14,19 @@
 
 #define MILLISECOND UINT64_C(1000)
 #define SEE_MAX (3000 * MILLISECOND)
+/* Where a step stands: it is sent, then it is looked at, and a refusal is answered. */
+enum phase {
+	PHASE_BEGIN,
+	PHASE_SEND,
+	PHASE_SENDING,  /* a piece; its answer is there when the step is asked again */
+	PHASE_SENT,
+	PHASE_SEEING,   /* what the sides have read is there */
+	PHASE_REFUSING, /* the server has said 500 */
+	PHASE_REFUSED,  /* what the client has read is there */
+};
+
 /* With several sides to look at, none of them is waited for longer than this at a time. */
 #define SLICE 30
-#define REFUSAL "500 not understood\r\n"
 
 /* What the first of several alternatives is about to decide. */
 struct judgement {
@@ -58,12 +68,11 @@ static enum run_result next_step(struct probe_run *run)
 	run->step++;
 	while (run->step < scenario->step_count && scenario->steps[run->step].alternative)
 		run->step++;
-	run->phase = 0;
+	run->phase = PHASE_BEGIN;
 	run->data_read = 0;
 	return RUN_NEXT;
 }
 
-/* Sending: phase 0 prepares, 1 sends a piece, 2 has its answer. */
 
 static size_t piece_end(const struct probe_run *run, bool *cut)
 {
@@ -80,53 +89,60 @@ static size_t piece_end(const struct probe_run *run, bool *cut)
 	return end;
 }
 
-static void send_piece(struct probe_run *run, const struct scenario_step *step, uint64_t now)
+/* how: as in a SEND. */
+static void send_bytes(struct probe_run *run, enum scenario_side side, const char *how, struct bytes bytes, uint64_t now)
 {
 	char hex[2 * AGENT_CHUNK_MAX + 1];
+
+	probe_write_hex(bytes, hex);
+	probe_bytes_append(&run->sent[side], bytes.data, bytes.length);
+	run_ask(run, side, now, "SEND %d %s %s", run->control[side], how, hex);
+}
+
+static void send_piece(struct probe_run *run, const struct scenario_step *step, uint64_t now)
+{
 	char how[4] = "-";
 	size_t used = 0;
 	bool cut;
 	const size_t end = piece_end(run, &cut);
 	const struct bytes piece = { run->out.data + run->out_done, end - run->out_done };
 
+	run->out_done = end;
 	if (!cut)
 		how[used++] = 'm';
 	else if (!(step->flags & SCENARIO_AT_ONCE))
 		how[used++] = 'a';
 	if ((step->flags & SCENARIO_URGENT) && end == run->out.length)
 		how[used++] = 'u';
-	probe_write_hex(piece, hex);
-	run_ask(run, step->side, now, "SEND %d %s %s", run->control[step->side], how, hex);
-	probe_bytes_append(&run->sent[step->side], piece.data, piece.length);
-	run->out_done = end;
+	send_bytes(run, step->side, how, piece, now);
 }
 
-/* True when all is sent; the phase is then 3. */
+/* True when all is sent. */
 static bool send_all(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
-	if (run->phase == 0) {
+	if (run->phase == PHASE_BEGIN) {
 		run_expand(run, step);
 		run->out_done = 0;
 		run->last_sent[step->side] = run->sent[step->side].length;
-		run->phase = 1;
+		run->phase = PHASE_SEND;
 	}
-	if (run->phase == 2 && !run_answer(run, step->side) && step->action == SCENARIO_SEND) {
+	if (run->phase == PHASE_SENDING && !run_answer(run, step->side) && step->action == SCENARIO_SEND) {
 		/* What comes next tells whether the helper might end the session. */
 		run->end[step->side] = true;
-		run->phase = 3;
+		run->phase = PHASE_SENT;
 		return true;
 	}
-	if (run->phase == 2 && !run_answer(run, step->side)) {
+	if (run->phase == PHASE_SENDING && !run_answer(run, step->side)) {
 		run_end(run, PROBE_BROKEN, "the %s's control connection ended", run_side_name(step->side));
 		return false;
 	}
-	if (run->phase <= 2 && run->out_done < run->out.length) {
+	if (run->phase <= PHASE_SENDING && run->out_done < run->out.length) {
 		send_piece(run, step, now);
-		run->phase = 2;
+		run->phase = PHASE_SENDING;
 		return false;
 	}
-	if (run->phase <= 2)
-		run->phase = 3;
+	if (run->phase <= PHASE_SENDING)
+		run->phase = PHASE_SENT;
 	return true;
 }
 
@@ -218,12 +234,29 @@ static const struct scenario_step *judge(struct probe_run *run, struct judgement
 	return NULL;
 }
 
+/* What the sides that were asked have read. False with the run ended where one gave no answer to that. */
+static bool take_bytes(struct probe_run *run)
+{
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		if (!run->calls[side].answer[0])
+			continue;
+		if (!run_answer(run, (enum scenario_side)side)) {
+			run_end(run, PROBE_BROKEN, "the %s's end can't read: %s",
+				run_side_name((enum scenario_side)side), run->calls[side].answer);
+			return false;
+		}
+		run_take_control_bytes(run, (enum scenario_side)side);
+	}
+	return true;
+}
+
 /*
  * A refusal that fits: what is left of the command at the server is answered there, as a server would, and the client
- * must read that answer. Phases from 10 on are that dialogue.
+ * must read that answer.
  */
 static enum run_result finish_refusal(struct probe_run *run, enum scenario_side side, uint64_t now)
 {
+	static const uint8_t refusal[] = "500 not understood\r\n";
 	const enum scenario_side other = scenario_other_side(side);
 	const struct bytes line = unread_line(run, other);
 
@@ -238,25 +271,18 @@ static enum run_result finish_refusal(struct probe_run *run, enum scenario_side 
 	run->cursor[other] += line.length;
 	if (side == SIDE_SERVER)
 		return next_step(run);
-	run->out.length = 0;
-	probe_bytes_append(&run->out, REFUSAL, strlen(REFUSAL));
-	probe_bytes_append(&run->sent[other], REFUSAL, strlen(REFUSAL));
-	{
-		char hex[2 * sizeof(REFUSAL)];
-
-		probe_write_hex((struct bytes){ run->out.data, run->out.length }, hex);
-		run_ask(run, SIDE_SERVER, now, "SEND %d a %s", run->control[SIDE_SERVER], hex);
-	}
-	run->phase = 10;
+	send_bytes(run, SIDE_SERVER, "a", (struct bytes){ refusal, sizeof(refusal) - 1 }, now);
+	run->phase = PHASE_REFUSING;
 	run->step_deadline = now + SEE_MAX;
 	return RUN_NEXT;
 }
 
 static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 {
-	if (run->phase == 11)
-		run_take_control_bytes(run, SIDE_CLIENT);
-	run->phase = 11;
+	if (run->phase == PHASE_REFUSED && !take_bytes(run))
+		return RUN_NEXT;
+	run->calls[SIDE_SERVER].answer[0] = '\0';
+	run->phase = PHASE_REFUSED;
 	if (unread_line(run, SIDE_CLIENT).length > 0) {
 		const struct bytes answer = unread_line(run, SIDE_CLIENT);
 
@@ -295,7 +321,6 @@ static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 			run_side_name(viewer));
 }
 
-/* Phases 3 (from a speech) or 0, then 4 with answers to look at. */
 static enum run_result see(struct probe_run *run, uint64_t now)
 {
 	struct judgement judgement = { .possible = false };
@@ -303,14 +328,13 @@ static enum run_result see(struct probe_run *run, uint64_t now)
 	size_t length;
 	bool both;
 
-	if (run->phase >= 10)
+	if (run->phase >= PHASE_REFUSING)
 		return await_refusal(run, now);
-	if (run->phase != 4)
+	if (run->phase != PHASE_SEEING)
 		run->step_deadline = now + SEE_MAX;
-	else
-		for (int side = 0; side < SIDE_COUNT; side++)
-			run_take_control_bytes(run, (enum scenario_side)side);
-	run->phase = 4;
+	else if (!take_bytes(run))
+		return RUN_NEXT;
+	run->phase = PHASE_SEEING;
 	run->calls[SIDE_CLIENT].answer[0] = '\0';
 	run->calls[SIDE_SERVER].answer[0] = '\0';
 	fitting = judge(run, &judgement, &length);
@@ -340,7 +364,7 @@ static enum run_result see(struct probe_run *run, uint64_t now)
 
 static enum run_result finish_connection(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
-	if (run->phase++ == 0) {
+	if (run->phase++ == PHASE_BEGIN) {
 		run_ask(run, step->side, now, "CLOSE %d %s", run->control[step->side],
 			step->action == SCENARIO_RESET ? "reset" : "end");
 		run->closing[step->side] = true;
@@ -351,7 +375,7 @@ static enum run_result finish_connection(struct probe_run *run, const struct sce
 
 static enum run_result rest(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
-	if (run->phase++ == 0)
+	if (run->phase++ == PHASE_BEGIN)
 		run->step_deadline = now + step->number * MILLISECOND;
 	return now < run->step_deadline ? RUN_WAIT : next_step(run);
 }
@@ -368,7 +392,7 @@ enum run_result run_step(struct probe_run *run, uint64_t now)
 	case SCENARIO_SEND:
 		return send_all(run, step, now) ? next_step(run) : RUN_NEXT;
 	case SCENARIO_SAY:
-		if (run->phase < 3 && !send_all(run, step, now))
+		if (run->phase < PHASE_SENT && !send_all(run, step, now))
 			return RUN_NEXT;
 		return see(run, now);
 	case SCENARIO_CLOSE:

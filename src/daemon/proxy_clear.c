@@ -5,8 +5,8 @@
  *   in TLS --reply leaves--> clearing --our close_notify--> ending ----the peer's close_notify----> in clear
  *                                                              \-------a byte of no TLS record------/
  *
- * Behind the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN waits,
- * close_notify is therefore not taken for the end of the connection.
+ * Behind the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN
+ * waits, close_notify is therefore not taken for the end of the connection, unless there was no reply before it.
  *
  * What we say is in clear from our close_notify on. Of what the peer says only the peer knows where it changes: some
  * answer with close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record
@@ -58,6 +58,20 @@ enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *l
 	}
 	clear_end(leg);
 	return wire_read(&leg->wire, out, size, length);
+}
+
+void clear_judge_end(struct proxy_session *session)
+{
+	for (int i = 0; i < LEG_COUNT; i++) {
+		struct leg *leg = &session->leg[i];
+
+		if (!leg->said_end || !session->reinitializes ||
+		    evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos >= 0)
+			continue;
+		leg->said_end = false;
+		leg->ended = true;
+		session->again = true;
+	}
 }
 
 bool clear_tickets(struct proxy_session *session)

@@ -60,6 +60,7 @@ struct leg {
 	struct event *watch;
 	struct evbuffer *in;
 	struct evbuffer *out;
+	uint64_t line_since; /* when the line began that is not finished; 0: none is */
 	bool connected;
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
@@ -135,8 +136,8 @@ void proxy_session_begin(struct proxy *proxy, int descriptor);
  * The same where somebody else has made the connection to the server too, and says which addresses it is between: tests
  * have socket pairs. Takes over both descriptors. NULL: it is over already.
  */
-struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
-						  bool implicit);
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
+						  const struct nat_view *view, bool implicit);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* A TLS handshake begins: it has a deadline of its own. */
@@ -204,6 +205,8 @@ void clear_begin(struct leg *leg);
 bool clear_finish(struct leg *leg);
 /* Reads from a leg whose TLS is ending. */
 enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *length);
+/* close_notify came, and no reply to REIN before it: that is the end. */
+void clear_judge_end(struct proxy_session *session);
 /* Forgets what ties data connections to this login. False: no memory. */
 bool clear_tickets(struct proxy_session *session);
 

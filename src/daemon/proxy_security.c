@@ -11,10 +11,10 @@
  *
  * What the proxy answers is in order: such a command is not taken before all others are answered.
  *
- * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it is.
- * The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS ends
- * on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready again
- * before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
+ * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it
+ * is. The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS
+ * ends on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready
+ * again before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
  */
 #include <string.h>
 

@@ -192,6 +192,48 @@ static bool session_is_over(struct proxy_session *session)
 	return (server->ended && client->finished) || (client->ended && server->ended);
 }
 
+/* Notes when a line began that has no end yet. */
+static void watch_lines(struct proxy_session *session)
+{
+	for (int i = 0; i < LEG_COUNT; i++) {
+		struct leg *leg = &session->leg[i];
+		const bool unfinished = evbuffer_get_length(leg->in) > 0 &&
+					evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos < 0;
+
+		if (!unfinished)
+			leg->line_since = 0;
+		else if (!leg->line_since)
+			leg->line_since = host_now();
+	}
+}
+
+static bool line_is_late(const struct proxy_session *session)
+{
+	const uint64_t limit = session->proxy->config->limits.line_timeout;
+	bool late = false;
+
+	for (int i = 0; i < LEG_COUNT; i++)
+		late = late || (limit && session->leg[i].line_since && host_now() - session->leg[i].line_since >= limit);
+	return late;
+}
+
+/* Any byte sets the idle timer back, but whoever sends a byte a minute has as long for a line as anybody else. */
+static void session_set_idle_timer(struct proxy_session *session)
+{
+	const struct gateway_limits *limits = &session->proxy->config->limits;
+	uint64_t patience = limits->idle;
+
+	for (int i = 0; i < LEG_COUNT; i++) {
+		const uint64_t since = session->leg[i].line_since;
+		const uint64_t waited = since ? host_now() - since : 0;
+		const uint64_t left = limits->line_timeout > waited ? limits->line_timeout - waited : 0;
+
+		if (limits->line_timeout && since && left < patience)
+			patience = left;
+	}
+	session_set_timer(session, patience / 1000000 + 1);
+}
+
 /* One round. False: a connection broke. */
 static bool session_turn(struct proxy_session *session)
 {
@@ -203,6 +245,7 @@ static bool session_turn(struct proxy_session *session)
 			return false;
 	proxy_take_lines(session, LEG_CLIENT);
 	proxy_take_lines(session, LEG_SERVER);
+	clear_judge_end(session);
 	pass_on_ends(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!leg_drain(session, &session->leg[i]))
@@ -216,6 +259,8 @@ void proxy_session_pump(struct proxy_session *session)
 
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
+	if (line_is_late(session))
+		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
 	for (int i = 0; i < PUMP_TURNS; i++) {
 		if (!session_turn(session)) {
 			proxy_session_free(session, session->closing ? session->objection_reason : REASON_RESET);
@@ -232,9 +277,10 @@ void proxy_session_pump(struct proxy_session *session)
 	}
 	if (session->again)
 		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+	watch_lines(session);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
 	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
-		session_set_timer(session, session->proxy->config->limits.idle / 1000000 + 1);
+		session_set_idle_timer(session);
 }
 
 static void session_on_event(evutil_socket_t descriptor, short what, void *context)
@@ -247,7 +293,8 @@ static void session_on_event(evutil_socket_t descriptor, short what, void *conte
 static void session_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
-	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE;
+	const bool securing = session->leg[LEG_CLIENT].securing || session->leg[LEG_SERVER].securing;
+	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE && !securing;
 
 	(void)descriptor;
 	(void)what;
@@ -255,8 +302,11 @@ static void session_on_time(evutil_socket_t descriptor, short what, void *contex
 		proxy_session_free(session, session->closing ? session->objection_reason : REASON_CONNECTION_ENDED);
 		return;
 	}
-	proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
-			     idle ? "nothing was said for too long" : "there was no answer in time");
+	if (line_is_late(session))
+		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
+	else
+		proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
+				     idle ? "nothing was said for too long" : "there was no answer in time");
 	proxy_session_pump(session);
 }
 
@@ -348,8 +398,8 @@ static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 	return NULL;
 }
 
-struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server, const struct nat_view *view,
-						  bool implicit)
+struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
+						  const struct nat_view *view, bool implicit)
 {
 	struct proxy_session *session = session_make(proxy, client);
 

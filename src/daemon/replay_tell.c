@@ -48,9 +48,11 @@ static bool replay_was_taken(const struct gateway_output *output)
 		return true;
 	switch (output->reason) {
 	case REASON_SHORT_PACKET:
+	case REASON_LONG_PACKET:
 	case REASON_NOT_TCP:
 	case REASON_FRAGMENT:
 	case REASON_BAD_CHECKSUM:
+	case REASON_ADOPTING:
 	case REASON_OUT_OF_ORDER:
 	case REASON_OUT_OF_WINDOW:
 	case REASON_CARRIER_TRIGGER:

@@ -64,14 +64,14 @@ static struct report_text keep_event_text(struct report *report, struct report_s
 	uint8_t line[REPORT_ASSEMBLY];
 	const size_t length = event->text.length < REPORT_ASSEMBLY_MAX ? event->text.length : REPORT_ASSEMBLY_MAX;
 	const uint32_t more = (uint32_t)(event->text.length - length);
+	enum direction direction = event->direction;
 
 	if (length > 0)
 		memcpy(line, event->text.data, length);
-	/* A name is no line, and was shown as one before its password was known. */
-	if (event->type == EVENT_LOGIN)
-		return report_keep(report, (struct bytes){ line, length }, more);
-	return report_keep_line(report, session, event->type == EVENT_TRANSFER ? DIRECTION_REPLY : event->direction, line,
-				(uint32_t)length, more, false);
+	/* A name and a path are no commands. */
+	if (event->type == EVENT_LOGIN || event->type == EVENT_TRANSFER)
+		direction = DIRECTION_REPLY;
+	return report_keep_line(report, session, direction, line, (uint32_t)length, more, false);
 }
 
 static struct report_pinhole *note_pinhole(struct report *report, struct report_session *session,
@@ -197,7 +197,9 @@ static void handle_answer(void *context, const struct replay_segment *segment, b
 	session->last = segment->time;
 	last = session->last_row;
 	for (const struct report_decision *decision = report->pending; decision; decision = decision->next) {
-		turns_opaque |= decision->type == EVENT_TLS;
+		turns_opaque |= report_turns_opaque(decision);
+		if (decision->type == EVENT_TLS && !report_turns_opaque(decision))
+			session->opaque = false;
 		closed |= decision->type == EVENT_SESSION_CLOSE;
 	}
 	if (taken)

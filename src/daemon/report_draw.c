@@ -93,6 +93,17 @@ static unsigned int shown_width(const struct report_style *style, uint32_t chara
 	return width > 0 ? (unsigned int)width : 0;
 }
 
+static bool is_hexadecimal(uint8_t byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+}
+
+static bool looks_like_escape(struct bytes text)
+{
+	return text.length >= 4 && text.data[0] == '\\' && text.data[1] == 'x' && is_hexadecimal(text.data[2]) &&
+	       is_hexadecimal(text.data[3]);
+}
+
 void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style, const struct report_text *text)
 {
 	struct bytes rest = { text->data, text->length };
@@ -103,8 +114,8 @@ void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_st
 		size_t length = character_read(rest, &character);
 		const unsigned int width = length > 0 ? shown_width(style, character) : 0;
 
-		if (character == '\\') {
-			report_glyphs_add_words(glyphs, "\\\\");
+		if (looks_like_escape(rest)) {
+			report_glyphs_add_words(glyphs, "\\x5c");
 		} else if (width > 0 && character_is_printable(character)) {
 			add_glyph(glyphs, rest.data, length, width);
 		} else {
@@ -119,6 +130,21 @@ void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_st
 		snprintf(words, sizeof(words), " (and %u bytes more)", text->more);
 		report_glyphs_add_words(glyphs, words);
 	}
+}
+
+unsigned int report_glyphs_width(const struct report_glyphs *glyphs)
+{
+	unsigned int width = 0;
+
+	for (size_t i = 0; i < glyphs->count; i++)
+		width += glyphs->glyph[i].width;
+	return width;
+}
+
+void report_glyphs_pad(struct report_glyphs *glyphs, unsigned int width)
+{
+	for (unsigned int used = report_glyphs_width(glyphs); used < width; used++)
+		report_glyphs_add_words(glyphs, " ");
 }
 
 /* A part of a text that fits into so many columns, from at on. */
@@ -158,14 +184,26 @@ static void put_moment(const struct report_pen *pen, const char *moment)
 	put_sign(pen, SIGN_LIFELINE, 1);
 }
 
+/* Blanks; where the gateway's lifeline is among them, it is drawn. position: of the first one, from the client on. */
+static void put_gap(const struct report_pen *pen, unsigned int position, unsigned int count)
+{
+	for (unsigned int i = position; i < position + count; i++)
+		if (i == pen->left)
+			put_sign(pen, SIGN_LIFELINE, 1);
+		else
+			put_blanks(pen, 1);
+}
+
 /* Words in the frame, without an arrow. */
-static void put_plain(const struct report_pen *pen, const struct part *part, unsigned int columns, enum direction side)
+static void put_plain(const struct report_pen *pen, const struct part *part, unsigned int position,
+		      unsigned int columns, enum direction side)
 {
 	const unsigned int rest = columns > part->width + 2 ? columns - part->width - 2 : 0;
+	const unsigned int before = side == DIRECTION_ORIGINAL ? 2 : rest;
 
-	put_blanks(pen, side == DIRECTION_ORIGINAL ? 2 : rest);
+	put_gap(pen, position, before);
 	put_part(pen, part);
-	put_blanks(pen, side == DIRECTION_ORIGINAL ? rest : 2);
+	put_gap(pen, position + before + part->width, columns - before - part->width);
 }
 
 /* Dashes; where the gateway's lifeline is among them, it is crossed. position: of the first one, from the client on. */
@@ -180,8 +218,8 @@ static void put_arrow(const struct report_pen *pen, const struct part *part, uns
 		      const struct report_arrow *arrow)
 {
 	const unsigned int rest = columns - part->width - 3;
-	const enum sign head = arrow->stopped ? SIGN_STOP : arrow->dangling ? SIGN_DASH
-			       : arrow->direction == DIRECTION_ORIGINAL ? SIGN_TO_SERVER : SIGN_TO_CLIENT;
+	const enum sign to_peer = arrow->direction == DIRECTION_ORIGINAL ? SIGN_TO_SERVER : SIGN_TO_CLIENT;
+	const enum sign head = arrow->stopped ? SIGN_STOP : to_peer;
 
 	put_colour(pen, arrow->tone);
 	if (arrow->direction == DIRECTION_ORIGINAL) {
@@ -210,14 +248,17 @@ void report_draw_line(const struct report_pen *pen, const char *moment, const st
 
 	while (part.end < text->count) {
 		put_moment(pen, moment);
-		put_plain(pen, &part, columns, DIRECTION_ORIGINAL);
+		put_plain(pen, &part, 0, columns, arrow->direction);
 		put_sign(pen, SIGN_LIFELINE, 1);
 		fputc('\n', pen->out);
 		moment = NULL;
 		part = take_part(text, part.end, columns - ARROW_WIDTH, false);
 	}
 	put_moment(pen, moment);
-	put_arrow(pen, &part, 0, columns, arrow);
+	if (arrow->absent)
+		put_plain(pen, &part, 0, columns, arrow->direction);
+	else
+		put_arrow(pen, &part, 0, columns, arrow);
 	put_sign(pen, SIGN_LIFELINE, 1);
 	fputc('\n', pen->out);
 }
@@ -232,7 +273,7 @@ static void put_leg(const struct report_pen *pen, struct part *part, const struc
 	}
 	*part = take_part(text, part->at, columns - ARROW_WIDTH, false);
 	if (part->end < text->count) {
-		put_plain(pen, part, columns, arrow->direction);
+		put_plain(pen, part, position, columns, arrow->direction);
 		part->at = part->end;
 		return;
 	}

@@ -32,7 +32,10 @@ struct report_pen {
 
 void report_pen_init(struct report_pen *pen, const struct report_style *style, FILE *out);
 
-/* What a peer said: printable as it is, where the terminal can show it; every other byte as \xNN. */
+/*
+ * What a peer said: printable as it is, where the terminal can show it; every other byte as \xNN, and so a backslash
+ * that could be taken for the beginning of one.
+ */
 void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style, const struct report_text *text);
 void report_glyphs_add_words(struct report_glyphs *glyphs, const char *words);
 
@@ -41,8 +44,12 @@ struct report_arrow {
 	enum direction direction;
 	enum report_tone tone;
 	bool stopped;  /* at the gateway */
-	bool dangling; /* without a head: more of the same follows below */
+	bool absent;   /* only the words: more of the same follows below, and the arrow with it */
 };
+
+/* Columns that it takes, and blanks behind it so that it takes so many. */
+unsigned int report_glyphs_width(const struct report_glyphs *glyphs);
+void report_glyphs_pad(struct report_glyphs *glyphs, unsigned int width);
 
 /* The line from one peer to the other, unchanged. moment: NULL for no time. */
 void report_draw_line(const struct report_pen *pen, const char *moment, const struct report_arrow *arrow,

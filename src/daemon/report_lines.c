@@ -24,7 +24,7 @@ struct report_text report_keep_line(struct report *report, struct report_session
 	if (direction == DIRECTION_ORIGINAL)
 		end = report_mask_command(session, line, length, learn);
 	else
-		end = report_mask_reply(session, line, length);
+		end = report_mask_words(session, line, length);
 	length = end;
 	/* The beginning of a password may stand where the bytes that were looked at end. */
 	if (more > 0)
@@ -190,12 +190,70 @@ static struct bytes take_new(struct report_assembly *assembly, const struct repl
 	return bytes;
 }
 
+static bool begins_record(uint8_t byte)
+{
+	return byte >= 20 && byte <= 23;
+}
+
+/* Goes over TLS records. What is left, if anything, begins where a record could and is none. */
+static struct bytes skip_records(struct report_assembly *assembly, struct bytes bytes)
+{
+	while (bytes.length > 0) {
+		size_t step = 1;
+
+		if (assembly->record > 0) {
+			step = assembly->record < bytes.length ? assembly->record : bytes.length;
+			assembly->record -= (uint32_t)step;
+		} else {
+			if (assembly->header_length == 0 && !begins_record(bytes.data[0]))
+				break;
+			assembly->header[assembly->header_length++] = bytes.data[0];
+		}
+		if (assembly->header_length == REPORT_RECORD_HEADER) {
+			assembly->record = (uint32_t)(assembly->header[3] << 8 | assembly->header[4]);
+			assembly->header_length = 0;
+		}
+		bytes.data += step;
+		bytes.length -= step;
+	}
+	return bytes;
+}
+
+/*
+ * Goes over what is encrypted, and counts it in row unless that is NULL. What is left are lines: there is nothing as
+ * long as the session is opaque.
+ */
+static struct bytes skip_encrypted(const struct report_session *session, struct report_assembly *assembly,
+				   struct bytes bytes, uint64_t *count)
+{
+	struct bytes rest;
+
+	if (!assembly->encrypted)
+		return bytes;
+	rest = skip_records(assembly, bytes);
+	if (session->opaque)
+		rest = (struct bytes){ bytes.data + bytes.length, 0 };
+	else if (rest.length > 0)
+		assembly->encrypted = false;
+	if (count)
+		*count += bytes.length - rest.length;
+	return rest;
+}
+
 static void become_opaque(struct report *report, struct report_session *session, uint64_t time)
 {
 	session->opaque = true;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		forget_line(&session->stream[i].in);
+		session->stream[i].in.encrypted = true;
+	}
 	session->passing = report_add_row(report, session, REPORT_ROW_OPAQUE, time);
+}
+
+static struct bytes skip_encrypted_in(struct report_session *session, enum direction direction, struct bytes bytes)
+{
+	return skip_encrypted(session, &session->stream[direction].in, bytes,
+			      session->passing ? &session->passing->bytes[direction] : NULL);
 }
 
 void report_take_in(struct report *report, struct report_session *session, const struct replay_segment *segment,
@@ -207,22 +265,23 @@ void report_take_in(struct report *report, struct report_session *session, const
 	/* Else it is behind a 234 that it does. */
 	if (turns_opaque && !session->opaque && (segment->direction == DIRECTION_ORIGINAL || !assembly->whole))
 		become_opaque(report, session, segment->time);
-	while (bytes.length > 0 && !session->opaque) {
+	bytes = skip_encrypted_in(session, segment->direction, bytes);
+	while (bytes.length > 0) {
 		const bool complete = take_line(report, assembly, &bytes);
 		const struct bytes line = { assembly->line, assembly->length };
-		const bool agreed = complete && turns_opaque && has_code(line, "234");
+		const bool agreed = complete && turns_opaque && !session->opaque && has_code(line, "234");
 
 		if (complete) {
 			add_line(report, session, segment->direction, segment->time, false);
 			forget_line(assembly);
 		}
-		if (agreed)
+		if (agreed) {
 			become_opaque(report, session, segment->time);
+			bytes = skip_encrypted_in(session, segment->direction, bytes);
+		}
 	}
 	if (turns_opaque && !session->opaque)
 		become_opaque(report, session, segment->time);
-	if (session->passing)
-		session->passing->bytes[segment->direction] += bytes.length;
 }
 
 void report_take_out(struct report *report, struct report_session *session, const struct replay_segment *segment)
@@ -230,15 +289,22 @@ void report_take_out(struct report *report, struct report_session *session, cons
 	struct report_stream *stream = &session->stream[segment->direction];
 	struct bytes bytes = take_new(&stream->out, segment, session->opaque || session->lost);
 
-	if (session->lost && session->passing)
-		session->passing->bytes[segment->direction] += bytes.length;
-	while (bytes.length > 0 && stream->awaited && !session->lost)
+	if (session->lost) {
+		if (session->passing)
+			session->passing->bytes[segment->direction] += bytes.length;
+		return;
+	}
+	/* What was said in clear leaves first. */
+	if (session->opaque && !stream->awaited)
+		stream->out.encrypted = true;
+	bytes = skip_encrypted(session, &stream->out, bytes, NULL);
+	while (bytes.length > 0 && stream->awaited)
 		if (take_line(report, &stream->out, &bytes)) {
 			match_line(report, session, segment->direction);
 			forget_line(&stream->out);
 		}
 	/* The beginning of a line may leave before its end has come. */
-	if (bytes.length > 0 && !session->opaque && !session->lost && !session->full)
+	if (bytes.length > 0 && !session->opaque && !session->full)
 		append(report, &stream->out, bytes);
 }
 
@@ -247,7 +313,7 @@ void report_end_lines(struct report *report, struct report_session *session)
 	for (int i = 0; i < 2; i++) {
 		struct report_assembly *assembly = &session->stream[i].in;
 
-		if (assembly->length > 0 && !session->opaque)
+		if (assembly->length > 0 && !assembly->encrypted)
 			add_line(report, session, (enum direction)i, session->last, true);
 		forget_line(assembly);
 	}

@@ -45,17 +45,15 @@ static uint32_t find_argument(const uint8_t *line, uint32_t length)
 	return 0;
 }
 
-static uint32_t mask_secret(const struct report_session *session, uint8_t *line, uint32_t length)
+static uint32_t mask_secret(const struct report_secret *secret, uint8_t *line, uint32_t length)
 {
-	const uint32_t secret = session->secret_length;
+	for (uint32_t at = 0; secret->length >= REPORT_SECRET_MIN && at + secret->length <= length; at++) {
+		uint32_t end = at + secret->length;
 
-	for (uint32_t at = 0; secret >= REPORT_SECRET_MIN && at + secret <= length; at++) {
-		uint32_t end = at + secret;
-
-		if (memcmp(line + at, session->secret, secret) != 0)
+		if (memcmp(line + at, secret->bytes, secret->length) != 0)
 			continue;
 		/* Of a longer one only the beginning is known. */
-		if (secret == REPORT_SECRET_MAX)
+		if (secret->length == REPORT_SECRET_MAX)
 			end = length;
 		memmove(line + at + sizeof(mask), line + end, length - end);
 		memcpy(line + at, mask, sizeof(mask));
@@ -65,27 +63,49 @@ static uint32_t mask_secret(const struct report_session *session, uint8_t *line,
 	return length;
 }
 
+/* What RFC 1635 has anonymous users say hides nothing. */
+static bool is_secret(struct bytes argument)
+{
+	static const char *const open[] = { "anonymous", "guest" };
+
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+		if (argument.length == strlen(open[i]) && memcmp(argument.data, open[i], argument.length) == 0)
+			return false;
+	return true;
+}
+
+static void learn_secret(struct report_session *session, struct bytes argument)
+{
+	struct report_secret *secret = &session->secrets[session->secret_count % REPORT_SECRETS];
+
+	if (!is_secret(argument))
+		return;
+	secret->length = argument.length < REPORT_SECRET_MAX ? (uint32_t)argument.length : REPORT_SECRET_MAX;
+	memcpy(secret->bytes, argument.data, secret->length);
+	session->secret_count++;
+}
+
+uint32_t report_mask_words(const struct report_session *session, uint8_t *words, uint32_t length)
+{
+	for (size_t i = 0; i < REPORT_SECRETS; i++)
+		length = mask_secret(&session->secrets[i], words, length);
+	return length;
+}
+
 uint32_t report_mask_command(struct report_session *session, uint8_t *line, uint32_t length, bool learn)
 {
 	uint32_t at = find_argument(line, length);
 
 	if (at == 0)
-		return mask_secret(session, line, length);
+		return report_mask_words(session, line, length);
 	while (at < length && (line[at] == ' ' || line[at] == '\t'))
 		at++;
 	if (at == length)
 		return length;
-	if (learn) {
-		session->secret_length = length - at < REPORT_SECRET_MAX ? length - at : REPORT_SECRET_MAX;
-		memcpy(session->secret, line + at, session->secret_length);
-	}
+	if (learn)
+		learn_secret(session, (struct bytes){ line + at, length - at });
 	if (line[at - 1] != ' ' && line[at - 1] != '\t')
 		line[at++] = ' ';
 	memcpy(line + at, mask, sizeof(mask));
 	return at + (uint32_t)sizeof(mask);
-}
-
-uint32_t report_mask_reply(const struct report_session *session, uint8_t *line, uint32_t length)
-{
-	return mask_secret(session, line, length);
 }

@@ -7,7 +7,7 @@
 
 #include "ftpalg/address.h"
 
-#define REPORT_CHUNK (256 * 1024)
+#define REPORT_CHUNK ((size_t)256 * 1024)
 #define REPORT_CHUNKS_MAX 256
 #define REPORT_ALIGNMENT 16
 

@@ -12,6 +12,10 @@
 /* A password that is this long at least is masked wherever else its session says it. */
 #define REPORT_SECRET_MIN 4
 #define REPORT_SECRET_MAX 128
+/* Type, version and length of a TLS record, RFC 8446 5.1. */
+#define REPORT_RECORD_HEADER 5
+/* So many of a session's passwords are remembered, the newest ones. */
+#define REPORT_SECRETS 4
 
 /* Bytes of a peer, masked already; more follow that are not kept. */
 struct report_text {
@@ -130,10 +134,19 @@ struct report_row {
 	uint64_t bytes[2];            /* that passed unread, by direction */
 };
 
+static inline bool report_row_had(const struct report_row *row, enum event_type type)
+{
+	return (row->decided >> type & 1) != 0;
+}
+
 /* A line that is being put together, of what comes or of what leaves. */
 struct report_assembly {
 	bool begun;
 	bool whole;                   /* it began where the connection did */
+	bool encrypted;               /* TLS, of which nothing but the ends of its records can be read */
+	uint8_t header_length;        /* of the record at hand: what is known of its header */
+	uint8_t header[REPORT_RECORD_HEADER];
+	uint32_t record;              /* bytes that are left of it */
 	uint32_t next;                /* number of the next byte */
 	uint8_t *line;                /* REPORT_ASSEMBLY bytes, NULL while there is none */
 	uint32_t length;
@@ -177,8 +190,11 @@ struct report_session {
 	struct report_transfer *transfers, *last_transfer;
 	struct report_data *data, *last_data;
 	struct report_stream stream[2];
-	uint8_t secret[REPORT_SECRET_MAX];
-	uint32_t secret_length;
+	struct report_secret {
+		uint32_t length;
+		uint8_t bytes[REPORT_SECRET_MAX];
+	} secrets[REPORT_SECRETS]; /* a ring */
+	uint32_t secret_count;
 };
 
 struct report_totals {
@@ -235,7 +251,10 @@ struct report_pinhole *report_find_pinhole(const struct report_session *session,
 struct report_transfer *report_add_transfer(struct report *report, struct report_session *session);
 uint32_t report_bucket(const struct endpoint *endpoint);
 
-/* report_lines.c: the bytes of a segment become lines, and lines find their offers. */
+/*
+ * report_lines.c: the bytes of a segment become lines, and lines find their offers. turns_opaque: TLS begins in it, or
+ * behind it.
+ */
 void report_take_in(struct report *report, struct report_session *session, const struct replay_segment *segment,
 		    bool turns_opaque);
 void report_take_out(struct report *report, struct report_session *session, const struct replay_segment *segment);
@@ -245,6 +264,8 @@ void report_end_lines(struct report *report, struct report_session *session);
 /* report_place.c: the pending decisions of a segment go to its lines. last: what the ladder ended with before it. */
 void report_place(struct report *report, struct report_session *session, enum direction direction,
 		  struct report_row *last, uint64_t time);
+/* Is what follows TLS, which nobody reads? */
+bool report_turns_opaque(const struct report_decision *decision);
 /* What the ladder shows in another way. */
 bool report_is_shown_otherwise(const struct report_decision *decision);
 /* row: NULL where the ladder is full. */
@@ -275,7 +296,8 @@ enum report_data_state report_data_state(const struct report_data *data);
 #define REPORT_ASSEMBLY_MAX (REPORT_LINE_MAX + REPORT_SECRET_MAX)
 #define REPORT_ASSEMBLY (REPORT_ASSEMBLY_MAX + REPORT_MASK_GROWTH)
 uint32_t report_mask_command(struct report_session *session, uint8_t *line, uint32_t length, bool learn);
-uint32_t report_mask_reply(const struct report_session *session, uint8_t *line, uint32_t length);
+/* The same for a reply, a name or a path. */
+uint32_t report_mask_words(const struct report_session *session, uint8_t *words, uint32_t length);
 /* A line as it may be kept, more bytes of which were not looked at. line is overwritten. */
 struct report_text report_keep_line(struct report *report, struct report_session *session, enum direction direction,
 				    uint8_t *line, uint32_t length, uint32_t more, bool learn);

@@ -9,10 +9,18 @@
 
 #include "daemon/report_model.h"
 
+bool report_turns_opaque(const struct report_decision *decision)
+{
+	static const char opaque[] = "opaque";
+
+	return decision->type == EVENT_TLS && decision->text.length == sizeof(opaque) - 1 &&
+	       memcmp(decision->text.data, opaque, sizeof(opaque) - 1) == 0;
+}
+
 bool report_is_shown_otherwise(const struct report_decision *decision)
 {
 	return decision->type == EVENT_PINHOLE_USED || (decision->type == EVENT_SESSION_OPEN && !decision->adopted) ||
-	       decision->type == EVENT_TLS;
+	       report_turns_opaque(decision);
 }
 
 void report_add_decision(struct report *report, struct report_session *session, struct report_row *row,
@@ -65,7 +73,7 @@ static bool row_has_code(const struct report_row *row, uint16_t code)
 /* May the decision be about this line? */
 static bool decision_fits(const struct report_decision *decision, const struct report_row *row)
 {
-	if (row->decided & UINT32_C(1) << decision->type)
+	if (report_row_had(row, decision->type))
 		return false;
 	switch (decision->type) {
 	case EVENT_OFFER:

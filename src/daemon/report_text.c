@@ -37,6 +37,7 @@ static void write_head(const struct report *report, const struct report_head *he
 	char first[REPORT_NUMBER_MAX];
 	char last[REPORT_NUMBER_MAX];
 	char bytes[REPORT_NUMBER_MAX];
+	char words[REPORT_WORDS_MAX];
 
 	report_format_time(head->first, first);
 	report_format_time(head->last, last);
@@ -50,6 +51,9 @@ static void write_head(const struct report *report, const struct report_head *he
 		    totals->anomalies == 1 ? "y" : "ies", totals->pinholes, plural(totals->pinholes), totals->used);
 	for (size_t i = 0; i < head->note_count; i++)
 		write_words(pen, NULL, "  Note: %s", head->notes[i]);
+	for (unsigned int i = 0; i < REPORT_LIMITS; i++)
+		if (report_describe_limit(report, i, words))
+			write_words(pen, NULL, "  Note: %s", words);
 }
 
 static void write_session_head(const struct report_session *session, const struct report_pen *pen)
@@ -77,7 +81,35 @@ static void write_session_head(const struct report_session *session, const struc
 		    report_describe_end(session), session->user.length > 0 ? ", user " : "");
 }
 
-static void write_line(const struct report_row *row, const struct report_pen *pen, const char *moment)
+/* Does the reply go on in the next row? */
+static bool is_continued(const struct report_row *row)
+{
+	const struct report_row *next = row->next;
+
+	return next && next->kind == REPORT_ROW_LINE && next->continued && next->direction == row->direction &&
+	       row->left && !row->changed;
+}
+
+/* The lines of a reply begin in the same column: so wide is the widest of those that fit. */
+static unsigned int measure_block(const struct report_row *row, const struct report_pen *pen)
+{
+	unsigned int widest = 0;
+
+	for (bool more = true; more; row = row->next) {
+		struct report_glyphs text = { .count = 0 };
+		unsigned int width;
+
+		report_glyphs_add_text(&text, pen->style, &row->in);
+		width = report_glyphs_width(&text);
+		if (width > widest && width < pen->left + pen->right - INDENT)
+			widest = width;
+		more = is_continued(row);
+	}
+	return widest;
+}
+
+static void write_line(const struct report_row *row, const struct report_pen *pen, const char *moment,
+		       unsigned int block_width)
 {
 	struct report_arrow arrow = { .direction = row->direction };
 	struct report_glyphs in = { .count = 0 };
@@ -89,10 +121,11 @@ static void write_line(const struct report_row *row, const struct report_pen *pe
 	report_glyphs_add_text(&in, pen->style, &row->in);
 	report_glyphs_add_text(&out, pen->style, &row->out);
 	if (row->left && !row->changed) {
-		arrow.dangling = row->direction == DIRECTION_REPLY && row->next && row->next->continued;
+		arrow.absent = is_continued(row);
+		report_glyphs_pad(&in, block_width);
 		report_draw_line(pen, moment, &arrow, &in);
 	} else if (row->left) {
-		arrow.tone = row->decided & UINT32_C(1) << EVENT_REFUSE ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
+		arrow.tone = report_row_had(row, EVENT_REFUSE) ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
 		report_draw_legs(pen, moment, &arrow, up ? &out : &in, up ? &in : &out);
 	} else {
 		arrow.tone = REPORT_TONE_BAD;
@@ -117,7 +150,8 @@ static void write_data(const struct report_data *data, const struct report_pen *
 	report_draw_phrase(pen, NULL, &phrase);
 }
 
-static void write_row(const struct report_session *session, const struct report_row *row, const struct report_pen *pen)
+static void write_row(const struct report_session *session, const struct report_row *row, const struct report_pen *pen,
+		      unsigned int block_width)
 {
 	const struct report_decision *decision = row->decisions;
 	struct report_phrase phrase;
@@ -125,7 +159,7 @@ static void write_row(const struct report_session *session, const struct report_
 
 	report_format_moment(row->time, session->start, moment);
 	if (row->kind == REPORT_ROW_LINE) {
-		write_line(row, pen, moment);
+		write_line(row, pen, moment, block_width);
 	} else if (row->kind == REPORT_ROW_DATA) {
 		write_data(row->data, pen, moment);
 	} else if (row->kind != REPORT_ROW_OTHER) {
@@ -139,6 +173,20 @@ static void write_row(const struct report_session *session, const struct report_
 	}
 }
 
+static void write_ladder(const struct report_session *session, const struct report_pen *pen)
+{
+	unsigned int block_width = 0;
+
+	report_draw_names(pen);
+	for (const struct report_row *row = session->rows; row; row = row->next) {
+		if (row->kind == REPORT_ROW_LINE && !row->continued)
+			block_width = is_continued(row) ? measure_block(row, pen) : 0;
+		write_row(session, row, pen, row->kind == REPORT_ROW_LINE && row->direction == DIRECTION_REPLY ? block_width : 0);
+	}
+	if (session->full)
+		write_words(pen, NULL, "  The ladder goes on; a report shows no more of it.");
+}
+
 int report_write_text(const struct report *report, const struct report_head *head, const struct report_style *style,
 		      FILE *out)
 {
@@ -150,11 +198,7 @@ int report_write_text(const struct report *report, const struct report_head *hea
 		fputc('\n', out);
 		write_session_head(session, &pen);
 		fputc('\n', out);
-		report_draw_names(&pen);
-		for (const struct report_row *row = session->rows; row; row = row->next)
-			write_row(session, row, &pen);
-		if (session->full)
-			write_words(&pen, NULL, "  The ladder goes on; a report shows no more of it.");
+		write_ladder(session, &pen);
 	}
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }

@@ -17,13 +17,13 @@ const char *report_tone_name(enum report_tone tone)
 	return names[tone];
 }
 
-/* Three digits that count, and the unit. */
+/* Three or four digits, and the unit. */
 static void format_scaled(uint64_t value, const char *unit, char *text)
 {
 	static const char prefixes[] = { 'k', 'M', 'G', 'T', 'P', 'E' };
 	uint64_t scale = 1000;
 	size_t prefix = 0;
-	uint64_t tenths;
+	uint64_t hundredths;
 
 	if (value < 1000) {
 		snprintf(text, REPORT_NUMBER_MAX, "%" PRIu64 " %s", value, unit);
@@ -33,8 +33,13 @@ static void format_scaled(uint64_t value, const char *unit, char *text)
 		scale *= 1000;
 		prefix++;
 	}
-	tenths = value / (scale / 10);
-	snprintf(text, REPORT_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 " %c%s", tenths / 10, tenths % 10, prefixes[prefix], unit);
+	hundredths = value / (scale / 100);
+	if (hundredths < 1000)
+		snprintf(text, REPORT_NUMBER_MAX, "%" PRIu64 ".%02" PRIu64 " %c%s", hundredths / 100, hundredths % 100,
+			 prefixes[prefix], unit);
+	else
+		snprintf(text, REPORT_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 " %c%s", hundredths / 100, hundredths / 10 % 10,
+			 prefixes[prefix], unit);
 }
 
 void report_format_bytes(uint64_t bytes, char *text)
@@ -275,6 +280,10 @@ void report_describe_decision(const struct report_decision *decision, bool own_l
 			report_append(phrase->before, " in ");
 			phrase->after[0] = '\0';
 		}
+		break;
+	case EVENT_TLS:
+		set_head(phrase, REPORT_TONE_PLAIN, "In clear again");
+		report_append(phrase->after, "the peers have left TLS (CCC); what they say is inspected");
 		break;
 	case EVENT_SESSION_CLOSE:
 		describe_close(decision, phrase);

@@ -35,6 +35,9 @@ void report_describe_data(const struct report_data *data, struct report_phrase *
 /* Of an OPAQUE or LOST row. */
 void report_describe_passing(const struct report_row *row, struct report_phrase *phrase);
 void report_describe_pinhole(const struct report_pinhole *pinhole, uint64_t start, struct report_phrase *phrase);
+/* What a limit of the report has left out, one of REPORT_LIMITS. Returns false where it has left out nothing. */
+#define REPORT_LIMITS 5
+bool report_describe_limit(const struct report *report, unsigned int limit, char text[REPORT_WORDS_MAX]);
 /* Why the session ended, in a few words. */
 const char *report_describe_end(const struct report_session *session);
 const char *report_data_state_name(enum report_data_state state);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is said of data connections, of pinholes and of what nobody has read. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/report_words.h"
@@ -99,4 +100,24 @@ void report_describe_pinhole(const struct report_pinhole *pinhole, uint64_t star
 		report_append(phrase->after, "opened at %s, closed unused at %s: %s, %s", opened, ended,
 		       reason_name(pinhole->reason), reason_meaning(pinhole->reason));
 	}
+}
+
+bool report_describe_limit(const struct report *report, unsigned int limit, char text[REPORT_WORDS_MAX])
+{
+	const struct report_totals *totals = &report->totals;
+	const struct {
+		uint64_t count;
+		const char *words;
+	} limits[REPORT_LIMITS] = {
+		{ totals->sessions - report->session_count, "more sessions are counted, but not shown." },
+		{ totals->rows_left_out, "more lines and decisions are not shown: a report shows so many and no more." },
+		{ totals->pinholes_left_out, "more pinholes are counted, but not shown." },
+		{ totals->transfers_left_out, "more transfers are counted, but not shown." },
+		{ totals->data_left_out, "more data connections are not shown." },
+	};
+
+	text[0] = '\0';
+	if (limits[limit].count > 0)
+		report_append(text, "%" PRIu64 " %s", limits[limit].count, limits[limit].words);
+	return limits[limit].count > 0;
 }

@@ -8,7 +8,8 @@
  * configuration again. That last one is why files may be opened, but only to read, and by a user who has no special
  * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
  * makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets of
- * IPv4 and IPv6 besides, because connections are what it is for.
+ * IPv4 and IPv6 besides, because connections are what it is for; and so may the server's end of a probe, which asks for no
+ * right at all.
  */
 #include "daemon/sandbox.h"
 
@@ -66,6 +67,11 @@ static const int sandbox_proxy_calls[] = {
 	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
 };
 
+/* The probe has no library's loop, and asks what is unacknowledged. */
+static const int sandbox_probe_calls[] = {
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(ioctl),
+};
+
 static int sandbox_add_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 {
 	int result = 0;
@@ -98,8 +104,11 @@ static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 
 	if (!result)
 		result = sandbox_add_calls(filter, sandbox_calls, sizeof(sandbox_calls) / sizeof(sandbox_calls[0]));
-	if (!result && kind == SANDBOX_PROXY)
+	if (!result && kind != SANDBOX_WORKER)
 		result = sandbox_add_proxy(filter);
+	if (!result && kind == SANDBOX_PROBE)
+		result = sandbox_add_calls(filter, sandbox_probe_calls,
+					   sizeof(sandbox_probe_calls) / sizeof(sandbox_probe_calls[0]));
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
 	if (!result)
@@ -115,13 +124,13 @@ static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 	return -1;
 }
 
-static int sandbox_keep_capabilities(const struct passwd *user, char *error, size_t size)
+static int sandbox_keep_capabilities(const struct passwd *user, enum sandbox_kind kind, char *error, size_t size)
 {
 	capng_select_t select = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
 	int result;
 
 	capng_get_caps_process();
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
+	if (kind != SANDBOX_PROBE && !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
 		snprintf(error, size, "CAP_NET_ADMIN is missing; run as root or give the service this capability");
 		return -1;
 	}
@@ -132,7 +141,8 @@ static int sandbox_keep_capabilities(const struct passwd *user, char *error, siz
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		select = CAPNG_SELECT_ALL;
 	capng_clear(CAPNG_SELECT_ALL);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+	if (kind != SANDBOX_PROBE)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 	if (user)
 		result = capng_change_id((int)user->pw_uid, (int)user->pw_gid,
 					 CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT);
@@ -158,7 +168,7 @@ int sandbox_enter(const char *user, enum sandbox_kind kind, pid_t parent, char *
 		snprintf(error, size, "there is no user \"%s\"; create it, or set \"user = none\"", user);
 		return -1;
 	}
-	if (sandbox_keep_capabilities(found, error, size) < 0)
+	if (sandbox_keep_capabilities(found, kind, error, size) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		snprintf(error, size, "can't rule out new privileges: %s", strerror(errno));

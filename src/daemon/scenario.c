@@ -311,6 +311,7 @@ static bool can_be_alternative(enum scenario_action action)
 static bool parse_step(struct parser *parser, struct bytes word)
 {
 	struct scenario *scenario = parser->scenario;
+	static const char alternative_expected[] = "expected SIDE \"sees\", SIDE \"is ...\" or \"closed\" behind \"or\"";
 	struct scenario_step step = { .line = parser->number };
 	const struct scenario_step *previous = scenario->step_count > 0 ? &scenario->steps[scenario->step_count - 1] : NULL;
 
@@ -328,11 +329,13 @@ static bool parse_step(struct parser *parser, struct bytes word)
 			return fail(parser, word_at(parser, word),
 				    "expected \"or\" only behind \"sees\", \"is ...\" or \"closed\"");
 		word = next_word(parser);
+		if (!text_is(word, "closed") && !text_is(word, "client") && !text_is(word, "server"))
+			return fail(parser, word_at(parser, word), alternative_expected);
 	}
 	if (!parse_action(parser, word, &step))
 		return false;
 	if (step.alternative && !can_be_alternative(step.action))
-		return fail(parser, word_at(parser, word), "expected \"sees\", \"is ...\" or \"closed\" behind \"or\"");
+		return fail(parser, word_at(parser, word), alternative_expected);
 	return add_step(parser, &step);
 }
 

@@ -128,12 +128,22 @@ static bool read_name(struct bytes name, struct text_token *token)
 	return false;
 }
 
+/* A byte that stands for itself, or an escape. There is one. */
+static void read_byte(struct bytes text, size_t *position, struct text_token *token)
+{
+	token->type = TEXT_BYTE;
+	token->byte = text.data[(*position)++];
+	if (token->byte == '\\')
+		read_escape(text, position, token);
+}
+
 static void read_repeat(struct bytes rest, size_t at, struct text_token *token)
 {
 	struct bytes byte = take_word(&rest);
 	size_t position = 0;
 
-	text_next(byte, &position, token);
+	if (byte.length > 0)
+		read_byte(byte, &position, token);
 	token->number = (uint16_t)text_number(rest, TEXT_REPEAT_MAX);
 	if (token->type == TEXT_BYTE && position == byte.length && token->number > 0)
 		token->type = TEXT_REPEAT;
@@ -173,15 +183,8 @@ void text_next(struct bytes text, size_t *position, struct text_token *token)
 	token->at = at;
 	if (at >= text.length)
 		return;
-	if (text.data[at] == '\\') {
-		(*position)++;
-		read_escape(text, position, token);
-		return;
-	}
 	if (text.data[at] != '{') {
-		token->type = TEXT_BYTE;
-		token->byte = text.data[at];
-		(*position)++;
+		read_byte(text, position, token);
 		return;
 	}
 	end = memchr(text.data + at, '}', text.length - at);

@@ -14,6 +14,10 @@
  * The tuple as seen and its reverse are therefore asked for first, and then a dump that the kernel filters by the
  * client as the source of the original tuple and the server as the source of the reply tuple. Whatever comes back
  * counts only if those two sources fit: with NAT around, another connection can own a tuple that looks like this one's.
+ *
+ * For a dump the kernel walks through the whole of its table, which takes it milliseconds. What a dump tells that the
+ * packet does not is under which endpoint the client knows the server, and there are few servers behind DNAT. So that is
+ * remembered, and the next client's original tuple is made of it and asked for. A guess that is wrong finds nothing.
  */
 #include "net/conntrack.h"
 
@@ -273,6 +277,48 @@ static int conntrack_dump(struct conntrack *conntrack, const struct endpoint *cl
 	return netlink_call(conntrack->netlink, header, conntrack_take_entry, search);
 }
 
+/* Asks for the connection under each endpoint that its server is known to have. Returns the last error, or 0. */
+static int conntrack_get_remembered(struct conntrack *conntrack, struct conntrack_search *search)
+{
+	const struct tuple *seen = &search->seen;
+	int error = 0;
+
+	for (size_t i = 0; i < CONNTRACK_SERVERS && !search->found && (!error || error == -ENOENT); i++) {
+		const struct conntrack_server *row = &conntrack->servers[i];
+		struct tuple original = { .source = seen->source, .destination = row->server_seen };
+
+		if (endpoint_equal(&row->server, &seen->source))
+			original.source = seen->destination;
+		else if (!endpoint_equal(&row->server, &seen->destination))
+			continue;
+		error = conntrack_get(conntrack, &original, conntrack_take_entry, search);
+	}
+	return error;
+}
+
+static void conntrack_remember(struct conntrack *conntrack, const struct nat_view *view)
+{
+	struct conntrack_server *row = &conntrack->servers[conntrack->remembered++ % CONNTRACK_SERVERS];
+
+	row->server = view->server;
+	row->server_seen = view->server_seen;
+}
+
+static int conntrack_search_all(struct conntrack *conntrack, struct conntrack_search *search)
+{
+	const struct tuple *seen = &search->seen;
+	int error = conntrack_dump(conntrack, &seen->source, &seen->destination, search);
+
+	conntrack->dumps++;
+	if (!search->found && !error) {
+		error = conntrack_dump(conntrack, &seen->destination, &seen->source, search);
+		conntrack->dumps++;
+	}
+	if (search->found)
+		conntrack_remember(conntrack, &search->connection->view);
+	return error;
+}
+
 enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *seen, struct connection *connection)
 {
 	struct conntrack_search search = { .seen = *seen, .zone = conntrack->zone, .connection = connection };
@@ -283,10 +329,9 @@ enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *se
 	if (!search.found && (!error || error == -ENOENT))
 		error = conntrack_get(conntrack, &reverse, conntrack_take_entry, &search);
 	if (!search.found && (!error || error == -ENOENT))
-		error = conntrack_dump(conntrack, &seen->source, &seen->destination, &search);
-	if (!search.found && !error)
-		error = conntrack_dump(conntrack, &seen->destination, &seen->source, &search);
-
+		error = conntrack_get_remembered(conntrack, &search);
+	if (!search.found && (!error || error == -ENOENT))
+		error = conntrack_search_all(conntrack, &search);
 	if (search.found)
 		return REASON_NONE;
 	conntrack->error = error;

@@ -6,10 +6,21 @@
 #include "ftpalg/nat.h"
 #include "net/netlink.h"
 
+/* Servers behind DNAT whose public endpoint is remembered. */
+#define CONNTRACK_SERVERS 64
+
+struct conntrack_server {
+	struct endpoint server;
+	struct endpoint server_seen;
+};
+
 struct conntrack {
 	struct netlink *netlink; /* borrowed */
 	uint16_t zone;           /* of the control connections */
 	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+	struct conntrack_server servers[CONNTRACK_SERVERS];
+	uint32_t dumps;          /* so far; of those that found something, one server each is remembered */
+	uint32_t remembered;
 };
 
 /* struct ops: lookup. */

@@ -76,7 +76,7 @@ static int nfqueue_configure(struct nfqueue *queue, struct nlmsghdr *message)
 	if (!mnl_nlmsg_ok(answer, (int)length) || answer->nlmsg_type != NLMSG_ERROR)
 		return 0;
 	/* It has been read; the next message's answer is to be the first again. */
-	recv(descriptor, NULL, 0, 0);
+	recv(descriptor, queue->sent.bytes, sizeof(queue->sent.bytes), 0);
 	error = mnl_nlmsg_get_payload(answer);
 	return error->error;
 }

@@ -183,8 +183,8 @@ bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *serv
 	else if (!stream->tickets->identity)
 		stream->tickets->identity = certs_find(stream->tls->certs, certificate, stream->name, address, trusted);
 	if (!stream->tickets->identity)
-		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it or the"
-			    " authority has expired");
+		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it"
+			    " or the authority has expired");
 	return stream->tickets->identity != NULL;
 }
 

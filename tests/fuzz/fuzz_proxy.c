@@ -54,7 +54,7 @@ static SSL_CTX *server_contexts[2]; /* a good certificate, a bad one */
 static struct peer client;
 static struct peer server;
 static struct passed passed[2]; /* by direction */
-static bool terminated;     /* AUTH succeeded, and the client has not heard it yet */
+static size_t promise;      /* which of the replies that passed says that TLS begins */
 static bool ever_cleared;
 static bool auth_heard;     /* the last line in clear that the server heard was AUTH, and it has said nothing since */
 static bool auth_armed;     /* and all was quiet in between */
@@ -133,12 +133,13 @@ static void on_client_line(struct peer *peer, struct bytes line, bool clear)
 	const bool own = line_begins(line, "421 Refused: ") || line_is(line, " AUTH TLS") || line_is(line, " CCC") ||
 			 line_is(line, " PBSZ") || line_is(line, " PROT");
 
-	if (clear && terminated && line_begins(line, "234 ")) {
-		terminated = false;
+	if (own)
+		return;
+	assert(was_passed(&passed[DIRECTION_REPLY], line));
+	if (clear && passed[DIRECTION_REPLY].next > promise) {
+		promise = LINES_MAX;
 		peer->promised = true;
 	}
-	if (!own)
-		assert(was_passed(&passed[DIRECTION_REPLY], line));
 }
 
 static void on_event(void *context, const struct event *event)
@@ -147,7 +148,7 @@ static void on_event(void *context, const struct event *event)
 	if (event->type != EVENT_TLS)
 		return;
 	if (line_is(event->text, "terminated")) {
-		terminated = true;
+		promise = passed[DIRECTION_REPLY].count;
 		/* AUTH went alone, so the server has heard it or is about to, and whatever else comes is in TLS. */
 		server.promised = config.proxy.legs == PROXY_LEGS_BOTH && auth_heard;
 	} else if (line_is(event->text, "cleared")) {
@@ -243,7 +244,8 @@ static void send_marker(void)
 
 static void act(uint8_t action, uint8_t argument)
 {
-	const uint8_t raw[2] = { argument, '\n' };
+	/* The peers tell TLS from lines by the first byte, so no line begins as a record does. */
+	const uint8_t raw[2] = { argument >= 20 && argument <= 23 ? 'x' : argument, '\n' };
 
 	switch (action & 15) {
 	case 0:
@@ -354,7 +356,8 @@ static void begin(const uint8_t *data)
 	server.promised = implicit && server_tls;
 	passed[0].count = passed[0].next = 0;
 	passed[1].count = passed[1].next = 0;
-	terminated = ever_cleared = auth_heard = auth_armed = marker_sent = false;
+	promise = LINES_MAX;
+	ever_cleared = auth_heard = auth_armed = marker_sent = false;
 	session = proxy_session_begin_between(&proxy, to_client[1], to_server[1], &view, implicit);
 	if (session) {
 		session->ops.expect = op_expect;

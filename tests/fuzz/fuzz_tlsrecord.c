@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/core/tlsrecord.h"
+#include "ftpalg/tlsrecord.h"
 
 #define SIZE_MAX_HERE 8192
 

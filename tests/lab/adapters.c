@@ -4,6 +4,7 @@
  * "192.0.2.1:21" or "[2001:db8::1]:21".
  *
  *   lookup ZONE SOURCE DESTINATION
+ *   lookups ZONE SOURCE DESTINATION SOURCE DESTINATION      one after the other, with what the first has taught
  *   expect ZONE VIEW FROM TO TRANSLATED NAT_DIRECTION SAVED_PORT TIMEOUT
  *   unexpect ZONE VIEW FROM TO
  *   peek ZONE VIEW FROM TO
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ftpalg/address.h"
@@ -103,8 +105,36 @@ static void run_lookup(char **argv)
 	printf("\n");
 }
 
+static uint64_t microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void run_lookups(char **argv)
+{
+	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
+
+	for (int i = 0; i < 2; i++) {
+		const struct tuple seen = { .source = read_endpoint(argv[1 + 2 * i]),
+					    .destination = read_endpoint(argv[2 + 2 * i]) };
+		struct connection connection = { .carrier = false };
+		const uint32_t dumps = conntrack.dumps;
+		const uint64_t start = microseconds();
+		const enum reason reason = conntrack_lookup(&conntrack, &seen, &connection);
+
+		printf("reason%d=%s dumps%d=%u microseconds%d=%llu", i, reason_name(reason), i, conntrack.dumps - dumps, i,
+		       (unsigned long long)(microseconds() - start));
+		print_endpoint(i ? " client1" : " client0", &connection.view.client);
+		printf(i ? "\n" : " ");
+	}
+}
+
 enum operation {
 	LOOKUP,
+	LOOKUPS,
 	EXPECT,
 	UNEXPECT,
 	PEEK,
@@ -232,7 +262,7 @@ int main(int argc, char **argv)
 		const char *name;
 		int arguments;
 	} operations[] = {
-		[LOOKUP] = { "lookup", 3 }, [EXPECT] = { "expect", 11 }, [UNEXPECT] = { "unexpect", 7 },
+		[LOOKUP] = { "lookup", 3 }, [LOOKUPS] = { "lookups", 5 }, [EXPECT] = { "expect", 11 }, [UNEXPECT] = { "unexpect", 7 },
 		[PEEK] = { "peek", 7 }, [SEQADJ] = { "seqadj", 9 }, [CANDIDATES] = { "candidates", 2 },
 		[INJECT] = { "inject", 2 }, [QUEUE] = { "queue", 2 },
 	};
@@ -246,6 +276,7 @@ int main(int argc, char **argv)
 		die("can't open a netlink socket");
 	switch (operation) {
 	case LOOKUP: run_lookup(&argv[2]); break;
+	case LOOKUPS: run_lookups(&argv[2]); break;
 	case EXPECT:
 	case UNEXPECT:
 	case PEEK: run_expect(&argv[2], operation); break;

@@ -66,7 +66,8 @@ class Proxy(Gateway):
             if value is None:
                 del section[key]
         super().__init__(lab.router, directory, name="proxy",
-                         settings={"gateway": gateway or {}, "proxy": section, "policy": policy or {}, **(sections or {})})
+                         settings={"gateway": gateway or {}, "proxy": section, "policy": policy or {},
+                                   **(sections or {})})
 
     def server_certificate(self, name="server", days=30, rsa=False, alternatives=None):
         addresses = ",".join(f"IP:{self.lab.addresses[family].server}" for family in (4, 6))

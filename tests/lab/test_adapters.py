@@ -237,6 +237,26 @@ def test_lookup(family, mode):
     control.close()
 
 
+def test_lookup_again(family, mode):
+    """Where both are translated neither tuple is in the packet, and the kernel has to search its whole table."""
+    first, second = Control(family, mode), Control(family, mode)
+    where = f"{family.name}, {mode.name}"
+    both = mode.snat and mode.dnat
+    for direction, ends in (("client", ("client", "server")), ("server", ("server", "client"))):
+        answer = adapters("lookups", 0, *(control.text(end) for control in (first, second) for end in ends))
+        dumps = int(direction == "server") + 1 if both else 0
+        TAP.check(f"{where}: a packet from the {direction} of a second session with a server is found without a search",
+                  ("none", str(dumps), "none", "0", second.text("client")),
+                  tuple(answer[key] for key in ("reason0", "dumps0", "reason1", "dumps1", "client1")))
+        print(f"# {answer['microseconds0']} and {answer['microseconds1']} microseconds")
+    stranger = family.endpoint(first.client[0], 65000)
+    answer = adapters("lookups", 0, first.text("client"), first.text("server"), stranger, first.text("server"))
+    TAP.check(f"{where}: what was learnt of one session is not taken for another's", ("none", "no-connection"),
+              (answer["reason0"], answer["reason1"]))
+    for control in (first, second):
+        control.close()
+
+
 def test_lookup_zone(family):
     control = Control(family, ROUTED, 7021)
     ends = control.text("client"), control.text("server")
@@ -524,6 +544,7 @@ def main():
             for mode in (ROUTED, SNAT, DNAT, BOTH):
                 mode.load(family)
                 test_lookup(family, mode)
+                test_lookup_again(family, mode)
                 test_active(family, mode)
                 test_passive(family, mode)
                 test_seqadj(family, mode)

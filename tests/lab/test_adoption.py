@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Sessions that are older than their gateway: each stream begins where its receiver says that it stands. Real receivers are
-asked, whatever they were doing when the gateway died, and go on within a second of its return; and a client that repeats
-old bytes with other content, from a raw socket, is not heard.
+Sessions that are older than their gateway: each stream begins where its receiver says that it stands. Real receivers
+are asked, whatever they were doing when the gateway died, and go on within a second of its return; and a client that
+repeats old bytes with other content, from a raw socket, is not heard.
 """
 
 import contextlib

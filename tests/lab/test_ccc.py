@@ -3,6 +3,7 @@
 """
 A65: clients that end TLS on the control connection by CCC, against servers that let them, through SNAT. Behind CCC
 offers are translated and their pinholes opened; what is transferred is compared. A client without CCC is opaque.
+Then what `tls = forbid` and `tls = require` do to sessions that nobody terminates.
 """
 
 import contextlib
@@ -24,13 +25,14 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 class Cell:
     """A lab with one kind of server for each family."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, policy=None):
         self.kind = kind
+        self.policy = policy or {}
 
     @contextlib.contextmanager
     def __call__(self):
         with contextlib.ExitStack() as stack:
-            self.lab = stack.enter_context(Lab(mode="snat"))
+            self.lab = stack.enter_context(Lab(mode="snat", settings={"policy": self.policy}))
             authority = Authority(self.lab.directory, "servers")
             self.anchors = authority.certificate
             names = ",".join(f"IP:{self.lab.addresses[family].server}" for family in (4, 6))
@@ -156,6 +158,50 @@ def without_ccc(cell, family):
     check_equal(gateway.events("offer", since), [], "offers")
 
 
+def auth_is_forbidden(cell):
+    """The server refuses AUTH in its own words, since it is asked something else, and the session goes on in clear."""
+    gateway, since = cell.lab.gateway, cell.lab.gateway.position()
+    with cell.lab.client.entered(), ftplib.FTP(timeout=SECONDS) as client:
+        client.connect(cell.lab.addresses[4].server, 21)
+        try:
+            check(False, f"AUTH TLS was answered with {client.sendcmd('AUTH TLS')!r}")
+        except ftplib.error_perm as refusal:
+            check("XXXX" in str(refusal), f"the words of the refusal are {refusal}")
+        client.login("anonymous", "lab@")
+        client.set_pasv(False)
+        client.retrlines("LIST", lambda line: None)
+        client.quit()
+    check_equal(gateway.wait_event("refuse", since)["reason"], "tls-denied", "the reason")
+    check_equal(gateway.events("tls", since), [], "events of TLS")
+    check_equal(len(gateway.events("pinhole-used", since)), 1, "pinholes")
+
+
+def login_in_clear_is_closed(cell):
+    gateway, since = cell.lab.gateway, cell.lab.gateway.position()
+    with cell.lab.client.entered(), ftplib.FTP(timeout=SECONDS) as client:
+        client.connect(cell.lab.addresses[4].server, 21)
+        client.sendcmd("FEAT")
+        try:
+            check(False, f"USER was answered with {client.sendcmd('USER anonymous')!r}")
+        except ConnectionResetError:
+            pass
+    gateway.wait_event("session-close", since, reason="tls-required")
+
+
+def login_in_tls_passes(cell):
+    """Whoever leaves TLS again is served no transfer in clear."""
+    gateway, since = cell.lab.gateway, cell.lab.gateway.position()
+    with cell.lab.client.entered(), cell.client(4) as client:
+        client.ccc()
+        client.voidcmd("NOOP")
+        for command in ("PASV", "RETR pub/none"):
+            try:
+                check(False, f"{command} was answered with {client.sendcmd(command)!r}")
+            except ftplib.error_perm:
+                pass
+    check_equal([event["reason"] for event in gateway.events("refuse", since)], ["tls-required"] * 2, "the reasons")
+
+
 def main():
     plan = Plan(__doc__)
     proftpd, pureftpd = Cell(TlsProftpd), Cell(TlsPureftpd)
@@ -179,6 +225,11 @@ def main():
         what = f"{client}, ProFTPD, {'passive' if passive else 'active'}"
         plan.add(f"A65 behind CCC data may be private (PROT P): {what}", transfer, client, 4, "1.3", passive, True,
                  fixture=proftpd)
+    forbid, require = Cell(TlsProftpd, {"tls": "forbid"}), Cell(TlsProftpd, {"tls": "require"})
+    plan.add("tls = forbid: the server refuses AUTH in its own words", auth_is_forbidden, fixture=forbid)
+    plan.add("tls = require: a session that logs in in clear is closed", login_in_clear_is_closed, fixture=require)
+    plan.add("tls = require: a login in TLS passes, a transfer in clear behind CCC does not", login_in_tls_passes,
+             fixture=require)
     plan.run()
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A80: death and return, decision by decision, as src/core/gateway_adopt.c states them. The rig's receivers answer what they can't
- * accept, as RFC 9293 3.10.7.4 demands, when rig_settle or rig_answer lets them.
+ * A80: death and return, decision by decision, as src/core/gateway_adopt.c states them. The rig's receivers answer what
+ * they can't accept, as RFC 9293 3.10.7.4 demands, when rig_settle or rig_answer lets them.
  */
 #include "gateway_rig.h"
 #include "unit.h"
@@ -423,6 +423,25 @@ static void a80_what_is_kept_is_given_back(void **state)
 	assert_server_got("NOOP\r\n");
 }
 
+/* What the other side said in clear, and waits, is not forgotten when the first bytes of this one look like TLS. */
+static void a80_what_is_kept_in_clear_is_no_tls(void **state)
+{
+	(void)state;
+	for (int clear = 0; clear < 2; clear++) {
+		begin(RIG_PLAIN);
+		rig_at(&rig, C, 0, clear ? RIG_BOUNCE : "\x17\x03\x03\x01\x05", 0);
+		/* The client has told where it stands; the server has as well, but too early to be believed. */
+		rig_acknowledge(&rig, S);
+		rig.now += rig.limits.settling;
+		rig_acknowledge(&rig, C);
+		rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[1].expects - 1, TCP_ACK, 0,
+			   "\x17\x03\x03\x01\x05", 5);
+		assert_int_equal(rig_reported(&rig, "tls"), !clear);
+		rig_end(&rig);
+	}
+	begin(RIG_PLAIN);
+}
+
 /* --- how the dialogue goes on --- */
 
 static void a80_a_server_that_greets_has_logged_nobody_in(void **state)
@@ -533,6 +552,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_what_is_kept_can_close_the_session, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_and_too_long_for_one_packet_leaves_in_several, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_is_given_back, finish),
+		cmocka_unit_test_teardown(a80_what_is_kept_in_clear_is_no_tls, finish),
 		cmocka_unit_test_teardown(a80_a_server_that_greets_has_logged_nobody_in, finish),
 		cmocka_unit_test_teardown(a80_a_first_line_in_pieces_is_judged_whole, finish),
 		cmocka_unit_test_teardown(a80_the_end_of_another_offer_closes_the_session, finish),

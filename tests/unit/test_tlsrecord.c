@@ -2,7 +2,7 @@
 /* Records and their ends, without a gateway around them. What lines behind them lead to is in test_attacks_ccc.c. */
 #include "unit.h"
 
-#include "../../src/core/tlsrecord.h"
+#include "ftpalg/tlsrecord.h"
 
 #define C DIRECTION_ORIGINAL
 #define S DIRECTION_REPLY

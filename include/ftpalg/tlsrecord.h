@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where the TLS records of one direction begin and end, and whether what follows them can be cleartext behind CCC. */
-#ifndef CORE_TLSRECORD_H
-#define CORE_TLSRECORD_H
+#ifndef FTPALG_TLSRECORD_H
+#define FTPALG_TLSRECORD_H
 
 #include "ftpalg/base.h"
 

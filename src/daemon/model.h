@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What other FTP helpers make of a segment: models for `ftpalg explain`, which judges nothing by them.
+ *
+ * A model is a pure function of a segment, of where it stands in its stream and of what the helper remembers. It says
+ * what one of these does, not what is right.
+ *
+ *   model        the helper                             where the facts are from
+ *   kernel       nf_conntrack_ftp and nf_nat_ftp        net/netfilter/nf_conntrack_ftp.c and nf_nat_ftp.c of Linux;
+ *                                                       checked against the running one by tests/lab/test_models.py
+ *   wrapping     the same before numbers had a bound    the same files up to summer 2026, all of 6.1 and 6.18 among them
+ *   conntrackd   its helper in user space               src/helpers/ftp.c of conntrack-tools; 1.4.7 checked as above
+ *   naive        no one's: one regular expression a     what CVE-2000-0150, CVE-2001-0405 and checkers that know PORT in
+ *                segment, in upper case                 capitals and EPRT with bars only had in common
+ */
+#ifndef DAEMON_MODEL_H
+#define DAEMON_MODEL_H
+
+#include "ftpalg/hostport.h"
+#include "ftpalg/nat.h"
+
+enum model_name {
+	MODEL_KERNEL,
+	MODEL_WRAPPING,
+	MODEL_CONNTRACKD,
+	MODEL_NAIVE,
+	MODEL_COUNT,
+};
+
+enum model_verdict {
+	MODEL_FORWARDS, /* as it is */
+	MODEL_REWRITES, /* with one part replaced */
+	MODEL_DROPS,    /* and so waits for the sender to repeat it */
+};
+
+/* Positions behind a line end are remembered for each direction, as many as Linux remembers. */
+#define MODEL_NEWLINES_MAX 2
+
+/* What a helper remembers of one control connection. */
+struct model_state {
+	uint32_t newline[2][MODEL_NEWLINES_MAX]; /* per enum direction */
+	uint8_t newlines[2];
+};
+
+struct model_answer {
+	enum model_verdict verdict;
+	const char *why;               /* half a sentence */
+	bool expects;                  /* a data connection, from source (any port) to destination */
+	struct address source;
+	struct endpoint destination;   /* as packets of it arrive at the router */
+	struct span replaced;          /* REWRITES only: the part of the segment, and what takes its place */
+	uint32_t replacement_length;
+	char replacement[HOSTPORT_TEXT_MAX];
+};
+
+/* The name as users read it. */
+const char *model_name(enum model_name model);
+/* Which program that is. */
+const char *model_title(enum model_name model);
+
+/*
+ * Begins a connection. under_way: lines have passed in both directions, and both streams stand at position 0, behind a
+ * line end; else nothing has passed yet, and the first byte of each direction is at position 0.
+ */
+void model_open(struct model_state *state, bool under_way);
+
+/*
+ * What model does with segment, whose first byte stands at position in the stream of its sender. Every expectation is
+ * taken to be granted, with the port that it asks for.
+ */
+void model_segment(enum model_name model, struct model_state *state, const struct nat_view *view,
+		   enum direction direction, uint32_t position, struct bytes segment, struct model_answer *answer);
+
+#endif

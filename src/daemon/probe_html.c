@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The results as one page that needs nothing but itself: a row for each scenario, which opens to the bytes. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/probe_client.h"
+#include "ftpalg/address.h"
+
+static const char head[] =
+	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	"<title>FTP helper, probed</title>\n<style>\n"
+	":root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--code:#f3f5f7;"
+	"--pass:#116329;--fail:#9a3412;--exposed:#a40e26;--broken:#6e3aa8;--skipped:#57606a}\n"
+	"@media(prefers-color-scheme:dark){:root{--ground:#0f1318;--text:#e3e8ee;--quiet:#9aa5b1;--line:#333c46;"
+	"--code:#1a2028;--pass:#6bd08a;--fail:#f5a36b;--exposed:#ff8a94;--broken:#c9a4f5;--skipped:#9aa5b1}}\n"
+	"body{margin:0 auto;max-width:72rem;padding:1rem;background:var(--ground);color:var(--text);"
+	"font:1rem/1.5 system-ui,sans-serif}\n"
+	"h1{font-size:1.5rem;margin:.5rem 0}p{margin:.5rem 0}.quiet{color:var(--quiet)}\n"
+	"details{border-top:1px solid var(--line);padding:.4rem 0}details:last-of-type{border-bottom:1px solid var(--line)}\n"
+	"summary{cursor:pointer;display:grid;grid-template-columns:6rem minmax(0,18rem) minmax(0,1fr);gap:.75rem}\n"
+	"summary code{overflow-wrap:anywhere}.verdict{font-weight:600}\n"
+	".pass{color:var(--pass)}.fail{color:var(--fail)}.exposed{color:var(--exposed)}.broken{color:var(--broken)}"
+	".skipped{color:var(--skipped)}\n"
+	"dl{margin:.5rem 0 .5rem 6.75rem;display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.25rem .75rem}\n"
+	"dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}\n"
+	"dd code{display:block;background:var(--code);padding:.1rem .4rem;border-radius:.2rem;white-space:pre-wrap}\n"
+	"@media(max-width:40rem){summary{grid-template-columns:5rem minmax(0,1fr)}summary .title{grid-column:1/-1}"
+	"dl{margin-left:0;grid-template-columns:minmax(0,1fr)}}\n"
+	"@media print{details{break-inside:avoid}}\n"
+	"</style>\n</head>\n<body>\n<main>\n";
+
+static void print_escaped(FILE *out, struct bytes text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		switch (text.data[i]) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc(text.data[i], out);
+			break;
+		}
+	}
+}
+
+static void print_text(FILE *out, const char *text)
+{
+	print_escaped(out, (struct bytes){ (const uint8_t *)text, strlen(text) });
+}
+
+static void print_item(FILE *out, const char *name, struct bytes text)
+{
+	if (text.length == 0)
+		return;
+	fprintf(out, "<dt>%s</dt><dd>", name);
+	print_escaped(out, text);
+	fputs("</dd>\n", out);
+}
+
+/* One line of the peer's is one line of the page. */
+static void print_stream(FILE *out, const char *name, const struct probe_bytes *bytes)
+{
+	size_t from = 0;
+
+	if (bytes->length == 0)
+		return;
+	fprintf(out, "<dt>%s</dt><dd><code>", name);
+	for (size_t i = 0; i < bytes->length; i++) {
+		struct probe_bytes escaped = { NULL, 0, 0 };
+
+		if (bytes->data[i] != '\n' && i + 1 < bytes->length)
+			continue;
+		probe_bytes_escape(&escaped, (struct bytes){ bytes->data + from, i + 1 - from });
+		print_escaped(out, (struct bytes){ escaped.data, escaped.length });
+		probe_bytes_free(&escaped);
+		from = i + 1;
+		if (from < bytes->length)
+			fputc('\n', out);
+	}
+	fputs("</code></dd>\n", out);
+}
+
+static void print_run(FILE *out, const struct probe_run *run)
+{
+	const struct scenario *scenario = run->scenario;
+	const char *verdict = probe_verdict_name(run->verdict);
+	const bool bad = run->verdict != PROBE_PASS && run->verdict != PROBE_SKIPPED;
+
+	fprintf(out, "<details%s><summary><span class=\"verdict %s\">%s</span><code>", bad ? " open" : "", verdict,
+		verdict);
+	print_text(out, run->name);
+	fputs("</code><span class=\"title\">", out);
+	print_escaped(out, scenario->title);
+	fputs("</span></summary>\n<dl>\n", out);
+	print_item(out, "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
+	print_item(out, "note", (struct bytes){ (const uint8_t *)run->note, strlen(run->note) });
+	for (size_t i = 0; i < scenario->why_count; i++)
+		print_item(out, "why", scenario->why[i]);
+	print_item(out, "tags", scenario->tags);
+	print_stream(out, "client sent", &run->sent[SIDE_CLIENT]);
+	print_stream(out, "server saw", &run->saw[SIDE_SERVER]);
+	print_stream(out, "server sent", &run->sent[SIDE_SERVER]);
+	print_stream(out, "client saw", &run->saw[SIDE_CLIENT]);
+	fputs("</dl></details>\n", out);
+}
+
+static void print_summary(const struct probe_report *report, FILE *out)
+{
+	const time_t now = time(NULL);
+	char server[ENDPOINT_TEXT_MAX];
+	char date[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", &tm);
+	endpoint_format(&report->settings.control, server);
+	fprintf(out, "<h1>What lies between here and %s</h1>\n<p class=\"quiet\">ftpalg %s, %s, %.1f seconds</p>\n<p>",
+		server, FTPALG_VERSION, date, (double)(report->ended - report->began) / 1e6);
+	for (int verdict = PROBE_PASS; verdict <= PROBE_SKIPPED; verdict++)
+		fprintf(out, "%s<span class=\"%s\">%zu %s</span>", verdict ? ", " : "",
+			probe_verdict_name((enum probe_verdict)verdict), report->counts[verdict],
+			probe_verdict_name((enum probe_verdict)verdict));
+	fprintf(out, " of %zu.</p>\n", report->count);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		if (report->open[side])
+			fprintf(out, "<p>The %s may connect to any port of the %s, with or without a helper.</p>\n",
+				run_side_name((enum scenario_side)side),
+				run_side_name(scenario_other_side((enum scenario_side)side)));
+	fputs("<p class=\"quiet\">fail: something good does not work. exposed: something got through that a good helper"
+	      " blocks. broken: the session hung, was cut off, or its bytes were changed.</p>\n", out);
+}
+
+bool probe_report_html(const struct probe_report *report, FILE *out)
+{
+	fputs(head, out);
+	print_summary(report, out);
+	for (size_t i = 0; i < report->count; i++)
+		print_run(out, &report->runs[i]);
+	fputs("</main>\n</body>\n</html>\n", out);
+	return fflush(out) == 0 && !ferror(out);
+}

@@ -1,0 +1,292 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+What the proxy makes of peers that say nothing, the wrong thing, or too little, that reset at any step, and of a disk that
+is full. Each statement says which reason the event gives, and that the next session is served.
+"""
+
+import contextlib
+import os
+import re
+import socket
+import struct
+import threading
+import time
+
+from process import SLOWNESS, wait_until
+from scripted import ScriptedServer
+from tap import Plan, check, check_equal
+from test_tls import ScriptedCell, Talk
+from transfers import FULL
+
+# The proxy's own deadline for greetings and handshakes is 30 s.
+PATIENCE = 45 * SLOWNESS
+
+
+def reset(session):
+    """The server's end of a control connection goes away by a reset."""
+    session._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    session._connection.close()
+
+
+def next_is_served(cell, server):
+    with server, Talk(cell) as talk:
+        talk.secure()
+        check(talk.command("USER a").startswith("331"), "the next session is not served")
+
+
+def closed_within(cell, reason, since, seconds):
+    """The event that a session ended for reason."""
+    return wait_until(lambda: [event for event in cell.proxy.events("session-close", since) if event["reason"] == reason],
+                      f"session-close {reason}", seconds / SLOWNESS)[0]
+
+
+def silent_server(cell, results):
+    with ScriptedServer(cell.lab.server, cell.lab.addresses[4].server, port=2121, greeting=b""), \
+            Talk(cell, port=2121) as talk:
+        talk.socket.settimeout(PATIENCE)
+        results["silent server"] = talk.line()
+
+
+def silent_client(cell, results):
+    with cell.server(), Talk(cell) as talk:
+        talk.socket.settimeout(PATIENCE)
+        talk.reply()
+        talk.command("AUTH TLS")
+        results["silent client"] = talk.line()
+
+
+def silences(cell):
+    """Two at a time, because each takes its 30 s."""
+    since = cell.proxy.position()
+    results = {}
+    threads = [threading.Thread(target=act, args=(cell, results)) for act in (silent_server, silent_client)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check(results.get("silent server", "").startswith("421") and "timeout" in results["silent server"],
+          f"behind a silent server the client read {results}")
+    check_equal(results.get("silent client"), "", "what a client that began no TLS was told in clear")
+    wait_until(lambda: len([event for event in cell.proxy.events("session-close", since) if event["reason"] == "timeout"]) == 2,
+               "two sessions to end by timeout")
+
+
+def silence_behind(cell, verb):
+    """The server says 234 and no more, or not even that."""
+    since = cell.proxy.position()
+    client_tls = cell.options.get("tls") != "server"
+
+    def mute(session):
+        if client_tls:
+            session.send(b"234 go\r\n")
+        while session._connection.recv(4096):
+            pass
+    server = cell.server()
+    server.handlers[verb] = lambda _argument: mute
+    with server, Talk(cell) as talk:
+        talk.socket.settimeout(PATIENCE)
+        with contextlib.suppress(OSError):
+            talk.secure() if client_tls else talk.line()
+        closed_within(cell, "timeout", since, PATIENCE)
+
+
+def first_words(cell, greeting, reason, told):
+    """A server that begins with something else than a greeting."""
+    since = cell.proxy.position()
+    server = ScriptedServer(cell.lab.server, cell.lab.addresses[4].server, greeting=greeting)
+    with server, Talk(cell) as talk:
+        answer = talk.line()
+        check(answer.startswith(told), f"the client read {answer!r}")
+        if reason:
+            closed_within(cell, reason, since, 10 * SLOWNESS)
+    check(not cell.proxy.events("login", since), "somebody was logged in")
+
+
+def greeting_needs_no_login(cell):
+    """230 as a greeting: what was promised holds all the same."""
+    with ScriptedServer(cell.lab.server, cell.lab.addresses[4].server, greeting=b"230 come in\r\n",
+                        handlers=cell.tls_server().handlers) as server, Talk(cell) as talk:
+        check(talk.reply().startswith("230"), "the greeting did not arrive")
+        check(talk.command("NOOP").startswith("200"), "the session did not begin")
+        check_equal([line.strip() for line in server.session().lines][:3], [b"AUTH TLS", b"PBSZ 0", b"PROT P"],
+                    "what the server heard first")
+
+
+def greeting_is_a_refusal(cell):
+    """421 as a greeting is told, and nothing is said to that server in clear."""
+    server = ScriptedServer(cell.lab.server, cell.lab.addresses[4].server, greeting=b"421 too many\r\n")
+    with server, Talk(cell) as talk:
+        talk.send(b"USER secret\r\n")
+        check_equal(talk.line(), "421 too many", "the first line")
+        check_equal(talk.line(), "", "the second line")
+        check_equal(server.session().lines, [], "what the server heard")
+
+
+def server_resets(cell, step):
+    since = cell.proxy.position()
+    server = cell.tls_server()
+
+    def on_234(session):
+        session.send(b"234 go\r\n")
+        reset(session)
+
+    def on_hello(session):
+        session.send(b"234 go\r\n")
+        session._connection.recv(100)
+        reset(session)
+    answers = {"AUTH": {"AUTH": reset}, "234": {"AUTH": on_234}, "ClientHello": {"AUTH": on_hello}, "USER": {"USER": reset},
+               "PASS": {"PASS": reset}, "PROT": {"PROT": reset}, "EPSV": {"EPSV": reset}}
+    for verb, act in answers[step].items():
+        server.handlers[verb] = lambda _argument, act=act: act
+    with server, Talk(cell) as talk:
+        with contextlib.suppress(OSError, AssertionError):
+            talk.secure()
+            for command in ("USER a", "PASS b", "PBSZ 0", "PROT P", "EPSV"):
+                if not talk.command(command):
+                    break
+        event = cell.proxy.wait_event("session-close", since)
+    check(event["reason"] in ("reset", "handshake", "connection-ended"), f"the reason is {event['reason']}")
+    check_equal(cell.lab.expectations(), [], "expectations that were left behind")
+    next_is_served(cell, cell.tls_server())
+
+
+def instead_of_hello(cell, data, finish):
+    """The client's first bytes behind 234 are no ClientHello, or half of one."""
+    since = cell.proxy.position()
+    with cell.server() as server, Talk(cell) as talk:
+        talk.reply()
+        talk.command("AUTH TLS")
+        talk.send(data)
+        if finish:
+            talk.socket.shutdown(socket.SHUT_WR)
+        closed_within(cell, "handshake", since, 10 * SLOWNESS)
+        check_equal(server.session().lines, [], "what the server heard")
+    next_is_served(cell, cell.server())
+
+
+def garbage_on_data_connection(cell):
+    """Bytes in clear where PROT P was agreed go nowhere."""
+    since = cell.proxy.position()
+    received = []
+
+    def store(_argument):
+        def act(session):
+            session.send(b"150 go on\r\n")
+            with session.data_connection() as data:
+                with contextlib.suppress(OSError):
+                    received.append(data.recv(100))
+            return b"426 broken\r\n"
+        return act
+    server = cell.server()
+    server.handlers["STOR"] = store
+    with server, Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER a", "PASS b", "PBSZ 0", "PROT P"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        talk.send(b"STOR x\r\n")
+        data.sendall(b"in clear, although it was promised otherwise\r\n")
+        check_equal(cell.proxy.wait_event("relay", since)["reason"], "handshake", "the reason")
+        check_equal([talk.reply()[:3], talk.reply()[:3]], ["150", "426"], "replies")
+        check(talk.command("NOOP").startswith("200"), "the session did not go on")
+        data.close()
+    check(received in ([], [b""]), f"the server received {received}")
+
+
+def a_byte_at_a_time(cell):
+    """Whoever is never idle and never finishes a line has as long for it as anybody."""
+    since = cell.proxy.position()
+    stop = threading.Event()
+    with cell.server(), Talk(cell) as talk:
+        talk.secure()
+        talk.command("USER a")
+
+        def drip():
+            with contextlib.suppress(OSError):
+                while not stop.is_set():
+                    talk.socket.sendall(b"x")
+                    time.sleep(0.2)
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            closed_within(cell, "line-timeout", since, 20 * SLOWNESS)
+        finally:
+            stop.set()
+            thread.join()
+    next_is_served(cell, cell.server())
+
+
+class FullDiskCell(ScriptedCell):
+    """The events go to a file system of 64 KiB."""
+
+    @contextlib.contextmanager
+    def __call__(self):
+        self.disk = "/run/lab/small"
+        os.makedirs(self.disk, exist_ok=True)
+        self.mounted = os.system(f"mount -t tmpfs -o size=64k,mode=0777 ftpalg-small {self.disk}") == 0
+        check(self.mounted, "no small file system could be mounted")
+        self.gateway = {"events": f"{self.disk}/events"}
+        try:
+            with super().__call__():
+                yield self
+        finally:
+            os.system(f"umount {self.disk}")
+
+
+def full_disk(cell):
+    """Sessions go on without events, the log says why, and what is written when there is room again can be read."""
+    path = f"{cell.disk}/events"
+    filler = f"{cell.disk}/filler"
+    with cell.server(), Talk(cell) as talk:
+        talk.secure()
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 512)
+        for number in range(60):
+            check(talk.command(f"PORT 10,9,1,77,200,{number}")[:1] == "5", "a foreign PORT passed")
+        cell.proxy.process.wait_for_output("could not be written")
+        os.remove(filler)
+        check(talk.command("PORT 10,9,1,77,200,99")[:1] == "5", "a foreign PORT passed")
+        check(talk.command("USER a").startswith("331"), "the session did not go on")
+        check(talk.command("PORT 10,9,1,77,201,1")[:1] == "5", "a foreign PORT passed")
+    wait_until(lambda: "200,99" in open(path, encoding="utf-8").read() and "connection-ended" in
+               open(path, encoding="utf-8").read().rsplit("200,99", 1)[1], "events behind the gap")
+    lines = open(path, encoding="utf-8").read().split("\n")
+    torn = [line for line in lines if line and not (line.startswith("{") and line.endswith("}"))]
+    check(len(torn) <= 60, f"lines that are no events: {torn}")
+    check(any("200,99" in line and line.startswith("{") and line.endswith("}") for line in lines), "the first event behind the gap")
+
+
+def main():
+    plan = Plan(__doc__)
+    plain = ScriptedCell({"tls": "client", "control-ports": "21, 2121"})
+    for greeting, reason, told in ((b"SSH-2.0-OpenSSH_9.2\r\n", "not-ftp", "421"), (b"HTTP/1.1 400 Bad Request\r\n", "not-ftp", "421"),
+                                   (b"227 x (10,9,1,2,200,1)\r\n", "not-ftp", ""), (b"331 password?\r\n", "not-ftp", "421"),
+                                   (b"x" * 10000, "line-too-long", "421"), (b"554 no\r\n", None, "554 no")):
+        plan.add(f"a server that begins with {greeting[:30]!r}: {reason or 'is heard'}", first_words, greeting, reason, told,
+                 fixture=plain)
+    for name, data, finish in (("garbage", b"\x00" * 50, False), ("half a ClientHello and the end", b"\x16\x03\x01\x02\x00\x01", True),
+                               ("an end", b"", True), ("a ClientHello of SSL 2", b"\x80\x2e\x01\x00\x02" + b"\x00" * 50, False)):
+        plan.add(f"{name} behind 234 ends the session: handshake", instead_of_hello, data, finish, fixture=plain)
+    plan.add("bytes in clear on a data connection with PROT P go nowhere: handshake", garbage_on_data_connection, fixture=plain)
+    plan.add("a server that never greets and a client that never begins TLS: timeout", silences, fixture=plain)
+    plan.add("a byte at a time, without the end of a line: line-timeout", a_byte_at_a_time,
+             fixture=ScriptedCell({"tls": "client"}, gateway={"line-timeout": "1"}))
+    plan.add("a full disk costs events, and no session", full_disk, fixture=FullDiskCell({"tls": "client"}))
+    both = ScriptedCell({})
+    for step in ("AUTH", "234", "ClientHello", "USER", "PASS", "PROT", "EPSV"):
+        plan.add(f"a server may reset at {step}", server_resets, step, fixture=both)
+    promised = ScriptedCell({"tls": "server"})
+    plan.add("a greeting that needs no login changes no promise", greeting_needs_no_login, fixture=promised)
+    plan.add("a greeting that refuses is told, and its server hears nothing", greeting_is_a_refusal, fixture=promised)
+    if FULL:
+        plan.add("a server that begins no TLS behind 234: timeout", silence_behind, "AUTH", fixture=both)
+        plan.add("a server that answers no AUTH: timeout", silence_behind, "AUTH", fixture=promised)
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
