@@ -58,6 +58,7 @@ static size_t promise;      /* which of the replies that passed says that TLS be
 static bool ever_cleared;
 static bool auth_heard;     /* the last line in clear that the server heard was AUTH, and it has said nothing since */
 static bool auth_armed;     /* and all was quiet in between */
+static bool server_spoke;   /* since all was quiet */
 static bool marker_sent;
 
 static uint64_t hash_line(struct bytes line)
@@ -188,13 +189,22 @@ static void run(void)
 		peer_pump(&server);
 		quiet = client.moved || server.moved ? 0 : quiet + 1;
 	}
+	/* What the server said in the meantime may be taken for the reply, whichever came first. */
+	auth_heard = auth_heard && !server_spoke;
 	auth_armed = auth_heard && config.proxy.legs == PROXY_LEGS_BOTH;
+	server_spoke = false;
+}
+
+static void server_speaks(void)
+{
+	server_spoke = true;
+	auth_heard = false;
+	auth_armed = false;
 }
 
 static void server_says(struct bytes bytes)
 {
-	auth_heard = false;
-	auth_armed = false;
+	server_speaks();
 	peer_say(&server, bytes);
 }
 
@@ -272,10 +282,8 @@ static void act(uint8_t action, uint8_t argument)
 		break;
 	case 8: /* in clear, wherever TLS is */
 		peer_inject(argument & 1 ? &client : &server, text(argument & 2 ? "USER x\r\n" : "230 in\r\n"));
-		if (!(argument & 1)) {
-			auth_heard = false;
-			auth_armed = false;
-		}
+		if (!(argument & 1))
+			server_speaks();
 		break;
 	case 9:
 		shutdown(argument & 1 ? client.descriptor : server.descriptor, SHUT_WR);
@@ -357,7 +365,7 @@ static void begin(const uint8_t *data)
 	passed[0].count = passed[0].next = 0;
 	passed[1].count = passed[1].next = 0;
 	promise = LINES_MAX;
-	ever_cleared = auth_heard = auth_armed = marker_sent = false;
+	ever_cleared = auth_heard = auth_armed = server_spoke = marker_sent = false;
 	session = proxy_session_begin_between(&proxy, to_client[1], to_server[1], &view, implicit);
 	if (session) {
 		session->ops.expect = op_expect;

@@ -24,6 +24,7 @@ void peer_close(struct peer *peer)
 {
 	SSL_free(peer->ssl);
 	peer->ssl = NULL;
+	peer->secure = false;
 	if (peer->descriptor >= 0)
 		close(peer->descriptor);
 	peer->descriptor = -1;

@@ -204,9 +204,10 @@ def main():
         for upload in (True, False):
             way = "uploads" if upload else "downloads"
             for active in (False, True):
-                plan.add(f"{way} of {len(SIZES)} odd sizes, {'active' if active else 'passive'}, PROT {level}", sizes, upload,
-                         private, active, fixture=cell)
-            plan.add(f"{way} with a slow reader and a slow writer, PROT {level}", slow_peers, upload, private, fixture=cell)
+                plan.add(f"{way} of {len(SIZES)} odd sizes, {'active' if active else 'passive'}, PROT {level}", sizes,
+                         upload, private, active, fixture=cell)
+            plan.add(f"{way} with a slow reader and a slow writer, PROT {level}", slow_peers, upload, private,
+                     fixture=cell)
             plan.add(f"{ACTIVE_TIMES} {way} to one port of the client, PROT {level}", one_port_again_and_again, private,
                      upload, fixture=cell)
     plan.add("relays leave no descriptor behind", process_keeps_nothing, fixture=cell)

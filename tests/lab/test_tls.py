@@ -618,7 +618,8 @@ class OwnServersCell(ScriptedCell):
             self.proxy = Proxy(self.lab, self.options, sections={
                 "server third": {"names": "third.lab.test", **named[2]},
                 "server files": {"addresses": self.addresses[0], **named[0]},
-                "server archive": {"addresses": self.addresses[1], "names": "archive.lab.test, other.lab.test", **named[1]}})
+                "server archive": {"addresses": self.addresses[1], "names": "archive.lab.test, other.lab.test",
+                                   **named[1]}})
             with self.proxy:
                 yield self
 
@@ -812,7 +813,8 @@ def reload_changes_open_sessions(cell):
 def whole_matrix(kind):
     """Every client, mode, level and version, explicit and implicit, and each client once over IPv6."""
     for implicit in (False, True) if kind != "Pure-FTPd" else (False,):
-        for client, passive, private, version in itertools.product(TLS_CLIENTS, (True, False), (True, False), ("1.3", "1.2")):
+        for row in itertools.product(TLS_CLIENTS, (True, False), (True, False), ("1.3", "1.2")):
+            client, passive, private, version = row
             # See curl_begins_no_tls.
             if client != "curl" or passive or not private:
                 yield client, 4, implicit, passive, private, version
@@ -835,8 +837,9 @@ def add_matrix(plan):
         cell = Cell(kind)
         for row in whole_matrix(kind) if FULL else short_matrix(kind):
             client, family, implicit, passive, private, version = row
-            plan.add(f"{client} and {kind}{' over IPv6' if family == 6 else ''}, {'implicit' if implicit else 'explicit'}, "
-                     f"{'passive' if passive else 'active'}, PROT {'P' if private else 'C'}, TLS {version}",
+            plan.add(f"{client} and {kind}{' over IPv6' if family == 6 else ''}, "
+                     f"{'implicit' if implicit else 'explicit'}, {'passive' if passive else 'active'}, "
+                     f"PROT {'P' if private else 'C'}, TLS {version}",
                      transfer, *row, fixture=cell)
 
 
@@ -924,7 +927,8 @@ def main():
     plan.add("a server that does not begin TLS is told to the client, in TLS", server_does_not_begin_tls, fixture=both)
     plan.add("a session whose AUTH is refused stays inspected", refused_auth_stays_readable, fixture=both)
     own = OwnServersCell()
-    plan.add("each of one's own servers has its own certificate, by address and by name", each_server_has_its_own, fixture=own)
+    plan.add("each of one's own servers has its own certificate, by address and by name", each_server_has_its_own,
+             fixture=own)
     plan.add("where no certificate is configured there is no session, and an event says so", no_certificate_is_no_session,
              fixture=own)
     for name, spoil, text in (("a key that is not there", missing_key, "can't read the key"),

@@ -15,7 +15,7 @@ import time
 
 from process import SLOWNESS, wait_until
 from scripted import ScriptedServer
-from tap import Plan, check, check_equal
+from tap import Plan, Skip, check, check_equal
 from test_tls import ScriptedCell, Talk
 from transfers import FULL
 
@@ -68,7 +68,7 @@ def silences(cell):
     check(results.get("silent server", "").startswith("421") and "timeout" in results["silent server"],
           f"behind a silent server the client read {results}")
     check_equal(results.get("silent client"), "", "what a client that began no TLS was told in clear")
-    wait_until(lambda: len([event for event in cell.proxy.events("session-close", since) if event["reason"] == "timeout"]) == 2,
+    wait_until(lambda: [event["reason"] for event in cell.proxy.events("session-close", since)].count("timeout") == 2,
                "two sessions to end by timeout")
 
 
@@ -135,10 +135,8 @@ def server_resets(cell, step):
         session.send(b"234 go\r\n")
         session._connection.recv(100)
         reset(session)
-    answers = {"AUTH": {"AUTH": reset}, "234": {"AUTH": on_234}, "ClientHello": {"AUTH": on_hello}, "USER": {"USER": reset},
-               "PASS": {"PASS": reset}, "PROT": {"PROT": reset}, "EPSV": {"EPSV": reset}}
-    for verb, act in answers[step].items():
-        server.handlers[verb] = lambda _argument, act=act: act
+    verb = {"234": "AUTH", "ClientHello": "AUTH"}.get(step, step)
+    server.handlers[verb] = lambda _argument: {"234": on_234, "ClientHello": on_hello}.get(step, reset)
     with server, Talk(cell) as talk:
         with contextlib.suppress(OSError, AssertionError):
             talk.secure()
@@ -227,7 +225,8 @@ class FullDiskCell(ScriptedCell):
         self.disk = "/run/lab/small"
         os.makedirs(self.disk, exist_ok=True)
         self.mounted = os.system(f"mount -t tmpfs -o size=64k,mode=0777 ftpalg-small {self.disk}") == 0
-        check(self.mounted, "no small file system could be mounted")
+        if not self.mounted:
+            raise Skip("no small file system could be mounted")
         self.gateway = {"events": f"{self.disk}/events"}
         try:
             with super().__call__():
@@ -257,21 +256,28 @@ def full_disk(cell):
     lines = open(path, encoding="utf-8").read().split("\n")
     torn = [line for line in lines if line and not (line.startswith("{") and line.endswith("}"))]
     check(len(torn) <= 60, f"lines that are no events: {torn}")
-    check(any("200,99" in line and line.startswith("{") and line.endswith("}") for line in lines), "the first event behind the gap")
+    check(any("200,99" in line and line.startswith("{") and line.endswith("}") for line in lines),
+          "the first event behind the gap can't be read")
 
 
 def main():
     plan = Plan(__doc__)
     plain = ScriptedCell({"tls": "client", "control-ports": "21, 2121"})
-    for greeting, reason, told in ((b"SSH-2.0-OpenSSH_9.2\r\n", "not-ftp", "421"), (b"HTTP/1.1 400 Bad Request\r\n", "not-ftp", "421"),
-                                   (b"227 x (10,9,1,2,200,1)\r\n", "not-ftp", ""), (b"331 password?\r\n", "not-ftp", "421"),
-                                   (b"x" * 10000, "line-too-long", "421"), (b"554 no\r\n", None, "554 no")):
-        plan.add(f"a server that begins with {greeting[:30]!r}: {reason or 'is heard'}", first_words, greeting, reason, told,
-                 fixture=plain)
-    for name, data, finish in (("garbage", b"\x00" * 50, False), ("half a ClientHello and the end", b"\x16\x03\x01\x02\x00\x01", True),
-                               ("an end", b"", True), ("a ClientHello of SSL 2", b"\x80\x2e\x01\x00\x02" + b"\x00" * 50, False)):
+    for greeting, reason, told in ((b"SSH-2.0-OpenSSH_9.2\r\n", "not-ftp", "421"),
+                                   (b"HTTP/1.1 400 Bad Request\r\n", "not-ftp", "421"),
+                                   (b"227 x (10,9,1,2,200,1)\r\n", "not-ftp", "421"),
+                                   (b"331 password?\r\n", "not-ftp", "421"),
+                                   (b"x" * 10000, "line-too-long", "421"),
+                                   (b"554 no\r\n", None, "554 no")):
+        plan.add(f"a server that begins with {greeting[:30]!r}: {reason or 'is heard'}", first_words, greeting, reason,
+                 told, fixture=plain)
+    for name, data, finish in (("garbage", b"\x00" * 50, False),
+                               ("half a ClientHello and the end", b"\x16\x03\x01\x02\x00\x01", True),
+                               ("an end", b"", True),
+                               ("a ClientHello of SSL 2", b"\x80\x2e\x01\x00\x02" + b"\x00" * 50, False)):
         plan.add(f"{name} behind 234 ends the session: handshake", instead_of_hello, data, finish, fixture=plain)
-    plan.add("bytes in clear on a data connection with PROT P go nowhere: handshake", garbage_on_data_connection, fixture=plain)
+    plan.add("bytes in clear on a data connection with PROT P go nowhere: handshake", garbage_on_data_connection,
+             fixture=plain)
     plan.add("a server that never greets and a client that never begins TLS: timeout", silences, fixture=plain)
     plan.add("a byte at a time, without the end of a line: line-timeout", a_byte_at_a_time,
              fixture=ScriptedCell({"tls": "client"}, gateway={"line-timeout": "1"}))
