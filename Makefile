@@ -30,7 +30,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
 LIBRARIES := libmnl libnetfilter_queue libevent_core libssl libcrypto inih jansson libseccomp libcap-ng libpcap
-ifneq ($(filter-out help clean setup check demo check-long bench,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean setup check demo check-long bench compare,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 endif
@@ -161,6 +161,7 @@ help:
 	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"
 	@echo 'make check-long    all of it, the whole lab on both kernels, and long fuzzing'
 	@echo 'make bench         measures the gateway'
+	@echo 'make compare       measures other FTP helpers beside this one, and writes doc/comparison.md'
 	@echo 'make clean         removes build/'
 	@echo 'V=1 shows commands, and what tests print; WERROR=1 makes warnings errors; SANITIZE=address,undefined'
 	@echo 'builds into build/sanitize.'

@@ -82,6 +82,7 @@ SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/t
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
+SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
 SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
 setup:
@@ -91,7 +92,7 @@ check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
 	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
-		$(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
+		$(SUITE_COMPARISON) $(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
 
 check-pure:
 	$(make-release) $(RELEASE)/libftpalg.a
@@ -150,10 +151,16 @@ bench: setup
 	$(make-release) all lab-programs
 	$(Q)for program in $(LAB_BENCHES); do FTPALG=$(abspath $(RELEASE)/ftpalg) $$program || exit 1; done
 
+# doc/comparison.md: other FTP helpers beside this one.
+compare: setup
+	$(make-release) all
+	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_helpers.py
+	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/compare
+
 demo: setup
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
 .PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
-	coverage fuzz bench demo \
+	coverage fuzz bench compare demo \
 	lab-programs fuzz-programs replay-programs

@@ -10,6 +10,7 @@
 #include "daemon/log.h"
 #include "daemon/probe_client.h"
 #include "ftpalg/address.h"
+#include "net/proof.h"
 
 #define FILTERS_MAX 16
 #define TOKEN_VARIABLE "FTPALG_PROBE_TOKEN"
@@ -24,7 +25,7 @@ struct arguments {
 	const char *html;
 	const char *filters[FILTERS_MAX];
 	size_t filter_count;
-	char token[2 * LINK_CHALLENGE_SIZE + 1]; /* made here */
+	char token[PROOF_CHALLENGE_SIZE]; /* made here */
 };
 
 static bool read_address(const char *text, struct address *address)
@@ -222,6 +223,7 @@ static int run_client(struct arguments *arguments)
 	struct probe_report report = { .count = 0 };
 	int status = CMD_FAILURE;
 
+	arguments->settings.progress = isatty(STDERR_FILENO);
 	if (!list)
 		return CMD_FAILURE;
 	if (arguments->scenarios ? probe_list_add_path(list, arguments->scenarios) : probe_list_add_builtins(list)) {
@@ -252,7 +254,7 @@ static int find_token(struct arguments *arguments)
 		return CMD_SUCCESS;
 	if (!arguments->server)
 		return cmd_misuse("probe", "it needs the --token that the server's end has printed");
-	if (!link_make_challenge(arguments->token))
+	if (!proof_challenge(arguments->token))
 		return CMD_FAILURE;
 	arguments->settings.token = arguments->token;
 	log_message(LOG_LEVEL_NOTICE, "at the client: ftpalg probe client --token %s ADDRESS", arguments->token);

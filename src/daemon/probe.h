@@ -30,6 +30,7 @@ struct probe_settings {
 	struct address foreign;    /* a second address of this end's host, or FAMILY_NONE */
 	struct address server_foreign; /* client only: likewise of the server's host */
 	const char *token;
+	bool progress;             /* client only: how far it is, on standard error */
 };
 
 enum probe_verdict {

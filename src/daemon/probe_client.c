@@ -147,6 +147,16 @@ static void find_local(struct client *client)
 		client->agent.local = local.address;
 }
 
+static void show_progress(const struct client *client, const struct probe_run *runs, size_t count)
+{
+	size_t over = 0;
+
+	for (size_t i = 0; i < count; i++)
+		over += runs[i].stage == RUN_OVER ? 1 : 0;
+	if (client->report->settings.progress)
+		fprintf(stderr, over < count ? "\r%zu of %zu scenarios" : "\r\033[K", over, count);
+}
+
 /* Runs count scenarios to their end. */
 static void run_several(struct client *client, struct probe_run *runs, size_t count)
 {
@@ -174,6 +184,7 @@ static void run_several(struct client *client, struct probe_run *runs, size_t co
 				client->attempts = 0;
 			left = left || runs[i].stage != RUN_OVER;
 		}
+		show_progress(client, runs, count);
 		if (left)
 			wait_for_something(client);
 	}

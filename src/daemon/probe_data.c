@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Data connections. One end connects, the other accepts, and each sends a nonce that the other must read: so nothing
- * but the right peer at the right listener counts as an arrival.
+ * Data connections. One end connects, the other accepts, and the server sends a nonce that the client must read, as in a
+ * listing: so nothing but the right peer at the right listener counts as an arrival. Nothing goes the other way, since a
+ * helper that is a proxy need not carry it.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/probe_link.h"
 #include "daemon/probe_run.h"
 
 /* A SYN that is lost is sent again after a second, so what shall arrive gets longer. */
@@ -18,10 +18,9 @@ enum phase {
 	PHASE_DONE = -1,
 	PHASE_BEGIN,
 	PHASE_CONNECTED,      /* both ends have answered */
-	PHASE_NONCE,          /* the connecting end's */
-	PHASE_COMPARE_NONCE,
-	PHASE_ANSWER,         /* the accepting end's */
-	PHASE_COMPARE_ANSWER,
+	PHASE_NONCE,          /* to be sent and read */
+	PHASE_READ,           /* as much as the nonce has been, or nothing */
+	PHASE_COMPARE,
 };
 
 static enum run_result finish(struct probe_run *run)
@@ -74,7 +73,7 @@ static enum run_result begin(struct probe_run *run, const struct scenario_step *
 			run_end(run, PROBE_FAIL, "no offer of the %s has been seen", run_side_name(target));
 		return finish(run);
 	}
-	if (!link_make_challenge(run->nonce[0]) || !link_make_challenge(run->nonce[1])) {
+	if (!proof_challenge(run->nonce)) {
 		run_end(run, PROBE_BROKEN, "this host has no randomness");
 		return finish(run);
 	}
@@ -122,44 +121,36 @@ static enum run_result take_connections(struct probe_run *run, const struct scen
 	return RUN_NEXT;
 }
 
-/* The reader's end has all of the nonce, or never will; it is asked again from the start, to compare all of it. */
-static enum run_result compare(struct probe_run *run, const struct scenario_step *step, enum scenario_side reader,
-			       const char *expected, uint64_t now)
+/* The client's end has all of the nonce, or never will; it is asked again from the start, to compare all of it. */
+static enum run_result compare(struct probe_run *run, const struct scenario_step *step, const char *expected, uint64_t now)
 {
-	const char *answer = run_answer(run, reader);
+	const char *answer = run_answer(run, SIDE_CLIENT);
 
-	if (answer && run->data_read++ == 0) {
-		run_ask(run, reader, now, "READ %d 0 0", run->data[reader]);
+	if (answer && run->phase == PHASE_READ) {
+		run_ask(run, SIDE_CLIENT, now, "READ %d 0 0", run->data[SIDE_CLIENT]);
+		run->phase = PHASE_COMPARE;
 		return RUN_NEXT;
 	}
-	run->data_read = 0;
 	if (answer) {
 		probe_next_word(&answer);
 		probe_next_word(&answer);
 	}
 	if (!answer || strcmp(answer, expected) != 0)
 		return decide(run, step, false, "it was made, but another peer or nobody answers");
-	if (run->phase == PHASE_COMPARE_ANSWER)
-		return decide(run, step, true, "");
-	run->phase++;
-	return RUN_NEXT;
+	return decide(run, step, true, "");
 }
 
 static enum run_result exchange(struct probe_run *run, const struct scenario_step *step, uint64_t now)
 {
-	const bool first = run->phase < PHASE_ANSWER;
-	const enum scenario_side sender = first ? step->side : scenario_other_side(step->side);
-	const enum scenario_side reader = scenario_other_side(sender);
-	const char *nonce = run->nonce[first ? 0 : 1];
-	const struct bytes bytes = { (const uint8_t *)nonce, strlen(nonce) };
-	char hex[4 * LINK_CHALLENGE_SIZE + 1];
+	const struct bytes bytes = { (const uint8_t *)run->nonce, strlen(run->nonce) };
+	char hex[2 * PROOF_CHALLENGE_SIZE];
 
 	probe_write_hex(bytes, hex);
-	if (run->phase == PHASE_COMPARE_NONCE || run->phase == PHASE_COMPARE_ANSWER)
-		return compare(run, step, reader, hex, now);
-	run_ask(run, sender, now, "SEND %d - %s", run->data[sender], hex);
-	run_ask(run, reader, now, "READ %d %zu %d", run->data[reader], bytes.length - 1, NONCE_MILLISECONDS);
-	run->phase++;
+	if (run->phase != PHASE_NONCE)
+		return compare(run, step, hex, now);
+	run_ask(run, SIDE_SERVER, now, "SEND %d - %s", run->data[SIDE_SERVER], hex);
+	run_ask(run, SIDE_CLIENT, now, "READ %d %zu %d", run->data[SIDE_CLIENT], bytes.length - 1, NONCE_MILLISECONDS);
+	run->phase = PHASE_READ;
 	return RUN_NEXT;
 }
 

@@ -104,6 +104,7 @@ static void print_run(FILE *out, const struct probe_run *run)
 	print_escaped(out, scenario->title);
 	fputs("</span></summary>\n<dl>\n", out);
 	print_item(out, "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
+	print_item(out, "against", run->statement);
 	print_item(out, "note", (struct bytes){ (const uint8_t *)run->note, strlen(run->note) });
 	for (size_t i = 0; i < scenario->why_count; i++)
 		print_item(out, "why", scenario->why[i]);

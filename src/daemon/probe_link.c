@@ -5,13 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 void link_open(struct link *link, int descriptor)
 {
@@ -66,7 +61,7 @@ static void take_line(struct link *link, size_t end, char line[LINK_LINE_MAX])
 	memcpy(line, link->in, length);
 	line[length] = '\0';
 	for (size_t i = 0; i < length; i++)
-		if (line[i] < ' ' || line[i] == 0x7f)
+		if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
 			line[i] = '?';
 	link->in_length -= end + 1;
 	memmove(link->in, link->in + end + 1, link->in_length);
@@ -100,31 +95,4 @@ bool link_read(struct link *link, char line[LINK_LINE_MAX])
 		}
 		link->in_length += (size_t)got;
 	}
-}
-
-bool link_prove(const char *token, const char *challenge, char *out)
-{
-	unsigned char proof[EVP_MAX_MD_SIZE];
-	unsigned int length = 0;
-
-	if (!HMAC(EVP_sha256(), token, (int)strlen(token), (const unsigned char *)challenge, strlen(challenge), proof,
-		  &length) || length != LINK_PROOF_SIZE)
-		return false;
-	probe_write_hex((struct bytes){ proof, length }, out);
-	return true;
-}
-
-bool link_proof_equals(const char *proof, const char *expected)
-{
-	return strlen(proof) == strlen(expected) && CRYPTO_memcmp(proof, expected, strlen(expected)) == 0;
-}
-
-bool link_make_challenge(char *out)
-{
-	uint8_t random[LINK_CHALLENGE_SIZE];
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return false;
-	probe_write_hex((struct bytes){ random, sizeof(random) }, out);
-	return true;
 }

@@ -18,8 +18,6 @@
 
 #define LINK_LINE_MAX 640
 #define LINK_TOKEN_MAX 128
-#define LINK_CHALLENGE_SIZE 16
-#define LINK_PROOF_SIZE 32
 
 struct link {
 	int descriptor; /* -1: none */
@@ -35,14 +33,7 @@ void link_close(struct link *link);
 void link_print(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sends what is queued, as far as it goes. */
 void link_flush(struct link *link);
-/* The next line that has come, without its end, as a string without control characters; false where there is none. */
+/* The next line that has come, without its end, as a string of printable ASCII; false where there is none. */
 bool link_read(struct link *link, char line[LINK_LINE_MAX]);
-
-/* out holds 2 * LINK_PROOF_SIZE + 1. False: no memory. */
-bool link_prove(const char *token, const char *challenge, char *out);
-/* In a time that tells nothing. */
-bool link_proof_equals(const char *proof, const char *expected);
-/* A random text of hexadecimal digits; out holds 2 * LINK_CHALLENGE_SIZE + 1. False: the host has no randomness. */
-bool link_make_challenge(char *out);
 
 #endif

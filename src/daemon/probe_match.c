@@ -85,9 +85,9 @@ static size_t write_variable(const struct probe_run *run, enum scenario_side sid
 	case TEXT_PORT:
 		return (size_t)snprintf(out, VARIABLE_MAX, "%u", endpoint.port);
 	case TEXT_HIGH:
-		return (size_t)snprintf(out, VARIABLE_MAX, "%u", endpoint.port >> 8);
+		return (size_t)snprintf(out, VARIABLE_MAX, "%d", endpoint.port >> 8);
 	case TEXT_LOW:
-		return (size_t)snprintf(out, VARIABLE_MAX, "%u", endpoint.port & 0xff);
+		return (size_t)snprintf(out, VARIABLE_MAX, "%d", endpoint.port & 0xff);
 	case TEXT_HOSTPORT:
 		return hostport_format(FORM_PORT, 0, &endpoint, (uint8_t *)out);
 	case TEXT_EPRT:

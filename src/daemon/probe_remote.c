@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "daemon/wire.h"
+#include "net/proof.h"
 
 #define LOGIN_MAX UINT64_C(4000000)
 /* Every request names how long it may take at most (AGENT_WAIT_MAX), and the way takes time, too. */
@@ -87,14 +88,14 @@ static bool has_code(const char *line, const char *code)
 static void take_greeting(struct probe_remote *remote, const char *line)
 {
 	static const char greeting[] = "220 ftpalg-probe ";
-	char proof[2 * LINK_PROOF_SIZE + 1];
+	char proof[PROOF_SIZE];
 
 	if (!has_code(line, greeting)) {
 		remote_close(remote, "what answers there is no ftpalg probe server");
 		remote->hopeless = true;
 		return;
 	}
-	if (!link_prove(remote->token, line + strlen(greeting), proof)) {
+	if (!proof_make(remote->token, line + strlen(greeting), proof)) {
 		remote_close(remote, "out of memory");
 		return;
 	}

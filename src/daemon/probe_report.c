@@ -46,7 +46,8 @@ static void print_run(FILE *out, const struct probe_run *run, int width, bool co
 		probe_verdict_name(run->verdict), colour ? "\033[0m" : "", width, run->name, (int)title.length,
 		(const char *)title.data);
 	if (run->message[0] && run->line > 0)
-		fprintf(out, "      %s (line %u)\n", run->message, run->line);
+		fprintf(out, "      %s, against line %u: %.*s\n", run->message, run->line, (int)run->statement.length,
+			(const char *)run->statement.data);
 	else if (run->message[0])
 		fprintf(out, "      %s\n", run->message);
 	if (run->note[0])
@@ -80,22 +81,28 @@ void probe_report_table(const struct probe_report *report, FILE *out, bool colou
 	fprintf(out, " of %zu, in %.1f seconds\n", report->count, (double)(report->ended - report->began) / 1e6);
 }
 
-static json_t *json_text(struct bytes text)
-{
-	return json_stringn((const char *)text.data, text.length);
-}
-
-/* Escaped, so that it is text whatever was sent. */
-static json_t *json_stream(const struct probe_bytes *bytes)
+static json_t *json_escaped(struct bytes raw)
 {
 	struct probe_bytes escaped = { NULL, 0, 0 };
 	json_t *value;
 
-	if (bytes->length > 0)
-		probe_bytes_escape(&escaped, (struct bytes){ bytes->data, bytes->length });
+	probe_bytes_escape(&escaped, raw);
 	value = json_stringn(escaped.length > 0 ? (const char *)escaped.data : "", escaped.length);
 	probe_bytes_free(&escaped);
 	return value;
+}
+
+/* A scenario's own words, which are UTF-8 unless their author wrote something else. */
+static json_t *json_text(struct bytes text)
+{
+	json_t *value = json_stringn(text.length > 0 ? (const char *)text.data : "", text.length);
+
+	return value ? value : json_escaped(text);
+}
+
+static json_t *json_stream(const struct probe_bytes *bytes)
+{
+	return json_escaped((struct bytes){ bytes->data, bytes->length });
 }
 
 static json_t *json_run(const struct probe_run *run)
@@ -112,6 +119,7 @@ static json_t *json_run(const struct probe_run *run)
 	json_object_set_new(object, "message", json_string(run->message));
 	json_object_set_new(object, "note", json_string(run->note));
 	json_object_set_new(object, "line", json_integer(run->line));
+	json_object_set_new(object, "statement", json_text(run->statement));
 	json_object_set_new(object, "why", why);
 	json_object_set_new(object, "concerns", json_text(scenario->concerns));
 	json_object_set_new(object, "tags", json_text(scenario->tags));

@@ -100,8 +100,10 @@ void run_end(struct probe_run *run, enum probe_verdict verdict, const char *form
 	if (run->stage >= RUN_DRAIN)
 		return;
 	run->verdict = verdict;
-	if (run->stage == RUN_STEPS && run->step < run->scenario->step_count)
+	if (run->stage == RUN_STEPS && run->step < run->scenario->step_count) {
 		run->line = run->scenario->steps[run->step].line;
+		run->statement = run->scenario->steps[run->step].source;
+	}
 	va_start(arguments, format);
 	vsnprintf(run->message, sizeof(run->message), format, arguments);
 	va_end(arguments);
@@ -230,34 +232,45 @@ static void ignore_answer(void *context, uint32_t tag, const char *text)
 	(void)text;
 }
 
-static enum run_result stage_drain(struct probe_run *run, uint64_t now)
+/* Asks the side for what it has not yet told. False where there is nothing more to be had. */
+static bool drain_side(struct probe_run *run, enum scenario_side side, uint64_t now)
+{
+	const size_t before = run->saw[side].length;
+	const bool asked = run->phase == 2;
+
+	if (asked)
+		run_take_control_bytes(run, side);
+	/* An end that says that there is more and does not give it is not asked for ever. */
+	if (run->control[side] < 0 || run->lost ||
+	    (asked && (run->drained[side] || run->saw[side].length == before)))
+		return false;
+	run_ask(run, side, now, "READ %d %zu 0", run->control[side], run->saw[side].length);
+	return true;
+}
+
+static void give_handles_back(struct probe_run *run, uint64_t now)
 {
 	static const struct agent_asker nobody = { .answer = ignore_answer };
 	char text[AGENT_TEXT_MAX];
-	bool more = false;
 
-	for (int side = 0; side < SIDE_COUNT; side++) {
-		if (run->phase == 2)
-			run_take_control_bytes(run, (enum scenario_side)side);
-		else
-			run->drained[side] = false;
-		if (run->drained[side] || run->control[side] < 0 || run->lost ||
-		    (run->phase == 2 && !run_answer(run, (enum scenario_side)side)))
-			continue;
-		run_ask(run, (enum scenario_side)side, now, "READ %d %zu 0", run->control[side],
-			run->saw[side].length);
-		more = true;
-	}
-	run->phase = 2;
-	if (more)
-		return RUN_NEXT;
 	for (int side = 0; side < SIDE_COUNT; side++)
 		for (size_t i = 0; i < run->handle_count[side]; i++) {
 			snprintf(text, sizeof(text), "CLOSE %d forget", run->handles[side][i]);
 			ask(&run->ends[side], text, &nobody, now);
 		}
-	run->ended = now;
-	run->stage = RUN_OVER;
+}
+
+static enum run_result stage_drain(struct probe_run *run, uint64_t now)
+{
+	const bool client = drain_side(run, SIDE_CLIENT, now);
+	const bool server = drain_side(run, SIDE_SERVER, now);
+
+	run->phase = 2;
+	if (!client && !server) {
+		give_handles_back(run, now);
+		run->ended = now;
+		run->stage = RUN_OVER;
+	}
 	return RUN_NEXT;
 }
 
@@ -305,6 +318,8 @@ void run_pump(struct probe_run *run, uint64_t now)
 		run_end(run, PROBE_BROKEN, "it took longer than %d seconds", (int)(RUN_MAX / SECOND));
 		run->calls[SIDE_CLIENT].pending = false;
 		run->calls[SIDE_SERVER].pending = false;
+		/* Nothing more is asked of an end that takes so long. */
+		run->lost = true;
 		run->deadline = UINT64_MAX;
 	}
 	do

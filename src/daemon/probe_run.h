@@ -8,13 +8,13 @@
 #include "daemon/probe_remote.h"
 #include "daemon/probe_text.h"
 #include "daemon/scenario_text.h"
+#include "net/proof.h"
 
 #define RUN_MESSAGE_MAX 320
 #define RUN_NAME_MAX 64
 #define RUN_OFFERS_MAX TEXT_LISTENERS_MAX
 #define RUN_HANDLES_MAX (TEXT_LISTENERS_MAX + 24)
 #define RUN_CUTS_MAX 512
-#define RUN_NONCE_SIZE 16
 
 /* What an end is asked through: one of the two is there. */
 struct run_end {
@@ -53,6 +53,7 @@ struct probe_run {
 	const bool *open;        /* by side: it may open connections to any port of the other side */
 	enum probe_verdict verdict;
 	uint32_t line;           /* where it ended, if it did not pass */
+	struct bytes statement;  /* likewise, what stands there */
 	char message[RUN_MESSAGE_MAX];
 	char note[RUN_MESSAGE_MAX]; /* what could not be checked */
 	uint64_t began;
@@ -97,8 +98,7 @@ struct probe_run {
 	size_t cuts[RUN_CUTS_MAX];
 	size_t cut_count;
 	int data[SIDE_COUNT]; /* handles of its data connection */
-	char nonce[2][2 * RUN_NONCE_SIZE + 1];
-	size_t data_read;
+	char nonce[PROOF_CHALLENGE_SIZE];
 };
 
 enum run_result {

@@ -21,6 +21,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/wire.h"
 #include "ftpalg/address.h"
+#include "net/proof.h"
 
 #define SECOND UINT64_C(1000000)
 #define SESSIONS_MAX 8
@@ -39,7 +40,7 @@ struct session {
 	bool welcome; /* the peer knows the token */
 	bool used;
 	uint64_t heard;
-	char challenge[2 * LINK_CHALLENGE_SIZE + 1];
+	char challenge[PROOF_CHALLENGE_SIZE];
 };
 
 struct server {
@@ -97,14 +98,14 @@ static void session_request(struct session *session, const char *line, uint64_t 
 
 static void session_login(struct session *session, const char *line, const char *token)
 {
-	char proof[2 * LINK_PROOF_SIZE + 1];
+	char proof[PROOF_SIZE];
 	const char *rest = line;
 	const struct bytes verb = probe_next_word(&rest);
 
 	if (probe_word_is(verb, "USER")) {
 		link_print(&session->link, "331 say who you are");
-	} else if (probe_word_is(verb, "PASS") && link_prove(token, session->challenge, proof) &&
-		   link_proof_equals(rest, proof)) {
+	} else if (probe_word_is(verb, "PASS") && proof_make(token, session->challenge, proof) &&
+		   proof_equals(rest, proof)) {
 		char address[ADDRESS_TEXT_MAX];
 
 		session->welcome = true;
@@ -174,7 +175,7 @@ static void session_begin(struct server *server, int descriptor, const struct en
 	session->agent.peer = peer->address;
 	session->agent.local = local.address;
 	session->agent.foreign = server->settings->foreign;
-	if (link_make_challenge(session->challenge))
+	if (proof_challenge(session->challenge))
 		link_print(&session->link, "220 ftpalg-probe %s", session->challenge);
 	else
 		session_end(session);
@@ -227,11 +228,11 @@ static void wait_for_something(struct server *server)
 /* After this, nothing that a stranger sends can do more than a stranger's program that makes connections. */
 static int shed_rights(void)
 {
-	char proof[2 * LINK_PROOF_SIZE + 1];
+	char proof[PROOF_SIZE];
 	char error[256];
 
 	/* OpenSSL fetches what it needs on first use. */
-	if (!link_prove("token", "challenge", proof))
+	if (!proof_make("token", "challenge", proof))
 		return -1;
 	if (sandbox_enter(geteuid() == 0 ? "nobody" : "", SANDBOX_PROBE, 0, error, sizeof(error)) == 0)
 		return 0;

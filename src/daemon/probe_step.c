@@ -69,7 +69,6 @@ static enum run_result next_step(struct probe_run *run)
 	while (run->step < scenario->step_count && scenario->steps[run->step].alternative)
 		run->step++;
 	run->phase = PHASE_BEGIN;
-	run->data_read = 0;
 	return RUN_NEXT;
 }
 
@@ -306,6 +305,7 @@ static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 {
 	const struct scenario_step *step = &run->scenario->steps[run->step];
 	const enum scenario_side viewer = step->action == SCENARIO_SEE ? step->side : scenario_other_side(step->side);
+	const bool routine = step->action == SCENARIO_SAY || (step->flags & SCENARIO_ROUTINE);
 	const bool refusal = step->action == SCENARIO_REFUSED || step->action == SCENARIO_CLOSED;
 
 	if (step->action == SCENARIO_CLOSED)
@@ -317,7 +317,7 @@ static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 	else if (unread(run, viewer).length == 0)
 		run_end(run, PROBE_BROKEN, "nothing arrives at the %s", run_side_name(viewer));
 	else
-		run_end(run, step->action == SCENARIO_SAY ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else",
+		run_end(run, routine ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else",
 			run_side_name(viewer));
 }
 

@@ -151,7 +151,8 @@ static void append_pending(struct report *report, struct report_decision *decisi
 static void handle_event(void *context, const struct event *event, uint64_t time)
 {
 	struct report *report = context;
-	struct report_session *session = report->offering ? report->offered : report_find_session(report, event->session);
+	struct report_session *session = report->offering ? report->offered
+							  : report_find_session(report, event->session);
 	struct report_decision *decision;
 	struct report_pinhole *pinhole;
 

@@ -26,7 +26,8 @@ static enum form find_form(enum direction direction, struct bytes line, struct b
 		*text = (struct bytes){ line.data + reply.text.offset, reply.text.length };
 		if (reply.kind != REPLY_LAST)
 			return FORM_NONE;
-		return reply.code == 227 ? FORM_227 : reply.code == 228 ? FORM_228 : reply.code == 229 ? FORM_229 : FORM_NONE;
+		return reply.code == 227 ? FORM_227
+		     : reply.code == 228 ? FORM_228 : reply.code == 229 ? FORM_229 : FORM_NONE;
 	}
 	parse_command(line, &command);
 	*text = (struct bytes){ line.data + command.argument.offset, command.argument.length };
@@ -144,7 +145,8 @@ static void use_pinhole(struct report_data *data, struct report_offer *offer)
 {
 	struct report_pinhole *pinhole = offer->pinhole;
 
-	if (!pinhole || pinhole->ended || pinhole->used || !address_equal(offer_source(offer), &data->tuple.source.address))
+	if (!pinhole || pinhole->ended || pinhole->used ||
+	    !address_equal(offer_source(offer), &data->tuple.source.address))
 		return;
 	pinhole->used = true;
 	pinhole->used_at = data->start;

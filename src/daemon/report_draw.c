@@ -104,7 +104,8 @@ static bool looks_like_escape(struct bytes text)
 	       is_hexadecimal(text.data[3]);
 }
 
-void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style, const struct report_text *text)
+void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style,
+			     const struct report_text *text)
 {
 	struct bytes rest = { text->data, text->length };
 	char words[REPORT_NUMBER_MAX];
@@ -214,8 +215,8 @@ static void put_dashes(const struct report_pen *pen, unsigned int position, unsi
 }
 
 /* An arrow with words at the end where its sender is. position: of its first column, from the client on. */
-static void put_arrow(const struct report_pen *pen, const struct part *part, unsigned int position, unsigned int columns,
-		      const struct report_arrow *arrow)
+static void put_arrow(const struct report_pen *pen, const struct part *part, unsigned int position,
+		      unsigned int columns, const struct report_arrow *arrow)
 {
 	const unsigned int rest = columns - part->width - 3;
 	const enum sign to_peer = arrow->direction == DIRECTION_ORIGINAL ? SIGN_TO_SERVER : SIGN_TO_CLIENT;

@@ -36,7 +36,8 @@ void report_pen_init(struct report_pen *pen, const struct report_style *style, F
  * What a peer said: printable as it is, where the terminal can show it; every other byte as \xNN, and so a backslash
  * that could be taken for the beginning of one.
  */
-void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style, const struct report_text *text);
+void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style,
+			     const struct report_text *text);
 void report_glyphs_add_words(struct report_glyphs *glyphs, const char *words);
 
 /* How an arrow is drawn. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One self-contained page. Its policy lets nothing be loaded and nothing run but its own style and script, which it names
- * by their digests; so even a mistake in the escaping of a peer's words would not let them run.
+ * One self-contained page. Its policy lets nothing be loaded and nothing run but its own style and script, which it
+ * names by their digests; so even a mistake in the escaping of a peer's words would not let them run.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -128,8 +128,8 @@ static void put_banner(const struct page *page)
 	put_name(page);
 	page_print(page, "</h1>\n");
 	if (page->head->counters->packets > 0)
-		page_print(page, "<p class=\"when\">%s <span>to %s</span> <span>%" PRIu64 " packets</span></p>\n", first,
-			   last, page->head->counters->packets);
+		page_print(page, "<p class=\"when\">%s <span>to %s</span> <span>%" PRIu64 " packets</span></p>\n",
+			   first, last, page->head->counters->packets);
 	put_facts(page);
 	put_settings(page);
 	page_print(page, "</header>\n");
@@ -158,9 +158,10 @@ static void put_session(const struct page *page, const struct report_session *se
 
 	report_format_time(session->start, time);
 	report_format_seconds(session->last - session->start, duration);
-	page_print(page, "<details class=\"session\" data-session=\"%" PRIu64 "\"%s>\n<summary><h3 id=\"session-%" PRIu64
-		   "\">Session %" PRIu64 "</h3> <span>", session->connection,
-		   page->report->session_count <= OPEN_SESSIONS ? " open" : "", session->connection, session->connection);
+	page_print(page, "<details class=\"session\" data-session=\"%" PRIu64 "\"%s>\n<summary>", session->connection,
+		   page->report->session_count <= OPEN_SESSIONS ? " open" : "");
+	page_print(page, "<h3 id=\"session-%" PRIu64 "\">Session %" PRIu64 "</h3> <span>", session->connection,
+		   session->connection);
 	page_put_endpoint(page, &session->view.client);
 	page_print(page, " to ");
 	page_put_endpoint(page, &session->view.server);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Passwords never appear. The argument of PASS, ACCT and ADAT is overwritten before anything is kept, by a mask that does
- * not show its length, and so is the password wherever else its session repeats it: in the words of a server that quotes
- * what it did not understand, or as the name that somebody typed by mistake.
+ * Passwords never appear. The argument of PASS, ACCT and ADAT is overwritten before anything is kept, by a mask that
+ * does not show its length, and so is the password wherever else its session repeats it: in the words of a server that
+ * quotes what it did not understand, or as the name that somebody typed by mistake.
  *
  * Here a line is read loosely, because no harm comes of masking too much: whatever is not a letter is skipped in front
  * of and within the verb.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a report consists of. Everything is taken from the report's memory, linked in the order in which it is shown, and
- * given back with the report as a whole.
+ * What a report consists of. Everything is taken from the report's memory, linked in the order in which it is shown,
+ * and given back with the report as a whole.
  */
 #ifndef DAEMON_REPORT_MODEL_H
 #define DAEMON_REPORT_MODEL_H
@@ -289,8 +289,8 @@ enum report_data_state {
 enum report_data_state report_data_state(const struct report_data *data);
 
 /*
- * report_mask.c: what is secret in a line is overwritten, in a buffer of REPORT_ASSEMBLY bytes of which length are used.
- * Returns the new length. learn: the line's secret is the session's from now on.
+ * report_mask.c: what is secret in a line is overwritten, in a buffer of REPORT_ASSEMBLY bytes of which length are
+ * used. Returns the new length. learn: the line's secret is the session's from now on.
  */
 #define REPORT_MASK_GROWTH 8
 #define REPORT_ASSEMBLY_MAX (REPORT_LINE_MAX + REPORT_SECRET_MAX)

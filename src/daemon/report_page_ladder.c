@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * What a peer said stands on its side of the ladder, and the arrow goes to the other side. Where the other side has other
- * words, those stand there, and there are two arrows; where nothing left, the arrow ends at the gateway. The elements are
- * in the order in which things happen, so that the page reads well without its style.
+ * What a peer said stands on its side of the ladder, and the arrow goes to the other side. Where the other side has
+ * other words, those stand there, and there are two arrows; where nothing left, the arrow ends at the gateway. The
+ * elements are in the order in which things happen, so that the page reads well without its style.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/report_words.h"
+#include "ftpalg/address.h"
 
 /* Which flow goes to the client: the one of who connects (0), or of who listens. */
 static int flow_to_client(const struct report_data *data)
@@ -15,17 +16,23 @@ static void describe_flows(const struct report_data *data, char *text)
 {
 	const struct report_flow *to_client = &data->flow[flow_to_client(data)];
 	const struct report_flow *to_server = &data->flow[1 - flow_to_client(data)];
+	const struct nat_view *view = &data->offer->session->view;
+	const struct address *listener = &data->tuple.destination.address;
+	const bool active = data->offer->active;
+	/* Who listens may be a third host, which the offer named. */
+	const char *client = active && !address_equal(listener, &view->client.address) ? "a third host" : "the client";
+	const char *server = !active && !address_equal(listener, &view->server.address) ? "a third host" : "the server";
 	char number[REPORT_NUMBER_MAX];
 
 	if (report_data_bytes(data) == 0)
 		report_append(text, "no bytes");
 	if (to_client->bytes > 0) {
 		report_format_bytes(to_client->bytes, number);
-		report_append(text, "%s to the client", number);
+		report_append(text, "%s to %s", number, client);
 	}
 	if (to_server->bytes > 0) {
 		report_format_bytes(to_server->bytes, number);
-		report_append(text, "%s%s to the server", to_client->bytes > 0 ? ", " : "", number);
+		report_append(text, "%s%s to %s", to_client->bytes > 0 ? ", " : "", number, server);
 	}
 }
 

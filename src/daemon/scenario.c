@@ -237,33 +237,46 @@ static bool add_step(struct parser *parser, const struct scenario_step *step)
 	struct scenario *scenario = parser->scenario;
 
 	if (scenario->step_count == SCENARIO_STEPS_MAX)
-		return fail(parser, 0, "expected at most 512 steps, of which greeting makes 1, login 5 and noop 2");
-	scenario->steps[scenario->step_count++] = *step;
+		return fail(parser, 0, "expected at most 512 steps, of which greeting makes 2, login 10 and noop 4");
+	scenario->steps[scenario->step_count] = *step;
+	scenario->steps[scenario->step_count].line = parser->number;
+	scenario->steps[scenario->step_count++].source = parser->line;
 	return true;
 }
 
-static bool add_speech(struct parser *parser, enum scenario_side side, const char *text)
+/*
+ * side says text, of which the other side sees the beginning: a helper that is a proxy may put words of its own where
+ * nothing depends on them.
+ */
+static bool add_speech(struct parser *parser, enum scenario_side side, const char *text, const char *seen)
 {
-	const struct scenario_step step = {
-		.action = SCENARIO_SAY,
+	const struct scenario_step send = {
+		.action = SCENARIO_SEND,
 		.side = side,
-		.line = parser->number,
+		.flags = SCENARIO_ROUTINE,
 		.text = { (const uint8_t *)text, strlen(text) },
 	};
+	const struct scenario_step see = {
+		.action = SCENARIO_SEE,
+		.side = scenario_other_side(side),
+		.flags = SCENARIO_ROUTINE,
+		.text = { (const uint8_t *)seen, strlen(seen) },
+	};
 
-	return add_step(parser, &step);
+	return add_step(parser, &send) && add_step(parser, &see);
 }
 
 static bool parse_greeting(struct parser *parser)
 {
-	return expect_end(parser) && add_speech(parser, SIDE_SERVER, "220 ftpalg probe");
+	return expect_end(parser) && add_speech(parser, SIDE_SERVER, "220 ftpalg probe", "220{any}");
 }
 
 static bool parse_login(struct parser *parser)
 {
-	return parse_greeting(parser) && add_speech(parser, SIDE_CLIENT, "USER anonymous") &&
-	       add_speech(parser, SIDE_SERVER, "331 any password") && add_speech(parser, SIDE_CLIENT, "PASS probe@") &&
-	       add_speech(parser, SIDE_SERVER, "230 logged in");
+	return parse_greeting(parser) && add_speech(parser, SIDE_CLIENT, "USER anonymous", "USER {any}") &&
+	       add_speech(parser, SIDE_SERVER, "331 any password", "331{any}") &&
+	       add_speech(parser, SIDE_CLIENT, "PASS probe@", "PASS {any}") &&
+	       add_speech(parser, SIDE_SERVER, "230 logged in", "230{any}");
 }
 
 static bool parse_noop(struct parser *parser)
@@ -275,7 +288,8 @@ static bool parse_noop(struct parser *parser)
 	    !parse_count(parser, &count, SCENARIO_SEND, SCENARIO_NOOP_MAX, "expected how many, 1 to 100"))
 		return false;
 	for (uint16_t i = 0; i < count.number && added; i++)
-		added = add_speech(parser, SIDE_CLIENT, "NOOP") && add_speech(parser, SIDE_SERVER, "200 nothing done");
+		added = add_speech(parser, SIDE_CLIENT, "NOOP", "NOOP") &&
+			add_speech(parser, SIDE_SERVER, "200 nothing done", "200 nothing done");
 	return added;
 }
 
@@ -312,7 +326,7 @@ static bool parse_step(struct parser *parser, struct bytes word)
 {
 	struct scenario *scenario = parser->scenario;
 	static const char alternative_expected[] = "expected SIDE \"sees\", SIDE \"is ...\" or \"closed\" behind \"or\"";
-	struct scenario_step step = { .line = parser->number };
+	struct scenario_step step = { .number = 0 };
 	const struct scenario_step *previous = scenario->step_count > 0 ? &scenario->steps[scenario->step_count - 1] : NULL;
 
 	if (scenario->title.length == 0)
@@ -325,7 +339,7 @@ static bool parse_step(struct parser *parser, struct bytes word)
 		return parse_noop(parser);
 	if (text_is(word, "or")) {
 		step.alternative = true;
-		if (!previous || !can_be_alternative(previous->action))
+		if (!previous || !can_be_alternative(previous->action) || (previous->flags & SCENARIO_ROUTINE))
 			return fail(parser, word_at(parser, word),
 				    "expected \"or\" only behind \"sees\", \"is ...\" or \"closed\"");
 		word = next_word(parser);

@@ -44,6 +44,7 @@ enum scenario_action {
 #define SCENARIO_RAW (1U << 0)      /* without CR LF behind it */
 #define SCENARIO_BYTEWISE (1U << 1) /* every byte a segment */
 #define SCENARIO_URGENT (1U << 2)   /* the last byte is urgent */
+#define SCENARIO_ROUTINE (1U << 7)  /* of a short word: whoever can't do even that is broken */
 #define SCENARIO_AT_ONCE (1U << 3)  /* the pieces don't wait for each other's acknowledgement */
 /* Data connections. */
 #define SCENARIO_FOREIGN (1U << 4)    /* from the side's second address */
@@ -57,7 +58,8 @@ struct scenario_step {
 	bool alternative; /* to the step before: one of them is enough */
 	uint16_t number;
 	uint32_t line;    /* of the source, from 1 */
-	struct bytes text; /* scenario_text.h */
+	struct bytes source; /* the whole line, for messages */
+	struct bytes text;   /* scenario_text.h */
 };
 
 /* What must be there, or the scenario is skipped. */

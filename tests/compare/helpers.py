@@ -7,9 +7,10 @@ without the gateway:
         ...                                 # the client talks to lab.server_seen(4), port 21
 
 Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one of
-their own (terminates). Connections to port 21 are redirected to a proxy, so that the client dials the server for all.
+their own (terminates).
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -49,6 +50,14 @@ class Helper:
     def stop(self):
         """Processes and rules end with the lab; what else there is ends here."""
 
+    def restart(self):
+        """Kills its program, if it has one, and starts it again."""
+
+    @classmethod
+    def can_run(cls):
+        """Has this host what it needs?"""
+        return True
+
     def version(self):
         """What it calls itself."""
         return ""
@@ -73,6 +82,11 @@ class Helper:
             if os.path.exists(f"/sys/module/{module}/refcnt"):
                 wait_until(lambda name=module: subprocess.run(["modprobe", "-qr", name], check=False).returncode == 0,
                            f"the module {module} to go")
+
+    @property
+    def target(self):
+        """Where clients connect to."""
+        return self.lab.server_seen(4), CONTROL_PORT
 
     def iptables(self, arguments, families=(4, 6)):
         for family in families:
@@ -127,6 +141,10 @@ class FtpalgHelper(Helper):
             rules.load(self.lab.router, self.lab.path("admit"), admit, ["sh", "-s"])
         self.gateway.start()
 
+    def restart(self):
+        self.gateway.kill()
+        self.gateway.start()
+
     def stop(self):
         self.gateway.stop()
 
@@ -144,20 +162,25 @@ class Conntrackd(Helper):
     title = "conntrackd"
     package = "conntrackd"
     families = (4,)
+    modules = ("nfnetlink_cthelper", "nfnetlink_queue")
     plugins = "/usr/lib/x86_64-linux-gnu/conntrack-tools"
 
+    @classmethod
+    def can_run(cls):
+        """Has this kernel what it needs?"""
+        return all(subprocess.run(["modprobe", "-qn", module], check=False).returncode == 0 for module in cls.modules)
+
     def start(self):
-        for module in ("nfnetlink_cthelper", "nfnetlink_queue"):
+        for module in self.modules:
             if subprocess.run(["modprobe", "-q", module], check=False).returncode != 0:
                 raise Skip(f"this kernel has no module {module}")
-        root = os.path.join(self.installed(), "root")
+        plugins = os.path.join(self.installed(), "root") + self.plugins
         if not os.path.exists(self.plugins):
             try:
-                shutil.copytree(root + self.plugins, self.plugins)
+                shutil.copytree(plugins, self.plugins)
             except OSError as error:
                 raise Skip(f"conntrackd's plugins can't be put into {self.plugins}: {error.strerror}") from None
-        configuration = self.lab.path("conntrackd.conf")
-        with open(configuration, "w", encoding="ascii") as file:
+        with open(self.lab.path("conntrackd.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 Helper {{
 	Setup yes
@@ -178,18 +201,30 @@ General {{
 	}}
 }}
 """)
-        self.process = self.lab.router.spawn([os.path.join(root, "usr/sbin/conntrackd"), "-C", configuration],
+        self.launch()
+        self.iptables(f"-t raw -A PREROUTING -p tcp --dport {CONTROL_PORT} -j CT --helper ftp", self.families)
+        self.iptables("-A FORWARD -p tcp --dport 1024:65535 -m helper --helper ftp -m conntrack --ctstate RELATED "
+                      "-j ACCEPT", self.families)
+
+    def launch(self):
+        """Starts the daemon and waits until it has bound its queue."""
+        program = os.path.join(self.installed(), "root/usr/sbin/conntrackd")
+        self.process = self.lab.router.spawn([program, "-C", self.lab.path("conntrackd.conf")],
                                              environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
 
         def ready():
             if not self.process.running():
                 raise RuntimeError(f"conntrackd ended at once; it wrote:\n{self.process.output()}")
-            queues = self.lab.router.output(["cat", "/proc/net/netfilter/nfnetlink_queue"])
+            queues = self.lab.router.run(["cat", "/proc/net/netfilter/nfnetlink_queue"], check=False).stdout
             return any(line.split()[0] == "5" for line in queues.splitlines())
         wait_until(ready, "conntrackd to bind its queue")
-        self.iptables(f"-t raw -A PREROUTING -p tcp --dport {CONTROL_PORT} -j CT --helper ftp", self.families)
-        self.iptables("-A FORWARD -p tcp --dport 1024:65535 -m helper --helper ftp -m conntrack --ctstate RELATED "
-                      "-j ACCEPT", self.families)
+
+    def restart(self):
+        self.process.kill()
+        for name in ("conntrackd.lock", "conntrackd.ctl"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.lab.path(name))
+        self.launch()
 
     def stop(self):
         self.process.stop()
@@ -201,8 +236,7 @@ General {{
 
 class Proxy(Helper):
     """
-    A proxy on the router, to which connections to port 21 are redirected. Its input is open from both sides, and it may
-    open what it wants: it is the proxy that decides.
+    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that decides.
     """
 
     terminates = True
@@ -210,37 +244,53 @@ class Proxy(Helper):
     port = None
 
     def start(self):
-        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
-                      self.families)
         for device in ("inside", "outside"):
             self.iptables(f"-I INPUT -i {device} -p tcp --dport 1024:65535 -j ACCEPT", self.families)
-        process = self.launch()
+        self.prepare()
+        self.launch()
+
+    def prepare(self):
+        """Writes its configuration, and what rules it needs beyond those."""
+        raise NotImplementedError
+
+    def command(self):
+        """What starts it, below the directory in which it was unpacked."""
+        raise NotImplementedError
+
+    def launch(self):
+        """Starts it and waits until it listens."""
+        program, *arguments = self.command()
+        process = self.lab.router.spawn([os.path.join(self.installed(), "root", program), *arguments],
+                                        environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
 
         def ready():
             if not process.running():
                 raise RuntimeError(f"{self.name} ended at once; it wrote:\n{process.output()}")
             return is_listening(self.lab.router, self.port)
         wait_until(ready, f"{self.name} to listen")
+        self.process = process
 
-    def launch(self):
-        """Starts it and answers the process."""
-        raise NotImplementedError
+    def restart(self):
+        """With the sessions that its children have."""
+        self.process.kill()
+        self.launch()
 
     def version(self):
         return self.package_version()
 
 
 class FtpProxy(Proxy):
-    """SuSE's proxy-suite, Debian's package ftp-proxy, as a transparent proxy."""
+    """SuSE's proxy-suite, Debian's package ftp-proxy, as a transparent proxy: connections to port 21 are redirected."""
 
     name = "ftp-proxy"
     title = "ftp-proxy"
     package = "ftp-proxy"
     port = 2121
 
-    def launch(self):
-        configuration = self.lab.path("ftp-proxy.conf")
-        with open(configuration, "w", encoding="ascii") as file:
+    def prepare(self):
+        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
+                      self.families)
+        with open(self.lab.path("ftp-proxy.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 [-Global-]
 ServerType standalone
@@ -253,20 +303,24 @@ MaxClients 512
 LogDestination {self.lab.path("ftp-proxy.log")}
 PidFile {self.lab.path("ftp-proxy.pid")}
 """)
-        root = os.path.join(self.installed(), "root")
-        return self.lab.router.spawn([os.path.join(root, "usr/sbin/ftp-proxy"), "-n", "-d", "-f", configuration],
-                                     environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
+
+    def command(self):
+        return ["usr/sbin/ftp-proxy", "-n", "-d", "-f", self.lab.path("ftp-proxy.conf")]
 
 
 class ModProxy(Proxy):
-    """ProFTPD's mod_proxy as a reverse proxy in front of the one server."""
+    """ProFTPD's mod_proxy as a reverse proxy in front of the one server: clients connect to the router."""
 
     name = "mod_proxy"
     title = "mod_proxy"
     package = "proftpd-core"
     port = 2222
 
-    def launch(self):
+    @property
+    def target(self):
+        return self.lab.addresses[4].inside_router, self.port
+
+    def prepare(self):
         base = self.lab.path("mod_proxy")
         os.makedirs(f"{base}.tables", exist_ok=True)
         for name, line in (("passwd", f"ftp:x:65534:65534::{base}.tables:/bin/false\n"), ("group", "ftp:x:65534:\n")):
@@ -276,6 +330,7 @@ class ModProxy(Proxy):
         with open(f"{base}.conf", "w", encoding="ascii") as file:
             file.write(f"""\
 ModulePath {os.path.join(self.installed(), "root/usr/lib/proftpd")}
+LoadModule mod_tls.c
 LoadModule mod_proxy.c
 ServerType standalone
 ServerName lab
@@ -301,9 +356,9 @@ ProxyTables {base}.tables
 ProxyRole reverse
 ProxyReverseServers ftp://{self.lab.addresses[4].server}:{CONTROL_PORT}
 """)
-        root = os.path.join(self.installed(), "root")
-        return self.lab.router.spawn([os.path.join(root, "usr/sbin/proftpd"), "--nodaemon", "--config", f"{base}.conf"],
-                                     environment={"LD_LIBRARY_PATH": os.path.join(self.installed(), "lib")})
+
+    def command(self):
+        return ["usr/sbin/proftpd", "--nodaemon", "--config", self.lab.path("mod_proxy.conf")]
 
     def version(self):
         listing = self.lab.router.run(

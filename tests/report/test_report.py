@@ -172,7 +172,7 @@ def check_transfers(reported):
     for words in ("RETR pub/archive.tar.gz: 123.4 kB to the client in 0.123 s (1.00 MB/s), complete; through pinhole 1",
                   "STOR up.bin: 5.00 kB to the server in 0.004 s (1.25 MB/s), complete; through pinhole 2",
                   "RETR cut: 2.50 kB to the client in 0.002 s (1.25 MB/s), cut by a reset; through pinhole 3",
-                  "10 bytes to the client in 0.000 s, complete; no pinhole was open for it",
+                  "10 bytes to a third host in 0.000 s, complete; no pinhole was open for it",
                   "3 transfers, 130.9 kB of data, 1 refusal"):
         check(words in text, f"{words!r} is not in {text}")
     check('data-name="Data" data-value="123456"' in reported.html, "the page has another number of bytes")

@@ -337,9 +337,9 @@ static void a65_a_line_in_the_segment_of_the_last_record_is_judged(void **state)
 		say_turn(attack, &shapes[3].turns[i], 0);
 	record = turn_bytes(&goodbye);
 	memcpy(both, record.data, record.length);
-	memcpy(both + record.length, "PORT 10,0,0,5,195,80\r\nPORT 10,0,0,99,0,25\r\nLI", 46);
+	memcpy(both + record.length, "PORT 10,0,0,5,195,80\r\nPORT 10,0,0,99,0,25\r\nLI", 45);
 	mark = attack_mark(attack, C);
-	attack_say_bytes(attack, C, (struct bytes){ both, record.length + 46 });
+	attack_say_bytes(attack, C, (struct bytes){ both, record.length + 45 });
 	assert_true(attack_hears(attack, C, mark + record.length, "PORT 198,51,100,1,195,80\r\nPORT XXXXXXXXXXXXXX\r\n"));
 	assert_int_equal(attack->world.pinholes_made, 1);
 	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);

@@ -84,7 +84,7 @@ static void errors_name_line_column_and_what_was_expected(void **state)
 		{ HEAD "closed\nor client> NOOP\n", 3, 4, "expected SIDE \"sees\"" },
 		{ HEAD "closed\nor client says NOOP\n", 3, 4, "expected SIDE \"sees\"" },
 		{ HEAD "client> a\tb\n", 2, 10, "expected printable text" },
-		{ HEAD "noop 100\nnoop 100\nnoop 100\n", 4, 1, "expected at most 512 steps" },
+		{ HEAD "noop 100\nnoop 100\n", 3, 1, "expected at most 512 steps" },
 	};
 
 	(void)state;
@@ -170,11 +170,13 @@ static void short_words_stand_for_several_steps(void **state)
 {
 	(void)state;
 	parse_good(HEAD "login\nnoop 3\n");
-	assert_int_equal(scenario.step_count, 5 + 6);
-	assert_int_equal(scenario.steps[0].action, SCENARIO_SAY);
+	assert_int_equal(scenario.step_count, 10 + 12);
+	for (size_t i = 0; i < scenario.step_count; i++)
+		assert_int_equal(scenario.steps[i].action, i % 2 ? SCENARIO_SEE : SCENARIO_SEND);
 	assert_int_equal(scenario.steps[0].side, SIDE_SERVER);
-	assert_int_equal(scenario.steps[10].side, SIDE_SERVER);
-	assert_int_equal(scenario.steps[10].line, 3);
+	assert_int_equal(scenario.steps[1].side, SIDE_CLIENT);
+	assert_int_equal(scenario.steps[10].side, SIDE_CLIENT);
+	assert_int_equal(scenario.steps[21].line, 3);
 }
 
 static void alternatives_are_marked(void **state)
