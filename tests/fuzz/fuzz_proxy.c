@@ -55,6 +55,7 @@ static struct peer client;
 static struct peer server;
 static struct passed passed[2]; /* by direction */
 static size_t promise;      /* which of the replies that passed says that TLS begins */
+static size_t server_promise; /* and how many commands the server has to hear before that */
 static bool ever_cleared;
 static bool auth_heard;     /* the last line in clear that the server heard was AUTH, and it has said nothing since */
 static bool auth_armed;     /* and all was quiet in between */
@@ -125,8 +126,11 @@ static void on_server_line(struct peer *peer, struct bytes line, bool clear)
 	if (clear && config.proxy.legs == PROXY_LEGS_SERVER)
 		assert(line_is(line, "AUTH TLS"));
 	auth_heard = clear && line_begins(line, "AUTH");
-	if (!own)
-		assert(was_passed(&passed[DIRECTION_ORIGINAL], line));
+	if (own)
+		return;
+	assert(was_passed(&passed[DIRECTION_ORIGINAL], line));
+	if (passed[DIRECTION_ORIGINAL].next >= server_promise)
+		server.promised = true;
 }
 
 static void on_client_line(struct peer *peer, struct bytes line, bool clear)
@@ -150,12 +154,19 @@ static void on_event(void *context, const struct event *event)
 		return;
 	if (line_is(event->text, "terminated")) {
 		promise = passed[DIRECTION_REPLY].count;
-		/* AUTH went alone, so the server has heard it or is about to, and whatever else comes is in TLS. */
-		server.promised = config.proxy.legs == PROXY_LEGS_BOTH && auth_heard;
+		/* AUTH goes alone, so it is the last command that passed, and whatever comes behind it is in TLS. */
+		if (config.proxy.legs == PROXY_LEGS_BOTH)
+			server_promise = passed[DIRECTION_ORIGINAL].count;
+		if (passed[DIRECTION_ORIGINAL].next >= server_promise)
+			server.promised = true;
 	} else if (line_is(event->text, "cleared")) {
 		ever_cleared = true;
 		client.promised = false;
-		server.promised = false;
+		/* CCC ends the client's TLS and no other. */
+		if (proxy.first->reinitializes) {
+			server.promised = false;
+			server_promise = SIZE_MAX;
+		}
 	}
 }
 
@@ -365,6 +376,7 @@ static void begin(const uint8_t *data)
 	passed[0].count = passed[0].next = 0;
 	passed[1].count = passed[1].next = 0;
 	promise = LINES_MAX;
+	server_promise = SIZE_MAX;
 	ever_cleared = auth_heard = auth_armed = server_spoke = marker_sent = false;
 	session = proxy_session_begin_between(&proxy, to_client[1], to_server[1], &view, implicit);
 	if (session) {
