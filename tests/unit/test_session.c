@@ -761,7 +761,7 @@ static void epsv_all(void **state)
 		{ "other arguments are not it", PLAIN, NULL,
 		  { LOGIN, C("EPSV 1", ""), S("229 x (|||50000|)", "offer pinhole-open"), C("EPSV ALLE", ""),
 		    S("501 ?", ""),
-		    C("EPSV x", ""), S("501 ?", ""), C("PASV", ""),
+		    C("EPSV ANY", ""), S("501 ?", ""), C("PASV", ""),
 		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open") }, 1 },
 	};
 
