@@ -253,12 +253,12 @@ static void start_client_tls(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
-	client->starting = false;
 	/* After REIN: this AUTH itself came in the TLS that is ending. */
 	if (client->ending) {
 		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
 		return;
 	}
+	client->starting = false;
 	proxy_session_expect_handshake(session);
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
 	client->securing = client->wire.tls != NULL;

@@ -879,8 +879,11 @@ def main():
     plan.add("Pure-FTPd resumes in TLS 1.2", transfer, "lftp", 4, False, True, True, "1.2",
              fixture=Cell("Pure-FTPd", {"tls-versions": "1.2"}, families=(4,)))
     only = (4,)
+    required = Cell("vsftpd", policy={"tls": "require"}, families=only)
     plan.add("where TLS is required, a login in clear ends the session", closed_with, "tls-required", login_in_clear,
-             fixture=Cell("vsftpd", policy={"tls": "require"}, families=only))
+             fixture=required)
+    plan.add("where TLS is required, sessions in TLS log in and transfer", transfer, "curl", 4, False, True, True, "1.3",
+             fixture=required)
     plan.add("where resumption is required, a data connection without it is cut", resumption_is_demanded,
              fixture=Cell("vsftpd", {"resumption": "require"}, families=only))
     plan.add("an expired certificate is refused in words", bad_certificate, "expired",
