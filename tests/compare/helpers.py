@@ -88,6 +88,9 @@ class Helper:
         """Where clients connect to."""
         return self.lab.server_seen(4), CONTROL_PORT
 
+    def admit_transparently(self):
+        """From now on a client that dials the server's control port gets the helper."""
+
     def iptables(self, arguments, families=(4, 6)):
         for family in families:
             self.lab.router.run([rules.iptables(family), "-w", *arguments.split()])
@@ -319,6 +322,10 @@ class ModProxy(Proxy):
     @property
     def target(self):
         return self.lab.addresses[4].inside_router, self.port
+
+    def admit_transparently(self):
+        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
+                      self.families)
 
     def prepare(self):
         base = self.lab.path("mod_proxy")

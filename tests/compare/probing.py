@@ -34,6 +34,7 @@ def probe(helper_class, mode="snat", family=4, filters=()):
     with Lab(mode=mode, gateway_rules=False, daemon=False) as lab, helper_class(lab) as helper:
         version = helper.version()
         open_link(lab, family)
+        helper.admit_transparently()
         client_foreign, server_foreign = add_bystanders(lab, family)
         server = lab.server.spawn([binary(), "probe", "server", "--token", TOKEN, "--link", str(LINK_PORT), "--foreign",
                                    server_foreign, lab.addresses[family].server])
