@@ -25,6 +25,8 @@ enum tls_policy {
 	TLS_ALLOW,
 	TLS_FORBID,
 	TLS_REQUIRE,
+	TLS_TERMINATE,         /* the connection goes to the proxy; where it does not, AUTH is refused */
+	TLS_TERMINATE_REQUIRE, /* and there a login in clear is refused */
 };
 
 /* Third-party transfers (FXP, RFC 959 figure 2): a foreign address that may be offered, and its ports. */
@@ -71,6 +73,10 @@ struct policy {
 
 /* The strict defaults of every setting (doc/ftpalg.conf.5), with no networks. */
 void policy_rule_set_defaults(struct policy_rule *rule);
+
+/* Does the rule send connections to the proxy? Does it refuse logins in clear? */
+bool policy_rule_terminates(const struct policy_rule *rule);
+bool policy_rule_requires_tls(const struct policy_rule *rule);
 
 /* The rule for a connection; never NULL. */
 const struct policy_rule *policy_find_rule(const struct policy *policy, const struct nat_view *view);

@@ -79,6 +79,7 @@ int cmd_check(int argc, char **argv)
 	check_kernel(&check);
 	check_rules(&check);
 	check_daemon(&check);
+	check_proxy(&check);
 	check_limits(&check);
 	check_keys(&check);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

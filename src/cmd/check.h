@@ -24,6 +24,7 @@ void check_kernel(struct check *check);
 void check_limits(struct check *check);
 void check_rules(struct check *check);
 void check_daemon(struct check *check);
+void check_proxy(struct check *check);
 void check_keys(struct check *check);
 
 /* What the rules in force do for one family. Bits of ports are indexes into config->control_ports. */

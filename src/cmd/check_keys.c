@@ -15,8 +15,8 @@ void check_keys(struct check *check)
 		return;
 	tls = proxy_read_keys(config, error, sizeof(error));
 	if (tls)
-		check_ok(check, "proxy: its keys, certificates and trust anchors can be read and fit, and those of %zu "
-			 "servers", config->server_count);
+		check_ok(check, "proxy: its keys, certificates and trust anchors can be read and fit (%zu sections "
+			 "[server])", config->server_count);
 	else
 		check_missing(check, "proxy: %s", error);
 	tls_close(tls);

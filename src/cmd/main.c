@@ -22,9 +22,10 @@ static int main_version(int argc, char **argv);
 static const char rules_details[] =
 	"  nft         input for nft -f\n"
 	"  iptables    a shell script around iptables-restore, for both families\n"
-	"  -4, -6      iptables: one family only\n"
+	"  route       a shell script of ip commands, for a proxy that uses addresses of other hosts\n"
+	"  -4, -6      iptables, route: one family only\n"
 	"  --forward   what a filter of your own that drops by default needs to admit data connections\n"
-	"  --proxy     the rules of the proxy; with --forward, what a filter on input needs\n"
+	"  --proxy     the rules of the proxy alone; with --forward, what a filter on input needs\n"
 	"  --remove    what takes the rules away again\n"
 	FILE_DETAIL;
 
@@ -89,7 +90,7 @@ static const struct entry entries[] = {
 	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
 	  report_details },
 	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
-	{ "rules", cmd_rules, "nft|iptables [OPTION]...", "prints the firewall rules that it needs", rules_details },
+	{ "rules", cmd_rules, "nft|iptables|route [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
 	{ "version", main_version, "", "prints the version", NULL },
 };

@@ -19,7 +19,7 @@ static int proxy_configured(const char *path)
 		status = CMD_FAILURE;
 	else if (!config->proxy.port)
 		log_message(LOG_LEVEL_ERROR, "%s has no section [proxy]; ftpalg.conf(5) describes it", path);
-	else if (proxy_run(config, path) == 0)
+	else if (proxy_run(config, path, NULL, 0) == 0)
 		status = CMD_SUCCESS;
 	free(config);
 	return status;

@@ -18,6 +18,9 @@
  *
  * Whether connections are admitted at all is not decided here. --forward prints what an operator's own filter needs in
  * order to admit data connections.
+ *
+ * Where the policy terminates TLS, the rules of the proxy belong to the set (rules_proxy.c): its connections are taken
+ * away before FORWARD, and the queue gets the others.
  */
 #include "cmd/rules.h"
 
@@ -27,7 +30,7 @@
 #include "cmd/cmd.h"
 
 struct rules_request {
-	bool nft; /* or else iptables */
+	enum { RULES_NFT, RULES_IPTABLES, RULES_ROUTE } kind;
 	const char *path;
 	bool forward;
 	bool remove;
@@ -63,12 +66,17 @@ static int rules_read_kind(const char *kind, struct rules_request *request)
 {
 	bool families_given = request->families.ipv4 || request->families.ipv6;
 
-	request->nft = strcmp(kind, "nft") == 0;
-	if (!request->nft && strcmp(kind, "iptables") != 0)
-		return cmd_misuse("rules", "there are no %s rules, only nft and iptables", kind);
-	if (request->nft && families_given)
-		return cmd_misuse("rules", "-4 and -6 are for iptables: nft rules hold for both families");
-	if (request->nft && request->forward && request->remove)
+	if (strcmp(kind, "nft") == 0)
+		request->kind = RULES_NFT;
+	else if (strcmp(kind, "iptables") == 0)
+		request->kind = RULES_IPTABLES;
+	else if (strcmp(kind, "route") == 0)
+		request->kind = RULES_ROUTE;
+	else
+		return cmd_misuse("rules", "there are no %s rules, only nft, iptables and route", kind);
+	if (request->kind == RULES_NFT && families_given)
+		return cmd_misuse("rules", "-4 and -6 are for iptables and route: nft rules hold for both families");
+	if (request->kind == RULES_NFT && request->forward && request->remove)
 		return cmd_misuse("rules", "what nft --forward prints leaves with the line that includes it");
 	if (!families_given)
 		request->families = (struct rules_families){ true, true };
@@ -115,23 +123,21 @@ static int rules_read_arguments(int argc, char **argv, struct rules_request *req
 		}
 	}
 	if (optind != argc - 1)
-		return cmd_misuse("rules", "expected one kind of rules, nft or iptables");
+		return cmd_misuse("rules", "expected one kind of rules, nft, iptables or route");
 	return rules_read_kind(argv[optind], request);
 }
 
-static void rules_print_nft(const struct rules_request *request, const struct config *config)
+static void rules_print_gateway(const struct rules_request *request, const struct config *config)
 {
-	if (request->remove)
-		rules_nft_print_removal(stdout);
-	else if (request->forward)
-		rules_nft_print_forward(config, stdout);
-	else
-		rules_nft_print(config, stdout);
-}
+	const bool nft = request->kind == RULES_NFT;
 
-static void rules_print_iptables(const struct rules_request *request, const struct config *config)
-{
-	if (request->remove && request->forward)
+	if (nft && request->remove)
+		rules_nft_print_removal(stdout);
+	else if (nft && request->forward)
+		rules_nft_print_forward(config, stdout);
+	else if (nft)
+		rules_nft_print(config, stdout);
+	else if (request->remove && request->forward)
 		rules_iptables_print_forward_removal(request->families, stdout);
 	else if (request->remove)
 		rules_iptables_print_removal(request->families, stdout);
@@ -143,7 +149,7 @@ static void rules_print_iptables(const struct rules_request *request, const stru
 
 static void rules_print_proxy(const struct rules_request *request, const struct config *config)
 {
-	const bool nft = request->nft;
+	const bool nft = request->kind == RULES_NFT;
 
 	if (nft && request->remove)
 		rules_proxy_print_nft_removal(stdout);
@@ -161,6 +167,35 @@ static void rules_print_proxy(const struct rules_request *request, const struct 
 		rules_proxy_print_iptables(config, request->families, stdout);
 }
 
+/*
+ * The proxy's part comes first: from the moment that a policy which terminates TLS has rules in force, no connection
+ * that it means may pass by the queue. What is removed is all that can have been loaded, and in the other order.
+ */
+static void rules_print_all(const struct rules_request *request, const struct config *config)
+{
+	const bool terminates = config_terminates(config);
+	/* The two parts belong into two chains of the operator's. */
+	const bool one_part = request->kind == RULES_NFT && request->forward;
+
+	if (request->kind == RULES_ROUTE) {
+		if (request->remove)
+			rules_route_print_removal(request->families, stdout);
+		else
+			rules_route_print(config, request->families, stdout);
+		return;
+	}
+	if (!request->remove && terminates && !request->proxy && !one_part)
+		rules_print_proxy(request, config);
+	if (request->proxy)
+		rules_print_proxy(request, config);
+	else
+		rules_print_gateway(request, config);
+	if (request->remove && !request->proxy && !one_part)
+		rules_print_proxy(request, config);
+	if (terminates && one_part && !request->proxy)
+		fputs("# An input chain that drops needs what \"ftpalg rules nft --proxy --forward\" prints.\n", stdout);
+}
+
 int cmd_rules(int argc, char **argv)
 {
 	static struct config config;
@@ -172,16 +207,11 @@ int cmd_rules(int argc, char **argv)
 		status = CMD_FAILURE;
 	if (status != CMD_SUCCESS)
 		return status;
-	if (request.proxy && !request.remove && !config.proxy.port) {
+	if ((request.proxy || request.kind == RULES_ROUTE) && !request.remove && !config.proxy.port) {
 		fprintf(stderr, "ftpalg rules: %s has no section [proxy]; ftpalg.conf(5) describes it\n", request.path);
 		return CMD_FAILURE;
 	}
-	if (request.proxy)
-		rules_print_proxy(&request, &config);
-	else if (request.nft)
-		rules_print_nft(&request, &config);
-	else
-		rules_print_iptables(&request, &config);
+	rules_print_all(&request, &config);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("ftpalg rules: standard output");
 		return CMD_FAILURE;

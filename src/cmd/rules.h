@@ -35,6 +35,10 @@ void rules_proxy_print_iptables_input(const struct config *config, struct rules_
 void rules_proxy_print_iptables_removal(struct rules_families families, FILE *out);
 void rules_proxy_print_iptables_input_removal(struct rules_families families, FILE *out);
 
+/* The policy route that TPROXY needs, as a shell script, for either kind of rules. */
+void rules_route_print(const struct config *config, struct rules_families families, FILE *out);
+void rules_route_print_removal(struct rules_families families, FILE *out);
+
 /* "21, 2121", with separator between the ports. */
 void rules_print_ports(const struct config *config, const char *separator, FILE *out);
 /* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */

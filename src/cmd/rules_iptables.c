@@ -114,7 +114,7 @@ static void rules_iptables_print_unloader(const char *option, const struct rules
 		fprintf(out, "\tunjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
 	fprintf(out, "%s}\n\n", more);
 	rules_iptables_print_families("unload", families, out);
-	fputs("exit 0\n", out);
+	fputs("true\n", out);
 }
 
 void rules_iptables_print(const struct config *config, struct rules_families families, FILE *out)

@@ -313,7 +313,8 @@ void adoption_judge_opaque(struct passage *passage)
 	size_t skip;
 
 	if (fresh.length == 0 || !stream_is_untouched(stream) || !may_be_opaque(passage, opposite) ||
-	    flow->session.state == SESSION_OPAQUE || flow->session.rule->tls == TLS_FORBID)
+	    flow->session.state == SESSION_OPAQUE || flow->session.rule->tls == TLS_FORBID ||
+	    policy_rule_terminates(flow->session.rule))
 		return;
 	if (stream_locate(stream, passage->packet.seq, fresh.length, &skip) != STREAM_FRESH)
 		return;

@@ -85,6 +85,16 @@ void policy_rule_set_defaults(struct policy_rule *rule)
 	rule->pinhole_timeout = 60;
 }
 
+bool policy_rule_terminates(const struct policy_rule *rule)
+{
+	return rule->tls == TLS_TERMINATE || rule->tls == TLS_TERMINATE_REQUIRE;
+}
+
+bool policy_rule_requires_tls(const struct policy_rule *rule)
+{
+	return rule->tls == TLS_REQUIRE || rule->tls == TLS_TERMINATE_REQUIRE;
+}
+
 static bool networks_contain(const struct network *networks, size_t count, const struct address *address)
 {
 	bool contain = false;
@@ -223,9 +233,10 @@ enum reason policy_judge_verb(const struct policy_rule *rule, enum verb verb)
 		reason = REASON_UPLOAD_DENIED;
 	else if (verb == VERB_RETR && !rule->download)
 		reason = REASON_DOWNLOAD_DENIED;
-	else if (verb == VERB_AUTH && rule->tls == TLS_FORBID)
+	/* Behind a 234 that nobody terminates there is nothing to be seen, and that is what was ruled out. */
+	else if (verb == VERB_AUTH && (rule->tls == TLS_FORBID || policy_rule_terminates(rule)))
 		reason = REASON_TLS_DENIED;
-	else if (login && rule->tls == TLS_REQUIRE)
+	else if (login && policy_rule_requires_tls(rule))
 		reason = REASON_TLS_REQUIRED;
 	return reason;
 }

@@ -183,7 +183,7 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 	/* A server that keeps it through the handshake would take it for the beginning of an encrypted line. */
 	if (session_pipeline_holds(session, VERB_AUTH))
 		return true;
-	if (session->rule->tls == TLS_REQUIRE && (command.verb == VERB_USER || command.verb == VERB_PASS))
+	if (policy_rule_requires_tls(session->rule) && (command.verb == VERB_USER || command.verb == VERB_PASS))
 		return true;
 	return !session->any_command || policy_judge_verb(session->rule, command.verb) != REASON_NONE;
 }

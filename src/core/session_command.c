@@ -157,10 +157,22 @@ static enum reason judge_session(const struct turn *turn, enum reason parsed, co
 		return REASON_BEHIND_AUTH;
 	if (session->pipeline_count == SESSION_PIPELINE_MAX)
 		return REASON_PIPELINE_FULL;
-	if (session->rule->tls == TLS_REQUIRE && !session->secured &&
+	if (policy_rule_requires_tls(session->rule) && !session->secured &&
 	    (command->verb == VERB_USER || command->verb == VERB_PASS))
 		return REASON_TLS_REQUIRED;
 	return REASON_NONE;
+}
+
+/* What the policy says of TLS is about what nobody has terminated, and about what is in clear. */
+static enum reason judge_verb(const struct session *session, enum verb verb)
+{
+	const enum reason reason = policy_judge_verb(session->rule, verb);
+
+	if (reason == REASON_TLS_REQUIRED && session->secured)
+		return REASON_NONE;
+	if (reason == REASON_TLS_DENIED && session->terminated && policy_rule_terminates(session->rule))
+		return REASON_NONE;
+	return reason;
 }
 
 static enum reason judge_command(const struct turn *turn, enum reason parsed, const struct command *command)
@@ -170,10 +182,11 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 			 verb_is_transfer(command->verb);
 
 	/* A server that wants no login would otherwise serve in clear. */
-	if (reason == REASON_NONE && transfers && turn->session->rule->tls == TLS_REQUIRE)
+	if (reason == REASON_NONE && transfers && policy_rule_requires_tls(turn->session->rule) &&
+	    !turn->session->secured)
 		reason = REASON_TLS_REQUIRED;
 	if (reason == REASON_NONE)
-		reason = policy_judge_verb(turn->session->rule, command->verb);
+		reason = judge_verb(turn->session, command->verb);
 	if (reason != REASON_NONE)
 		return reason;
 	if (verb_is_active_offer(command->verb))

@@ -405,15 +405,6 @@ static void config_finish_rules(struct config_reader *reader)
 	policy->rules[policy->rule_count++] = reader->policy;
 }
 
-static bool ports_overlap(const uint16_t *a, size_t a_count, const uint16_t *b, size_t b_count)
-{
-	for (size_t i = 0; i < a_count; i++)
-		for (size_t j = 0; j < b_count; j++)
-			if (a[i] == b[j])
-				return true;
-	return false;
-}
-
 static void config_finish_servers(struct config_reader *reader)
 {
 	for (size_t i = 0; i < reader->config->server_count; i++) {
@@ -428,44 +419,16 @@ static void config_finish_servers(struct config_reader *reader)
 	}
 }
 
-/* What the keys of [proxy] must say together. Returns what is wrong, or NULL. */
-static const char *config_judge_proxy(const struct config_proxy *proxy, bool has_servers)
-{
-	const bool client_tls = proxy->legs == PROXY_LEGS_BOTH || proxy->legs == PROXY_LEGS_CLIENT;
-
-	if (!proxy->port)
-		return "expected port, where redirected connections arrive";
-	if (proxy->port_count + proxy->implicit_port_count == 0)
-		return "expected control-ports or implicit-ports, or the proxy has nothing to do";
-	if (ports_overlap(proxy->ports, proxy->port_count, proxy->implicit_ports, proxy->implicit_port_count))
-		return "a port is in control-ports and in implicit-ports; expected it in one of them";
-	if (ports_overlap(&proxy->port, 1, proxy->ports, proxy->port_count) ||
-	    ports_overlap(&proxy->port, 1, proxy->implicit_ports, proxy->implicit_port_count))
-		return "port is one of the ports that are redirected to it; expected another one";
-	if (!proxy->certificate[0] != !proxy->key[0])
-		return "expected certificate and key, both or neither";
-	if (!proxy->ca_certificate[0] != !proxy->ca_key[0])
-		return "expected ca-certificate and ca-key, both or neither";
-	if (client_tls && !proxy->certificate[0] && !proxy->ca_certificate[0] && !has_servers)
-		return "TLS to the client needs certificate and key, or ca-certificate and ca-key (\"ftpalg ca init\" "
-		       "makes them)";
-	if (client_tls && proxy->untrusted && !proxy->ca_certificate[0])
-		return "bad-certificate = untrusted needs ca-certificate and ca-key: a given certificate would make a "
-		       "bad one look good";
-	if (proxy->legs == PROXY_LEGS_NONE && proxy->implicit_port_count > 0)
-		return "implicit-ports speak TLS from the first byte, and tls = none allows none; expected one without "
-		       "the other";
-	return NULL;
-}
-
 static void config_finish_proxy(struct config_reader *reader)
 {
-	const char *wrong;
+	const bool seen = reader->proxy_seen.section_line != 0;
+	const char *wrong = seen ? config_judge_proxy(&reader->config->proxy, reader->config->server_count > 0)
+				     : NULL;
 
-	if (!reader->proxy_seen.section_line)
-		return;
-	wrong = config_judge_proxy(&reader->config->proxy, reader->config->server_count > 0);
-	reader->line = reader->proxy_seen.section_line;
+	if (!wrong)
+		wrong = config_judge_together(reader->config, seen);
+	if (seen)
+		reader->line = reader->proxy_seen.section_line;
 	/* Where a value was refused, what it leaves undone is not another error. */
 	if (wrong && reader->error_count == 0)
 		config_complain(reader, "[proxy]: %s", wrong);
@@ -488,6 +451,8 @@ void config_set_defaults(struct config *config)
 	snprintf(config->user, sizeof(config->user), "nobody");
 	config->proxy.ports[0] = 21;
 	config->proxy.port_count = 1;
+	config->proxy.mark = 0x66747001;
+	config->proxy.table = 2100;
 	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");
 	gateway_limits_set_defaults(&config->limits);
 	policy_rule_set_defaults(&config->policy.rules[0]);

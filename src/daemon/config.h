@@ -19,8 +19,22 @@ enum proxy_legs {
 	PROXY_LEGS_NONE,   /* plain on both; AUTH is refused */
 };
 
+#define CONFIG_FORWARDS_MAX 32
+
+/* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
+struct config_forward {
+	struct endpoint dialled;
+	struct endpoint server;
+};
+
 /* [proxy] */
 struct config_proxy {
+	bool tproxy;           /* connections arrive by TPROXY, and not by REDIRECT */
+	bool source_is_client; /* servers are dialled from the client's own address, and not from this host's */
+	uint32_t mark;         /* on packets that are delivered here though their address is another host's */
+	uint32_t table;        /* the routing table that delivers them */
+	struct config_forward forwards[CONFIG_FORWARDS_MAX];
+	size_t forward_count;
 	uint16_t port; /* where redirected connections arrive; 0: there is no proxy */
 	uint16_t ports[CONFIG_PORTS_MAX]; /* redirected: plain until AUTH */
 	size_t port_count;
@@ -84,6 +98,9 @@ void config_set_defaults(struct config *config);
  * them, not only the first. Returns 0, or -1 after any error. A file that does not exist is an error.
  */
 int config_load(struct config *config, const char *path, FILE *errors);
+
+/* Does any rule send connections to the proxy? */
+bool config_terminates(const struct config *config);
 
 /*
  * The first [server] for this address, as the server has it or as clients dial it, and for this name, which may be "".

@@ -24,7 +24,7 @@
 #define NETWORK_LIST "ADDRESS or ADDRESS/PREFIX, at most 16 of them"
 
 _Static_assert(POLICY_NETWORKS_MAX == 16 && POLICY_FXP_MAX == 16 && POLICY_RANGES_MAX == 64 && CONFIG_PORTS_MAX == 15 &&
-	       CONFIG_NAMES_MAX == 16,
+	       CONFIG_FORWARDS_MAX == 32 && CONFIG_NAMES_MAX == 16,
 	       "the expectations below state these limits");
 _Static_assert(KIB % BUFFER_BLOCK_SIZE == 0, "memory is counted in blocks of which a whole number makes one KiB");
 
@@ -69,6 +69,13 @@ static const struct config_key proxy_keys[] = {
 	{ "implicit-ports", config_read_implicit_ports,
 	  RUN(struct config, proxy.implicit_ports, proxy.implicit_port_count),
 	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
+	{ "interception", config_read_interception, G(proxy.tproxy), .expected = "redirect or tproxy" },
+	{ "source", config_read_source, G(proxy.source_is_client), .expected = "router or client" },
+	{ "mark", config_read_mark, G(proxy.mark), .expected = "a number from 1 to 0xffffffff" },
+	{ "table", config_read_number, G(proxy.table), .minimum = 256, .maximum = INT32_MAX, .unit = 1 },
+	{ "forward", config_read_forward, RUN(struct config, proxy.forwards, proxy.forward_count),
+	  .expected = "DIALLED->SERVER, each ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, at most 32 of them; or none",
+	  .list = true },
 	{ "tls", config_read_legs, G(proxy.legs), .expected = "both, client, server or none" },
 	{ "certificate", config_read_file, G(proxy.certificate), .expected = FILE_OR_NONE },
 	{ "key", config_read_file, G(proxy.key), .expected = FILE_OR_NONE },
@@ -95,7 +102,7 @@ static const struct config_key policy_keys[] = {
 	{ "deny-verbs", config_read_deny_verbs, P(verb_denied),
 	  .expected = "FTP commands that ftpalg.conf(5) lists, or none", .list = true },
 	{ "foreign-server", config_read_foreign_server, P(foreign_server), .expected = "refuse or rewrite" },
-	{ "tls", config_read_tls, P(tls), .expected = "allow, forbid or require" },
+	{ "tls", config_read_tls, P(tls), .expected = "allow, forbid, require, terminate or terminate-require" },
 	{ "port-min", config_read_number, P(port_min), .minimum = 1, .maximum = 65535, .unit = 1 },
 	{ "deny-ports", config_read_deny_ports, RUN(struct policy_rule, port_denied, port_denied_count),
 	  .expected = "ports, FIRST-LAST, default, at most 64 of them; or none", .list = true },

@@ -213,6 +213,20 @@ const char *config_read_resumption(struct config_value *value, void *owner)
 	return boolean_read(value, words, owner);
 }
 
+const char *config_read_interception(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "redirect", "tproxy", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
+const char *config_read_source(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "router", "client", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
 const char *config_read_tls_versions(struct config_value *value, void *owner)
 {
 	static const char *const words[] = { "1.2-1.3", "1.2", NULL };
@@ -250,7 +264,8 @@ const char *config_read_foreign_server(struct config_value *value, void *owner)
 const char *config_read_tls(struct config_value *value, void *owner)
 {
 	static const char *const words[] = {
-		[TLS_ALLOW] = "allow", [TLS_FORBID] = "forbid", [TLS_REQUIRE] = "require", NULL
+		[TLS_ALLOW] = "allow", [TLS_FORBID] = "forbid", [TLS_REQUIRE] = "require",
+		[TLS_TERMINATE] = "terminate", [TLS_TERMINATE_REQUIRE] = "terminate-require", NULL
 	};
 	unsigned int choice;
 	const char *wrong = choice_read(value, words, &choice);
@@ -417,6 +432,61 @@ const char *config_read_implicit_ports(struct config_value *value, void *owner)
 	if (!value->continued)
 		config->proxy.implicit_port_count = 0;
 	return list_read(value, owner, true, value->continued, implicit_port_item);
+}
+
+/* ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; port 0 where none is given. */
+static const char *endpoint_read(struct bytes text, struct endpoint *endpoint)
+{
+	const bool bracket = text.length > 0 && text.data[0] == '[';
+	const size_t start = bracket ? 1 : 0;
+	const size_t first_colon = bytes_find(text, 0, ':');
+	const bool single_colon = bytes_find(text, first_colon + 1, ':') >= text.length;
+	/* An IPv6 address without brackets has no port: its colons are its own. */
+	size_t end = bracket ? bytes_find(text, 0, ']') : single_colon ? first_colon : text.length;
+
+	endpoint->port = 0;
+	if (end < start || end > text.length || (bracket && end == text.length) ||
+	    !address_parse(bytes_slice(text, start, end), &endpoint->address))
+		return "has no valid address";
+	end += bracket;
+	if (end == text.length)
+		return NULL;
+	return text.data[end] == ':' ? port_read(bytes_slice(text, end + 1, text.length), &endpoint->port)
+				     : not_understood;
+}
+
+/* No equals sign, which would end the list if it stood in a line that continues it. */
+static const char *forward_item(struct bytes word, void *owner)
+{
+	struct config_proxy *proxy = &((struct config *)owner)->proxy;
+	const size_t arrow = bytes_find(word, 0, '>');
+	struct config_forward forward;
+	const char *wrong;
+
+	if (arrow == 0 || arrow == word.length || word.data[arrow - 1] != '-')
+		return not_understood;
+	wrong = endpoint_read(bytes_slice(word, 0, arrow - 1), &forward.dialled);
+	if (!wrong)
+		wrong = endpoint_read(bytes_slice(word, arrow + 1, word.length), &forward.server);
+	if (!wrong && forward.dialled.address.family != forward.server.address.family)
+		wrong = "mixes IPv4 and IPv6";
+	for (size_t i = 0; !wrong && i < proxy->forward_count; i++)
+		if (endpoint_equal(&forward.dialled, &proxy->forwards[i].dialled))
+			wrong = repeated;
+	if (!wrong && proxy->forward_count == CONFIG_FORWARDS_MAX)
+		wrong = too_many;
+	if (!wrong)
+		proxy->forwards[proxy->forward_count++] = forward;
+	return wrong;
+}
+
+const char *config_read_forward(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.forward_count = 0;
+	return list_read(value, owner, true, value->continued, forward_item);
 }
 
 static const char *network_item(struct bytes word, struct network *networks, size_t *count)

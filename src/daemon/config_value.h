@@ -51,6 +51,13 @@ struct config_value {
 /* The keys of a section, in the order of the manual; NULL from the first index that has none. */
 const struct config_key *config_key_at(enum config_section section, size_t index);
 
+struct config;
+struct config_proxy;
+
+/* What the keys of [proxy] say together, and with the other sections. What is wrong, or NULL. */
+const char *config_judge_proxy(const struct config_proxy *proxy, bool has_servers);
+const char *config_judge_together(const struct config *config, bool has_proxy);
+
 config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
 config_read config_read_mark;   /* uint32_t, decimal or hexadecimal */
 config_read config_read_yes;    /* bool: true for yes */
@@ -63,6 +70,9 @@ config_read config_read_control_ports;
 config_read config_read_proxy_ports;
 config_read config_read_implicit_ports;
 config_read config_read_legs;
+config_read config_read_interception;
+config_read config_read_source;
+config_read config_read_forward;
 config_read config_read_untrusted;
 config_read config_read_ccc;
 config_read config_read_resumption;

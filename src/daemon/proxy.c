@@ -25,6 +25,7 @@
 #define PROXY_ERROR_MAX 512
 #define PROXY_LISTENERS 2
 #define PROXY_SIGNALS 3
+#define PROXY_BEAT_MICROSECONDS 250000
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
 /* Sessions of the queue's worker count from 1; both may write to one file of events. */
@@ -35,6 +36,9 @@ struct proxy_process {
 	int listener[PROXY_LISTENERS];
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
+	struct event *heart; /* NULL: nobody watches */
+	struct worker_page *page;
+	pid_t supervisor;
 	struct quota_source *sources;
 	uint32_t *buckets;
 	struct log_limit accept_limit;
@@ -91,32 +95,36 @@ static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 		    " settings take effect after a restart", proxy->config_path);
 }
 
-static int proxy_listen(enum family family, uint16_t port)
+static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
 {
-	const struct endpoint any = { .address = { .family = family }, .port = port };
-	const int on = 1;
-	const int descriptor = wire_socket_shared(&any, family);
+	struct proxy_process *process = context;
 
-	if (descriptor < 0)
-		return -1;
-	setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (listen(descriptor, PROXY_BACKLOG) == 0)
-		return descriptor;
-	close(descriptor);
-	return -1;
+	(void)descriptor;
+	(void)what;
+	atomic_fetch_add(&process->page->beat, 1);
+}
+
+static int proxy_start_heart(struct proxy_process *process)
+{
+	const struct timeval interval = { .tv_usec = PROXY_BEAT_MICROSECONDS };
+
+	if (!process->page)
+		return 0;
+	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
+	return process->heart && event_add(process->heart, &interval) == 0 ? 0 : -1;
 }
 
 static int proxy_open_listeners(struct proxy_process *process)
 {
 	static const enum family families[PROXY_LISTENERS] = { FAMILY_IPV4, FAMILY_IPV6 };
-	const uint16_t port = process->proxy.config->proxy.port;
+	const struct config_proxy *config = &process->proxy.config->proxy;
 
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		process->listener[i] = proxy_listen(families[i], port);
+		process->listener[i] = interception_listen(config, families[i], PROXY_BACKLOG);
 		if (process->listener[i] >= 0 || (families[i] == FAMILY_IPV6 && errno == EAFNOSUPPORT))
 			continue;
-		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s", port, families[i],
-			    strerror(errno));
+		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s%s", config->port, families[i],
+			    strerror(errno), errno == EPERM ? "; interception = tproxy needs CAP_NET_ADMIN" : "");
 		return -1;
 	}
 	return 0;
@@ -192,7 +200,8 @@ static int proxy_create_loop(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	return 0;
+	if (proxy_start_heart(process) == 0)
+		return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
 	return -1;
@@ -220,7 +229,7 @@ static int proxy_open(struct proxy_process *process)
 	proxy_raise_limits(config);
 	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
 		return -1;
-	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, 0, error, sizeof(error)) < 0) {
+	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, process->supervisor, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
@@ -236,6 +245,8 @@ static void proxy_close(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (process->signal[i])
 			event_free(process->signal[i]);
+	if (process->heart)
+		event_free(process->heart);
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
 		if (process->watch[i])
 			event_free(process->watch[i]);
@@ -254,7 +265,7 @@ static void proxy_close(struct proxy_process *process)
 	free(process);
 }
 
-int proxy_run(const struct config *config, const char *config_path)
+int proxy_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
 {
 	struct proxy_process *process = calloc(1, sizeof(*process));
 	int result;
@@ -265,12 +276,16 @@ int proxy_run(const struct config *config, const char *config_path)
 	}
 	process->listener[0] = -1;
 	process->listener[1] = -1;
+	process->page = page;
+	process->supervisor = supervisor;
 	process->proxy.config = config;
 	process->proxy.config_path = config_path;
 	process->proxy.policy = &config->policy;
 	process->proxy.next_session = PROXY_FIRST_SESSION;
 	result = proxy_open(process);
 	if (!result) {
+		if (page)
+			atomic_store(&page->ready, true);
 		log_message(LOG_LEVEL_NOTICE, "ready: proxy on port %u, %zu policy rule%s", config->proxy.port,
 			    config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
 		result = event_base_dispatch(process->proxy.base) < 0 ? -1 : 0;

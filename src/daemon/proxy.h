@@ -3,14 +3,15 @@
 #ifndef DAEMON_PROXY_H
 #define DAEMON_PROXY_H
 
-#include "daemon/config.h"
+#include "daemon/worker.h"
 #include "net/tls.h"
 
 /*
  * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
+ * Under a supervisor it shows in page that it moves, and does not outlive it; alone, page is NULL and supervisor 0.
  * Returns 0, or -1 after a failure that it has told.
  */
-int proxy_run(const struct config *config, const char *config_path);
+int proxy_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor);
 
 /* Reads keys, certificates and trust anchors. To be freed with tls_close; NULL, with what is wrong in error. */
 struct tls *proxy_read_keys(const struct config *config, char *error, size_t size);

@@ -3,6 +3,7 @@
  * What the proxy's files share.
  *
  *   proxy.c           the process: listeners, limits, signals
+ *   proxy_interception.c  how connections come here, and from which addresses the proxy makes its own
  *   proxy_session.c   one control connection: its two legs, its timer, its end
  *   proxy_leg.c       one leg: bytes in and out, TLS handshakes
  *   proxy_line.c      lines between the legs, through the core
@@ -148,6 +149,16 @@ void proxy_session_free(struct proxy_session *session, enum reason reason);
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
+
+/* proxy_interception.c */
+/* The socket where intercepted connections arrive, or -1 with errno. */
+int interception_listen(const struct config_proxy *config, enum family family, int backlog);
+/* Fills view but for client_seen, and the session's client_master. False: the connection was not intercepted. */
+bool interception_find_ends(struct proxy_session *session, struct nat_view *view);
+/* Begins to connect to view's server; a socket, or -1. */
+int interception_dial(struct proxy_session *session, const struct nat_view *view);
+/* A socket for a data connection's end at this side, bound to local, which may be the other peer's address; or -1. */
+int interception_socket(const struct proxy *proxy, enum leg_side side, const struct endpoint *local);
 
 /* proxy_leg.c */
 bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context);

@@ -204,7 +204,7 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 	}
 	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
-					      &session->session.view.server.address);
+					      &session->session.view.server_seen.address);
 	server->securing = server->wire.tls != NULL;
 	session->again = true;
 	if (!server->wire.tls)

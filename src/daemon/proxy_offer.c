@@ -10,6 +10,13 @@
  *   active    server -> client_seen:Q    expected on the server's leg: the listener, past INPUT
  *             proxy  -> client:P         expected on the client's leg, becomes server_seen -> client:P
  *
+ * With TPROXY there is no NAT on the client's leg, and none is needed: the sockets themselves have the server's address,
+ * and the rules have what comes for them delivered here. The same holds for the server's leg where servers are dialled
+ * from the client's address. The expectations are then what gets the connection past INPUT, and no more.
+ *
+ *   passive   client -> server_seen:P    expected on the client's leg; the listener has server_seen:P
+ *   active    proxy  -> client:P         expected on the client's leg; from server_seen
+ *
  * The listener takes one connection, and only from the peer that was expected.
  *
  * A short transfer in active mode can be over before the loop shows its connection: the server connects, sends, closes,
@@ -23,16 +30,32 @@
 #include "ftpalg/address.h"
 #include "proxy_internal.h"
 
+#define OFFER_TRIES 4
+
 /* For a handshake that had begun when its offer ended: three retransmissions of its last segment. */
 #define OFFER_LATE_SECONDS 8
+#define OFFER_BACKLOG 4
 
-static enum reason offer_listen(struct offer *offer, const struct address *address, uint16_t *port)
+static void offer_stop_listening(struct offer *offer)
+{
+	if (offer->watch)
+		event_free(offer->watch);
+	offer->watch = NULL;
+	if (offer->descriptor >= 0)
+		close(offer->descriptor);
+	offer->descriptor = -1;
+}
+
+static enum reason offer_listen(struct proxy_session *session, enum leg_side side, const struct address *address,
+				uint16_t *port)
 {
 	const struct endpoint any = { .address = *address };
+	struct offer *offer = &session->offer;
 	struct endpoint local;
 
-	offer->descriptor = wire_socket(&any, address->family);
-	if (offer->descriptor >= 0 && listen(offer->descriptor, 4) == 0 && wire_local(offer->descriptor, &local)) {
+	offer->descriptor = interception_socket(session->proxy, side, &any);
+	if (offer->descriptor >= 0 && listen(offer->descriptor, OFFER_BACKLOG) == 0 &&
+	    wire_local(offer->descriptor, &local)) {
 		*port = local.port;
 		return REASON_NONE;
 	}
@@ -44,6 +67,37 @@ static enum reason offer_create(struct proxy *proxy, const struct nat_view *mast
 	return expect_create(&proxy->host.expect, master, expectation);
 }
 
+/*
+ * Listens, and has the connection expected that inward describes. The kernel translates it to the listener's port, or,
+ * where it translates nothing, it is the listener's port that is expected: should another connection have it already,
+ * it is as good as any other, and another one is tried.
+ */
+static enum reason offer_admit(struct proxy_session *session, enum leg_side side, const struct nat_view *master)
+{
+	const bool client_side = side == LEG_CLIENT;
+	struct offer *offer = &session->offer;
+	struct expectation *inward = &offer->inward;
+	const struct address *address = client_side ? &master->server.address : &master->client.address;
+	enum reason reason = REASON_NO_PORT;
+
+	inward->translated = nat_view_is_translated(master);
+	if (!client_side && session->proxy->config->proxy.source_is_client) {
+		/* Whatever address the server knows, the listener can have it. */
+		address = &master->client_seen.address;
+		inward->translated = false;
+	}
+	for (int i = 0; i < OFFER_TRIES && reason == REASON_NO_PORT; i++) {
+		offer_stop_listening(offer);
+		reason = offer_listen(session, side, address, &inward->saved_port);
+		if (reason != REASON_NONE)
+			break;
+		if (!inward->translated || !client_side)
+			inward->destination.port = inward->saved_port;
+		reason = offer_create(session->proxy, master, inward);
+	}
+	return reason;
+}
+
 /* 227, 228, 229: the client will come. */
 static enum reason offer_passive(struct proxy_session *session, struct expectation *expectation)
 {
@@ -52,13 +106,10 @@ static enum reason offer_passive(struct proxy_session *session, struct expectati
 	enum reason reason;
 
 	offer->inward = *expectation;
-	offer->inward.translated = nat_view_is_translated(master);
 	offer->source = expectation->source;
 	offer->target.address = session->session.view.server.address;
 	offer->target.port = expectation->saved_port;
-	reason = offer_listen(offer, &master->server.address, &offer->inward.saved_port);
-	if (reason == REASON_NONE)
-		reason = offer_create(session->proxy, master, &offer->inward);
+	reason = offer_admit(session, LEG_CLIENT, master);
 	if (reason == REASON_NONE)
 		expectation->destination = offer->inward.destination;
 	return reason;
@@ -70,18 +121,13 @@ static enum reason offer_active(struct proxy_session *session, struct expectatio
 	struct offer *offer = &session->offer;
 	const struct nat_view *inward = &session->server_master;
 	const struct nat_view *onward = &session->client_master;
-	uint16_t port;
-	enum reason reason = offer_listen(offer, &inward->client.address, &port);
+	enum reason reason;
 
-	if (reason != REASON_NONE)
-		return reason;
 	offer->active = true;
 	offer->source = inward->server.address;
 	offer->inward = *expectation;
 	offer->inward.source = inward->server.address;
-	offer->inward.destination = (struct endpoint){ inward->client_seen.address, port };
-	offer->inward.translated = nat_view_is_translated(inward);
-	offer->inward.saved_port = port;
+	offer->inward.destination.address = inward->client_seen.address;
 	offer->onward = *expectation;
 	offer->onward.source = onward->server.address;
 	offer->onward.destination = (struct endpoint){ onward->client.address, expectation->saved_port };
@@ -89,7 +135,7 @@ static enum reason offer_active(struct proxy_session *session, struct expectatio
 	reason = offer_create(session->proxy, onward, &offer->onward);
 	if (reason != REASON_NONE)
 		return reason;
-	reason = offer_create(session->proxy, inward, &offer->inward);
+	reason = offer_admit(session, LEG_SERVER, inward);
 	if (reason != REASON_NONE) {
 		expect_delete(&session->proxy->host.expect, onward, &offer->onward);
 		return reason;
@@ -118,7 +164,7 @@ static void offer_relay(struct proxy_session *session, int accepted)
 	const struct endpoint local = {
 		.address = offer->active ? session->client_master.server.address : session->server_master.client.address,
 	};
-	const int outward = wire_socket(&local, local.address.family);
+	const int outward = interception_socket(proxy, offer->active ? LEG_CLIENT : LEG_SERVER, &local);
 	struct relay_plan plan = {
 		.base = proxy->base,
 		.host = &proxy->host,
@@ -150,24 +196,18 @@ static void offer_relay(struct proxy_session *session, int accepted)
 		proxy_session_report(session, EVENT_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
 }
 
-static void offer_stop_listening(struct offer *offer)
-{
-	if (offer->watch)
-		event_free(offer->watch);
-	offer->watch = NULL;
-	if (offer->descriptor >= 0)
-		close(offer->descriptor);
-	offer->descriptor = -1;
-}
-
 /* Takes the connection that waits, if one does. */
 static void offer_accept(struct proxy_session *session)
 {
 	struct offer *offer = &session->offer;
 	struct endpoint remote;
-	int accepted;
+	int accepted = 0;
 
-	while (!offer->used && (accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
+	for (int i = 0; i < OFFER_BACKLOG && !offer->used && accepted >= 0; i++) {
+		accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (accepted < 0)
+			continue;
 		if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
 			struct wire wire = { .descriptor = accepted };
 

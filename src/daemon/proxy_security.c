@@ -108,7 +108,7 @@ static const char *answer_ccc(const struct proxy_session *session)
 {
 	if (!session->session.secured)
 		return "533 The control connection is not protected.";
-	if (!session->proxy->config->proxy.ccc || session->session.rule->tls == TLS_REQUIRE)
+	if (!session->proxy->config->proxy.ccc || policy_rule_requires_tls(session->session.rule))
 		return "533 The control connection stays protected.";
 	return "200 The control connection goes on in clear.";
 }

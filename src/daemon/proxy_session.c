@@ -318,36 +318,14 @@ static void session_on_core_event(void *context, const struct event *event)
 	ops->event(ops->context, event);
 }
 
-/* The four endpoints of the connection, and where the server's leg goes. False: it did not come by redirection. */
-static bool session_find_ends(struct proxy_session *session, struct nat_view *view)
-{
-	const struct config_proxy *config = &session->proxy->config->proxy;
-	struct endpoint local;
-	const int descriptor = session->leg[LEG_CLIENT].wire.descriptor;
-
-	if (!wire_local(descriptor, &local) || !wire_remote(descriptor, &view->client) ||
-	    !wire_original_destination(descriptor, local.address.family, &view->server_seen) ||
-	    endpoint_equal(&local, &view->server_seen))
-		return false;
-	session->client_master = (struct nat_view){ view->client, view->server_seen, local, view->client };
-	view->server = view->server_seen;
-	for (size_t i = 0; i < config->implicit_port_count; i++)
-		session->implicit = session->implicit || config->implicit_ports[i] == view->server_seen.port;
-	/* A server in clear has no implicit port. */
-	if (session->implicit && config->legs == PROXY_LEGS_CLIENT)
-		view->server.port = 21;
-	return true;
-}
-
 static bool session_dial(struct proxy_session *session, struct nat_view *view)
 {
-	const struct endpoint any = { .port = 0 };
 	struct leg *server = &session->leg[LEG_SERVER];
-	const int descriptor = wire_socket(&any, view->server.address.family);
+	const int descriptor = interception_dial(session, view);
 
 	if (descriptor < 0)
 		return false;
-	if (wire_connect(descriptor, &view->server) < 0 || !wire_local(descriptor, &view->client_seen)) {
+	if (!wire_local(descriptor, &view->client_seen)) {
 		close(descriptor);
 		return false;
 	}
@@ -450,7 +428,7 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 	if (!session)
 		return;
 	memset(&view, 0, sizeof(view));
-	if (!session_find_ends(session, &view)) {
+	if (!interception_find_ends(session, &view)) {
 		session_turn_away(session, &view, REASON_NO_CONNECTION);
 		return;
 	}

@@ -169,7 +169,7 @@ static bool relay_start_tls(struct relay *relay)
 	/* RFC 4217 7: the FTP client is the TLS client on data connections too, whoever opens them. */
 	if (plan->secure[RELAY_SERVER])
 		server->tls = tls_stream_connect(plan->tls, server->descriptor, plan->tickets, plan->name,
-						 &plan->view.server.address);
+						 &plan->view.server_seen.address);
 	return (!plan->secure[RELAY_CLIENT] || client->tls) && (!plan->secure[RELAY_SERVER] || server->tls);
 }
 

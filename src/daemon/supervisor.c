@@ -2,18 +2,21 @@
 /*
  * Theory of operation
  *
- * The supervisor reads nothing from a peer. It starts a worker, waits for it, and looks once a second at a counter that
- * the worker's loop moves, in a page that both map.
+ * The supervisor reads nothing from a peer, and no key. It starts a worker and, where the policy terminates TLS, the
+ * proxy; waits for them; and looks once a second at a counter that each one's loop moves, in a page that it maps with
+ * that one alone.
  *
  *   STARTING --ready--> RUNNING --died, hung--> PAUSE --a second--> STARTING
  *      |  (the first time: give up)                |
  *      +------------------- SIGTERM, SIGINT -------+--> end
  *
- * A queue that a hung process holds is not bypassed: the kernel sees somebody who listens. So a worker whose counter has
+ * A queue that a hung process holds is not bypassed: the kernel sees somebody who listens. So a process whose counter has
  * stood still for `watchdog` looks in a row is killed. Looks are counted, not seconds: if the whole machine stood still,
- * or this process did, the worker has done nothing wrong.
+ * or this process did, the other has done nothing wrong.
  *
- * What was agreed lives in the kernel. The next worker adopts the connections that go on.
+ * What a worker agreed lives in the kernel; the next one adopts the connections that go on. What the proxy relays ends
+ * with it. Giving up means both: a gateway that inspects what is in clear and leaves TLS to nobody is not what was asked
+ * for.
  */
 #include "daemon/supervisor.h"
 
@@ -27,137 +30,199 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/proxy.h"
 #include "daemon/worker.h"
 
-struct supervisor {
-	const struct config *config;
-	const char *config_path;
+#define SUPERVISOR_CHILDREN 2
+
+typedef int child_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor);
+
+struct child {
+	const char *name;
+	const char *fate; /* what becomes of its connections when it dies */
+	child_run *run;
 	struct worker_page *page;
-	sigset_t signals; /* that are waited for, and blocked outside of that */
-	pid_t worker;     /* 0: none */
-	bool was_ready;   /* some worker was, once */
-	bool ending;
+	pid_t pid;        /* 0: none */
+	bool was_ready;   /* some process in this place was, once */
 	uint64_t beat;    /* as last seen */
 	uint32_t misses;  /* looks in a row that saw the same */
 };
 
-static int supervisor_start(struct supervisor *supervisor)
+struct supervisor {
+	const struct config *config;
+	const char *config_path;
+	sigset_t signals; /* that are waited for, and blocked outside of that */
+	struct child child[SUPERVISOR_CHILDREN];
+	size_t count;
+	bool ending;
+	int result;
+};
+
+static int supervisor_start(struct supervisor *supervisor, struct child *child)
 {
 	const pid_t self = getpid();
 
-	atomic_store(&supervisor->page->ready, false);
-	supervisor->beat = atomic_load(&supervisor->page->beat);
-	supervisor->misses = 0;
-	supervisor->worker = fork();
-	if (supervisor->worker == 0) {
+	atomic_store(&child->page->ready, false);
+	child->beat = atomic_load(&child->page->beat);
+	child->misses = 0;
+	child->pid = fork();
+	if (child->pid == 0) {
+		for (size_t i = 0; i < supervisor->count; i++)
+			if (&supervisor->child[i] != child)
+				munmap(supervisor->child[i].page, sizeof(*supervisor->child[i].page));
 		sigprocmask(SIG_UNBLOCK, &supervisor->signals, NULL);
-		_exit(worker_run(supervisor->config, supervisor->config_path, supervisor->page, self) == 0 ? 0 : 1);
+		_exit(child->run(supervisor->config, supervisor->config_path, child->page, self) == 0 ? 0 : 1);
 	}
-	if (supervisor->worker > 0)
+	if (child->pid > 0)
 		return 0;
-	log_message(LOG_LEVEL_ERROR, "can't start a worker: %s", strerror(errno));
-	supervisor->worker = 0;
+	log_message(LOG_LEVEL_ERROR, "can't start %s: %s", child->name, strerror(errno));
+	child->pid = 0;
 	return -1;
 }
 
-static void supervisor_tell_death(const struct supervisor *supervisor, int status)
+static void supervisor_tell_death(const struct supervisor *supervisor, const struct child *child, int status)
 {
-	const char *fate = supervisor->ending ? "" : "; the next one takes over the connections that go on";
+	const char *fate = supervisor->ending ? "" : child->fate;
 
 	if (WIFSIGNALED(status) && !(supervisor->ending && WTERMSIG(status) == SIGTERM))
-		log_message(LOG_LEVEL_ERROR, "the worker was ended by signal %d (%s)%s", WTERMSIG(status),
+		log_message(LOG_LEVEL_ERROR, "%s was ended by signal %d (%s)%s", child->name, WTERMSIG(status),
 			    strsignal(WTERMSIG(status)), fate);
 	else if (!supervisor->ending)
-		log_message(LOG_LEVEL_ERROR, "the worker ended by itself with status %d%s", WEXITSTATUS(status), fate);
+		log_message(LOG_LEVEL_ERROR, "%s ended by itself with status %d%s", child->name, WEXITSTATUS(status),
+			    fate);
 }
 
-/* Takes the end of the worker, if it has ended. Returns -1 if there is no use in starting another. */
-static int supervisor_reap(struct supervisor *supervisor, int *result)
+static void supervisor_signal(const struct supervisor *supervisor, int number)
+{
+	for (size_t i = 0; i < supervisor->count; i++)
+		if (supervisor->child[i].pid != 0)
+			kill(supervisor->child[i].pid, number);
+}
+
+/* Takes the child's end, if it has ended. */
+static void supervisor_reap(struct supervisor *supervisor, struct child *child)
 {
 	int status;
 
-	if (supervisor->worker == 0 || waitpid(supervisor->worker, &status, WNOHANG) != supervisor->worker)
-		return 0;
-	supervisor->worker = 0;
-	supervisor->was_ready = supervisor->was_ready || atomic_load(&supervisor->page->ready);
+	if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) != child->pid)
+		return;
+	child->pid = 0;
+	child->was_ready = child->was_ready || atomic_load(&child->page->ready);
 	if (supervisor->ending) {
-		supervisor_tell_death(supervisor, status);
-		*result = WIFEXITED(status) ? -WEXITSTATUS(status) : -1;
-		return -1;
+		supervisor_tell_death(supervisor, child, status);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			supervisor->result = -1;
+		return;
 	}
-	/* What keeps the first worker from starting (a taken queue, a missing privilege) it has told, and it will last. */
-	if (!supervisor->was_ready) {
-		*result = -1;
-		return -1;
+	if (child->was_ready) {
+		supervisor_tell_death(supervisor, child, status);
+		return;
 	}
-	supervisor_tell_death(supervisor, status);
-	return 0;
+	/* What keeps the first one from starting (a taken queue, an unreadable key) it has told, and it will last. */
+	supervisor->result = -1;
+	supervisor->ending = true;
+	supervisor_signal(supervisor, SIGTERM);
 }
 
-static void supervisor_watch(struct supervisor *supervisor)
+static void supervisor_watch(const struct supervisor *supervisor, struct child *child)
 {
-	const uint64_t beat = atomic_load(&supervisor->page->beat);
+	const uint64_t beat = atomic_load(&child->page->beat);
 	const uint32_t limit = supervisor->config->watchdog;
 
-	if (supervisor->worker == 0 || limit == 0 || !atomic_load(&supervisor->page->ready))
+	if (child->pid == 0 || limit == 0 || !atomic_load(&child->page->ready))
 		return;
-	supervisor->misses = beat == supervisor->beat ? supervisor->misses + 1 : 0;
-	supervisor->beat = beat;
-	if (supervisor->misses < limit)
+	child->misses = beat == child->beat ? child->misses + 1 : 0;
+	child->beat = beat;
+	if (child->misses < limit)
 		return;
-	log_message(LOG_LEVEL_ERROR, "the worker has not moved for %u seconds and is killed", limit);
-	kill(supervisor->worker, SIGKILL);
-	supervisor->misses = 0;
+	log_message(LOG_LEVEL_ERROR, "%s has not moved for %u seconds and is killed", child->name, limit);
+	kill(child->pid, SIGKILL);
+	child->misses = 0;
 }
 
 static void supervisor_take_signal(struct supervisor *supervisor, int number)
 {
 	if (number == SIGTERM || number == SIGINT)
 		supervisor->ending = true;
-	if (supervisor->worker != 0 && (number == SIGTERM || number == SIGINT || number == SIGHUP))
-		kill(supervisor->worker, number);
+	if (number == SIGTERM || number == SIGINT || number == SIGHUP)
+		supervisor_signal(supervisor, number);
+}
+
+static bool supervisor_has_children(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->count; i++)
+		if (supervisor->child[i].pid != 0)
+			return true;
+	return false;
+}
+
+static void supervisor_start_all(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->count && supervisor->result == 0; i++)
+		supervisor->result = supervisor_start(supervisor, &supervisor->child[i]);
+	if (supervisor->result == 0)
+		return;
+	supervisor->ending = true;
+	supervisor_signal(supervisor, SIGTERM);
 }
 
 static int supervisor_loop(struct supervisor *supervisor)
 {
 	const struct timespec second = { .tv_sec = 1 };
-	int result = supervisor_start(supervisor);
 
-	while (result == 0) {
+	supervisor_start_all(supervisor);
+	while (!supervisor->ending || supervisor_has_children(supervisor)) {
 		const int number = sigtimedwait(&supervisor->signals, NULL, &second);
 
 		supervisor_take_signal(supervisor, number);
-		if (supervisor_reap(supervisor, &result) < 0)
-			break;
-		if (number > 0)
-			continue;
-		/* A quiet second has passed, so workers that die at once are not started over and over. */
-		supervisor_watch(supervisor);
-		if (supervisor->worker == 0 && !supervisor->ending)
-			supervisor_start(supervisor);
-		if (supervisor->worker == 0 && supervisor->ending)
-			break;
+		for (size_t i = 0; i < supervisor->count; i++) {
+			struct child *child = &supervisor->child[i];
+
+			supervisor_reap(supervisor, child);
+			if (number > 0)
+				continue;
+			/* A quiet second has passed, so processes that die at once are not started over and over. */
+			supervisor_watch(supervisor, child);
+			if (child->pid == 0 && !supervisor->ending)
+				supervisor_start(supervisor, child);
+		}
 	}
-	return result;
+	return supervisor->result;
+}
+
+/* Makes room for one more process. */
+static int supervisor_add(struct supervisor *supervisor, const char *name, const char *fate, child_run *run)
+{
+	struct child *child = &supervisor->child[supervisor->count];
+
+	*child = (struct child){ .name = name, .fate = fate, .run = run };
+	child->page = mmap(NULL, sizeof(*child->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (child->page == MAP_FAILED) {
+		log_message(LOG_LEVEL_ERROR, "no memory");
+		return -1;
+	}
+	supervisor->count++;
+	return 0;
 }
 
 int supervisor_run(const struct config *config, const char *config_path)
 {
 	struct supervisor supervisor = { .config = config, .config_path = config_path };
-	int result;
+	int result = supervisor_add(&supervisor, "the worker", "; the next one takes over the connections that go on",
+				    worker_run);
 
-	supervisor.page = mmap(NULL, sizeof(*supervisor.page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (supervisor.page == MAP_FAILED) {
-		log_message(LOG_LEVEL_ERROR, "no memory");
-		return -1;
-	}
+	if (!result && config_terminates(config))
+		result = supervisor_add(&supervisor, "the proxy", "; the connections that it relayed have ended, the next "
+					"one takes new ones", proxy_run);
 	sigemptyset(&supervisor.signals);
 	sigaddset(&supervisor.signals, SIGTERM);
 	sigaddset(&supervisor.signals, SIGINT);
 	sigaddset(&supervisor.signals, SIGHUP);
 	sigaddset(&supervisor.signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &supervisor.signals, NULL);
-	result = supervisor_loop(&supervisor);
-	munmap(supervisor.page, sizeof(*supervisor.page));
+	if (!result)
+		result = supervisor_loop(&supervisor);
+	for (size_t i = 0; i < supervisor.count; i++)
+		munmap(supervisor.child[i].page, sizeof(*supervisor.child[i].page));
 	return result;
 }

@@ -146,7 +146,22 @@ bool wire_original_destination(int descriptor, enum family family, struct endpoi
 	return result == 0 && wire_read_address(&storage, endpoint);
 }
 
-static int socket_make(const struct endpoint *local, enum family family, bool shared)
+int wire_allow_foreign(int descriptor, enum family family)
+{
+	const int on = 1;
+
+	if (family == FAMILY_IPV4)
+		return setsockopt(descriptor, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
+	return setsockopt(descriptor, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+}
+
+enum socket_kind {
+	SOCKET_OWN,
+	SOCKET_SHARED,
+	SOCKET_FOREIGN,
+};
+
+static int socket_make(const struct endpoint *local, enum family family, enum socket_kind kind)
 {
 	const int domain = family == FAMILY_IPV4 ? AF_INET : AF_INET6;
 	const int on = 1;
@@ -157,7 +172,7 @@ static int socket_make(const struct endpoint *local, enum family family, bool sh
 	if (descriptor < 0)
 		return -1;
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (shared)
+	if (kind == SOCKET_SHARED)
 		setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* IPv4 has a socket of its own. */
 	if (domain == AF_INET6)
@@ -165,7 +180,8 @@ static int socket_make(const struct endpoint *local, enum family family, bool sh
 	if (local->address.family == FAMILY_NONE)
 		return descriptor;
 	length = wire_write_address(local, &storage);
-	if (bind(descriptor, (const struct sockaddr *)&storage, length) == 0)
+	if ((kind != SOCKET_FOREIGN || wire_allow_foreign(descriptor, family) == 0) &&
+	    bind(descriptor, (const struct sockaddr *)&storage, length) == 0)
 		return descriptor;
 	close(descriptor);
 	return -1;
@@ -173,12 +189,17 @@ static int socket_make(const struct endpoint *local, enum family family, bool sh
 
 int wire_socket(const struct endpoint *local, enum family family)
 {
-	return socket_make(local, family, false);
+	return socket_make(local, family, SOCKET_OWN);
 }
 
 int wire_socket_shared(const struct endpoint *local, enum family family)
 {
-	return socket_make(local, family, true);
+	return socket_make(local, family, SOCKET_SHARED);
+}
+
+int wire_socket_foreign(const struct endpoint *local, enum family family)
+{
+	return socket_make(local, family, SOCKET_FOREIGN);
 }
 
 int wire_connect(int descriptor, const struct endpoint *remote)

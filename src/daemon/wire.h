@@ -32,6 +32,10 @@ void wire_abort(struct wire *wire);
 int wire_socket(const struct endpoint *local, enum family family);
 /* The same with SO_REUSEADDR: for a port that a process before this one may have left a moment ago. */
 int wire_socket_shared(const struct endpoint *local, enum family family);
+/* The same, and local may be another host's address: what comes for it must be routed here. Needs CAP_NET_ADMIN. */
+int wire_socket_foreign(const struct endpoint *local, enum family family);
+/* The same for a socket that is bound to no address: it takes connections to any. 0, or -1 with errno. */
+int wire_allow_foreign(int descriptor, enum family family);
 /* Begins to connect. 0, or -1 with errno. */
 int wire_connect(int descriptor, const struct endpoint *remote);
 bool wire_local(int descriptor, struct endpoint *endpoint);

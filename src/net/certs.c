@@ -124,11 +124,12 @@ static X509 *read_certificate(const char *path, STACK_OF(X509) *chain, char *err
 	return certificate;
 }
 
-static bool pair_fits(X509 *certificate, EVP_PKEY *key, const char *path, char *error, size_t size)
+static bool pair_fits(X509 *certificate, EVP_PKEY *key, const char *path, const char *key_path, char *error,
+		      size_t size)
 {
 	if (X509_check_private_key(certificate, key) != 1) {
 		ERR_clear_error();
-		snprintf(error, size, "the certificate %s belongs to another key than the one that is configured", path);
+		snprintf(error, size, "the certificate %s belongs to another key than %s", path, key_path);
 		return false;
 	}
 	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0) {
@@ -158,7 +159,7 @@ static struct certs_identity *read_identity(const char *path, const char *key_pa
 	X509 *certificate = chain ? read_certificate(path, chain, error, size) : NULL;
 	EVP_PKEY *key = certificate ? read_key(key_path, error, size) : NULL;
 
-	if (key && pair_fits(certificate, key, path, error, size))
+	if (key && pair_fits(certificate, key, path, key_path, error, size))
 		identity = identity_make(certificate, chain, key);
 	if (identity)
 		return identity;
@@ -192,7 +193,7 @@ static bool certs_read_authority(struct certs *certs, const char *path, const ch
 	if (!certs->authority)
 		return false;
 	certs->authority_key = read_key(key_path, error, size);
-	if (!certs->authority_key || !pair_fits(certs->authority, certs->authority_key, path, error, size))
+	if (!certs->authority_key || !pair_fits(certs->authority, certs->authority_key, path, key_path, error, size))
 		return false;
 	if (X509_check_ca(certs->authority) <= 0) {
 		snprintf(error, size, "%s is no certificate of an authority; make one with \"ftpalg ca init\"", path);

@@ -55,9 +55,11 @@ static struct peer client;
 static struct peer server;
 static struct passed passed[2]; /* by direction */
 static size_t promise;      /* which of the replies that passed says that TLS begins */
+static size_t server_promise; /* and how many commands the server has to hear before that */
 static bool ever_cleared;
 static bool auth_heard;     /* the last line in clear that the server heard was AUTH, and it has said nothing since */
 static bool auth_armed;     /* and all was quiet in between */
+static bool server_spoke;   /* since all was quiet */
 static bool marker_sent;
 
 static uint64_t hash_line(struct bytes line)
@@ -124,8 +126,11 @@ static void on_server_line(struct peer *peer, struct bytes line, bool clear)
 	if (clear && config.proxy.legs == PROXY_LEGS_SERVER)
 		assert(line_is(line, "AUTH TLS"));
 	auth_heard = clear && line_begins(line, "AUTH");
-	if (!own)
-		assert(was_passed(&passed[DIRECTION_ORIGINAL], line));
+	if (own)
+		return;
+	assert(was_passed(&passed[DIRECTION_ORIGINAL], line));
+	if (passed[DIRECTION_ORIGINAL].next >= server_promise)
+		server.promised = true;
 }
 
 static void on_client_line(struct peer *peer, struct bytes line, bool clear)
@@ -149,12 +154,19 @@ static void on_event(void *context, const struct event *event)
 		return;
 	if (line_is(event->text, "terminated")) {
 		promise = passed[DIRECTION_REPLY].count;
-		/* AUTH went alone, so the server has heard it or is about to, and whatever else comes is in TLS. */
-		server.promised = config.proxy.legs == PROXY_LEGS_BOTH && auth_heard;
+		/* AUTH goes alone, so it is the last command that passed, and whatever comes behind it is in TLS. */
+		if (config.proxy.legs == PROXY_LEGS_BOTH)
+			server_promise = passed[DIRECTION_ORIGINAL].count;
+		if (passed[DIRECTION_ORIGINAL].next >= server_promise)
+			server.promised = true;
 	} else if (line_is(event->text, "cleared")) {
 		ever_cleared = true;
 		client.promised = false;
-		server.promised = false;
+		/* CCC ends the client's TLS and no other. */
+		if (proxy.first->reinitializes) {
+			server.promised = false;
+			server_promise = SIZE_MAX;
+		}
 	}
 }
 
@@ -188,13 +200,22 @@ static void run(void)
 		peer_pump(&server);
 		quiet = client.moved || server.moved ? 0 : quiet + 1;
 	}
+	/* What the server said in the meantime may be taken for the reply, whichever came first. */
+	auth_heard = auth_heard && !server_spoke;
 	auth_armed = auth_heard && config.proxy.legs == PROXY_LEGS_BOTH;
+	server_spoke = false;
+}
+
+static void server_speaks(void)
+{
+	server_spoke = true;
+	auth_heard = false;
+	auth_armed = false;
 }
 
 static void server_says(struct bytes bytes)
 {
-	auth_heard = false;
-	auth_armed = false;
+	server_speaks();
 	peer_say(&server, bytes);
 }
 
@@ -272,10 +293,8 @@ static void act(uint8_t action, uint8_t argument)
 		break;
 	case 8: /* in clear, wherever TLS is */
 		peer_inject(argument & 1 ? &client : &server, text(argument & 2 ? "USER x\r\n" : "230 in\r\n"));
-		if (!(argument & 1)) {
-			auth_heard = false;
-			auth_armed = false;
-		}
+		if (!(argument & 1))
+			server_speaks();
 		break;
 	case 9:
 		shutdown(argument & 1 ? client.descriptor : server.descriptor, SHUT_WR);
@@ -357,7 +376,8 @@ static void begin(const uint8_t *data)
 	passed[0].count = passed[0].next = 0;
 	passed[1].count = passed[1].next = 0;
 	promise = LINES_MAX;
-	ever_cleared = auth_heard = auth_armed = marker_sent = false;
+	server_promise = SIZE_MAX;
+	ever_cleared = auth_heard = auth_armed = server_spoke = marker_sent = false;
 	session = proxy_session_begin_between(&proxy, to_client[1], to_server[1], &view, implicit);
 	if (session) {
 		session->ops.expect = op_expect;

@@ -44,9 +44,9 @@ class Gateway:
                 file.write(f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()))
         self.control_ports = [int(port) for port in sections["gateway"]["control-ports"].replace(",", " ").split()]
 
-    def printed_rules(self, *options):
+    def printed_rules(self, *options, kind=None):
         """What `ftpalg rules` prints for this configuration."""
-        command = [binary(), "rules", rules.FLAVOUR, "-c", self.configuration, *options]
+        command = [binary(), "rules", kind or rules.FLAVOUR, "-c", self.configuration, *options]
         return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
     def load_rules(self):

@@ -73,12 +73,21 @@ class Proxy(Gateway):
         addresses = ",".join(f"IP:{self.lab.addresses[family].server}" for family in (4, 6))
         return self.servers.issue(name, alternatives or f"{addresses},DNS:ftp.lab.test", days, rsa)
 
-    def __enter__(self):
+    def load_proxy_rules(self):
+        """Interception, policy route, and what the router's closed INPUT has to admit."""
+        path = f"{self.configuration}.rules"
         if rules.FLAVOUR == "nft":
-            rules.load(self.router, f"{self.configuration}.rules", self.printed_rules("--proxy"), ["nft", "-f", "-"])
+            rules.load(self.router, path, self.printed_rules("--proxy"), ["nft", "-f", "-"])
+            rules.load(self.router, path, self.printed_rules(kind="route"), ["sh", "-s"])
+            for line in self.printed_rules("--proxy", "--forward").splitlines():
+                if not line.startswith("#"):
+                    self.router.run(["nft", "insert", "rule", "inet", "lab", "input", line])
         else:
             for options in (["--proxy"], ["--proxy", "--forward"]):
-                rules.load(self.router, f"{self.configuration}.rules", self.printed_rules(*options), ["sh", "-s"])
+                rules.load(self.router, path, self.printed_rules(*options), ["sh", "-s"])
+
+    def __enter__(self):
+        self.load_proxy_rules()
         self.process = self.router.spawn([binary(), "proxy", "-c", self.configuration])
         self.process.wait_for_output(READY)
         return self

@@ -99,6 +99,7 @@ struct bytes attack_heard(const struct attack *attack, enum direction direction,
 {
 	struct bytes all = world_received(&attack->world, direction);
 
+	assert_true(mark <= all.length);
 	return (struct bytes){ all.data + mark, all.length - mark };
 }
 

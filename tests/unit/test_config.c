@@ -198,6 +198,40 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 	assert_int_equal(rule->pinhole_timeout, 3600);
 }
 
+static void assert_endpoint(const struct endpoint *endpoint, const char *expected)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	endpoint_format(endpoint, text);
+	assert_string_equal(text, expected);
+}
+
+static void every_interception_setting_arrives_in_its_place(void **state)
+{
+	(void)state;
+	assert_loads("[proxy]\nport = 2100\ntls = server\n");
+	assert_false(config.proxy.tproxy);
+	assert_false(config.proxy.source_is_client);
+	assert_false(config_terminates(&config));
+	assert_loads("[gateway]\ncontrol-ports = 21, 2121\n"
+		     "[proxy]\nport = 2100\ntls = server\ninterception = tproxy\nsource = client\nmark = 7\ntable = 300\n"
+		     "forward = 192.0.2.1->10.0.0.1, 192.0.2.1:2121->10.0.0.2:21\n"
+		     "          2001:db8::1->fd00::1, [2001:db8::1]:21->[fd00::2]:2121\n"
+		     "[rule a]\nclients = 10.0.0.0/8\ntls = terminate-require\n");
+	assert_true(config.proxy.tproxy);
+	assert_true(config.proxy.source_is_client);
+	assert_int_equal(config.proxy.mark, 7);
+	assert_int_equal(config.proxy.table, 300);
+	assert_int_equal(config.proxy.forward_count, 4);
+	assert_endpoint(&config.proxy.forwards[0].dialled, "192.0.2.1:0");
+	assert_endpoint(&config.proxy.forwards[1].dialled, "192.0.2.1:2121");
+	assert_endpoint(&config.proxy.forwards[1].server, "10.0.0.2:21");
+	assert_endpoint(&config.proxy.forwards[2].server, "[fd00::1]:0");
+	assert_endpoint(&config.proxy.forwards[3].server, "[fd00::2]:2121");
+	assert_true(config_terminates(&config));
+	assert_int_equal(config.policy.rules[0].tls, TLS_TERMINATE_REQUIRE);
+}
+
 static void advertise_takes_addresses_of_both_families_and_offsets_of_both_signs(void **state)
 {
 	const struct policy_rule *rule = &config.policy.rules[0];
@@ -316,6 +350,9 @@ static void a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands(void
 	}
 }
 
+#define FORWARD_EXPECTED \
+	"expected DIALLED->SERVER, each ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, at most 32 of them; or none\n"
+
 static void every_error_names_its_line_and_what_was_expected(void **state)
 {
 	static const struct {
@@ -347,6 +384,28 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[proxy]\nport = 2100\ntls = none\nimplicit-ports = 990\n",
 		  "1: [proxy]: implicit-ports speak TLS from the first byte, and tls = none allows none; expected one "
 		  "without the other\n" },
+		{ "[policy]\ntls = terminate\n",
+		  "2: [proxy]: tls = terminate needs this section, which says with which certificates\n" },
+		{ "[proxy]\nport = 2100\ntls = none\n[policy]\ntls = terminate\n",
+		  "1: [proxy]: tls = none terminates no TLS, and a policy says tls = terminate; expected one of them\n" },
+		{ "[proxy]\nport = 2100\ntls = server\ncontrol-ports = 21, 2121\n[rule a]\nclients = 10.0.0.1\n"
+		  "tls = terminate\n",
+		  "1: [proxy]: a port of control-ports is not in [gateway]'s: what is not terminated there would pass "
+		  "uninspected; expected it in both\n" },
+		{ "[proxy]\nport = 2100\ntls = server\nmark = 0x66747000\n",
+		  "1: [proxy]: mark is that of [gateway], whose packets are not tracked; expected another one\n" },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = 192.0.2.1\n",
+		  "4: forward: \"192.0.2.1\" is not understood; " FORWARD_EXPECTED },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = 192.0.2.1->10.0.0.1:\n",
+		  "4: forward: \"192.0.2.1->10.0.0.1:\" is not a number; " FORWARD_EXPECTED },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = 192.0.2.1->[fd00::1]:21\n",
+		  "4: forward: \"192.0.2.1->[fd00::1]:21\" mixes IPv4 and IPv6; " FORWARD_EXPECTED },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = [fd00::1->fd00::2\n",
+		  "4: forward: \"[fd00::1->fd00::2\" has no valid address; " FORWARD_EXPECTED },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = [fd00::1]x->fd00::2\n",
+		  "4: forward: \"[fd00::1]x->fd00::2\" is not understood; " FORWARD_EXPECTED },
+		{ "[proxy]\nport = 2100\ntls = server\nforward = fd00::1->fd00::2, [fd00::1]->fd00::3\n",
+		  "4: forward: \"[fd00::1]->fd00::3\" is listed twice; " FORWARD_EXPECTED },
 		{ "[proxy]\nport = 2100\nkey = relative\n",
 		  "3: key: \"relative\" is not understood; expected an absolute path without blanks, or none\n" },
 		{ "[server a]\naddresses = 10.0.0.1\ncertificate = /a\n",
@@ -435,7 +494,8 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[policy]\nactive = true\n",
 		  "2: active: \"true\" is not understood; expected yes or no\n" },
 		{ "[policy]\ntls = requir\n",
-		  "2: tls: \"requir\" is not understood; expected allow, forbid or require\n" },
+		  "2: tls: \"requir\" is not understood; expected allow, forbid, require, terminate or "
+		  "terminate-require\n" },
 		{ "[policy]\nforeign-server = allow\n",
 		  "2: foreign-server: \"allow\" is not understood; expected refuse or rewrite\n" },
 		{ "[policy]\nadvertise = 10.0.0.1+70000\n",
@@ -780,7 +840,7 @@ static void the_examples_of_the_manual_are_valid(void **state)
 		free(text);
 		count++;
 	}
-	assert_int_equal(count, 5);
+	assert_int_equal(count, 6);
 }
 
 static int read_manual(void **state)
@@ -809,6 +869,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_closed_and_strict),
 		cmocka_unit_test(every_gateway_setting_arrives_in_its_place),
 		cmocka_unit_test(every_policy_setting_arrives_in_its_place),
+		cmocka_unit_test(every_interception_setting_arrives_in_its_place),
 		cmocka_unit_test(advertise_takes_addresses_of_both_families_and_offsets_of_both_signs),
 		cmocka_unit_test(none_is_nobody_nowhere_and_nothing),
 		cmocka_unit_test(the_built_in_deny_list_can_be_added_to),

@@ -515,6 +515,44 @@ static void an_exhausted_pool_stops_lines_and_loses_none(void **state)
 			 sizeof("220 ready\r\n331 password\r\n230 in\r\n") - 1 + 4 * sizeof(reply));
 }
 
+static void an_exhausted_pool_stops_beginnings_and_records_too(void **state)
+{
+	static char text[400];
+
+	(void)state;
+	for (int opaque = 0; opaque < 2; opaque++) {
+		unsigned int segments = 0;
+
+		rig_make(&rig, RIG_SNAT);
+		rig.limits.blocks = 6;
+		rig_start(&rig);
+		rig_login(&rig);
+		if (opaque) {
+			rig_say(&rig, C, "AUTH TLS\r\n");
+			rig_say(&rig, S, "234 go\r\n");
+			rig_acknowledge(&rig, C);
+		}
+		memset(text, 'x', sizeof(text));
+		memcpy(text, opaque ? "\x16\x03\x01\x3f\xff" : "CWD x", 5);
+		/* Nothing of it is acknowledged. */
+		while (segments < 20 &&
+		       rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_ACK, 0, text,
+				  sizeof(text)) != GATEWAY_DROP) {
+			rig.at->peer[0].next += sizeof(text);
+			memset(text, 'x', sizeof(text));
+			segments++;
+		}
+		assert_in_range(segments, 1, 7);
+		assert_int_equal(rig.output.reason, REASON_MEMORY_FULL);
+		assert_false(rig_reported(&rig, "session-close"));
+		/* A line is kept until its end, records until they are acknowledged. */
+		rig_acknowledge(&rig, S);
+		assert_int_equal(rig_say_bytes(&rig, C, text, sizeof(text), 0) == GATEWAY_DROP, !opaque);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 static void a_full_window_stops_lines_and_loses_none(void **state)
 {
 	(void)state;
@@ -722,6 +760,7 @@ int main(void)
 		cmocka_unit_test_teardown(lines_up_to_the_limit_pass_and_longer_ones_end_the_session, finish),
 		cmocka_unit_test_teardown(a_line_without_end_is_ended, finish),
 		cmocka_unit_test_teardown(an_exhausted_pool_stops_lines_and_loses_none, finish),
+		cmocka_unit_test_teardown(an_exhausted_pool_stops_beginnings_and_records_too, finish),
 		cmocka_unit_test_teardown(a_full_window_stops_lines_and_loses_none, finish),
 		cmocka_unit_test_teardown(a_segment_is_taken_as_far_as_there_is_room, finish),
 		cmocka_unit_test_teardown(a_fifth_edit_waits_until_one_is_acknowledged, finish),

@@ -418,6 +418,39 @@ static void adopted_tls_stays_closed_to_us_and_is_reported(void **state)
 	rig_begin(&rig, RIG_SNAT);
 }
 
+/* Nobody reads it any more, but its end takes the row. */
+static void adopted_tls_ends_with_packets_that_its_peers_believe(void **state)
+{
+	static const uint8_t record[] = { 0x17, 0x03, 0x03, 0x00, 0x05, 1, 2, 3, 4, 5 };
+
+	(void)state;
+	for (int reset = 0; reset < 2; reset++) {
+		const struct rig_peer *client;
+		uint8_t flags = reset ? TCP_RST | TCP_ACK : TCP_FIN | TCP_ACK;
+
+		rig_begin(&rig, RIG_SNAT);
+		client = &rig.at->peer[0];
+		adopt();
+		rig_say_bytes(&rig, C, record, sizeof(record), 0);
+		rig_say_bytes(&rig, S, record, sizeof(record), 0);
+		rig_acknowledge(&rig, C);
+		rig.events[0] = '\0';
+		rig_packet(&rig, C, client->next + 5000, client->expects, flags, 0, "", 0);
+		rig_packet(&rig, C, client->next - 5000, client->expects, flags, 0, "", 0);
+		assert_false(rig_reported(&rig, "session-close"));
+		if (reset) {
+			rig_packet(&rig, C, client->next, client->expects, flags, 0, "", 0);
+		} else {
+			rig_say_bytes(&rig, C, "", 0, TCP_FIN);
+			assert_false(rig_reported(&rig, "session-close"));
+			rig_say_bytes(&rig, S, "", 0, TCP_FIN);
+		}
+		assert_true(rig_reported(&rig, reset ? "session-close:reset" : "session-close:connection-ended"));
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 static void adopted_bytes_are_no_tls_where_there_is_none(void **state)
 {
 	static const uint8_t record[] = { 0x17, 0x03, 0x03, 0x00, 0x05, 1, 2, 3, '\n', 0 };
@@ -1001,6 +1034,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_line_that_begins_like_a_rest_is_judged, finish),
 		cmocka_unit_test_teardown(an_odd_line_is_not_taken_for_the_rest_of_one, finish),
 		cmocka_unit_test_teardown(adopted_tls_stays_closed_to_us_and_is_reported, finish),
+		cmocka_unit_test_teardown(adopted_tls_ends_with_packets_that_its_peers_believe, finish),
 		cmocka_unit_test_teardown(adopted_bytes_are_no_tls_where_there_is_none, finish),
 		cmocka_unit_test_teardown(a_session_ends_when_both_fins_are_acknowledged, finish),
 		cmocka_unit_test_teardown(a_lost_fin_is_repeated, finish),

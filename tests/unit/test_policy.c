@@ -439,6 +439,11 @@ static void a_setting_denies_its_verbs_and_no_others(void **state)
 		rule.tls = TLS_FORBID;
 		assert_int_equal(policy_judge_verb(&rule, rows[index].verb), rows[index].forbid);
 		rule = defaults;
+		rule.tls = TLS_TERMINATE;
+		assert_int_equal(policy_judge_verb(&rule, rows[index].verb), rows[index].forbid);
+		rule.tls = TLS_TERMINATE_REQUIRE;
+		assert_int_equal(policy_judge_verb(&rule, rows[index].verb),
+				 rows[index].forbid ? rows[index].forbid : rows[index].require);
 		rule.tls = TLS_REQUIRE;
 		assert_int_equal(policy_judge_verb(&rule, rows[index].verb), rows[index].require);
 		rule = defaults;

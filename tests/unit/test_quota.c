@@ -159,6 +159,32 @@ static void bytes_are_those_of_all_its_sessions(void **state)
 	assert_int_equal(quota_check_bytes(&quota, source, 70), REASON_NONE);
 }
 
+/* All of them in one chain: whoever is taken out of its middle must not take others along. */
+static void sources_that_share_a_bucket_are_told_apart(void **state)
+{
+	static const uint8_t key[16] = { 1 };
+	static const struct quota_limits limits = { 0, 0, 1, 0 };
+	static const char *const clients[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4" };
+	struct quota_source *sources[ROWS], *source;
+
+	(void)state;
+	for (size_t gone = 0; gone < ROWS; gone++) {
+		quota_init(&quota, &limits, rows, ROWS, buckets, 1, key);
+		for (size_t i = 0; i < ROWS; i++)
+			assert_int_equal(begin(clients[i], 0, &sources[i]), REASON_NONE);
+		quota_end_session(&quota, sources[gone]);
+		/* A fifth takes the row of the one that has left. */
+		assert_int_equal(begin("10.0.0.5", 1, &source), REASON_NONE);
+		assert_ptr_equal(source, sources[gone]);
+		for (size_t i = 0; i < ROWS; i++) {
+			if (i == gone)
+				continue;
+			assert_int_equal(begin(clients[i], 1, &source), REASON_NONE);
+			assert_ptr_equal(source, sources[i]);
+		}
+	}
+}
+
 static void zero_is_without_limit(void **state)
 {
 	struct quota_source *source;
@@ -182,6 +208,7 @@ int main(void)
 		cmocka_unit_test(who_comes_back_is_remembered),
 		cmocka_unit_test(rows_of_sources_that_left_are_used_again),
 		cmocka_unit_test(bytes_are_those_of_all_its_sessions),
+		cmocka_unit_test(sources_that_share_a_bucket_are_told_apart),
 		cmocka_unit_test(zero_is_without_limit),
 	};
 

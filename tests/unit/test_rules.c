@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The firewall rules for a configuration: what must be in them, in which order, and that check knows them again. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/check.h"
 #include "cmd/rules.h"
@@ -269,6 +270,88 @@ static void both_families_are_loaded_unless_one_is_asked_for(void **state)
 	free(text);
 }
 
+static void print_proxy_nft(FILE *out)
+{
+	rules_proxy_print_nft(&config, out);
+}
+
+static void print_proxy_iptables(FILE *out)
+{
+	rules_proxy_print_iptables(&config, both, out);
+}
+
+static void print_proxy_iptables_removal(FILE *out)
+{
+	rules_proxy_print_iptables_removal(both, out);
+}
+
+static void load_text(const char *text)
+{
+	char name[] = "/tmp/ftpalg-rules-XXXXXX";
+	const int descriptor = mkstemp(name);
+
+	assert_true(descriptor >= 0);
+	assert_int_equal(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+	close(descriptor);
+	assert_int_equal(config_load(&config, name, stderr), 0);
+	unlink(name);
+}
+
+static const char by_network[] =
+	"[proxy]\nport = 2100\ntls = server\ninterception = tproxy\n"
+	"forward = 192.0.2.1:2121->10.0.0.2:21, 2001:db8::1->fd00::2\n"
+	"[rule apart]\nclients = 10.1.0.3\n"
+	"[rule office]\nclients = 10.1.0.0/24, 10.2.0.0/24, fd01::/64\ntls = terminate\n"
+	"[rule ours]\nservers = 10.0.0.0/24, fd00::/64\ntls = terminate\n";
+
+static void networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled(void **state)
+{
+	static const char *const nft[] = {
+		"ip saddr 10.1.0.3/32 return comment \"apart\"",
+		"ip saddr 10.1.0.0/24 goto intercept comment \"office\"",
+		"ip saddr 10.2.0.0/24 goto intercept comment \"office\"",
+		"ip daddr 10.0.0.0/24 goto intercept comment \"ours\"",
+		"ip daddr 192.0.2.1/32 tcp dport 2121 goto intercept comment \"ours\"",
+		"ip6 saddr fd01::/64 goto intercept comment \"office\"",
+		"ip6 daddr fd00::/64 goto intercept comment \"ours\"",
+		"ip6 daddr 2001:db8::1/128 goto intercept comment \"ours\"",
+	};
+	char *text;
+	size_t before = 0;
+
+	(void)state;
+	load_text(by_network);
+	text = printed(print_proxy_nft);
+	for (size_t i = 0; i < ARRAY_SIZE(nft); i++) {
+		const size_t at = line_at(text, nft[i]);
+
+		assert_true(at > before);
+		before = at;
+	}
+	/* Once for each family: what no rule terminates is left alone. */
+	assert_int_equal(occurrences(text, "return comment \"policy\""), 2);
+	free(text);
+	text = printed(print_proxy_iptables);
+	line_at(text, "-A FTPALG_PROXY_CHOOSE -d 192.0.2.1/32 -p tcp --dport 2121 -m comment --comment \"ours\" "
+		"-g FTPALG_PROXY_INTERCEPT");
+	line_at(text, "-A FTPALG_PROXY_CHOOSE -d 2001:db8::1/128 -m comment --comment \"ours\" -g FTPALG_PROXY_INTERCEPT");
+	free(text);
+}
+
+static void all_is_intercepted_where_no_rule_terminates(void **state)
+{
+	char *text;
+
+	(void)state;
+	load_text("[proxy]\nport = 2100\ntls = server\n[rule a]\nclients = 10.0.0.1\ntls = require\n");
+	text = printed(print_proxy_nft);
+	assert_int_equal(occurrences(text, "goto intercept"), 2);
+	assert_int_equal(occurrences(text, "addr"), 0);
+	line_at(text, "meta l4proto tcp redirect to :2100");
+	assert_int_equal(occurrences(text, "mark"), 0);
+	free(text);
+}
+
 static void every_chain_that_is_made_is_taken_away(void **state)
 {
 	static const struct {
@@ -278,9 +361,11 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 	} rows[] = {
 		{ print_iptables, print_iptables_removal, 4 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
+		{ print_proxy_iptables, print_proxy_iptables_removal, 7 },
 	};
 
 	(void)state;
+	load_text(by_network);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *text = printed(rows[i].print);
 		char *removal = printed(rows[i].remove);
@@ -599,6 +684,8 @@ int main(void)
 		TEST(iptables_changes_the_handshake_before_it_queues),
 		TEST(iptables_has_one_rule_a_port),
 		TEST(both_families_are_loaded_unless_one_is_asked_for),
+		TEST(networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled),
+		TEST(all_is_intercepted_where_no_rule_terminates),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
 		TEST(queue_mark_and_segment_size_are_the_configured_ones),

@@ -299,6 +299,11 @@ static void forbid_tls(struct rig *rig)
 	rule_of(rig)->tls = TLS_FORBID;
 }
 
+static void terminate_elsewhere(struct rig *rig)
+{
+	rule_of(rig)->tls = TLS_TERMINATE;
+}
+
 static void require_tls(struct rig *rig)
 {
 	rule_of(rig)->tls = TLS_REQUIRE;
@@ -756,7 +761,7 @@ static void epsv_all(void **state)
 		{ "other arguments are not it", PLAIN, NULL,
 		  { LOGIN, C("EPSV 1", ""), S("229 x (|||50000|)", "offer pinhole-open"), C("EPSV ALLE", ""),
 		    S("501 ?", ""),
-		    C("EPSV x", ""), S("501 ?", ""), C("PASV", ""),
+		    C("EPSV ANY", ""), S("501 ?", ""), C("PASV", ""),
 		    S("227 (203,0,113,9,195,149)", "pinhole-close:superseded offer pinhole-open") }, 1 },
 	};
 
@@ -875,6 +880,10 @@ static void encryption(void **state)
 		{ "TLS is forbidden", PLAIN, forbid_tls,
 		  { S("220 ready", ""), C_REFUSE("AUTH TLS", REASON_TLS_DENIED, "XXXX XXX", "refuse:tls-denied"),
 		    S("234 go", ""),
+		    C("USER u", ""), S("230 in", "login(u)") }, 0 },
+		{ "TLS is terminated elsewhere: here it is not let by", PLAIN, terminate_elsewhere,
+		  { S("220 ready", ""), C_REFUSE("AUTH TLS", REASON_TLS_DENIED, "XXXX XXX", "refuse:tls-denied"),
+		    S("500 no", ""),
 		    C("USER u", ""), S("230 in", "login(u)") }, 0 },
 		{ "TLS is required: USER", PLAIN, require_tls,
 		  { S("220 ready", ""), C("FEAT", ""), S("211 none", ""),

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The proxy's rules (rules_proxy.c) in the words of iptables: a shell script, as in rules_iptables.c. Networks make the
+ * families' rules differ: each family has a function of its own that prints its choices.
+ *
+ * The chains that are jumped to are there whatever the configuration says, and empty where they are not needed: so a
+ * script replaces what one for another kind of interception has loaded.
+ */
+#include "cmd/rules_proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct jump {
+	const char *table;
+	const char *hook;
+	const char *chain;
+};
+
+static const struct jump jumps[] = {
+	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
+	{ "raw", "OUTPUT", "FTPALG_PROXY_OUT" },
+	{ "mangle", "PREROUTING", "FTPALG_PROXY_MARK" },
+	{ "nat", "PREROUTING", "FTPALG_PROXY_NAT" },
+};
+static const size_t jump_count = sizeof(jumps) / sizeof(jumps[0]);
+
+static const struct jump accept_jump = { "filter", "INPUT", "FTPALG_PROXY_ACCEPT" };
+
+static void print_families(const char *function, struct rules_families families, FILE *out)
+{
+	if (families.ipv4)
+		fprintf(out, "%s iptables\n", function);
+	if (families.ipv6)
+		fprintf(out, "%s ip6tables\n", function);
+}
+
+static void print_loader(const struct jump *jump, size_t count, struct rules_families families, FILE *out)
+{
+	fputs("jump() {\n"
+	      "\t\"$1\" -w -t \"$2\" -C \"$3\" -j \"$4\" 2>/dev/null || \"$1\" -w -t \"$2\" -I \"$3\" -j \"$4\"\n"
+	      "}\n\n"
+	      "load() {\n"
+	      "\trules \"$1\" | \"$1-restore\" -w --noflush\n", out);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "\tjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
+	fputs("}\n\n", out);
+	print_families("load", families, out);
+}
+
+static void print_choice(const struct rules_choice *choice, FILE *out)
+{
+	fputs("-A FTPALG_PROXY_CHOOSE", out);
+	if (choice->client)
+		fprintf(out, " -s %s", choice->client);
+	if (choice->server)
+		fprintf(out, " -d %s", choice->server);
+	if (choice->port)
+		fprintf(out, " -p tcp --dport %u", choice->port);
+	fprintf(out, " -m comment --comment \"%s\" %s\n", choice->rule,
+		choice->intercepted ? "-g FTPALG_PROXY_INTERCEPT" : "-j RETURN");
+}
+
+static void print_choices(const struct config *config, const char *program, enum family family, FILE *out)
+{
+	fprintf(out, "choose_%s() {\n\tcat <<'EOF'\n", program);
+	rules_proxy_choices(config, family, print_choice, out);
+	fputs("EOF\n}\n\n", out);
+}
+
+/* One rule a port: a multiport match has too few places for both kinds of ports. */
+static void print_each(const struct config *config, bool dialled, const char *before, const char *after, FILE *out)
+{
+	char *ports = NULL, *rest, *port;
+	size_t size = 0;
+	FILE *list = open_memstream(&ports, &size);
+
+	if (!list)
+		return;
+	rules_proxy_print_ports(config, dialled, ",", list);
+	fclose(list);
+	rest = ports;
+	while ((port = strsep(&rest, ",")))
+		fprintf(out, "%s --dport %s %s\n", before, port, after);
+	free(ports);
+}
+
+static void print_raw(const struct config *config, FILE *out)
+{
+	char carrier[64];
+
+	snprintf(carrier, sizeof(carrier), config->zone ? "-j CT --helper %s --zone %u" : "-j CT --helper %s",
+		 RULES_CARRIER, config->zone);
+	fputs("*raw\n"
+	      ":FTPALG_PROXY_IN - [0:0]\n"
+	      ":FTPALG_PROXY_OUT - [0:0]\n"
+	      "# The carrier, which lets both legs of a control connection hold expectations.\n", out);
+	print_each(config, false, "-A FTPALG_PROXY_IN -p tcp", carrier, out);
+	print_each(config, true, "-A FTPALG_PROXY_OUT -p tcp", carrier, out);
+	fputs("COMMIT\n", out);
+}
+
+/* What stands in a table in front of the choices, where connections are intercepted. */
+static void print_interception(const struct config *config, const char *before, FILE *out)
+{
+	fputs(":FTPALG_PROXY_INTERCEPT - [0:0]\n"
+	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
+	print_each(config, false, before, "-g FTPALG_PROXY_CHOOSE", out);
+	if (config->proxy.tproxy)
+		fprintf(out,
+			"# Where no proxy listens, this drops.\n"
+			"-A FTPALG_PROXY_INTERCEPT -p tcp -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
+			config->proxy.port, config->proxy.mark);
+	else
+		fprintf(out, "-A FTPALG_PROXY_INTERCEPT -p tcp -j REDIRECT --to-ports %u\n", config->proxy.port);
+	fputs("EOF\n"
+	      "\t\"choose_$1\"\n"
+	      "\tcat <<'EOF'\n"
+	      "COMMIT\n", out);
+}
+
+static void print_mangle(const struct config *config, FILE *out)
+{
+	const struct config_proxy *proxy = &config->proxy;
+
+	fputs("*mangle\n"
+	      ":FTPALG_PROXY_MARK - [0:0]\n"
+	      ":FTPALG_PROXY_LOCAL - [0:0]\n", out);
+	if (rules_proxy_diverts(config))
+		fprintf(out,
+			"# Packets for sockets of the proxy that have another host's address.\n"
+			"-A FTPALG_PROXY_LOCAL -j MARK --set-mark 0x%x\n"
+			"-A FTPALG_PROXY_LOCAL -j ACCEPT\n"
+			"-A FTPALG_PROXY_MARK -p tcp%s -m socket --transparent -j FTPALG_PROXY_LOCAL\n", proxy->mark,
+			proxy->source_is_client ? "" : " -m helper --helper " RULES_CARRIER);
+	if (proxy->tproxy)
+		print_interception(config, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack ! --ctstatus EXPECTED "
+				   "-m tcp", out);
+	else
+		fputs("COMMIT\n", out);
+}
+
+static void print_nat(const struct config *config, FILE *out)
+{
+	fputs("*nat\n"
+	      ":FTPALG_PROXY_NAT - [0:0]\n", out);
+	if (rules_proxy_diverts(config))
+		fprintf(out,
+			"# No DNAT that comes later may take it away from its socket.\n"
+			"-A FTPALG_PROXY_NAT -m mark --mark 0x%x -j ACCEPT\n", config->proxy.mark);
+	if (!config->proxy.tproxy)
+		print_interception(config, "-A FTPALG_PROXY_NAT -p tcp", out);
+	else
+		fputs("COMMIT\n", out);
+}
+
+void rules_proxy_print_iptables(const struct config *config, struct rules_families families, FILE *out)
+{
+	fputs("#!/bin/sh\n"
+	      "# Made by \"ftpalg rules iptables\". Run it with sh; running it again replaces what it loaded.\n"
+	      "# \"ftpalg rules iptables --proxy --remove\" prints what takes it away.\n"
+	      "# The module nf_conntrack_" RULES_CARRIER " must be loaded.\n"
+	      "# An INPUT chain that drops by default needs what \"ftpalg rules iptables --proxy --forward\" prints.\n"
+	      "set -eu\n\n"
+	      "# The policy's rules in their order; what returns is not terminated, and is forwarded.\n", out);
+	print_choices(config, "iptables", FAMILY_IPV4, out);
+	print_choices(config, "ip6tables", FAMILY_IPV6, out);
+	fputs("rules() {\n"
+	      "\tcat <<'EOF'\n", out);
+	print_raw(config, out);
+	print_mangle(config, out);
+	print_nat(config, out);
+	fputs("EOF\n"
+	      "}\n\n", out);
+	if (rules_proxy_diverts(config)) {
+		rules_route_print_commands(config, families, out);
+		fputc('\n', out);
+	}
+	print_loader(jumps, jump_count, families, out);
+}
+
+void rules_proxy_print_iptables_input(const struct config *config, struct rules_families families, FILE *out)
+{
+	fputs("#!/bin/sh\n"
+	      "# Made by \"ftpalg rules iptables --proxy --forward\". Run it with sh; running it again replaces what it\n"
+	      "# loaded.\n"
+	      "# Accepts, in front of everything else in INPUT, what was intercepted for the proxy and the data\n"
+	      "# connections that it has admitted.\n"
+	      "set -eu\n\n"
+	      "rules() {\n"
+	      "\tcat <<'EOF'\n"
+	      "*filter\n"
+	      ":FTPALG_PROXY_ACCEPT - [0:0]\n", out);
+	if (config->proxy.tproxy) {
+		char before[64];
+
+		snprintf(before, sizeof(before), "-A FTPALG_PROXY_ACCEPT -m mark --mark 0x%x -p tcp", config->proxy.mark);
+		print_each(config, false, before, "-j ACCEPT", out);
+	} else {
+		fprintf(out,
+			"# DNAT: redirected; nobody else has business there.\n"
+			"-A FTPALG_PROXY_ACCEPT -p tcp --dport %u -m conntrack --ctstate DNAT -j ACCEPT\n",
+			config->proxy.port);
+	}
+	fputs("-A FTPALG_PROXY_ACCEPT -p tcp -m helper --helper " RULES_CARRIER
+	      " -m conntrack --ctstate RELATED,ESTABLISHED -m tcp --dport 1024:65535 -j ACCEPT\n"
+	      "COMMIT\n"
+	      "EOF\n"
+	      "}\n\n", out);
+	print_loader(&accept_jump, 1, families, out);
+}
+
+static void print_unloader(const char *option, const struct jump *jump, size_t count, const char *more,
+			   struct rules_families families, FILE *out)
+{
+	fprintf(out,
+		"#!/bin/sh\n"
+		"# Made by \"ftpalg rules iptables --proxy%s --remove\". Run it with sh.\n"
+		"set -u\n\n"
+		"# What is not there need not be taken away.\n"
+		"unchain() {\n"
+		"\t\"$1\" -w -t \"$2\" -F \"$3\" 2>/dev/null && \"$1\" -w -t \"$2\" -X \"$3\"\n"
+		"}\n\n"
+		"unjump() {\n"
+		"\twhile \"$1\" -w -t \"$2\" -D \"$3\" -j \"$4\" 2>/dev/null; do :; done\n"
+		"\tunchain \"$1\" \"$2\" \"$4\"\n"
+		"}\n\n"
+		"unload() {\n", option);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "\tunjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
+	fprintf(out, "%s}\n\n", more);
+	print_families("unload", families, out);
+}
+
+void rules_proxy_print_iptables_removal(struct rules_families families, FILE *out)
+{
+	print_unloader("", jumps, jump_count,
+		       "\tunchain \"$1\" mangle FTPALG_PROXY_LOCAL\n"
+		       "\tfor table in mangle nat; do\n"
+		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_CHOOSE\n"
+		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_INTERCEPT\n"
+		       "\tdone\n", families, out);
+	fputc('\n', out);
+	rules_route_print_removal_commands(families, out);
+	fputs("true\n", out);
+}
+
+void rules_proxy_print_iptables_input_removal(struct rules_families families, FILE *out)
+{
+	print_unloader(" --forward", &accept_jump, 1, "", families, out);
+	fputs("true\n", out);
+}

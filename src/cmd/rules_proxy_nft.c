@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The proxy's rules (rules_proxy.c) in the words of nft(8), 1.0.6 and later, in a table of their own. */
+#include "cmd/rules_proxy.h"
+
+static void print_header(const struct config *config, FILE *out)
+{
+	fputs("#!/usr/sbin/nft -f\n"
+	      "# Made by \"ftpalg rules nft\". Load it with \"nft -f FILE\"; loading it again replaces all of it.\n"
+	      "# \"ftpalg rules nft --proxy --remove\" prints what takes it away.\n"
+	      "# The module nf_conntrack_" RULES_CARRIER " must be loaded.\n"
+	      "# An input chain of yours that drops by default needs what \"ftpalg rules nft --proxy --forward\" prints;\n"
+	      "# no accept in this table could overrule it.\n", out);
+	if (rules_proxy_diverts(config))
+		fprintf(out,
+			"# What gets the mark 0x%x has to be routed to this host: run what \"ftpalg rules route\" prints.\n",
+			config->proxy.mark);
+	fputc('\n', out);
+}
+
+static void print_set(const struct config *config, bool dialled, FILE *out)
+{
+	fprintf(out, "\tset %s {\n\t\ttype inet_service\n\t\telements = { ",
+		dialled ? "dialled_ports" : "intercepted_ports");
+	rules_proxy_print_ports(config, dialled, ", ", out);
+	fputs(" }\n\t}\n\n", out);
+}
+
+static void print_choice(const struct rules_choice *choice, const char *words, FILE *out)
+{
+	fputs("\t\t", out);
+	if (choice->client)
+		fprintf(out, "%s saddr %s ", words, choice->client);
+	if (choice->server)
+		fprintf(out, "%s daddr %s ", words, choice->server);
+	if (choice->port)
+		fprintf(out, "tcp dport %u ", choice->port);
+	fprintf(out, "%s comment \"%s\"\n", choice->intercepted ? "goto intercept" : "return", choice->rule);
+}
+
+static void print_choice_ipv4(const struct rules_choice *choice, FILE *out)
+{
+	print_choice(choice, "ip", out);
+}
+
+static void print_choice_ipv6(const struct rules_choice *choice, FILE *out)
+{
+	print_choice(choice, "ip6", out);
+}
+
+/* One chain a family, because a rule that names no address would fit both. */
+static void print_choices(const struct config *config, FILE *out)
+{
+	fputs("\t# The policy's rules in their order; what returns is not terminated, and is forwarded.\n"
+	      "\tchain choose_ipv4 {\n", out);
+	rules_proxy_choices(config, FAMILY_IPV4, print_choice_ipv4, out);
+	fputs("\t}\n\n"
+	      "\tchain choose_ipv6 {\n", out);
+	rules_proxy_choices(config, FAMILY_IPV6, print_choice_ipv6, out);
+	fputs("\t}\n\n", out);
+}
+
+/*
+ * Packets for sockets of the proxy that have another host's address. The listener for intercepted connections, which is
+ * bound to none, is not meant. A socket that is not whole yet, between SYN and ACK, has no answer to "wildcard", so that
+ * it can only be asked what is to be left out.
+ */
+static void print_divert(const struct config *config, FILE *out)
+{
+	if (!rules_proxy_diverts(config))
+		return;
+	fprintf(out,
+		"\t# Packets for sockets of the proxy that have another host's address.\n"
+		"\tchain divert {\n"
+		"\t\tsocket wildcard 1 return\n"
+		"\t\tmeta l4proto tcp socket transparent 1 meta mark set 0x%x accept\n"
+		"\t}\n\n", config->proxy.mark);
+}
+
+/* Connections that the proxy makes to servers are related to nothing, so then every packet has to be looked at. */
+static void print_jump_to_divert(const struct config *config, FILE *out)
+{
+	if (rules_proxy_diverts(config))
+		fprintf(out, "\t\t%smeta l4proto tcp jump divert\n",
+			config->proxy.source_is_client ? "" : "ct helper \"" RULES_CARRIER "\" ");
+}
+
+static void print_prerouting(const struct config *config, FILE *out)
+{
+	fputs("\t# The carrier lets both legs of a control connection hold expectations.\n"
+	      "\tchain prerouting {\n"
+	      "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+	      "\t\tct state new ", out);
+	if (config->zone)
+		fprintf(out, "ct zone %u ", config->zone);
+	fputs("tcp dport @intercepted_ports ct helper set \"carrier\"\n", out);
+	print_jump_to_divert(config, out);
+	if (config->proxy.tproxy)
+		fputs("\t\tiifname != \"lo\" tcp dport @intercepted_ports ct status & expected == 0 jump choose\n", out);
+	fputs("\t}\n\n"
+	      "\tchain output {\n"
+	      "\t\ttype filter hook output priority mangle; policy accept;\n"
+	      "\t\tct state new tcp dport @dialled_ports ct helper set \"carrier\"\n"
+	      "\t}\n\n", out);
+}
+
+static void print_interception(const struct config *config, FILE *out)
+{
+	if (config->proxy.tproxy)
+		fprintf(out,
+			"\t# Where no proxy listens, the first line does nothing.\n"
+			"\tchain intercept {\n"
+			"\t\tmeta l4proto tcp tproxy to :%u meta mark set 0x%x accept\n"
+			"\t\tdrop\n"
+			"\t}\n\n", config->proxy.port, config->proxy.mark);
+	else
+		fprintf(out,
+			"\tchain intercept {\n"
+			"\t\tmeta l4proto tcp redirect to :%u\n"
+			"\t}\n\n", config->proxy.port);
+	print_choices(config, out);
+	fputs("\tchain choose {\n"
+	      "\t\tmeta nfproto ipv4 goto choose_ipv4\n"
+	      "\t\tmeta nfproto ipv6 goto choose_ipv6\n"
+	      "\t}\n\n", out);
+}
+
+static void print_nat(const struct config *config, FILE *out)
+{
+	fputs("\tchain translate {\n"
+	      "\t\ttype nat hook prerouting priority dstnat - 1; policy accept;\n", out);
+	if (rules_proxy_diverts(config))
+		fprintf(out,
+			"\t\t# Translated to itself: no DNAT that comes later may take it away from its socket.\n"
+			"\t\tmeta mark 0x%x dnat ip to ip daddr\n"
+			"\t\tmeta mark 0x%x dnat ip6 to ip6 daddr\n", config->proxy.mark, config->proxy.mark);
+	if (!config->proxy.tproxy)
+		fputs("\t\ttcp dport @intercepted_ports jump choose\n", out);
+	fputs("\t}\n", out);
+}
+
+void rules_proxy_print_nft(const struct config *config, FILE *out)
+{
+	print_header(config, out);
+	fputs("table inet ftpalg_proxy\n"
+	      "delete table inet ftpalg_proxy\n\n"
+	      "table inet ftpalg_proxy {\n", out);
+	print_set(config, false, out);
+	print_set(config, true, out);
+	fputs("\tct helper carrier {\n"
+	      "\t\ttype \"" RULES_CARRIER "\" protocol tcp\n"
+	      "\t}\n\n", out);
+	print_interception(config, out);
+	print_divert(config, out);
+	print_prerouting(config, out);
+	print_nat(config, out);
+	fputs("}\n", out);
+}
+
+void rules_proxy_print_nft_input(const struct config *config, FILE *out)
+{
+	fputs("# Made by \"ftpalg rules nft --proxy --forward\": accepts what was intercepted for the proxy and the data\n"
+	      "# connections that it has admitted. Keep it in a file and include it in your own input chain, in front\n"
+	      "# of what drops.\n", out);
+	if (config->proxy.tproxy) {
+		fprintf(out, "meta mark 0x%x tcp dport { ", config->proxy.mark);
+		rules_proxy_print_ports(config, false, ", ", out);
+		fputs(" } accept\n", out);
+	} else {
+		fprintf(out, "ct status dnat tcp dport %u accept\n", config->proxy.port);
+	}
+	fputs("ct helper \"" RULES_CARRIER "\" ct state related,established tcp dport 1024-65535 accept\n", out);
+}
+
+void rules_proxy_print_nft_removal(FILE *out)
+{
+	fputs("# Made by \"ftpalg rules nft --proxy --remove\". Load it with \"nft -f FILE\".\n"
+	      "table inet ftpalg_proxy\n"
+	      "delete table inet ftpalg_proxy\n", out);
+}

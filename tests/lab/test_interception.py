@@ -1,0 +1,481 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+How connections reach the proxy: by REDIRECT and by TPROXY, with servers dialled from the router's address and from the
+client's own; by the rules that `ftpalg rules` prints, loaded as they are, of both kinds.
+"""
+
+import contextlib
+import ftplib
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import rules
+from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
+from lab import Lab
+from process import SLOWNESS, wait_until
+from gateway import READY, binary
+from proxy import PORT, Proxy
+from servers import TlsVsftpd
+from tap import Plan, Skip, check, check_equal
+
+FLAVOURS = ("iptables", "nft")
+
+
+class Cell:
+    """
+    A lab with a proxy and a TLS server that demands resumption, for each family. flavour: of all rules in it.
+    mode: what the router itself translates.
+    """
+
+    def __init__(self, flavour, interception, source="router", mode="routed", forward=False, families=(4, 6)):
+        self.flavour = flavour
+        self.options = {"interception": interception, "source": source, "implicit-ports": "none"}
+        self.mode = mode
+        self.forward = forward
+        self.families = families
+
+    @contextlib.contextmanager
+    def __call__(self):
+        usual, rules.FLAVOUR = rules.FLAVOUR, self.flavour
+        try:
+            with contextlib.ExitStack() as stack:
+                self.lab = stack.enter_context(Lab(mode=self.mode, gateway_rules=False, daemon=False))
+                self.proxy = Proxy(self.lab, self.proxy_options())
+                # The server proves the address that its clients dial, which is not its own behind DNAT.
+                certificate = self.proxy.server_certificate(rsa=True, alternatives=",".join(
+                    f"IP:{self.lab.server_seen(family)}" for family in (4, 6)))
+                self.servers = {family: stack.enter_context(TlsVsftpd(
+                    self.lab.server, self.lab.addresses[family].server, self.lab.directory, certificate))
+                    for family in self.families}
+                stack.enter_context(self.proxy)
+                self.source = self.lab.path("source")
+                self.digest = random_file(self.source, 1)
+                yield self
+        finally:
+            rules.FLAVOUR = usual
+
+    def proxy_options(self):
+        options = dict(self.options)
+        if self.forward:
+            options["forward"] = ", ".join(f"{addresses.server_public}->{addresses.server}"
+                                           for addresses in self.lab.addresses.values())
+        return options
+
+
+def transfer(cell, family, passive, private):
+    """An upload, a download and a listing, and on both legs of each data connection what was promised."""
+    lab, server = cell.lab, cell.servers[family]
+    since = cell.proxy.position()
+    session = TlsSession(namespace=lab.client, address=lab.server_seen(family), port=21, passive=passive,
+                         extended=family == 6, source=cell.source, name=f"file-{time.monotonic_ns()}",
+                         directory=lab.directory, implicit=False, private=private, version="1.3",
+                         anchors=cell.proxy.local)
+    try:
+        listing = TLS_CLIENTS["ftplib"](session)
+    except Exception:
+        print(f"# {cell.proxy.events(since=since)[-6:]}")
+        raise
+    check_equal(file_digest(server.path(session.name)), cell.digest, "SHA-256 of the uploaded file")
+    check_equal(file_digest(session.destination), cell.digest, "SHA-256 of the downloaded file")
+    check(session.name in listing, f"the listing lacks the file: {listing!r}")
+    for path in (server.path(session.name), session.destination):
+        os.remove(path)
+    relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) >= 3 and found, "three relays")
+    for relay in relays:
+        check("reason" not in relay, f"a data connection ended badly: {relay}")
+        for leg in ("client_leg", "server_leg"):
+            check_equal(bool(relay[leg]["tls"]), private, f"TLS on the {leg}")
+            check_equal(bool(relay[leg].get("resumed")), private, f"resumption on the {leg}")
+
+
+def add_transfers(plan, cell, name, families=(4, 6), levels=(True, False)):
+    for family in families:
+        for passive in (True, False):
+            for private in levels:
+                plan.add(f"{name}: IPv{family}, {'passive' if passive else 'active'}, PROT {'P' if private else 'C'}",
+                         transfer, family, passive, private, fixture=cell)
+
+
+class Supervised(Proxy):
+    """One client terminates TLS, all others don't: `ftpalg run` and the whole rule set, as it is printed."""
+
+    def __init__(self, lab, options=None, gateway=None):
+        super().__init__(lab, options, gateway=gateway)
+        clients = ", ".join(addresses.client for addresses in lab.addresses.values())
+        with open(self.configuration, "a", encoding="ascii") as file:
+            file.write(f"[rule office]\nclients = {clients}\ntls = terminate\n")
+
+    def load_whole_rules(self):
+        path = f"{self.configuration}.rules"
+        if rules.FLAVOUR == "nft":
+            rules.load(self.router, path, self.printed_rules(), ["nft", "-f", "-"])
+            rules.load(self.router, path, self.printed_rules(kind="route"), ["sh", "-s"])
+            for chain, options in (("forward", ["--forward"]), ("input", ["--proxy", "--forward"])):
+                for line in self.printed_rules(*options).splitlines():
+                    if not line.startswith("#"):
+                        self.router.run(["nft", "insert", "rule", "inet", "lab", chain, line])
+        else:
+            for options in ([], ["--forward"]):
+                rules.load(self.router, path, self.printed_rules(*options), ["sh", "-s"])
+
+    def __enter__(self):
+        self.load_whole_rules()
+        self.start()
+        return self
+
+    def start(self):
+        self.process = self.router.spawn([binary(), "run", "-c", self.configuration])
+        self.wait_ready(2)
+
+    def wait_ready(self, count):
+        wait_until(lambda: self.starts() >= count, f"{count} processes that are ready", 30)
+
+    def starts(self):
+        return self.process.output().count(READY)
+
+    def children(self):
+        """{"worker": pid, "proxy": pid}; the proxy is who listens."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+            pids = {int(word) for word in file.read().split()}
+        listening = self.router.output(["ss", "-Hltnp", f"sport = :{PORT}"])
+        proxies = pids & {int(pid) for pid in re.findall(r"pid=(\d+)", listening)}
+        check_equal((len(pids), len(proxies)), (2, 1), "processes below the supervisor, and those that listen")
+        return {"proxy": min(proxies), "worker": min(pids - proxies)}
+
+
+class SupervisedCell(Cell):
+    """flavour None: the one of this run, since not every kernel has a queue in nft."""
+
+    def __init__(self, interception, gateway=None, mode="snat"):
+        super().__init__(None, interception, mode=mode)
+        self.gateway = gateway
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with contextlib.ExitStack() as stack:
+            self.lab = stack.enter_context(Lab(mode=self.mode, gateway_rules=False, daemon=False))
+            self.proxy = Supervised(self.lab, self.proxy_options(), self.gateway)
+            certificate = self.proxy.server_certificate(rsa=True)
+            self.servers = {family: stack.enter_context(TlsVsftpd(
+                self.lab.server, self.lab.addresses[family].server, self.lab.directory, certificate))
+                for family in self.families}
+            stack.enter_context(self.proxy)
+            self.source = self.lab.path("source")
+            self.digest = random_file(self.source, 1)
+            yield self
+
+
+def is_of_proxy(event):
+    """The two processes count their sessions apart."""
+    return event["session"] >= 1 << 40
+
+
+def others_session(cell, family, kind=ftplib.FTP, **options):
+    """A client that nothing is terminated for."""
+    client = kind(timeout=20 * SLOWNESS, source_address=(cell.lab.addresses[family].second_client, 0), **options)
+    client.trust_server_pasv_ipv4_address = True
+    client.connect(cell.lab.server_seen(family), 21)
+    return client
+
+
+def sessions(cell, since, count):
+    """The clients whose control connections were opened since, by process."""
+    def opened():
+        found = cell.proxy.events("session-open", since)
+        return found if len(found) >= count else None
+    opened = wait_until(opened, f"{count} sessions")
+    check_equal(len(opened), count, "sessions")
+    return [(event["client"].rsplit(":", 1)[0].strip("[]"), is_of_proxy(event)) for event in opened]
+
+
+def each_goes_its_way(cell, family):
+    since = cell.proxy.position()
+    for passive in (True, False):
+        transfer(cell, family, passive, True)
+    with cell.lab.client.entered(), others_session(cell, family) as client:
+        client.login()
+        for passive in (True, False):
+            client.set_pasv(passive)
+            listing = []
+            client.retrlines("LIST", listing.append)
+            check(any("pub" in line for line in listing), f"the listing is {listing}")
+        client.quit()
+    addresses = cell.lab.addresses[family]
+    check_equal(sessions(cell, since, 3), [(addresses.client, True)] * 2 + [(addresses.second_client, False)],
+                "sessions, and whether they were the proxy's")
+
+
+def not_terminated_is_opaque(cell):
+    """FTPS of a network that does not terminate passes the queue, as it does without a proxy."""
+    since = cell.proxy.position()
+    context = ssl.create_default_context(cafile=cell.proxy.servers.certificate)
+    with cell.lab.client.entered(), others_session(cell, 4, ftplib.FTP_TLS, context=context) as client:
+        client.auth()
+        issuer = dict(item for part in client.sock.getpeercert()["issuer"] for item in part)
+        check_equal(issuer["commonName"], "servers", "who has signed the certificate that the client sees")
+        client.login()
+        client.quit()
+    event = cell.proxy.wait_event("tls", since)
+    check_equal((event["tls"], is_of_proxy(event)), ("opaque", False), "what the event says, and of whom it is")
+
+
+def logins_inside_tls_are_no_logins_in_clear(cell):
+    """The rule is terminate; where it is terminate-require, what comes in TLS has to pass, and nothing else."""
+    path = cell.proxy.configuration
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text.replace("tls = terminate\n", "tls = terminate-require\n"))
+        os.kill(cell.proxy.process.pid, signal.SIGHUP)
+        wait_until(lambda: cell.proxy.process.output().count("reloaded") >= 2, "both processes to have reloaded")
+        transfer(cell, 4, True, True)
+        since = cell.proxy.position()
+        with cell.lab.client.entered(), ftplib.FTP(cell.lab.server_seen(4), timeout=20 * SLOWNESS) as client:
+            with contextlib.suppress(ftplib.Error, EOFError, OSError):
+                client.login()
+        cell.proxy.wait_event("session-close", since, reason="tls-required")
+    finally:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def is_gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def replaced_after(cell, name, number):
+    """number ends one of the two; it is replaced, and the other one stays."""
+    before, began = cell.proxy.children(), cell.proxy.starts()
+    os.kill(before[name], number)
+    cell.proxy.wait_ready(began + 1)
+    after = cell.proxy.children()
+    other = {"worker": "proxy", "proxy": "worker"}[name]
+    check(is_gone(before[name]) and after[name] != before[name], f"the {name} was not replaced")
+    check_equal(after[other], before[other], f"the process of the {other}")
+    transfer(cell, 4, True, True)
+
+
+def end_together(cell, number):
+    """A polite end ends both; neither outlives a supervisor that is killed."""
+    pids = cell.proxy.children()
+    process = cell.proxy.process
+    if number == signal.SIGKILL:
+        os.kill(process.pid, number)
+        process.wait()
+    else:
+        cell.proxy.stop()
+    for name, pid in pids.items():
+        wait_until(lambda pid=pid: is_gone(pid), f"the end of the {name}")
+    cell.proxy.start()
+
+
+def private_key(path):
+    """The secret number of an EC key, as OpenSSL has it in memory: least significant byte first."""
+    text = subprocess.run(["openssl", "ec", "-in", path, "-text", "-noout"], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    digits = re.search(r"priv:\s*([0-9a-f:\s]+?)pub:", text)[1]
+    return bytes.fromhex(re.sub(r"[:\s]", "", digits))[-32:][::-1]
+
+
+def memory_contains(pid, wanted):
+    """Writable memory of a process; of a sanitizer's huge maps only what is not their shadow."""
+    found = False
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            first, last = (int(number, 16) for number in line.split()[0].split("-"))
+            if "rw" not in line.split()[1] or last - first > 1 << 28:
+                continue
+            memory.seek(first)
+            with contextlib.suppress(OSError):
+                found = found or wanted in memory.read(last - first)
+    return found
+
+
+def keys_are_the_proxys_alone(cell):
+    if os.environ.get("FTPALG_LAB_UID", "0") != "0":
+        raise Skip("needs root, who may read other processes' memory")
+    key = private_key(cell.lab.path("local.key"))
+    pids = cell.proxy.children()
+    check(memory_contains(pids["proxy"], key), "this search does not find the key where it is")
+    for name, pid in (("worker", pids["worker"]), ("supervisor", cell.proxy.process.pid)):
+        check(not memory_contains(pid, key), f"the key is in the memory of the {name}")
+
+
+def unreadable_key_keeps_both_from_starting(cell):
+    key = cell.lab.path("local.key")
+    cell.proxy.stop()
+    os.chmod(key, 0o644)
+    try:
+        result = cell.lab.router.run([binary(), "run", "-c", cell.proxy.configuration], check=False, timeout=60)
+        check_equal(result.returncode, 1, "exit status")
+        check("can be read by others" in result.stderr, f"the messages are {result.stderr!r}")
+    finally:
+        os.chmod(key, 0o600)
+        cell.proxy.start()
+
+
+def server_log_names(cell, client):
+    """What vsftpd writes about who has connected."""
+    transfer(cell, 4, True, True)
+    with open(cell.servers[4].log, encoding="utf-8", errors="replace") as file:
+        seen = set(re.findall(r'Client "(?:::ffff:)?([0-9.]+)"', file.read()))
+    check_equal(seen, {getattr(cell.lab.addresses[4], client)}, "clients in the server's log")
+
+
+def connect(cell, port, source=None, timeout=3):
+    with cell.lab.client.entered():
+        return socket.create_connection((cell.lab.server_seen(4), port), timeout * SLOWNESS,
+                                        (source, 0) if source else None)
+
+
+def says_nothing(connection):
+    try:
+        return connection.recv(100) == b""
+    except OSError:
+        return True
+
+
+def nothing_passes_without_a_proxy(cell):
+    """Neither a new connection nor the rest of an open one is forwarded to the server when the proxy has died."""
+    with connect(cell, 21) as open_one, cell.lab.server.entered():
+        check(open_one.recv(100).startswith(b"220"), "there was no greeting")
+        cell.proxy.kill()
+        watch = cell.lab.server.spawn(["tcpdump", "-nlUi", "eth0", "tcp", "dst", "port", "21", "and", "src", "host",
+                                       cell.lab.addresses[4].client])
+        watch.wait_for_output("listening on")
+        with contextlib.suppress(OSError):
+            open_one.sendall(b"USER anonymous\r\nPASS secret\r\n")
+        try:
+            with connect(cell, 21) as new_one:
+                check(says_nothing(new_one), "a new connection was answered")
+        except OSError:
+            pass
+        watch.stop(signal.SIGINT)
+        check("0 packets captured" in watch.output(), f"packets reached the server: {watch.output()}")
+    cell.proxy.process = cell.lab.router.spawn([binary(), "proxy", "-c", cell.proxy.configuration])
+    cell.proxy.process.wait_for_output(READY)
+    transfer(cell, 4, True, True)
+
+
+def only_the_expected_client_gets_in(cell):
+    """INPUT stays closed: the listener of an offer is there for the client alone, and once."""
+    context = ssl.create_default_context(cafile=cell.proxy.local)
+    with cell.lab.client.entered(), ftplib.FTP_TLS(context=context, timeout=20 * SLOWNESS) as client:
+        client.connect(cell.lab.server_seen(4), 21)
+        client.login()
+        client.prot_p()
+        port = ftplib.parse229(client.sendcmd("EPSV"), client.sock.getpeername())[1]
+        for source in (cell.lab.addresses[4].second_client, None):
+            try:
+                with connect(cell, port, source, 1) as stranger:
+                    check(source is None, "another host was let in")
+            except OSError:
+                check(source is not None, "the client itself was not let in")
+        with contextlib.suppress(ftplib.Error):
+            client.voidcmd("NOOP")
+
+
+def findings(cell):
+    """What `ftpalg check` says on the router, and whether that was all well."""
+    result = cell.lab.router.run([binary(), "check", "-c", cell.proxy.configuration], check=False)
+    return result.returncode, [line for line in result.stdout.splitlines() if line.startswith("MISSING")]
+
+
+def nothing_is_missing(cell):
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses")
+
+
+def check_finds(cell, words, disturb, mend):
+    """All is well; then something is taken away, and check names it; then all is well again."""
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses")
+    cell.lab.router.run(["sh", "-c", disturb])
+    try:
+        status, missing = findings(cell)
+        check_equal(status, 1, "check's exit status")
+        check(any(words in line for line in missing), f"{words!r} is not in {missing}")
+    finally:
+        if mend:
+            cell.lab.router.run(["sh", "-c", mend])
+        else:
+            cell.proxy.load_whole_rules()
+    check_equal(findings(cell), (0, []), "check's exit status and what it misses in the end")
+
+
+def add_findings(plan, cell):
+    for what, words, disturb, mend in (
+            ("an ip rule that is missing", "route, IPv4: no ip rule", "ip -4 rule flush protocol 212", None),
+            ("a route that is missing", "route, IPv6: table 2100", "ip -6 route flush table all protocol 212", None),
+            ("rules that don't intercept", "no rule takes connections to port 2100",
+             "iptables -t mangle -F FTPALG_PROXY_INTERCEPT", None),
+            ("an INPUT that does not let in what was intercepted", "input, IPv6: it drops by default",
+             "ip6tables -F FTPALG_PROXY_ACCEPT", None),
+            ("marks that answers would take over", "net.ipv4.tcp_fwmark_accept is set",
+             "echo 1 >/proc/sys/net/ipv4/tcp_fwmark_accept", "echo 0 >/proc/sys/net/ipv4/tcp_fwmark_accept")):
+        plan.add(f"check names {what}", check_finds, words, disturb, mend, fixture=cell)
+
+
+def add_supervised(plan):
+    for interception in ("redirect", "tproxy"):
+        cell = SupervisedCell(interception, {"watchdog": "2"})
+        for family in (4, 6):
+            plan.add(f"{interception}: who terminates goes to the proxy and nobody else, and each once, IPv{family}",
+                     each_goes_its_way, family, fixture=cell)
+        plan.add(f"{interception}: check finds that nothing is missing", nothing_is_missing, fixture=cell)
+        plan.add(f"{interception}: FTPS of a network that does not terminate stays opaque", not_terminated_is_opaque,
+                 fixture=cell)
+    if rules.FLAVOUR == "iptables":
+        add_findings(plan, cell)
+    plan.add("terminate-require: a login in TLS is let in, one in clear is not",
+             logins_inside_tls_are_no_logins_in_clear, fixture=cell)
+    for name in ("proxy", "worker"):
+        plan.add(f"run replaces a {name} that was killed, and leaves the other one alone", replaced_after, name,
+                 signal.SIGKILL, fixture=cell)
+    plan.add("run replaces a proxy that hangs", replaced_after, "proxy", signal.SIGSTOP, fixture=cell)
+    plan.add("the authority's key is in the memory of the proxy, and of nobody else", keys_are_the_proxys_alone,
+             fixture=cell)
+    plan.add("SIGTERM ends the worker and the proxy", end_together, signal.SIGTERM, fixture=cell)
+    plan.add("neither of them outlives the supervisor", end_together, signal.SIGKILL, fixture=cell)
+    plan.add("a key that others can read keeps run from starting", unreadable_key_keeps_both_from_starting, fixture=cell)
+
+
+def main():
+    plan = Plan(__doc__)
+    for flavour in FLAVOURS:
+        for interception in ("tproxy", "redirect"):
+            for source in ("router", "client"):
+                cell = Cell(flavour, interception, source)
+                add_transfers(plan, cell, f"{flavour}, {interception}, servers dialled from the {source}'s address",
+                              levels=(True, False) if interception == "tproxy" else (True,))
+    for flavour in FLAVOURS:
+        for interception in ("tproxy", "redirect"):
+            add_transfers(plan, Cell(flavour, interception, mode="dnat", forward=True),
+                          f"{flavour}, {interception}, a server behind the router's own DNAT", levels=(True,))
+    add_transfers(plan, Cell("iptables", "tproxy", "client", mode="dnat", forward=True),
+                  "a server behind the router's own DNAT that sees its clients", levels=(True,))
+    plan.add("a server that is dialled from the client's address logs the client", server_log_names, "client",
+             fixture=Cell("iptables", "tproxy", "client", families=(4,)))
+    for flavour in FLAVOURS:
+        cell = Cell(flavour, "tproxy", families=(4,))
+        plan.add(f"{flavour}: a server that is dialled from the router's address logs the router", server_log_names,
+                 "outside_router", fixture=cell)
+        plan.add(f"{flavour}: only the client that is expected gets to the listener", only_the_expected_client_gets_in,
+                 fixture=cell)
+        plan.add(f"{flavour}: nothing passes to the server where the proxy has died", nothing_passes_without_a_proxy,
+                 fixture=cell)
+    add_supervised(plan)
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
