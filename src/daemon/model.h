@@ -10,8 +10,8 @@
  *   wrapping     the same without that patch, so numbers wrap; checked against the running 6.1.0-56 (Debian 12) and
  *                6.18.44 by tests/lab/test_models.py, which takes whichever of the two models the kernel is like
  *   conntrackd   its helper in user space: src/helpers/ftp.c of conntrack-tools; Debian's 1.4.7 checked as above
- *   naive        nobody's, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and checkers
- *                that know PORT in capitals and EPRT with bars only had in common
+ *   naive        nobody's, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and
+ *                checkers that know PORT in capitals and EPRT with bars only had in common
  */
 #ifndef DAEMON_MODEL_H
 #define DAEMON_MODEL_H

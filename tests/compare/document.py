@@ -53,8 +53,8 @@ EFFECTS = """\
 
 ## What comes of it
 
-A client and a server that obeys whatever reaches it. Here only the result counts, whatever a helper does with the bytes,
-so proxies can be compared too.
+A client and a server that obeys whatever reaches it. Here only the result counts, whatever a helper does with the
+bytes, so proxies can be compared too.
 
 {table}
 
@@ -98,10 +98,10 @@ PROBE = """\
 {tables}
 """
 
-BLIND = ("The probe can't look through {names}. In its scenarios each side says what the scenario says and nothing else; "
-         "a proxy greets the client before it has called the server, or asks the server things of its own. Of the first "
-         "scenario, a plain PORT, it says {messages}. All would be **broken**, which says nothing but that a proxy is not "
-         "transparent.")
+BLIND = ("The probe can't look through {names}. In its scenarios each side says what the scenario says and nothing "
+         "else; a proxy greets the client before it has called the server, or asks the server things of its own. Of "
+         "the first scenario, a plain PORT, it says {messages}. All would be **broken**, which says nothing but that a "
+         "proxy is not transparent.")
 
 
 def table(head, rows):
@@ -157,11 +157,11 @@ def write_probe(found):
     verdicts = ("pass", "fail", "broken", "exposed", "skipped")
     summary = [[each["title"], *(str(sum(verdict == scenario[0] for scenario in each["probe"].values()))
                                  for verdict in verdicts)] for each in seen]
+    messages = ", ".join(f"\"{each['blind']}\" ({each['title']})" for each in blind)
+    remark = BLIND.format(names=" and ".join(each["title"] for each in blind), messages=messages)
     return PROBE.format(
         count=len(seen[0]["probe"]), summary=table(["helper", *verdicts], summary), tables=scenario_tables(seen, names),
-        blind=textwrap.fill(BLIND.format(
-            names=" and ".join(each["title"] for each in blind),
-            messages=", ".join(f"\"{each['blind']}\" ({each['title']})" for each in blind)), 118, break_on_hyphens=False))
+        blind=textwrap.fill(remark, 118, break_on_hyphens=False))
 
 
 def write(found, date):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-FTP helpers, each set up on a lab's router as its own manual says. A helper is a context manager over a lab that was made
-without the gateway:
+FTP helpers, each set up on a lab's router as its own manual says. A helper is a context manager over a lab that was
+made without the gateway:
 
     with Lab(mode="snat", gateway_rules=False, daemon=False) as lab, KernelHelper(lab):
         ...                                 # the client talks to lab.server_seen(4), port 21
 
-Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one of
-their own (terminates).
+Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one
+of their own (terminates).
 """
 
 import contextlib
@@ -157,8 +157,8 @@ class FtpalgHelper(Helper):
 
 class Conntrackd(Helper):
     """
-    conntrackd's helper in user space. It needs nfnetlink_cthelper, looks for its plugin in one place only, and takes the
-    name "ftp", so the kernel's helper must not have been loaded.
+    conntrackd's helper in user space. It needs nfnetlink_cthelper, looks for its plugin in one place only, and takes
+    the name "ftp", so the kernel's helper must not have been loaded.
     """
 
     name = "conntrackd"
@@ -239,7 +239,8 @@ General {{
 
 class Proxy(Helper):
     """
-    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that decides.
+    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that
+    decides.
     """
 
     terminates = True
@@ -255,6 +256,11 @@ class Proxy(Helper):
     def prepare(self):
         """Writes its configuration, and what rules it needs beyond those."""
         raise NotImplementedError
+
+    def redirect(self):
+        """From now on who dials the server gets the proxy."""
+        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} "
+                      f"-j REDIRECT --to-ports {self.port}", self.families)
 
     def command(self):
         """What starts it, below the directory in which it was unpacked."""
@@ -291,8 +297,7 @@ class FtpProxy(Proxy):
     port = 2121
 
     def prepare(self):
-        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
-                      self.families)
+        self.redirect()
         with open(self.lab.path("ftp-proxy.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 [-Global-]
@@ -324,8 +329,7 @@ class ModProxy(Proxy):
         return self.lab.addresses[4].inside_router, self.port
 
     def admit_transparently(self):
-        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
-                      self.families)
+        self.redirect()
 
     def prepare(self):
         base = self.lab.path("mod_proxy")
