@@ -9,32 +9,26 @@
 
 static const struct {
 	const char *name;
-	const char *title;
 	const struct model_lineage *lineage; /* NULL: the naive one */
 } models[MODEL_COUNT] = {
-	[MODEL_KERNEL] = { "kernel", "Linux since summer 2026, nf_conntrack_ftp with nf_nat_ftp",
+	[MODEL_KERNEL] = { "kernel",
 		&(const struct model_lineage){
 			.any_case = true, .bounds = true, .first_digit = true, .drops = true, .knows_ipv6 = true,
 			.expects_port_zero = true,
 		} },
-	[MODEL_WRAPPING] = { "wrapping", "the same in older Linux (6.1, 6.18), where numbers wrap",
+	[MODEL_WRAPPING] = { "wrapping",
 		&(const struct model_lineage){
 			.any_case = true, .first_digit = true, .drops = true, .knows_ipv6 = true,
 			.expects_port_zero = true,
 		} },
-	[MODEL_CONNTRACKD] = { "conntrackd", "conntrackd's helper in user space",
+	[MODEL_CONNTRACKD] = { "conntrackd",
 		&(const struct model_lineage){ .replies_are_clients = true } },
-	[MODEL_NAIVE] = { "naive", "a regular expression for each segment", NULL },
+	[MODEL_NAIVE] = { "naive", NULL },
 };
 
 const char *model_name(enum model_name model)
 {
 	return models[model].name;
-}
-
-const char *model_title(enum model_name model)
-{
-	return models[model].title;
 }
 
 void model_open(struct model_state *state, bool under_way)

@@ -5,13 +5,13 @@
  * A model is a pure function of a segment, of where it stands in its stream and of what the helper remembers. It says
  * what one of these does, not what is right.
  *
- *   model        the helper                             where the facts are from
- *   kernel       nf_conntrack_ftp and nf_nat_ftp        net/netfilter/nf_conntrack_ftp.c and nf_nat_ftp.c of Linux;
- *                                                       checked against the running one by tests/lab/test_models.py
- *   wrapping     the same before numbers had a bound    the same files up to summer 2026, all of 6.1 and 6.18 among them
- *   conntrackd   its helper in user space               src/helpers/ftp.c of conntrack-tools; 1.4.7 checked as above
- *   naive        no one's: one regular expression a     what CVE-2000-0150, CVE-2001-0405 and checkers that know PORT in
- *                segment, in upper case                 capitals and EPRT with bars only had in common
+ *   kernel       nf_conntrack_ftp and nf_nat_ftp: net/netfilter/nf_conntrack_ftp.c and nf_nat_ftp.c of Linux, with the
+ *                patch "nf_conntrack_ftp: avoid u16 overflows" of May 2026. No kernel that has it was at hand
+ *   wrapping     the same without that patch, so numbers wrap; checked against the running 6.1.0-56 (Debian 12) and
+ *                6.18.44 by tests/lab/test_models.py, which takes whichever of the two models the kernel is like
+ *   conntrackd   its helper in user space: src/helpers/ftp.c of conntrack-tools; Debian's 1.4.7 checked as above
+ *   naive        nobody's, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and
+ *                checkers that know PORT in capitals and EPRT with bars only had in common
  */
 #ifndef DAEMON_MODEL_H
 #define DAEMON_MODEL_H
@@ -55,8 +55,6 @@ struct model_answer {
 
 /* The name as users read it. */
 const char *model_name(enum model_name model);
-/* Which program that is. */
-const char *model_title(enum model_name model);
 
 /*
  * Begins a connection. under_way: lines have passed in both directions, and both streams stand at position 0, behind a

@@ -12,7 +12,8 @@
  *                   | yes
  *                 expected; where NAT is, rewritten
  *
- * and, unless it was dropped: if the segment ends with LF, the position behind it is remembered, two for each direction.
+ * and, unless it was dropped: if the segment ends with LF, the position behind it is remembered, two for each
+ * direction.
  *
  * Numbers are summed up in 32 bits and put together by shifting, so an octet of more than eight bits adds to its left
  * neighbour; the port of EPRT and 229 is summed up in 16. With bounds, such a number is none.
@@ -54,8 +55,8 @@ static bool is_digit(uint8_t byte)
  * Numbers with separators between them, from start on. The last one must be followed by end, or, where end is 0, by
  * anything. Returns how many bytes they take, 0 if they can't be read.
  */
-static size_t read_numbers(const struct reader *reader, size_t start, uint32_t *numbers, size_t count, uint8_t separator,
-			   uint8_t end)
+static size_t read_numbers(const struct reader *reader, size_t start, uint32_t *numbers, size_t count,
+			   uint8_t separator, uint8_t end)
 {
 	size_t number = 0;
 

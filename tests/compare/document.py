@@ -53,18 +53,20 @@ EFFECTS = """\
 
 ## What comes of it
 
-A client and a server that obeys whatever reaches it. Here only the result counts, whatever a helper does with the bytes,
-so proxies can be compared too.
+A client and a server that obeys whatever reaches it. Here only the result counts, whatever a helper does with the
+bytes, so proxies can be compared too.
 
 {table}
 
 What the table does not say:
 
+* Where nothing works, little is possible: "refused" says less for no helper, and for conntrackd behind SNAT, than for
+  the others.
 * A proxy ends the client's connection and begins one of its own, so whatever a peer forges ends at the proxy, and how
-  lines are cut does not matter to it: for its clients it is as safe as ftpalg is. What it costs is that the server sees
-  the proxy instead of the client, that all data passes through a program, and the two lines about a restart.
-* The kernel's helper has no program that could end, takes no processor time worth measuring, and needs neither a queue
-  nor a daemon. ftpalg's rules pass control connections, and only these, through a queue.
+  lines are cut does not matter to it: by these rows mod_proxy is as good as ftpalg, but for a restart. What it costs is
+  that the server sees the proxy instead of the client, and that all data passes through a program.
+* The kernel's helper has no program that could end, and needs neither a queue nor a daemon. ftpalg's rules pass control
+  connections, and only these, through a queue.
 * conntrackd 1.4.7 rewrites PORT and has the kernel expect the data connection, but asks for no NAT for it, so the
   connection arrives at the router and goes nowhere; without NAT it works. It expects nothing for a 229.
 * The scenarios were written together with ftpalg. That it passes all of them says less than what the others make of
@@ -96,9 +98,10 @@ PROBE = """\
 {tables}
 """
 
-BLIND = ("The probe can't look through {names}: a proxy greets the client by itself, and the probe waits for the client's "
-         "connection at the server (\"{message}\"). All scenarios would be **broken**, which says nothing but that a proxy "
-         "is not transparent.")
+BLIND = ("The probe can't look through {names}. In its scenarios each side says what the scenario says and nothing "
+         "else; a proxy greets the client before it has called the server, or asks the server things of its own. Of "
+         "the first scenario, a plain PORT, it says {messages}. All would be **broken**, which says nothing but that a "
+         "proxy is not transparent.")
 
 
 def table(head, rows):
@@ -154,10 +157,11 @@ def write_probe(found):
     verdicts = ("pass", "fail", "broken", "exposed", "skipped")
     summary = [[each["title"], *(str(sum(verdict == scenario[0] for scenario in each["probe"].values()))
                                  for verdict in verdicts)] for each in seen]
+    messages = ", ".join(f"\"{each['blind']}\" ({each['title']})" for each in blind)
+    remark = BLIND.format(names=" and ".join(each["title"] for each in blind), messages=messages)
     return PROBE.format(
         count=len(seen[0]["probe"]), summary=table(["helper", *verdicts], summary), tables=scenario_tables(seen, names),
-        blind=textwrap.fill(BLIND.format(names=" and ".join(each["title"] for each in blind), message=blind[0]["blind"]), 118,
-                            break_on_hyphens=False))
+        blind=textwrap.fill(remark, 118, break_on_hyphens=False))
 
 
 def write(found, date):

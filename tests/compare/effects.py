@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What a client and a server get through a helper, whatever it does with their bytes: so proxies can be compared too, which
-end the client's connection and answer in words of their own.
+What a client and a server get through a helper, whatever it does with their bytes: so proxies can be compared too,
+which end the client's connection and answer in words of their own.
 
 A scripted server, which obeys whatever reaches it, and a scripted client; SNAT between them, and a firewall that lets
 control connections through and nothing else. Each effect is a function of the stage; it returns None where all is well,

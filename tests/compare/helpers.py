@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-FTP helpers, each set up on a lab's router as its own manual says. A helper is a context manager over a lab that was made
-without the gateway:
+FTP helpers, each set up on a lab's router as its own manual says. A helper is a context manager over a lab that was
+made without the gateway:
 
     with Lab(mode="snat", gateway_rules=False, daemon=False) as lab, KernelHelper(lab):
         ...                                 # the client talks to lab.server_seen(4), port 21
 
-Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one of
-their own (terminates).
+Two kinds: those that read the packets of a connection that stays the client's, and proxies, which end it and open one
+of their own (terminates).
 """
 
 import contextlib
@@ -88,6 +88,9 @@ class Helper:
         """Where clients connect to."""
         return self.lab.server_seen(4), CONTROL_PORT
 
+    def admit_transparently(self):
+        """From now on a client that dials the server's control port gets the helper."""
+
     def iptables(self, arguments, families=(4, 6)):
         for family in families:
             self.lab.router.run([rules.iptables(family), "-w", *arguments.split()])
@@ -154,8 +157,8 @@ class FtpalgHelper(Helper):
 
 class Conntrackd(Helper):
     """
-    conntrackd's helper in user space. It needs nfnetlink_cthelper, looks for its plugin in one place only, and takes the
-    name "ftp", so the kernel's helper must not have been loaded.
+    conntrackd's helper in user space. It needs nfnetlink_cthelper, looks for its plugin in one place only, and takes
+    the name "ftp", so the kernel's helper must not have been loaded.
     """
 
     name = "conntrackd"
@@ -236,7 +239,8 @@ General {{
 
 class Proxy(Helper):
     """
-    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that decides.
+    A proxy on the router. Its input is open from both sides, and it may open what it wants: it is the proxy that
+    decides.
     """
 
     terminates = True
@@ -252,6 +256,11 @@ class Proxy(Helper):
     def prepare(self):
         """Writes its configuration, and what rules it needs beyond those."""
         raise NotImplementedError
+
+    def redirect(self):
+        """From now on who dials the server gets the proxy."""
+        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} "
+                      f"-j REDIRECT --to-ports {self.port}", self.families)
 
     def command(self):
         """What starts it, below the directory in which it was unpacked."""
@@ -288,8 +297,7 @@ class FtpProxy(Proxy):
     port = 2121
 
     def prepare(self):
-        self.iptables(f"-t nat -I PREROUTING -i inside -p tcp --dport {CONTROL_PORT} -j REDIRECT --to-ports {self.port}",
-                      self.families)
+        self.redirect()
         with open(self.lab.path("ftp-proxy.conf"), "w", encoding="ascii") as file:
             file.write(f"""\
 [-Global-]
@@ -319,6 +327,9 @@ class ModProxy(Proxy):
     @property
     def target(self):
         return self.lab.addresses[4].inside_router, self.port
+
+    def admit_transparently(self):
+        self.redirect()
 
     def prepare(self):
         base = self.lab.path("mod_proxy")

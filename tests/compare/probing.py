@@ -19,7 +19,8 @@ TOKEN = "compare"
 def open_link(lab, family):
     """The router's owner lets the probe's own connection through."""
     program = "iptables" if family == 4 else "ip6tables"
-    lab.router.run([program, "-w", "-I", "FORWARD", "-i", "inside", "-p", "tcp", "--dport", str(LINK_PORT), "-j", "ACCEPT"])
+    lab.router.run([program, "-w", "-I", "FORWARD", "-i", "inside", "-p", "tcp", "--dport", str(LINK_PORT),
+                    "-j", "ACCEPT"])
 
 
 def add_bystanders(lab, family):
@@ -34,6 +35,7 @@ def probe(helper_class, mode="snat", family=4, filters=()):
     with Lab(mode=mode, gateway_rules=False, daemon=False) as lab, helper_class(lab) as helper:
         version = helper.version()
         open_link(lab, family)
+        helper.admit_transparently()
         client_foreign, server_foreign = add_bystanders(lab, family)
         server = lab.server.spawn([binary(), "probe", "server", "--token", TOKEN, "--link", str(LINK_PORT), "--foreign",
                                    server_foreign, lab.addresses[family].server])
@@ -44,7 +46,7 @@ def probe(helper_class, mode="snat", family=4, filters=()):
                                  client_foreign, "--server-foreign", server_foreign, "--json", path, *options,
                                  lab.server_seen(family)], check=False, timeout=900 * SLOWNESS)
         if not os.path.exists(path):
-            raise RuntimeError(f"the probe ended with status {result.returncode} and wrote:\n{result.stdout}{result.stderr}"
-                               f"\nand its server's end:\n{server.output()}")
+            raise RuntimeError(f"the probe ended with status {result.returncode} and wrote:\n{result.stdout}"
+                               f"{result.stderr}\nand its server's end:\n{server.output()}")
         with open(path, encoding="utf-8") as file:
             return version, json.load(file)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-doc/comparison.md, as it is committed, is about the scenarios and effects that there are, and about every helper. If not:
-make compare. Prints TAP.
+doc/comparison.md, as it is committed, is about the scenarios and effects that there are, and about every helper. If
+not: make compare. Prints TAP.
 """
 
 import os
@@ -25,7 +25,8 @@ def text():
 
 
 def check_scenarios():
-    listed = subprocess.run([binary(), "probe", "--list", "client"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    command = [binary(), "probe", "--list", "client"]
+    listed = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
     names = {line.split()[0] for line in listed.splitlines() if line.strip()}
     written = set(document.scenario_names(text()))
     return names == written, f"not in the table: {sorted(names - written)}; no more: {sorted(written - names)}"

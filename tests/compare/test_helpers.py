@@ -52,8 +52,8 @@ def download(arena, active):
     """curl's exit status and what it got."""
     address, port = arena.helper.target
     mode = ["--ftp-port", "-", "--disable-eprt"] if active else ["--disable-epsv"]
-    result = arena.lab.client.run(["curl", "--disable", "-sS", "--max-time", "8", "--ftp-method", "nocwd", *mode, "--no-ftp-skip-pasv-ip",
-                                   f"ftp://{address}:{port}/pub/file"], check=False)
+    result = arena.lab.client.run(["curl", "--disable", "-sS", "--max-time", "8", "--ftp-method", "nocwd", *mode,
+                                   "--no-ftp-skip-pasv-ip", f"ftp://{address}:{port}/pub/file"], check=False)
     return result.returncode, result.stdout, result.stderr
 
 
@@ -79,7 +79,8 @@ def main():
         make = functools.partial(Arena, kind)
         if kind is helpers.NoHelper:
             for active in (True, False):
-                plan.add(f"none: {'an active' if active else 'a passive'} transfer fails", check_fails, active, fixture=make)
+                plan.add(f"none: {'an active' if active else 'a passive'} transfer fails", check_fails, active,
+                         fixture=make)
             continue
         plan.add(f"{kind.name}: it tells its version", check_version, fixture=make)
         # conntrackd 1.4.7 announces the public address and asks for an expectation without NAT (CTA_EXPECT_NAT and

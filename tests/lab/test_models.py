@@ -5,8 +5,8 @@ What `ftpalg explain` says of the kernel's FTP helper is what the kernel's FTP h
 
 Each row is said twice: to `ftpalg explain --json`, and by a client and a server that have this kernel's helper between
 them. Of every segment the two must agree: whether it arrives, what of it arrives, and which expectation there is then.
-Linux has two ways with numbers that are too large (models "kernel" and "wrapping"); one row finds out which this one has,
-and the other rows must then all agree with that model.
+Linux has two ways with numbers that are too large (models "kernel" and "wrapping"); one row finds out which this one
+has, and the other rows must then all agree with that model.
 
 Where conntrackd's helper in user space can run (tests/vm/run tests/lab/test_models.py), the same holds for it.
 """
@@ -119,8 +119,9 @@ def to_bytes(text):
 
 def from_json_text(text):
     """Bytes from the escapes of explain's JSON."""
-    return re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda match: b"\\" if match[1] == b"\\" else bytes.fromhex(match[1][1:].decode()),
-                  text.encode())
+    def to_byte(match):
+        return b"\\" if match[1] == b"\\" else bytes.fromhex(match[1][1:].decode())
+    return re.sub(rb"\\(\\|x[0-9a-f]{2})", to_byte, text.encode())
 
 
 def explained(lab, family, side, segments, model):
@@ -275,7 +276,8 @@ def main():
             plan.add(f"{kind.name}, {mode}: it is like one of the models", check_model_is_named, fixture=make)
             for family in kind.families:
                 for what, side, segments in ROWS[family]:
-                    plan.add(f"{kind.name}, {mode}, IPv{family}: {what}", check_row, family, side, segments, fixture=make)
+                    plan.add(f"{kind.name}, {mode}, IPv{family}: {what}", check_row, family, side, segments,
+                             fixture=make)
     plan.run()
 
 
