@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which bytes of a peer can be shown to somebody as they are, and which must be escaped. */
+/* What bytes stand for as characters; which can be shown to somebody as they are, and which must be escaped. */
 #ifndef DAEMON_CHARACTER_H
 #define DAEMON_CHARACTER_H
 
@@ -10,5 +10,8 @@ size_t character_read(struct bytes text, uint32_t *character);
 
 /* Not so are control characters, line and paragraph separators, and what turns the direction of the text around it. */
 bool character_is_printable(uint32_t character);
+
+/* What a decimal or hexadecimal digit stands for, in either case; 16 if it is none. */
+unsigned int character_digit_value(uint8_t byte);
 
 #endif

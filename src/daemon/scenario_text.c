@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "daemon/character.h"
+
 struct name {
 	const char *text;
 	int value;
@@ -57,17 +59,6 @@ static void set_bad(struct text_token *token, size_t at, const char *expected)
 	token->expected = expected;
 }
 
-static int hex_value(uint8_t byte)
-{
-	if (byte >= '0' && byte <= '9')
-		return byte - '0';
-	if (byte >= 'a' && byte <= 'f')
-		return byte - 'a' + 10;
-	if (byte >= 'A' && byte <= 'F')
-		return byte - 'A' + 10;
-	return -1;
-}
-
 /* position is behind the backslash. */
 static void read_escape(struct bytes text, size_t *position, struct text_token *token)
 {
@@ -83,9 +74,10 @@ static void read_escape(struct bytes text, size_t *position, struct text_token *
 		token->byte = (uint8_t)meanings[found - letters];
 	} else if (letter == '|') {
 		token->type = TEXT_CUT;
-	} else if (letter == 'x' && text.length - at > 2 && hex_value(text.data[at + 1]) >= 0 &&
-		   hex_value(text.data[at + 2]) >= 0) {
-		token->byte = (uint8_t)(hex_value(text.data[at + 1]) * 16 + hex_value(text.data[at + 2]));
+	} else if (letter == 'x' && text.length - at > 2 && character_digit_value(text.data[at + 1]) < 16 &&
+		   character_digit_value(text.data[at + 2]) < 16) {
+		token->byte = (uint8_t)(character_digit_value(text.data[at + 1]) * 16 +
+					character_digit_value(text.data[at + 2]));
 		*position = at + 3;
 	} else {
 		*position = at - 1;

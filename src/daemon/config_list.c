@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Settings that are lists. Their words are separated by commas and blanks; "none" is the empty list and stands alone.
+ */
+#include <string.h>
+
+#include "daemon/config.h"
+#include "daemon/config_value.h"
+#include "daemon/config_word.h"
+#include "ftpalg/address.h"
+
+static const char too_many[] = "is one too many";
+static const char repeated[] = "is listed twice";
+static const char not_alone[] = "must stand alone";
+
+/* Takes the next word of a list. False: there is none. */
+static bool list_next(struct config_value *value, struct bytes *word)
+{
+	static const char separators[] = ", \t";
+	struct bytes text = value->text;
+	size_t start = 0, end;
+
+	while (start < text.length && memchr(separators, text.data[start], strlen(separators)))
+		start++;
+	end = start;
+	while (end < text.length && !memchr(separators, text.data[end], strlen(separators)))
+		end++;
+	*word = word_slice(text, start, end);
+	value->culprit = *word;
+	value->text = word_slice(text, end, text.length);
+	return end > start;
+}
+
+typedef const char *list_item(struct bytes word, void *owner);
+
+/*
+ * Reads a list word by word; item stores one in owner. A list that may be empty says so with "none". begun: an earlier
+ * line had words of the list.
+ */
+static const char *list_read(struct config_value *value, void *owner, bool may_be_none, bool begun, list_item *item)
+{
+	struct bytes word;
+	const char *wrong = NULL;
+
+	while (!wrong && list_next(value, &word)) {
+		bool none = may_be_none && word_is(word, "none");
+
+		if (value->none || (none && begun))
+			wrong = not_alone;
+		else if (none)
+			value->none = true;
+		else
+			wrong = item(word, owner);
+		begun = true;
+	}
+	if (!wrong && !begun)
+		wrong = "has no words in it";
+	return wrong;
+}
+
+static const char *ports_add(struct bytes word, uint16_t *ports, size_t *count)
+{
+	uint16_t port;
+	const char *wrong = word_read_port(word, &port);
+
+	for (size_t i = 0; !wrong && i < *count; i++)
+		if (ports[i] == port)
+			wrong = repeated;
+	if (!wrong && *count == CONFIG_PORTS_MAX)
+		wrong = too_many;
+	if (!wrong)
+		ports[(*count)++] = port;
+	return wrong;
+}
+
+static const char *control_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->control_ports, &config->control_port_count);
+}
+
+const char *config_read_control_ports(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->control_port_count = 0;
+	return list_read(value, owner, false, value->continued, control_port_item);
+}
+
+static const char *proxy_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->proxy.ports, &config->proxy.port_count);
+}
+
+const char *config_read_proxy_ports(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.port_count = 0;
+	return list_read(value, owner, true, value->continued, proxy_port_item);
+}
+
+static const char *implicit_port_item(struct bytes word, void *owner)
+{
+	struct config *config = owner;
+
+	return ports_add(word, config->proxy.implicit_ports, &config->proxy.implicit_port_count);
+}
+
+const char *config_read_implicit_ports(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.implicit_port_count = 0;
+	return list_read(value, owner, true, value->continued, implicit_port_item);
+}
+
+/* No equals sign, which would end the list if it stood in a line that continues it. */
+static const char *forward_item(struct bytes word, void *owner)
+{
+	struct config_proxy *proxy = &((struct config *)owner)->proxy;
+	const size_t arrow = word_find(word, 0, '>');
+	struct config_forward forward;
+	const char *wrong;
+
+	if (arrow == 0 || arrow == word.length || word.data[arrow - 1] != '-')
+		return word_not_understood;
+	wrong = word_read_endpoint(word_slice(word, 0, arrow - 1), &forward.dialled);
+	if (!wrong)
+		wrong = word_read_endpoint(word_slice(word, arrow + 1, word.length), &forward.server);
+	if (!wrong && forward.dialled.address.family != forward.server.address.family)
+		wrong = "mixes IPv4 and IPv6";
+	for (size_t i = 0; !wrong && i < proxy->forward_count; i++)
+		if (endpoint_equal(&forward.dialled, &proxy->forwards[i].dialled))
+			wrong = repeated;
+	if (!wrong && proxy->forward_count == CONFIG_FORWARDS_MAX)
+		wrong = too_many;
+	if (!wrong)
+		proxy->forwards[proxy->forward_count++] = forward;
+	return wrong;
+}
+
+const char *config_read_forward(struct config_value *value, void *owner)
+{
+	struct config *config = owner;
+
+	if (!value->continued)
+		config->proxy.forward_count = 0;
+	return list_read(value, owner, true, value->continued, forward_item);
+}
+
+static const char *network_item(struct bytes word, struct network *networks, size_t *count)
+{
+	struct network network;
+	const char *wrong = word_read_network(word, &network);
+
+	if (!wrong && *count == POLICY_NETWORKS_MAX)
+		wrong = too_many;
+	if (!wrong)
+		networks[(*count)++] = network;
+	return wrong;
+}
+
+static const char *address_item(struct bytes word, void *owner)
+{
+	struct config_server *server = owner;
+
+	return network_item(word, server->addresses, &server->address_count);
+}
+
+const char *config_read_addresses(struct config_value *value, void *owner)
+{
+	return list_read(value, owner, false, value->continued, address_item);
+}
+
+/* What SNI can hold (RFC 6066 3); a dot at the end is no part of it. */
+static const char *host_item(struct bytes word, void *owner)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
+	struct config_server *server = owner;
+	char *host;
+
+	if (word.length >= CONFIG_HOST_MAX || word.data[0] == '.' || word.data[word.length - 1] == '.')
+		return word_not_understood;
+	if (server->host_count == CONFIG_NAMES_MAX)
+		return too_many;
+	host = server->hosts[server->host_count];
+	for (size_t i = 0; i < word.length; i++) {
+		const uint8_t byte = word.data[i];
+
+		host[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+		if (!memchr(allowed, host[i], sizeof(allowed) - 1))
+			return word_not_understood;
+	}
+	host[word.length] = '\0';
+	server->host_count++;
+	return NULL;
+}
+
+const char *config_read_hosts(struct config_value *value, void *owner)
+{
+	return list_read(value, owner, false, value->continued, host_item);
+}
+
+static const char *client_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+
+	return network_item(word, rule->clients, &rule->client_count);
+}
+
+const char *config_read_clients(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct policy_rule *)owner)->client_count = 0;
+	return list_read(value, owner, false, value->continued, client_item);
+}
+
+static const char *server_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+
+	return network_item(word, rule->servers, &rule->server_count);
+}
+
+const char *config_read_servers(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct policy_rule *)owner)->server_count = 0;
+	return list_read(value, owner, false, value->continued, server_item);
+}
+
+static const char *deny_verb_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+	enum verb verb = verb_find(word);
+
+	if (verb == VERB_UNKNOWN)
+		return "is no command that ftpalg knows (unknown-verbs decides on those)";
+	rule->verb_denied[verb] = true;
+	return NULL;
+}
+
+const char *config_read_deny_verbs(struct config_value *value, void *owner)
+{
+	struct policy_rule *rule = owner;
+
+	if (!value->continued)
+		memset(rule->verb_denied, 0, sizeof(rule->verb_denied));
+	return list_read(value, owner, true, value->continued, deny_verb_item);
+}
+
+static const char *deny_range(struct policy_rule *rule, struct port_range range)
+{
+	if (rule->port_denied_count == POLICY_RANGES_MAX)
+		return too_many;
+	rule->port_denied[rule->port_denied_count++] = range;
+	return NULL;
+}
+
+/* "default" stands for the list that holds where nothing is configured, so that it can be added to. */
+static const char *deny_port_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+	struct policy_rule defaults;
+	struct port_range range;
+	const char *wrong;
+
+	if (!word_is(word, "default")) {
+		wrong = word_read_range(word, &range);
+		return wrong ? wrong : deny_range(rule, range);
+	}
+	policy_rule_set_defaults(&defaults);
+	wrong = NULL;
+	for (size_t i = 0; !wrong && i < defaults.port_denied_count; i++)
+		wrong = deny_range(rule, defaults.port_denied[i]);
+	return wrong;
+}
+
+const char *config_read_deny_ports(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct policy_rule *)owner)->port_denied_count = 0;
+	return list_read(value, owner, true, value->continued, deny_port_item);
+}
+
+/* An IPv6 address is full of colons: the one that begins the ports is the first behind the slash. */
+static const char *fxp_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+	struct fxp_target target = { .ports = { 1024, 65535 } };
+	size_t colon = word_find(word, word_find(word, 0, '/'), ':');
+	const char *wrong = word_read_network(word_slice(word, 0, colon), &target.network);
+
+	if (!wrong && colon < word.length)
+		wrong = word_read_range(word_slice(word, colon + 1, word.length), &target.ports);
+	if (!wrong && rule->fxp_count == POLICY_FXP_MAX)
+		wrong = too_many;
+	if (!wrong)
+		rule->fxp[rule->fxp_count++] = target;
+	return wrong;
+}
+
+const char *config_read_fxp(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct policy_rule *)owner)->fxp_count = 0;
+	return list_read(value, owner, true, value->continued, fxp_item);
+}
