@@ -12,7 +12,6 @@ FTPALG names the program, FTPALG_SHARED_PCAPS a directory with captures made by 
 What they give is in tests/replay/golden/NAME.jsonl; --golden writes that anew.
 """
 
-import argparse
 import collections
 import importlib.machinery
 import importlib.util
@@ -21,9 +20,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+# pylint: disable=wrong-import-position
+from statements import Skip, check, run_statements
+
 GOLDEN = os.path.join(HERE, "golden")
 TOP = os.path.dirname(os.path.dirname(HERE))
 SHARED = os.environ.get("FTPALG_SHARED_PCAPS", os.path.join(TOP, "..", "shared", "pcaps"))
@@ -47,15 +49,6 @@ def load_generate():
 
 
 generate = load_generate()
-
-
-class Skip(Exception):
-    """Can't be checked here; the text says why."""
-
-
-def check(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 def read(path):
@@ -325,32 +318,5 @@ def write_golden():
                 golden.write(replay_shared(name).stdout)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", dest="text", default="", help="only statements that contain TEXT")
-    parser.add_argument("--golden", action="store_true", help="writes the events of the captures of others")
-    arguments = parser.parse_args()
-    if arguments.golden:
-        write_golden()
-        return 0
-    failed = 0
-    with tempfile.TemporaryDirectory() as directory:
-        chosen = [(text, function) for text, function in statements(directory) if arguments.text in text]
-        print(f"1..{len(chosen)}", flush=True)
-        for number, (text, function) in enumerate(chosen, 1):
-            result, note, why = "ok", "", ""
-            try:
-                function()
-            except Skip as reason:
-                note = f" # SKIP {reason}"
-            except Exception as error:  # pylint: disable=broad-except # whatever it is, this statement has failed
-                result, why = "not ok", f"{'' if isinstance(error, AssertionError) else type(error).__name__ + ': '}{error}"
-                failed += 1
-            print(f"{result} {number} - {text}{note}", flush=True)
-            for line in why.splitlines():
-                print(f"# {line}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_statements(__doc__, statements, "writes the events of the captures of others", write_golden))

@@ -11,7 +11,6 @@ FTPALG names the program, FTPALG_SHARED_PCAPS a directory with captures made by 
 FTPALG_NODE the one where tests/report/fetch-packages has put the packages for the browser (build/node unless set).
 """
 
-import argparse
 import json
 import os
 import pty
@@ -19,12 +18,15 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import captures
 import page
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+# pylint: disable=wrong-import-position
+from statements import Skip, check, run_statements
+
 TOP = captures.TOP
 GOLDEN = os.path.join(HERE, "golden")
 FTPALG = os.environ.get("FTPALG", os.path.join(TOP, "build", "ftpalg"))
@@ -43,15 +45,6 @@ GOLDEN_TEXTS = [
 # Passwords that are not also something else that was said.
 SAID_IN_CLEAR = re.compile(rb"(?im)^(?:PASS|ACCT|ADAT)[ \t]+([^\r\n]{4,})\r?\n")
 COMMON = {b"ftp@", b"anonymous", b"XXXX", b"test", b"guest"}
-
-
-class Skip(Exception):
-    """Can't be checked here; the text says why."""
-
-
-def check(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 def read(path):
@@ -387,32 +380,5 @@ def write_golden():
             file.write(golden_text(name, locale, columns))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", dest="text", default="", help="only statements that contain TEXT")
-    parser.add_argument("--golden", action="store_true", help="writes the expected texts")
-    arguments = parser.parse_args()
-    if arguments.golden:
-        write_golden()
-        return 0
-    failed = 0
-    with tempfile.TemporaryDirectory() as directory:
-        chosen = [(text, function) for text, function in statements(directory) if arguments.text in text]
-        print(f"1..{len(chosen)}", flush=True)
-        for number, (text, function) in enumerate(chosen, 1):
-            result, note, why = "ok", "", ""
-            try:
-                function()
-            except Skip as reason:
-                note = f" # SKIP {reason}"
-            except Exception as error:  # pylint: disable=broad-except # whatever it is, this statement has failed
-                result, why = "not ok", f"{'' if isinstance(error, AssertionError) else type(error).__name__ + ': '}{error}"
-                failed += 1
-            print(f"{result} {number} - {text}{note}", flush=True)
-            for line in why.splitlines():
-                print(f"# {line}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_statements(__doc__, statements, "writes the expected texts", write_golden))
