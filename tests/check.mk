@@ -13,7 +13,7 @@ MEMCHECKED := $(RELEASE)/valgrind
 COVERED   := $(RELEASE)/coverage
 
 SANITIZERS   := address,undefined
-FUZZ_SECONDS ?= 5
+FUZZ_SECONDS ?= 20
 VM_SECONDS   ?= 1200
 
 # Random schedules for each capture, and which build they are run with: the sanitizers take ten times as long.
@@ -74,9 +74,10 @@ SUITE_RUNNER := 'runner=tests/run --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
-SUITE_LINT   := 'lint:900=tests/lint'
+# These two only compute: in `make check` they have what the others leave.
+SUITE_LINT   := 'lint:3600=nice -n 19 tests/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
-SUITE_FUZZ   := 'fuzz:86400=tests/fuzz/run $(FUZZED)'
+SUITE_FUZZ   := 'fuzz:86400=nice -n 19 tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
 SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
@@ -92,7 +93,7 @@ check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
 	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
-		$(SUITE_COMPARISON) $(SUITE_LINT) $(SUITE_FUZZ) $(SUITES_LAB) $(SUITE_VM)
+		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
 	$(make-release) $(RELEASE)/libftpalg.a

@@ -6,8 +6,10 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 RUN = pathlib.Path(__file__).resolve().parent / "run"
+MARK = pathlib.Path(tempfile.gettempdir()) / f"ftpalg-test-run-{os.getpid()}"
 
 TWO_FINE = "s=printf '1..2\\nok 1 - one\\nok 2 - two\\n'"
 ONE_BAD = "s=printf '1..2\\nok 1 - one\\nnot ok 2 - two\\n# because\\n'; exit 1"
@@ -16,6 +18,12 @@ ONE_BAD = "s=printf '1..2\\nok 1 - one\\nnot ok 2 - two\\n# because\\n'; exit 1"
 CASES = (
     ("results that fit the plan pass", [TWO_FINE], "2 passed, 0 failed", 0, []),
     ("suites are added up", [TWO_FINE, "t=echo ok; echo 1..1"], "3 passed, 0 failed", 0, []),
+    ("a suite with an & runs beside the others",
+     [f"&s:9=until rm {MARK}; do sleep 0.1; done 2>&-; echo ok; echo 1..1",
+      f"t:9=touch {MARK}; while [ -e {MARK} ]; do sleep 0.1; done; echo ok; echo 1..1"], "2 passed, 0 failed", 0, []),
+    ("when the others fail, a suite beside them still ends",
+     ["&s=sleep 1; echo ok; echo 1..1", ONE_BAD], "2 passed, 1 failed", 1, []),
+    ("a failure of a suite beside the others counts", ["&" + ONE_BAD, TWO_FINE], "3 passed, 1 failed", 1, ["# because\n"]),
     ("a plan may come last", ["s=echo ok 1; echo 1..1"], "1 passed, 0 failed", 0, []),
     ("several plans in one output are added up",
      ["s=printf '1..1\\nok 1\\n1..2\\nok 1\\nok 2\\n'"], "3 passed, 0 failed", 0, []),
