@@ -126,23 +126,23 @@ static const char *forward_item(struct bytes word, void *owner)
 {
 	struct config_proxy *proxy = &((struct config *)owner)->proxy;
 	const size_t arrow = word_find(word, 0, '>');
-	struct config_forward forward;
+	struct config_forward *forward = &proxy->forwards[proxy->forward_count];
 	const char *wrong;
 
 	if (arrow == 0 || arrow == word.length || word.data[arrow - 1] != '-')
 		return word_not_understood;
-	wrong = word_read_endpoint(word_slice(word, 0, arrow - 1), &forward.dialled);
+	if (proxy->forward_count == CONFIG_FORWARDS_MAX)
+		return too_many;
+	wrong = word_read_endpoint(word_slice(word, 0, arrow - 1), &forward->dialled);
 	if (!wrong)
-		wrong = word_read_endpoint(word_slice(word, arrow + 1, word.length), &forward.server);
-	if (!wrong && forward.dialled.address.family != forward.server.address.family)
+		wrong = word_read_endpoint(word_slice(word, arrow + 1, word.length), &forward->server);
+	if (!wrong && forward->dialled.address.family != forward->server.address.family)
 		wrong = "mixes IPv4 and IPv6";
 	for (size_t i = 0; !wrong && i < proxy->forward_count; i++)
-		if (endpoint_equal(&forward.dialled, &proxy->forwards[i].dialled))
+		if (endpoint_equal(&forward->dialled, &proxy->forwards[i].dialled))
 			wrong = repeated;
-	if (!wrong && proxy->forward_count == CONFIG_FORWARDS_MAX)
-		wrong = too_many;
 	if (!wrong)
-		proxy->forwards[proxy->forward_count++] = forward;
+		proxy->forward_count++;
 	return wrong;
 }
 
