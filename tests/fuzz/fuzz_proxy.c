@@ -87,10 +87,18 @@ void __wrap_session_input(struct session *session, const struct ops *ops, enum d
 	static uint8_t edited[2 * LINE_MAX_LENGTH];
 	const struct edit *edit = &outcome->edit;
 	struct passed *list = &passed[direction];
+	const unsigned int waiting = session->pipeline_count;
+	const bool rein = direction == DIRECTION_REPLY && waiting > 0 &&
+			  session->pipeline[session->pipeline_head].verb == VERB_REIN;
 	struct bytes left = line;
 	size_t rest;
 
 	__real_session_input(session, ops, direction, line, now, outcome);
+	/* REIN ends TLS on both legs, CCC on the client's, which the core reports. */
+	if (rein && session->pipeline_count < waiting && line.data[0] == '2') {
+		server.promised = false;
+		server_promise = SIZE_MAX;
+	}
 	if (outcome->verdict == OUTCOME_CLOSE)
 		return;
 	if (outcome->verdict != OUTCOME_PASS) {
@@ -162,11 +170,6 @@ static void on_event(void *context, const struct event *event)
 	} else if (line_is(event->text, "cleared")) {
 		ever_cleared = true;
 		client.promised = false;
-		/* CCC ends the client's TLS and no other. */
-		if (proxy.first->reinitializes) {
-			server.promised = false;
-			server_promise = SIZE_MAX;
-		}
 	}
 }
 
