@@ -207,6 +207,29 @@ static void a24_http_on_the_control_port_ends_the_session_for_good(void **state)
 		}
 }
 
+/* A row that were given up would let the connection be adopted, as one that is older than the gateway. */
+static void a24_peers_that_miss_their_resets_gain_nothing(void **state)
+{
+	static const char offer[] = "PORT 10,0,0,5,195,80\r\n";
+	struct attack *attack = attack_open(SNAT);
+	size_t mark;
+
+	(void)state;
+	SAY(attack, S, "220 ready\r\n");
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "POST / HTTP/1.1\r\n");
+	attack_assert_closed(attack, REASON_NOT_FTP);
+	/* Where the server stands, as it has got none of it. */
+	for (int i = 0; i < 3; i++) {
+		world_send(&attack->world, C, mark, offer, sizeof(offer) - 1, 0);
+		SAY(attack, S, "200 ok\r\n");
+		world_settle_adoption(&attack->world);
+	}
+	attack_assert_nothing_opened(attack);
+	assert_int_equal(attack_heard(attack, C, mark).length, 0);
+	attack_end(attack);
+}
+
 static void a24_before_the_login_an_offer_opens_nothing(void **state)
 {
 	(void)state;
@@ -503,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a23_a_port_at_the_start_of_a_segment_is_not_a_line),
 		cmocka_unit_test(a23_a_line_that_was_injected_is_judged_like_any_other),
 		cmocka_unit_test(a24_http_on_the_control_port_ends_the_session_for_good),
+		cmocka_unit_test(a24_peers_that_miss_their_resets_gain_nothing),
 		cmocka_unit_test(a24_before_the_login_an_offer_opens_nothing),
 		cmocka_unit_test(a24_a_header_field_ends_the_session_even_behind_a_good_verb),
 		cmocka_unit_test(a24_a_client_of_unknown_verbs_is_not_let_to_the_login),
