@@ -468,7 +468,7 @@ static void a80_a_first_line_in_pieces_is_judged_whole(void **state)
 		begin(RIG_SNAT);
 		rig_at(&rig, C, 0, first, 0);
 		rig_settle(&rig);
-		rig_at(&rig, C, cut, RIG_BOUNCE + cut, 0);
+		rig_at(&rig, C, cut, &RIG_BOUNCE[cut], 0);
 		assert_server_got("PORT XXXXXXXXXXXXXX\r\n");
 		rig_end(&rig);
 	}
