@@ -76,6 +76,7 @@ struct config {
 	uint32_t queue_length;   /* packets that the kernel keeps for us */
 	uint16_t zone;           /* conntrack zone of the control connections */
 	uint32_t mark;           /* on packets that the gateway itself sends; rules exempt them from tracking */
+	uint32_t passed_mark;    /* bits in the mark of what the gateway has passed; 0: none */
 	uint16_t mss;            /* of control connections: leaves room for a longer host-port */
 	uint32_t watchdog;       /* seconds that a worker may stand still; 0: for ever */
 	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */

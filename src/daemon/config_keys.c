@@ -35,6 +35,8 @@ static const struct config_key gateway_keys[] = {
 	{ "queue-length", config_read_number, G(queue_length), .minimum = 16, .maximum = 1048576, .unit = 1 },
 	{ "zone", config_read_number, G(zone), .minimum = 0, .maximum = 65535, .unit = 1 },
 	{ "mark", config_read_mark, G(mark), .expected = "a number from 1 to 0xffffffff" },
+	{ "passed-mark", config_read_passed_mark, G(passed_mark),
+	  .expected = "a number from 1 to 0xffffffff, or none" },
 	{ "mss", config_read_number, G(mss), .minimum = 256, .maximum = 8960, .unit = 1 },
 	{ "absent", config_read_open, G(absent_open), .expected = CLOSED_OR_OPEN },
 	{ "queue-full", config_read_open, G(queue_full_open), .expected = CLOSED_OR_OPEN },

@@ -53,6 +53,14 @@ const char *config_read_mark(struct config_value *value, void *owner)
 	return wrong;
 }
 
+const char *config_read_passed_mark(struct config_value *value, void *owner)
+{
+	if (!word_is(value->text, "none"))
+		return config_read_mark(value, owner);
+	*(uint32_t *)field_of(value, owner) = 0;
+	return NULL;
+}
+
 /* One of the words, which a NULL ends; its index. */
 static const char *choice_read(struct config_value *value, const char *const *words, unsigned int *choice)
 {

@@ -60,6 +60,7 @@ const char *config_judge_together(const struct config *config, bool has_proxy);
 
 config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
 config_read config_read_mark;   /* uint32_t, decimal or hexadecimal */
+config_read config_read_passed_mark; /* the same; "none" is 0 */
 config_read config_read_yes;    /* bool: true for yes */
 config_read config_read_open;   /* bool: true for open */
 config_read config_read_user;

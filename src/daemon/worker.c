@@ -214,6 +214,7 @@ static int worker_open(struct worker *worker)
 		.number = config->queue,
 		.length = config->queue_length,
 		.full_open = config->queue_full_open,
+		.passed_mark = config->passed_mark,
 	};
 	char error[WORKER_ERROR_MAX];
 

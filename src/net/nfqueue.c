@@ -130,6 +130,7 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 
 	memset(&queue->counters, 0, sizeof(queue->counters));
 	queue->number = settings->number;
+	queue->passed_mark = settings->passed_mark;
 	result = nfqueue_socket(queue, settings->length);
 	if (!result)
 		result = nfqueue_try(queue);
@@ -160,17 +161,27 @@ int nfqueue_descriptor(const struct nfqueue *queue)
 	return mnl_socket_get_fd(queue->socket);
 }
 
-static int nfqueue_send_verdict(struct nfqueue *queue, uint32_t id, int verdict, struct bytes packet)
+/* A packet that waits for its verdict. */
+struct nfqueue_packet {
+	uint32_t id;
+	uint32_t mark;
+};
+
+static int nfqueue_send_verdict(struct nfqueue *queue, const struct nfqueue_packet *waiting, int verdict,
+				struct bytes packet)
 {
 	struct nlmsghdr *message = nfq_nlmsg_put(queue->sent.bytes, NFQNL_MSG_VERDICT, queue->number);
 
-	nfq_nlmsg_verdict_put(message, (int)id, verdict);
+	nfq_nlmsg_verdict_put(message, (int)waiting->id, verdict);
+	/* The kernel replaces the whole mark, so what others have put there goes back with it. */
+	if (queue->passed_mark && verdict == NF_ACCEPT)
+		nfq_nlmsg_verdict_put_mark(message, waiting->mark | queue->passed_mark);
 	if (packet.length)
 		nfq_nlmsg_verdict_put_pkt(message, packet.data, (uint32_t)packet.length);
 	return mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static void nfqueue_answer(struct nfqueue *queue, uint32_t id, struct nfqueue_answer answer)
+static void nfqueue_answer(struct nfqueue *queue, const struct nfqueue_packet *waiting, struct nfqueue_answer answer)
 {
 	const struct bytes none = { .length = 0 };
 	int verdict = answer.verdict == NFQUEUE_DROP ? NF_DROP : NF_ACCEPT;
@@ -178,10 +189,10 @@ static void nfqueue_answer(struct nfqueue *queue, uint32_t id, struct nfqueue_an
 	if (answer.verdict != NFQUEUE_REPLACE)
 		answer.packet = none;
 	if (answer.packet.length > NFQUEUE_PACKET_MAX ||
-	    nfqueue_send_verdict(queue, id, verdict, answer.packet) < 0) {
+	    nfqueue_send_verdict(queue, waiting, verdict, answer.packet) < 0) {
 		/* Out of memory, or a packet that no message can hold: a packet without a verdict stays for ever. */
 		queue->counters.failed++;
-		nfqueue_send_verdict(queue, id, NF_DROP, none);
+		nfqueue_send_verdict(queue, waiting, NF_DROP, none);
 	}
 }
 
@@ -215,6 +226,7 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 	struct nlattr *parts[NFQA_MAX + 1] = { NULL };
 	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 	const struct nfqnl_msg_packet_hdr *header;
+	struct nfqueue_packet waiting = { .mark = 0 };
 	struct bytes packet;
 
 	if (message->nlmsg_type == NLMSG_ERROR) {
@@ -227,12 +239,16 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 		return 0;
 	header = mnl_attr_get_payload(parts[NFQA_PACKET_HDR]);
 	packet = nfqueue_payload(parts);
+	waiting.id = ntohl(header->packet_id);
+	/* A mark of 0 is not sent. */
+	if (parts[NFQA_MARK])
+		waiting.mark = ntohl(mnl_attr_get_u32(parts[NFQA_MARK]));
 	queue->counters.packets++;
 	if (packet.length)
 		answer = judge(packet, context);
 	else
 		queue->counters.truncated++;
-	nfqueue_answer(queue, ntohl(header->packet_id), answer);
+	nfqueue_answer(queue, &waiting, answer);
 	return 1;
 }
 

@@ -11,6 +11,7 @@ struct nfqueue_settings {
 	uint16_t number;
 	uint32_t length; /* packets that the kernel keeps for us */
 	bool full_open;  /* the kernel passes packets that find the queue full, instead of dropping them */
+	uint32_t passed_mark; /* bits that are added to the mark of what leaves; 0: marks stay as they are */
 };
 
 struct nfqueue_counters {
@@ -38,6 +39,7 @@ struct nfqueue_answer {
 struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
+	uint32_t passed_mark;
 	struct nfqueue_counters counters;
 	union {
 		struct nlmsghdr header; /* for its alignment */

@@ -86,6 +86,7 @@ static void the_defaults_are_closed_and_strict(void **state)
 	assert_false(config.limits.table_full_open);
 	assert_false(config.limits.malformed_open);
 	assert_int_not_equal(config.mark, 0);
+	assert_int_equal(config.passed_mark, 0);
 	assert_int_equal(config.policy.rule_count, 1);
 	assert_string_equal(rule->name, "policy");
 	assert_true(rule->login_required);
@@ -105,6 +106,7 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 		     "queue-length = 100\n"
 		     "zone = 65535\n"
 		     "mark = 0xBeef\n"
+		     "passed-mark = 0x40\n"
 		     "mss = 536\n"
 		     "absent = open\n"
 		     "queue-full = open\n"
@@ -131,6 +133,7 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.queue_length, 100);
 	assert_int_equal(config.zone, 65535);
 	assert_int_equal(config.mark, 0xbeef);
+	assert_int_equal(config.passed_mark, 0x40);
 	assert_int_equal(config.mss, 536);
 	assert_true(config.absent_open);
 	assert_true(config.queue_full_open);
@@ -448,7 +451,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n" },
 		{ "[gateway]\nquue = 3\n  4\n",
 		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
-		  "mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
+		  "mark, passed-mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
 		  "line-timeout, unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
 		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
@@ -479,6 +482,8 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: mark: \"0\" is out of range; expected a number from 1 to 0xffffffff\n" },
 		{ "[gateway]\nmark = 0x100000000\n",
 		  "2: mark: \"0x100000000\" is out of range; expected a number from 1 to 0xffffffff\n" },
+		{ "[gateway]\npassed-mark = off\n",
+		  "2: passed-mark: \"off\" is not a number; expected a number from 1 to 0xffffffff, or none\n" },
 		{ "[gateway]\nmark = 0x\n",
 		  "2: mark: \"0x\" is not a number; expected a number from 1 to 0xffffffff\n" },
 		{ "[gateway]\nabsent = Open\n",
