@@ -53,8 +53,10 @@ struct policy_rule {
 	enum tls_policy tls;
 
 	uint16_t port_min;
-	struct port_range port_denied[POLICY_RANGES_MAX];
+	struct port_range port_denied[POLICY_RANGES_MAX]; /* of what clients offer */
 	size_t port_denied_count;
+	struct port_range passive_denied[POLICY_RANGES_MAX]; /* of what servers offer */
+	size_t passive_denied_count;
 	struct fxp_target fxp[POLICY_FXP_MAX];
 	size_t fxp_count;
 

@@ -11,9 +11,16 @@
  * honest peer whose operating system happens to pick a listed port for a data connection: its offer is refused once and
  * tried again with another, or the transfer fails. Linux picks from 32768 to 60999, Windows and macOS from 49152 up:
  * no listed port is above 32767, so they never notice. Old systems that pick from 1024 to 5000 meet the list once in
- * 280 offers, servers that pick from all ports once in 990. That is the price, and why the list holds only services
- * that commonly trust whoever reaches them (databases, remote desktops, X11, printers, control interfaces, caches) or
- * that relay (proxies), each with few ports: of X11 the displays 0 to 9, of VNC the screens 0 to 9.
+ * 280 offers. That is the price, and why the list holds only services that commonly trust whoever reaches them
+ * (databases, remote desktops, X11, printers, control interfaces, caches) or that relay (proxies), each with few
+ * ports: of X11 the displays 0 to 9, of VNC the screens 0 to 9.
+ *
+ * What a server offers has a list of its own, and it is empty. vsftpd and Pure-FTPd pick from all ports from 1024 up,
+ * and would meet the other list once in a thousand. It would protect next to nobody: a port that a service of the
+ * server has is one that its FTP server can't be given, so an honest 227 never names one; a forged 227 needs a server
+ * that begins a line with it where a PASV waits (session_reply.c); and a server that colludes with its client opens its
+ * own port, to that client alone, for what both could as well say on the port that they were given. Who has services
+ * beside an FTP server of which clients must not learn lists them.
  */
 #include "ftpalg/policy.h"
 
@@ -172,13 +179,15 @@ static enum reason judge_address(const struct policy_rule *rule, const struct ad
 	return reason;
 }
 
-static enum reason judge_port(const struct policy_rule *rule, uint16_t port)
+static enum reason judge_port(const struct policy_rule *rule, bool active, uint16_t port)
 {
+	const struct port_range *denied = active ? rule->port_denied : rule->passive_denied;
+	size_t count = active ? rule->port_denied_count : rule->passive_denied_count;
 	enum reason reason = REASON_NONE;
 
 	if (port < rule->port_min)
 		reason = REASON_LOW_PORT;
-	else if (ranges_contain(rule->port_denied, rule->port_denied_count, port))
+	else if (ranges_contain(denied, count, port))
 		reason = REASON_DENIED_PORT;
 	return reason;
 }
@@ -214,7 +223,7 @@ void policy_judge_offer(const struct policy_rule *rule, const struct nat_view *v
 
 	/* Ports of third-party targets are what the operator listed. */
 	if (answer->reason == REASON_NONE && !answer->third_party)
-		answer->reason = judge_port(rule, answer->endpoint.port);
+		answer->reason = judge_port(rule, active, answer->endpoint.port);
 }
 
 enum reason policy_judge_verb(const struct policy_rule *rule, enum verb verb)

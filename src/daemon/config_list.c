@@ -256,11 +256,11 @@ const char *config_read_deny_verbs(struct config_value *value, void *owner)
 	return list_read(value, owner, true, value->continued, deny_verb_item);
 }
 
-static const char *deny_range(struct policy_rule *rule, struct port_range range)
+static const char *deny_range(struct port_range *ranges, size_t *count, struct port_range range)
 {
-	if (rule->port_denied_count == POLICY_RANGES_MAX)
+	if (*count == POLICY_RANGES_MAX)
 		return too_many;
-	rule->port_denied[rule->port_denied_count++] = range;
+	ranges[(*count)++] = range;
 	return NULL;
 }
 
@@ -274,12 +274,12 @@ static const char *deny_port_item(struct bytes word, void *owner)
 
 	if (!word_is(word, "default")) {
 		wrong = word_read_range(word, &range);
-		return wrong ? wrong : deny_range(rule, range);
+		return wrong ? wrong : deny_range(rule->port_denied, &rule->port_denied_count, range);
 	}
 	policy_rule_set_defaults(&defaults);
 	wrong = NULL;
 	for (size_t i = 0; !wrong && i < defaults.port_denied_count; i++)
-		wrong = deny_range(rule, defaults.port_denied[i]);
+		wrong = deny_range(rule->port_denied, &rule->port_denied_count, defaults.port_denied[i]);
 	return wrong;
 }
 
@@ -288,6 +288,22 @@ const char *config_read_deny_ports(struct config_value *value, void *owner)
 	if (!value->continued)
 		((struct policy_rule *)owner)->port_denied_count = 0;
 	return list_read(value, owner, true, value->continued, deny_port_item);
+}
+
+static const char *deny_passive_item(struct bytes word, void *owner)
+{
+	struct policy_rule *rule = owner;
+	struct port_range range;
+	const char *wrong = word_read_range(word, &range);
+
+	return wrong ? wrong : deny_range(rule->passive_denied, &rule->passive_denied_count, range);
+}
+
+const char *config_read_deny_passive_ports(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct policy_rule *)owner)->passive_denied_count = 0;
+	return list_read(value, owner, true, value->continued, deny_passive_item);
 }
 
 /* An IPv6 address is full of colons: the one that begins the ports is the first behind the slash. */

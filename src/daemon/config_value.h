@@ -86,6 +86,7 @@ config_read config_read_clients;
 config_read config_read_servers;
 config_read config_read_deny_verbs;
 config_read config_read_deny_ports;
+config_read config_read_deny_passive_ports;
 config_read config_read_fxp;
 config_read config_read_advertise;
 

@@ -109,6 +109,10 @@ static void check_rule(const struct policy_rule *rule, bool last)
 	assert(rule->port_denied_count <= POLICY_RANGES_MAX && rule->fxp_count <= POLICY_FXP_MAX);
 	for (size_t i = 0; i < rule->port_denied_count; i++)
 		assert(rule->port_denied[i].first > 0 && rule->port_denied[i].first <= rule->port_denied[i].last);
+	assert(rule->passive_denied_count <= POLICY_RANGES_MAX);
+	for (size_t i = 0; i < rule->passive_denied_count; i++)
+		assert(rule->passive_denied[i].first > 0 &&
+		       rule->passive_denied[i].first <= rule->passive_denied[i].last);
 	for (size_t i = 0; i < rule->fxp_count; i++)
 		assert(rule->fxp[i].ports.first > 0 && rule->fxp[i].ports.first <= rule->fxp[i].ports.last);
 	assert(!rule->advertise || rule->advertise_address.family != FAMILY_NONE);

@@ -234,11 +234,35 @@ static void a11_a_well_known_high_port_is_refused(void **state)
 		{ SNAT, "EPRT |1|10.0.0.5|8080|", REASON_DENIED_PORT },
 		{ SNAT6, "EPRT |2|2001:db8::5|5432|", REASON_DENIED_PORT },
 	};
-	static const struct row replies[] = { { DNAT, "227 Passive (203,0,113,9,13,61)", REASON_DENIED_PORT } };
 
 	(void)state;
 	REFUSE_COMMANDS(commands);
-	REFUSE_REPLIES("PASV\r\n", replies);
+}
+
+/* What clients may not offer is a server's own to offer: it has a list of its own. */
+static void a100_a_server_offers_every_port_that_is_not_on_its_own_list(void **state)
+{
+	static const char *const replies[] = {
+		"227 Passive (203,0,113,9,13,61)\r\n", "227 Passive (203,0,113,9,23,112)\r\n",
+		"227 Passive (203,0,113,9,19,196)\r\n", "227 Passive (203,0,113,9,4,0)\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(replies) * 2; i++) {
+		struct attack *attack = attack_make(PLAIN);
+		struct policy_rule *rule = &attack->world.policy.rules[0];
+		const bool listed = i % 2 == 1;
+
+		rule->passive_denied[0] = (struct port_range){ 1024, 6000 };
+		rule->passive_denied_count = listed;
+		attack_start(attack, 1000);
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		attack_say_bytes(attack, S, unit_string(replies[i / 2]));
+		assert_int_equal(attack->world.pinhole_count, !listed);
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_DENIED_PORT), listed);
+		attack_end(attack);
+	}
 }
 
 static void a12_a_number_that_readers_read_differently_is_refused(void **state)
@@ -383,6 +407,7 @@ int main(void)
 		cmocka_unit_test(a09_a_low_port_is_refused),
 		cmocka_unit_test(a10_port_0_is_refused),
 		cmocka_unit_test(a11_a_well_known_high_port_is_refused),
+		cmocka_unit_test(a100_a_server_offers_every_port_that_is_not_on_its_own_list),
 		cmocka_unit_test(a12_a_number_that_readers_read_differently_is_refused),
 		cmocka_unit_test(a13_a_host_port_has_six_numbers_and_nothing_else),
 		cmocka_unit_test(a14_a_server_offers_nobody_but_itself),

@@ -171,6 +171,7 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 		     "tls = require\n"
 		     "port-min = 1\n"
 		     "deny-ports = 6000-6063, 8080\n"
+		     "deny-passive-ports = 3306\n 5000-5009\n"
 		     "fxp = 192.0.2.0/24, 192.0.2.7/32:2000, 2001:db8::/32:5000-6000\n"
 		     "advertise = 198.51.100.1+10000\n"
 		     "pinhole-timeout = 3600\n");
@@ -187,6 +188,10 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 	assert_int_equal(rule->port_denied[0].last, 6063);
 	assert_int_equal(rule->port_denied[1].first, 8080);
 	assert_int_equal(rule->port_denied[1].last, 8080);
+	assert_int_equal(rule->passive_denied_count, 2);
+	assert_int_equal(rule->passive_denied[0].first, 3306);
+	assert_int_equal(rule->passive_denied[1].first, 5000);
+	assert_int_equal(rule->passive_denied[1].last, 5009);
 	assert_int_equal(rule->fxp_count, 3);
 	assert_int_equal(rule->fxp[0].network.prefix, 24);
 	assert_int_equal(rule->fxp[0].ports.first, 1024);
@@ -456,8 +461,8 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
-		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, fxp, "
-		  "advertise, pinhole-timeout\n" },
+		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, "
+		  "deny-passive-ports, fxp, advertise, pinhole-timeout\n" },
 		{ "[gateway]\nqueue = 3\n\nqueue = 3\n",
 		  "4: queue was set in line 2 already; expected it once in a section\n" },
 		{ "[gateway]\nqueue = 3\n 4\n",

@@ -99,7 +99,7 @@ static void the_default_deny_list_is_ordered_and_spares_ephemeral_ports(void **s
 		next = rule.port_denied[index].last + 1U;
 		ports += next - rule.port_denied[index].first;
 	}
-	/* Linux begins at 32768. A server that picks from all ports must not meet the list more than once in 800. */
+	/* Linux begins at 32768. */
 	assert_true(next <= 32768);
 	assert_true(ports <= 80);
 
@@ -107,6 +107,27 @@ static void the_default_deny_list_is_ordered_and_spares_ephemeral_ports(void **s
 		assert_int_equal(judge(&rule, &view, FORM_PORT, CLIENT, denied[index]).reason, REASON_DENIED_PORT);
 	for (unsigned int port = 32768; port < 65536; port++)
 		assert_int_equal(judge(&rule, &view, FORM_PORT, CLIENT, (uint16_t)port).reason, REASON_NONE);
+}
+
+static void a_server_meets_its_own_list_and_none_by_default(void **state)
+{
+	struct policy_rule rule;
+	struct nat_view view = unit_view(CLIENT, SERVER);
+
+	(void)state;
+	policy_rule_set_defaults(&rule);
+	for (unsigned int port = 1024; port < 65536; port++) {
+		assert_int_equal(judge(&rule, &view, FORM_227, SERVER, (uint16_t)port).reason, REASON_NONE);
+		assert_int_equal(judge(&rule, &view, FORM_229, "", (uint16_t)port).reason, REASON_NONE);
+	}
+	rule.passive_denied[0] = (struct port_range){ 3306, 3306 };
+	rule.passive_denied[1] = (struct port_range){ 50000, 50001 };
+	rule.passive_denied_count = 2;
+	assert_int_equal(judge(&rule, &view, FORM_227, SERVER, 3306).reason, REASON_DENIED_PORT);
+	assert_int_equal(judge(&rule, &view, FORM_228, SERVER, 50000).reason, REASON_DENIED_PORT);
+	assert_int_equal(judge(&rule, &view, FORM_229, "", 50001).reason, REASON_DENIED_PORT);
+	assert_int_equal(judge(&rule, &view, FORM_229, "", 50002).reason, REASON_NONE);
+	assert_int_equal(judge(&rule, &view, FORM_PORT, CLIENT, 50001).reason, REASON_NONE);
 }
 
 static void by_default_a_peer_offers_only_itself(void **state)
@@ -146,7 +167,8 @@ static void by_default_a_peer_offers_only_itself(void **state)
 		{ FORM_229, "", 139, REASON_LOW_PORT, NULL },
 		{ FORM_PORT, CLIENT, 6000, REASON_DENIED_PORT, NULL },
 		{ FORM_PORT, CLIENT, 3389, REASON_DENIED_PORT, NULL },
-		{ FORM_229, "", 3306, REASON_DENIED_PORT, NULL },
+		{ FORM_229, "", 3306, REASON_NONE, SERVER },
+		{ FORM_227, SERVER, 6000, REASON_NONE, NULL },
 		/* families */
 		{ FORM_EPRT, CLIENT6, 1025, REASON_FAMILY_MISMATCH, NULL },
 		{ FORM_EPRT, "::", 1025, REASON_FAMILY_MISMATCH, NULL },
@@ -301,7 +323,7 @@ static void a_server_that_names_another_host_is_replaced_by_itself_where_asked(v
 		{ FORM_227, SERVER, 1025, REASON_NONE, NULL },
 		{ FORM_227, "192.168.1.9", 22, REASON_LOW_PORT, NULL },
 		{ FORM_227, "192.168.1.9", 0, REASON_PORT_ZERO, NULL },
-		{ FORM_227, "192.168.1.9", 6000, REASON_DENIED_PORT, NULL },
+		{ FORM_227, "192.168.1.9", 6000, REASON_NONE, SERVER },
 		{ FORM_228, SERVER6, 1025, REASON_FAMILY_MISMATCH, NULL },
 		/* clients are never corrected */
 		{ FORM_PORT, "10.0.0.99", 1025, REASON_FOREIGN_ADDRESS, NULL },
@@ -492,6 +514,7 @@ static void nat_is_seen_in_any_changed_address_or_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_server_meets_its_own_list_and_none_by_default),
 		cmocka_unit_test(defaults_are_strict),
 		cmocka_unit_test(the_default_deny_list_is_ordered_and_spares_ephemeral_ports),
 		cmocka_unit_test(by_default_a_peer_offers_only_itself),
