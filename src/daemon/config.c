@@ -8,7 +8,12 @@
  * notices at the next line that the handler was never called for this one. What the handler gets is judged by the key
  * tables.
  *
- * Errors don't stop the reading: the operator sees all of them at once, in the order of the lines.
+ * The file is read whole before any of it is judged, in one go and up to a bound: a worker reads it between two packets, in
+ * a sandbox that knows few system calls, so nothing in it may decide how long that takes, how much memory it needs or
+ * which calls the C library makes for it. A named pipe or a device would be waited for and is refused, and so is a file that
+ * changes while it is read.
+ *
+ * Errors don't stop the reading: the operator sees them at once, in the order of the lines, up to a bound.
  *
  * A [rule] inherits from [policy] wherever that stands in the file, so inheritance is settled at the end: of each rule,
  * the keys that it set are known, and the bytes of all others are copied from [policy].
@@ -16,14 +21,21 @@
 #include "daemon/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/config_value.h"
 
 #define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
+
+/* A thousand times what the largest configuration needs that every bound of it allows. */
+#define CONFIG_FILE_MAX ((size_t)1 << 20)
+#define CONFIG_ERRORS_MAX 30
 
 static const char blanks[] = " \t\r\n\f\v";
 
@@ -36,12 +48,12 @@ struct config_seen {
 struct config_reader {
 	struct config *config;
 	const char *path;
-	FILE *file;
 	FILE *errors;
 	unsigned int line;
 	unsigned int error_count;
-	char *text; /* the line, as long as it is; owned (getline) */
-	size_t text_size;
+	char *text; /* the line, as long as it is */
+	char *next; /* the one after it */
+	char *end;  /* of the file; a NUL is there */
 
 	enum config_section section;
 	void *owner;              /* what the section's settings go to */
@@ -65,6 +77,8 @@ static void config_complain(struct config_reader *reader, const char *format, ..
 	va_list arguments;
 
 	reader->error_count++;
+	if (reader->error_count > CONFIG_ERRORS_MAX)
+		return;
 	fprintf(reader->errors, "%s:%u: ", reader->path, reader->line);
 	va_start(arguments, format);
 	vfprintf(reader->errors, format, arguments);
@@ -285,15 +299,22 @@ static const char *config_judge_line(struct config_reader *reader, size_t length
 static char *config_next_line(char *out, int size, void *context)
 {
 	struct config_reader *reader = context;
-	ssize_t length;
+	size_t length;
+	char *end;
 
 	/* Messages for the line before are due before the count goes on. */
 	config_settle_line(reader);
-	length = getline(&reader->text, &reader->text_size, reader->file);
-	if (length < 0)
+	length = (size_t)(reader->end - reader->next);
+	if (length == 0)
 		return NULL;
+	end = memchr(reader->next, '\n', length);
+	if (end)
+		length = (size_t)(end - reader->next);
+	reader->text = reader->next;
+	reader->next += length + (end ? 1 : 0);
+	reader->text[length] = '\0';
 	reader->line++;
-	snprintf(out, (size_t)size, "%s", config_judge_line(reader, (size_t)length, (size_t)size));
+	snprintf(out, (size_t)size, "%s", config_judge_line(reader, length, (size_t)size));
 	return out;
 }
 
@@ -460,30 +481,95 @@ void config_set_defaults(struct config *config)
 	config->policy.rule_count = 1;
 }
 
+/* Reads up to size bytes. Returns their number, or -1 with errno. */
+static ssize_t config_read_bytes(int file, char *text, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size) {
+		const ssize_t got = read(file, text + length, size - length);
+
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (got == 0)
+			break;
+		if (got > 0)
+			length += (size_t)got;
+	}
+	return (ssize_t)length;
+}
+
+static bool config_is_same(const struct stat *before, const struct stat *after)
+{
+	return before->st_size == after->st_size && before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
+	       before->st_mtim.tv_nsec == after->st_mtim.tv_nsec;
+}
+
+/* What an editor or a script that is still writing leaves is not what the operator means. */
+static bool config_take_file(struct config_reader *reader, int file, char *text)
+{
+	struct stat before, after;
+	ssize_t length;
+
+	if (fstat(file, &before) == 0 && !S_ISREG(before.st_mode)) {
+		fprintf(reader->errors, "%s: is no regular file; expected the file that ftpalg.conf(5) describes\n",
+			reader->path);
+		return false;
+	}
+	length = config_read_bytes(file, text, CONFIG_FILE_MAX + 1);
+	if (length < 0 || fstat(file, &after) < 0) {
+		fprintf(reader->errors, "%s: can't be read: %s\n", reader->path, strerror(errno));
+		return false;
+	}
+	if (!config_is_same(&before, &after)) {
+		fprintf(reader->errors, "%s: was changed while it was read; expected a file that is complete\n",
+			reader->path);
+		return false;
+	}
+	reader->next = text;
+	reader->end = text + length;
+	*reader->end = '\0';
+	if ((size_t)length <= CONFIG_FILE_MAX)
+		return true;
+	reader->line = 1;
+	for (size_t i = 0; i < CONFIG_FILE_MAX; i++)
+		reader->line += text[i] == '\n';
+	config_complain(reader, "the file goes on after %zu bytes, in this line; expected less", CONFIG_FILE_MAX);
+	return false;
+}
+
+static void config_take_text(struct config_reader *reader)
+{
+	struct config *config = reader->config;
+
+	/* While the text is read, policy.rules holds its rules only. */
+	reader->policy = config->policy.rules[0];
+	config->policy.rule_count = 0;
+	ini_parse_stream(config_next_line, reader, config_handle, reader);
+	config_finish_rules(reader);
+	config_finish_servers(reader);
+	config_finish_proxy(reader);
+	if (reader->error_count > CONFIG_ERRORS_MAX)
+		fprintf(reader->errors, "%s: %u errors more\n", reader->path, reader->error_count - CONFIG_ERRORS_MAX);
+}
+
 int config_load(struct config *config, const char *path, FILE *errors)
 {
 	struct config_reader reader = { .config = config, .path = path, .errors = errors };
-	FILE *file = fopen(path, "re");
+	const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char *text = file < 0 ? NULL : malloc(CONFIG_FILE_MAX + 2);
+	int result = -1;
 
 	config_set_defaults(config);
-	if (!file) {
+	if (!text) {
 		fprintf(errors, "%s: can't be opened: %s; expected the file that ftpalg.conf(5) describes\n", path,
 			strerror(errno));
-		return -1;
+	} else if (config_take_file(&reader, file, text)) {
+		config_take_text(&reader);
+		result = reader.error_count ? -1 : 0;
 	}
-	/* While the file is read, policy.rules holds its rules only. */
-	reader.file = file;
-	reader.policy = config->policy.rules[0];
-	config->policy.rule_count = 0;
-	ini_parse_stream(config_next_line, &reader, config_handle, &reader);
-	config_finish_rules(&reader);
-	config_finish_servers(&reader);
-	config_finish_proxy(&reader);
-	if (ferror(file)) {
-		fprintf(errors, "%s: can't be read: %s\n", path, strerror(errno));
-		reader.error_count++;
-	}
-	free(reader.text);
-	fclose(file);
-	return reader.error_count ? -1 : 0;
+	free(text);
+	if (file >= 0)
+		close(file);
+	return result;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/config.h"
@@ -676,13 +677,100 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 	free(errors);
 }
 
-static void a_directory_is_an_error(void **state)
+/* Of a worker that reloads, each of these would be the end, or would be waited for. */
+static void a86_what_is_no_regular_file_is_an_error_at_once(void **state)
 {
-	FILE *out = fopen("/dev/null", "w");
+	char directory[] = "/tmp/configXXXXXX";
+	char path[64];
+	const char *const places[] = { "/", "/dev/zero", path };
 
 	(void)state;
-	assert_int_equal(config_load(&config, "/", out), -1);
-	fclose(out);
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/fifo", directory);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char *errors = NULL, expected[128];
+		size_t size = 0;
+		FILE *out = open_memstream(&errors, &size);
+
+		assert_int_equal(config_load(&config, places[i], out), -1);
+		fclose(out);
+		snprintf(expected, sizeof(expected), "%s: is no regular file; expected the file that ftpalg.conf(5) "
+			 "describes\n", places[i]);
+		assert_string_equal(errors, expected);
+		free(errors);
+	}
+	unlink(path);
+	rmdir(directory);
+}
+
+/* count bytes, of one kind, behind a section. */
+static char *load_much(int byte, size_t count, int *result)
+{
+	char *text = malloc(count + 32);
+	size_t length = (size_t)sprintf(text, "[gateway]\nqueue = 5\n");
+	char *errors;
+
+	memset(text + length, byte, count);
+	text[length + count] = '\n';
+	errors = load_bytes(text, length + count + 1, result);
+	free(text);
+	return errors;
+}
+
+static void a86_a_line_of_any_size_is_an_error_with_its_number(void **state)
+{
+	static const size_t counts[] = { 200, 65536, 600000, 1000000 };
+	int result;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		char *errors = load_much('x', counts[i], &result);
+
+		assert_int_equal(result, -1);
+		assert_string_equal(errors, "3: the line is longer than 199 bytes; expected less (a list may go on in "
+				    "indented lines)\n");
+		free(errors);
+		errors = load_much('#', counts[i], &result);
+		assert_string_equal(errors, "");
+		free(errors);
+	}
+}
+
+static void a86_a_file_of_any_size_is_an_error_with_its_line(void **state)
+{
+	int result;
+	char *errors = load_much('x', 2000000, &result);
+
+	(void)state;
+	assert_int_equal(result, -1);
+	assert_string_equal(errors, "3: the file goes on after 1048576 bytes, in this line; expected less\n");
+	free(errors);
+	errors = load_much('\n', 2000000, &result);
+	assert_string_equal(errors, "1048559: the file goes on after 1048576 bytes, in this line; expected less\n");
+	free(errors);
+	errors = load_much('\0', 100, &result);
+	assert_string_equal(errors, "3: the line contains a NUL byte; expected text\n");
+	free(errors);
+}
+
+static void a86_errors_are_told_up_to_a_bound_and_then_counted(void **state)
+{
+	char *text = malloc(700000), *at = text, *errors, *more;
+	int result, lines = 0;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		at += sprintf(at, "[rule r%d]\nclients = ::1\n", i);
+	errors = load_bytes(text, (size_t)(at - text), &result);
+	assert_int_equal(result, -1);
+	for (const char *line = errors; *line; line = strchr(line, '\n') + 1)
+		lines++;
+	assert_int_equal(lines, 31);
+	more = strstr(errors, "errors more");
+	assert_non_null(more);
+	free(errors);
+	free(text);
 }
 
 /* Calls check for each key that a [gateway], [policy] or [rule] section has. */
@@ -894,7 +982,10 @@ int main(void)
 		cmocka_unit_test(a_nul_byte_is_no_text),
 		cmocka_unit_test(there_is_room_for_63_rules),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
-		cmocka_unit_test(a_directory_is_an_error),
+		cmocka_unit_test(a86_what_is_no_regular_file_is_an_error_at_once),
+		cmocka_unit_test(a86_a_line_of_any_size_is_an_error_with_its_number),
+		cmocka_unit_test(a86_a_file_of_any_size_is_an_error_with_its_line),
+		cmocka_unit_test(a86_errors_are_told_up_to_a_bound_and_then_counted),
 		cmocka_unit_test(numbers_are_taken_up_to_their_bounds_and_no_further),
 		cmocka_unit_test(the_manual_has_every_key_with_its_default),
 		cmocka_unit_test(the_manual_gives_the_bounds_of_every_number),
