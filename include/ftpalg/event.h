@@ -20,7 +20,8 @@
 	X(EVENT_RELAY, "relay")                 /* relay, duration, reason: a proxied data connection has ended */ \
 	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
 	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
-	X(EVENT_SESSION_CLOSE, "session-close") /* reason */
+	X(EVENT_SESSION_CLOSE, "session-close") /* reason */ \
+	X(EVENT_EVENTS_LOST, "events-lost")     /* count: of events that nobody took in time */
 
 enum event_type {
 #define EVENT_ENUM(identifier, name) identifier,
@@ -63,6 +64,7 @@ struct event {
 	uint64_t duration;                    /* microseconds */
 	const struct event_relay *relay;      /* EVENT_RELAY and, without bytes, EVENT_TLS of a proxy */
 	bool adopted;
+	uint64_t count;                       /* of the events that this one stands for; 0: it is one */
 };
 
 #endif

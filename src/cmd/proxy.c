@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ftpalg proxy: the TLS proxy, in the foreground. A process of its own, because it holds private keys. */
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
 #include "daemon/log.h"
 #include "daemon/proxy.h"
+#include "daemon/service.h"
 
 static int proxy_configured(const char *path)
 {
 	struct config *config = malloc(sizeof(*config));
 	int status = CMD_FAILURE;
 
+	service_begin();
 	if (!config)
 		log_message(LOG_LEVEL_ERROR, "no memory");
-	else if (config_load(config, path, stderr) < 0)
+	else if (service_load(config, path) < 0)
 		status = CMD_FAILURE;
 	else if (!config->proxy.port)
 		log_message(LOG_LEVEL_ERROR, "%s has no section [proxy]; ftpalg.conf(5) describes it", path);
 	else if (proxy_run(config, path, NULL, 0) == 0)
 		status = CMD_SUCCESS;
 	free(config);
+	log_finish();
 	return status;
 }
 

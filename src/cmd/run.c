@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ftpalg run: the gateway, in the foreground. */
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
 #include "daemon/log.h"
+#include "daemon/service.h"
 #include "daemon/supervisor.h"
 
 static int run_configured(const char *path)
@@ -13,11 +13,13 @@ static int run_configured(const char *path)
 	struct config *config = malloc(sizeof(*config));
 	int status = CMD_FAILURE;
 
+	service_begin();
 	if (!config)
 		log_message(LOG_LEVEL_ERROR, "no memory");
-	else if (config_load(config, path, stderr) == 0 && supervisor_run(config, path) == 0)
+	else if (service_load(config, path) == 0 && supervisor_run(config, path) == 0)
 		status = CMD_SUCCESS;
 	free(config);
+	log_finish();
 	return status;
 }
 

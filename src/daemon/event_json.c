@@ -15,16 +15,20 @@
 #define EVENT_LINE_SIZE 4096
 #define EVENT_NUMBER_MAX 24
 
-/* A line that is being put together. What does not fit is given to the file on the way. */
+/* A line that is being put together. What does not fit is given to the file on the way, if there is one. */
 struct event_line {
-	FILE *out;
+	FILE *out; /* NULL: all of it is to fit */
 	bool failed;
 	size_t length;
-	char text[EVENT_LINE_SIZE];
+	size_t size;
+	size_t cut; /* bytes of the text that were left out */
+	char *text;
 };
 
 static void event_flush(struct event_line *line)
 {
+	if (!line->out)
+		return;
 	if (line->length > 0 && fwrite(line->text, 1, line->length, line->out) != line->length)
 		line->failed = true;
 	line->length = 0;
@@ -32,10 +36,12 @@ static void event_flush(struct event_line *line)
 
 static void event_append(struct event_line *line, const char *text, size_t length)
 {
-	if (length > sizeof(line->text) - line->length)
+	if (length > line->size - line->length)
 		event_flush(line);
-	if (length > sizeof(line->text))
+	if (length > line->size - line->length) {
+		line->failed = true;
 		return;
+	}
 	memcpy(line->text + line->length, text, length);
 	line->length += length;
 }
@@ -64,8 +70,9 @@ static void event_append_number(struct event_line *line, uint64_t number, unsign
 static void event_append_text(struct event_line *line, struct bytes text)
 {
 	static const char digits[] = "0123456789abcdef";
+	const size_t limit = line->out ? SIZE_MAX : line->size - EVENT_JSON_REST_MAX;
 
-	while (text.length) {
+	while (text.length && line->length < limit) {
 		uint32_t character = 0;
 		size_t length = character_read(text, &character);
 
@@ -86,6 +93,7 @@ static void event_append_text(struct event_line *line, struct bytes text)
 		text.data += length;
 		text.length -= length;
 	}
+	line->cut = text.length;
 }
 
 static void event_set_key(struct event_line *line, const char *key)
@@ -287,22 +295,33 @@ static void event_fill(struct event_line *line, const struct event *event, const
 		event_set_key(line, "adopted");
 		event_append(line, "true", 4);
 	}
+	if (line->cut)
+		event_set_number(line, "cut", line->cut);
+	if (event->count)
+		event_set_number(line, "count", event->count);
 	event_append(line, "}\n", 2);
 }
 
 int event_json_print(FILE *out, const struct event *event, const struct timespec *time)
 {
-	struct event_line line;
+	char text[EVENT_LINE_SIZE];
+	struct event_line line = { .out = out, .text = text, .size = sizeof(text) };
 
-	line.out = out;
-	line.failed = false;
-	line.length = 0;
 	event_fill(&line, event, time);
 	event_flush(&line);
 	return line.failed ? -1 : 0;
 }
 
-int event_json_write(FILE *out, const struct event *event, const struct timespec *time)
+size_t event_json_format(char *line, size_t size, const struct event *event, const struct timespec *time)
 {
-	return event_json_print(out, event, time) == 0 && fflush(out) == 0 ? 0 : -1;
+	struct event_line whole = { .text = line, .size = size };
+
+	event_fill(&whole, event, time);
+	if (whole.failed) {
+		const struct event bare = { .type = event->type, .reason = event->reason, .session = event->session };
+
+		whole = (struct event_line){ .text = line, .size = size };
+		event_fill(&whole, &bare, time);
+	}
+	return whole.length;
 }

@@ -26,6 +26,8 @@
  *                bytes that a relayed data connection carried
  *   seconds      how long it took
  *   adopted      true for a session that was under way before the gateway was
+ *   cut          bytes of the text that were left out
+ *   count        how many events this one stands for
  *
  * Text is a peer's bytes. Printable UTF-8 stays as it is, a backslash becomes \\ and every other byte \xNN, all before
  * JSON's own escaping: so the result is valid JSON on one line, it can be decoded again without loss, and printed it
@@ -39,10 +41,16 @@
 
 #include "ftpalg/event.h"
 
-/* Writes one line, which may stay in out's buffer. time is as below. Returns 0, or -1 where out has failed. */
+/* Writes one line, however long, which may stay in out's buffer. time is a capture's. Returns 0, or -1 where out has failed. */
 int event_json_print(FILE *out, const struct event *event, const struct timespec *time);
 
-/* Writes and flushes one line. time is the wall clock's, or a capture's. Returns 0, or -1 where out has failed. */
-int event_json_write(FILE *out, const struct event *event, const struct timespec *time);
+/* A line has at most so many bytes without its text, which is the only member of any length. */
+#define EVENT_JSON_REST_MAX 1536
+
+/*
+ * Writes one line into line, with as much of its text as fits into size bytes, and without anything but what it is should it
+ * not fit otherwise. Returns its length.
+ */
+size_t event_json_format(char *line, size_t size, const struct event *event, const struct timespec *time);
 
 #endif

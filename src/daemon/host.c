@@ -6,12 +6,10 @@
 #include "daemon/host.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "daemon/event_json.h"
 #include "ftpalg/address.h"
 
 uint64_t host_now(void)
@@ -108,41 +106,8 @@ static void host_inject(void *context, struct bytes packet)
 static void host_event(void *context, const struct event *event)
 {
 	struct host *host = context;
-	struct timespec now;
 
-	if (!host->events)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	/* What there was no room for must not take this one with it. */
-	if (host->event_torn)
-		fputc('\n', host->events);
-	host->event_torn = event_json_write(host->events, event, &now) != 0;
-	if (!host->event_torn)
-		return;
-	clearerr(host->events);
-	if (log_limit_allows(&host->event_limit, host_now()))
-		log_message(LOG_LEVEL_WARNING, "an event could not be written: %s; make room where \"events\" points",
-			    strerror(errno));
-}
-
-static int host_open_events(struct host *host, const char *path, char *error, size_t size)
-{
-	int descriptor;
-
-	host->events = NULL;
-	if (!path[0])
-		return 0;
-	/* Appending, so that a log rotation that truncates the file works, and so that runs don't erase each other. */
-	descriptor = strcmp(path, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-					    : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (descriptor >= 0)
-		host->events = fdopen(descriptor, "a");
-	if (host->events)
-		return 0;
-	snprintf(error, size, "can't open the events file %s: %s", path, strerror(errno));
-	if (descriptor >= 0)
-		close(descriptor);
-	return -1;
+	journal_event(&host->journal, event);
 }
 
 static int host_open_sockets(struct host *host, uint32_t mark, enum host_kind kind, char *error, size_t size)
@@ -167,6 +132,7 @@ static int host_open_sockets(struct host *host, uint32_t mark, enum host_kind ki
 int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size)
 {
 	memset(host, 0, sizeof(*host));
+	host->journal.outlet.descriptor = -1;
 	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .expect = host_expect, .unexpect = host_unexpect,
@@ -174,8 +140,9 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	};
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
-	if (host_open_events(host, config->events, error, size) == 0 &&
-	    host_open_sockets(host, config->mark, kind, error, size) == 0)
+	if (journal_open(&host->journal, config) < 0)
+		snprintf(error, size, "can't open the events file %s: %s", config->events, strerror(errno));
+	else if (host_open_sockets(host, config->mark, kind, error, size) == 0)
 		return 0;
 	host_close(host);
 	return -1;
@@ -185,7 +152,5 @@ void host_close(struct host *host)
 {
 	rawsock_close(&host->rawsock);
 	netlink_close(&host->netlink);
-	if (host->events)
-		fclose(host->events);
-	host->events = NULL;
+	journal_close(&host->journal);
 }

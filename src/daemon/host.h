@@ -3,9 +3,8 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
-#include <stdio.h>
-
 #include "daemon/config.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "net/conntrack.h"
 #include "net/expect.h"
@@ -17,11 +16,9 @@ struct host {
 	struct conntrack conntrack;
 	struct expect expect;
 	struct rawsock rawsock;
-	FILE *events; /* NULL: none are wanted */
-	bool event_torn; /* the last one was perhaps written in part */
+	struct journal journal;
 	struct log_limit refusal_limits[REASON_COUNT];
 	struct log_limit inject_limit;
-	struct log_limit event_limit;
 };
 
 /* What a process does: judge packets, or relay connections, for which it needs no raw sockets. */

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/log.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/outlet.h"
+
 #define LOG_MESSAGE_MAX 1024
+/* Messages of a quarter of an hour in which everything that can be told is told as often as it may be. */
+#define LOG_QUEUE_SIZE ((size_t)64 << 10)
+#define LOG_FINISH_MILLISECONDS 1000
 
 static enum log_level log_level = LOG_LEVEL_NOTICE;
 
@@ -23,6 +29,60 @@ void log_set_level(enum log_level level)
 	log_level = level;
 }
 
+/* Empty until log_start(). */
+static struct outlet log_outlet = { .descriptor = -1 };
+
+static size_t log_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX])
+{
+	(void)context;
+	return (size_t)snprintf(line, OUTLET_LINE_MAX, "%s%" PRIu64 " messages were lost here: nobody read them\n",
+				log_prefix[LOG_LEVEL_WARNING], count);
+}
+
+int log_start(void)
+{
+	return outlet_open_inherited(&log_outlet, STDERR_FILENO, LOG_QUEUE_SIZE, log_note, NULL);
+}
+
+int log_watch(struct event_base *base)
+{
+	return outlet_watch(&log_outlet, base);
+}
+
+void log_unwatch(void)
+{
+	outlet_unwatch(&log_outlet);
+}
+
+void log_flush(void)
+{
+	outlet_flush(&log_outlet);
+}
+
+void log_forget(void)
+{
+	outlet_forget(&log_outlet);
+}
+
+void log_finish(void)
+{
+	outlet_close(&log_outlet, LOG_FINISH_MILLISECONDS);
+}
+
+/* Makes a line of text, which has room for one byte more, and writes it. */
+static void log_line(char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+	text[length++] = '\n';
+	if (log_outlet.ring)
+		outlet_put(&log_outlet, text, length, OUTLET_HEAVY);
+	/* One call, so that lines of several processes don't mix. There is nobody to tell if it fails. */
+	else if (write(STDERR_FILENO, text, length) < 0)
+		return;
+}
+
 void log_message(enum log_level level, const char *format, ...)
 {
 	char text[LOG_MESSAGE_MAX];
@@ -35,14 +95,21 @@ void log_message(enum log_level level, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text + length, sizeof(text) - length - 1, format, arguments);
 	va_end(arguments);
-	length = strlen(text);
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
-	text[length++] = '\n';
-	/* One call, so that lines of several processes don't mix. There is nobody to tell if it fails. */
-	if (write(STDERR_FILENO, text, length) < 0)
-		return;
+	log_line(text, strlen(text));
+}
+
+void log_lines(const char *text)
+{
+	char line[LOG_MESSAGE_MAX];
+
+	while (*text) {
+		const size_t length = strcspn(text, "\n");
+		const size_t shown = length < sizeof(line) ? length : sizeof(line) - 1;
+
+		memcpy(line, text, shown);
+		log_line(line, shown);
+		text += length + (text[length] == '\n');
+	}
 }
 
 bool log_limit_allows(struct log_limit *limit, uint64_t now)

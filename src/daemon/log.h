@@ -24,6 +24,25 @@ __attribute__((format(printf, 2, 3)))
 void log_message(enum log_level level, const char *format, ...);
 
 /*
+ * In a service, from log_start() on, no message waits for who reads standard error: what is not read is kept up to a
+ * bound, and then lost and counted. Returns 0, or -1 with errno, and messages are written as before.
+ */
+int log_start(void);
+struct event_base;
+/* base's loop writes what waits. Returns 0 or -1. To be undone before base is freed. */
+int log_watch(struct event_base *base);
+void log_unwatch(void);
+/* Writes what waits, if it can be written now. For who has no loop. */
+void log_flush(void);
+/* In a process that has just been forked: what waits is the other's. */
+void log_forget(void);
+/* Writes what it can within a second, and messages from here on as before. */
+void log_finish(void);
+
+/* Writes the lines of text, which says where they come from. */
+void log_lines(const char *text);
+
+/*
  * For messages that traffic can cause: a few each minute, and then a count. Zero-initialised, one for each kind of
  * message.
  */

@@ -18,6 +18,7 @@
 
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
+#include "daemon/service.h"
 #include "proxy_internal.h"
 
 #define PROXY_BACKLOG 1024
@@ -83,16 +84,12 @@ static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 
 	(void)number;
 	(void)what;
-	if (config_load(next, proxy->config_path, stderr) < 0) {
-		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", proxy->config_path);
+	if (!service_reload(next, proxy->config_path))
 		return;
-	}
 	proxy->policy = &next->policy;
 	proxy->reloads++;
 	for (struct proxy_session *session = proxy->first; session; session = session->next)
 		session_set_policy(&session->session, proxy->policy);
-	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
-		    " settings take effect after a restart", proxy->config_path);
 }
 
 static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
@@ -194,14 +191,14 @@ static int proxy_create_loop(struct proxy_process *process)
 	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
 	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
 	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
-	/* Whoever reads our events may go away. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		goto failed;
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	if (proxy_start_heart(process) == 0)
-		return 0;
+	if (log_watch(proxy->base) < 0 || journal_watch(&proxy->host.journal, proxy->base) < 0 ||
+	    proxy_start_heart(process) < 0)
+		goto failed;
+	service_take_signals();
+	return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
 	return -1;
@@ -240,6 +237,7 @@ static void proxy_close(struct proxy_process *process)
 {
 	struct proxy *proxy = &process->proxy;
 
+	journal_end(&proxy->host.journal);
 	while (proxy->first)
 		proxy_session_free(proxy->first, REASON_SHUTDOWN);
 	for (int i = 0; i < PROXY_SIGNALS; i++)
@@ -254,10 +252,11 @@ static void proxy_close(struct proxy_process *process)
 			close(process->listener[i]);
 	}
 	relay_end_all(&proxy->relays);
-	if (proxy->base)
-		event_base_free(proxy->base);
 	tls_close(proxy->tls);
 	host_close(&proxy->host);
+	log_unwatch();
+	if (proxy->base)
+		event_base_free(proxy->base);
 	free(process->sources);
 	free(process->buckets);
 	free(proxy->reloaded[0]);

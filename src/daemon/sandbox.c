@@ -54,7 +54,9 @@ static const int sandbox_calls[] = {
 	/* memory for events and for the configuration */
 	SCMP_SYS(brk), SCMP_SYS(munmap),
 	/* the log, the events, the loop's signal pipe, and the configuration */
-	SCMP_SYS(write), SCMP_SYS(read), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(close),
+	SCMP_SYS(write), SCMP_SYS(read), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(close),
+	/* whether somebody reads them */
+	SCMP_SYS(poll), SCMP_SYS(ppoll),
 	SCMP_SYS(exit_group),
 };
 
@@ -69,7 +71,7 @@ static const int sandbox_proxy_calls[] = {
 
 /* The probe has no library's loop, and asks what is unacknowledged. */
 static const int sandbox_probe_calls[] = {
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(ioctl),
+	SCMP_SYS(ioctl),
 };
 
 static int sandbox_add_calls(scmp_filter_ctx filter, const int *calls, size_t count)

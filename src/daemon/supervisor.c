@@ -58,6 +58,20 @@ struct supervisor {
 	int result;
 };
 
+/* In the new process. It takes SIGHUP once it has a handler, and ends by SIGTERM until then. */
+static _Noreturn void supervisor_become(const struct supervisor *supervisor, const struct child *child, pid_t parent)
+{
+	sigset_t signals = supervisor->signals;
+	int result;
+
+	sigdelset(&signals, SIGHUP);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	log_forget();
+	result = child->run(supervisor->config, supervisor->config_path, child->page, parent);
+	log_finish();
+	_exit(result == 0 ? 0 : 1);
+}
+
 static int supervisor_start(struct supervisor *supervisor, struct child *child)
 {
 	const pid_t self = getpid();
@@ -70,8 +84,7 @@ static int supervisor_start(struct supervisor *supervisor, struct child *child)
 		for (size_t i = 0; i < supervisor->count; i++)
 			if (&supervisor->child[i] != child)
 				munmap(supervisor->child[i].page, sizeof(*supervisor->child[i].page));
-		sigprocmask(SIG_UNBLOCK, &supervisor->signals, NULL);
-		_exit(child->run(supervisor->config, supervisor->config_path, child->page, self) == 0 ? 0 : 1);
+		supervisor_become(supervisor, child, self);
 	}
 	if (child->pid > 0)
 		return 0;
@@ -80,11 +93,20 @@ static int supervisor_start(struct supervisor *supervisor, struct child *child)
 	return -1;
 }
 
+/* Did it end as it was told to? Before it has handlers, a signal that asks for the end ends it. */
+static bool supervisor_is_clean(int status)
+{
+	return WIFSIGNALED(status) ? WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT
+				   : WEXITSTATUS(status) == 0;
+}
+
 static void supervisor_tell_death(const struct supervisor *supervisor, const struct child *child, int status)
 {
 	const char *fate = supervisor->ending ? "" : child->fate;
 
-	if (WIFSIGNALED(status) && !(supervisor->ending && WTERMSIG(status) == SIGTERM))
+	if (supervisor->ending && supervisor_is_clean(status))
+		return;
+	if (WIFSIGNALED(status))
 		log_message(LOG_LEVEL_ERROR, "%s was ended by signal %d (%s)%s", child->name, WTERMSIG(status),
 			    strsignal(WTERMSIG(status)), fate);
 	else if (!supervisor->ending)
@@ -110,7 +132,7 @@ static void supervisor_reap(struct supervisor *supervisor, struct child *child)
 	child->was_ready = child->was_ready || atomic_load(&child->page->ready);
 	if (supervisor->ending) {
 		supervisor_tell_death(supervisor, child, status);
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		if (!supervisor_is_clean(status))
 			supervisor->result = -1;
 		return;
 	}
@@ -174,6 +196,7 @@ static int supervisor_loop(struct supervisor *supervisor)
 	while (!supervisor->ending || supervisor_has_children(supervisor)) {
 		const int number = sigtimedwait(&supervisor->signals, NULL, &second);
 
+		log_flush();
 		supervisor_take_signal(supervisor, number);
 		for (size_t i = 0; i < supervisor->count; i++) {
 			struct child *child = &supervisor->child[i];

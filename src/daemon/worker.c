@@ -20,6 +20,7 @@
 #include "daemon/host.h"
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
+#include "daemon/service.h"
 #include "net/nfqueue.h"
 
 /* Packets that are taken before signals and the clock get their turn. */
@@ -147,14 +148,10 @@ static void worker_on_reload(evutil_socket_t number, short what, void *context)
 
 	(void)number;
 	(void)what;
-	if (config_load(next, worker->config_path, stderr) < 0) {
-		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", worker->config_path);
+	if (!service_reload(next, worker->config_path))
 		return;
-	}
 	gateway_set_policy(worker->gateway, &next->policy);
 	worker->reloads++;
-	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
-		    " settings take effect after a restart", worker->config_path);
 }
 
 static int worker_create_gateway(struct worker *worker)
@@ -198,9 +195,9 @@ static int worker_create_loop(struct worker *worker)
 	worker->timer = evtimer_new(worker->base, worker_on_time, worker);
 	if (!worker->timer || worker_set_timer(worker, host_now()) < 0)
 		goto failed;
-	/* Whoever reads our events or messages may go away. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	if (log_watch(worker->base) < 0 || journal_watch(&worker->host.journal, worker->base) < 0)
 		goto failed;
+	service_take_signals();
 	return 0;
 failed:
 	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
@@ -244,10 +241,11 @@ static void worker_close(struct worker *worker)
 			event_free(worker->watches[i]);
 	if (worker->timer)
 		event_free(worker->timer);
-	if (worker->base)
-		event_base_free(worker->base);
 	nfqueue_close(&worker->queue);
 	host_close(&worker->host);
+	log_unwatch();
+	if (worker->base)
+		event_base_free(worker->base);
 	free(worker->memory);
 	free(worker->reloaded[0]);
 	free(worker->reloaded[1]);
@@ -272,8 +270,9 @@ static void worker_tell_end(const struct worker *worker)
 	const struct nfqueue_counters *queue = &worker->queue.counters;
 
 	log_message(LOG_LEVEL_NOTICE, "stopped: %" PRIu64 " sessions, %" PRIu64 " packets, %" PRIu64 " replaced, %"
-		    PRIu64 " dropped, %" PRIu64 " truncated, %" PRIu64 " verdicts refused", gateway->sessions,
-		    queue->packets, gateway->replaced, gateway->dropped, queue->truncated, queue->failed);
+		    PRIu64 " dropped, %" PRIu64 " truncated, %" PRIu64 " verdicts refused, %" PRIu64 " events lost",
+		    gateway->sessions, queue->packets, gateway->replaced, gateway->dropped, queue->truncated,
+		    queue->failed, worker->host.journal.outlet.lost_total);
 }
 
 int worker_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
@@ -295,6 +294,7 @@ int worker_run(const struct config *config, const char *config_path, struct work
 		worker_tell_ready(config);
 		if (event_base_dispatch(worker->base) < 0)
 			worker->result = -1;
+		journal_end(&worker->host.journal);
 		gateway_stop(worker->gateway, false, host_now());
 		worker_tell_end(worker);
 	}

@@ -17,7 +17,7 @@ static char *written(const struct event *event, const struct timespec *time)
 	FILE *out = open_memstream(&text, &length);
 
 	assert_non_null(out);
-	assert_int_equal(event_json_write(out, event, time), 0);
+	assert_int_equal(event_json_print(out, event, time), 0);
 	fclose(out);
 	assert_int_equal(strlen(text), length);
 	return text;
@@ -269,6 +269,31 @@ static void any_bytes_make_one_valid_line_and_can_be_had_back(void **state)
 	}
 }
 
+static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **state)
+{
+	static char path[20000];
+	struct event event = { .type = EVENT_TRANSFER, .verb = VERB_RETR, .code = 226, .adopted = true, .count = 7 };
+	char line[4096];
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(path); length += 97) {
+		json_t *object;
+		size_t size;
+
+		memset(path, length % 2 ? 'a' : '\xff', sizeof(path));
+		event.text = unit_bytes(path, length);
+		size = event_json_format(line, sizeof(line), &event, &afternoon);
+		assert_in_range(size, 1, sizeof(line));
+		assert_ptr_equal(memchr(line, '\n', size), line + size - 1);
+		object = json_loadb(line, size, 0, NULL);
+		assert_non_null(object);
+		assert_int_equal(json_integer_value(json_object_get(object, "count")), 7);
+		size = json_string_length(json_object_get(object, "path")) / (length % 2 ? 1 : 4);
+		assert_int_equal(size + (size_t)json_integer_value(json_object_get(object, "cut")), length);
+		json_decref(object);
+	}
+}
+
 static void a_stream_that_takes_nothing_is_reported(void **state)
 {
 	const struct event event = { .type = EVENT_ANOMALY };
@@ -276,7 +301,8 @@ static void a_stream_that_takes_nothing_is_reported(void **state)
 
 	(void)state;
 	assert_non_null(full);
-	assert_int_equal(event_json_write(full, &event, &afternoon), -1);
+	setvbuf(full, NULL, _IONBF, 0);
+	assert_int_equal(event_json_print(full, &event, &afternoon), -1);
 	fclose(full);
 }
 
@@ -293,6 +319,7 @@ int main(void)
 		cmocka_unit_test(times_are_written_in_utc_with_microseconds),
 		cmocka_unit_test(peer_text_is_escaped_and_printable_text_is_not),
 		cmocka_unit_test(any_bytes_make_one_valid_line_and_can_be_had_back),
+		cmocka_unit_test(a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut),
 		cmocka_unit_test(a_stream_that_takes_nothing_is_reported),
 	};
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How many events are told one by one. Peers cause them, and a peer who may cause as many lines as it likes fills a disk or
+ * hides one of them behind a million others. What is beyond a bound is summed, and told as one event with a count.
+ * Reads no clock and writes nothing: whoever calls it passes the time and is called back with the sums.
+ */
+#ifndef DAEMON_EVENT_LIMIT_H
+#define DAEMON_EVENT_LIMIT_H
+
+#include "ftpalg/event.h"
+
+/* Anomalies and refusals, which a peer can have for a few bytes: of a session, of a source, of all together. */
+#define EVENT_LIMIT_NOISE_SESSION 20
+#define EVENT_LIMIT_NOISE_SESSION_MINUTE 10
+#define EVENT_LIMIT_NOISE_SOURCE 100
+#define EVENT_LIMIT_NOISE_SOURCE_SECOND 10
+#define EVENT_LIMIT_NOISE_ALL 1000
+#define EVENT_LIMIT_NOISE_ALL_SECOND 100
+/* Each session's first ones are told whatever the others do. */
+#define EVENT_LIMIT_FIRST 4
+/* Those of packets without a session come besides from sources that can be feigned. */
+#define EVENT_LIMIT_STRAY_ALL 100
+#define EVENT_LIMIT_STRAY_ALL_SECOND 10
+/* Logins, offers, pinholes, transfers: both peers have to agree to each. */
+#define EVENT_LIMIT_DEED_SESSION 5000
+#define EVENT_LIMIT_DEED_SESSION_SECOND 1000
+#define EVENT_LIMIT_DEED_SOURCE 20000
+#define EVENT_LIMIT_DEED_SOURCE_SECOND 5000
+/* After so many seconds, and at the session's end, its sums are told. */
+#define EVENT_LIMIT_SUM_SECONDS 60
+/* Kinds of events, by type and reason, that a session has sums for at a time; what is beyond shares the last. */
+#define EVENT_LIMIT_SUMS 6
+
+struct event_limit;
+
+/* sum has a count, and the type, reason, session and ends that the events had. */
+typedef void event_limit_tell(void *context, const struct event *sum);
+
+/* For so many sessions at a time. NULL: no memory. */
+struct event_limit *event_limit_make(uint32_t sessions, event_limit_tell *tell, void *context);
+void event_limit_free(struct event_limit *limit);
+
+/*
+ * Is this one told by itself? now: microseconds of a clock that never goes back. Sums that are due with it, which are those
+ * of a session that closes, are told before.
+ */
+bool event_limit_allows(struct event_limit *limit, const struct event *event, uint64_t now);
+
+/* Tells the sums that are due. To be called once a second; looks at a part of the sessions each time. */
+void event_limit_tick(struct event_limit *limit, uint64_t now);
+
+/* Tells all sums. */
+void event_limit_finish(struct event_limit *limit);
+
+/* Is it one that a peer can have for a few bytes? */
+bool event_limit_is_noise(enum event_type type);
+
+#endif

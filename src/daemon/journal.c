@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/journal.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/event_json.h"
+#include "daemon/host.h"
+
+/* Half a second of the highest rate that was measured, and minutes of a usual one. */
+#define JOURNAL_SIZE ((size_t)4 << 20)
+#define JOURNAL_PATIENCE 1000
+#define JOURNAL_REMOVED_TICKS 60
+
+static size_t journal_format(const struct event *event, char line[OUTLET_LINE_MAX])
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return event_json_format(line, OUTLET_LINE_MAX, event, &now);
+}
+
+static size_t journal_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX])
+{
+	const struct event event = { .type = EVENT_EVENTS_LOST, .count = count };
+
+	(void)context;
+	return journal_format(&event, line);
+}
+
+static void journal_tell_loss(struct journal *journal)
+{
+	const int error = journal->outlet.error;
+
+	if (log_limit_allows(&journal->lost_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "events are lost, %" PRIu64 " since the start: %s; see to it where"
+			    " \"events\" points", journal->outlet.lost_total,
+			    error && error != EAGAIN ? strerror(error) : "they are not read");
+}
+
+static void journal_put(struct journal *journal, const struct event *event)
+{
+	const bool noise = event_limit_is_noise(event->type) && event->count == 0;
+	char line[OUTLET_LINE_MAX];
+	const size_t length = journal_format(event, line);
+	const uint64_t began = journal->patience > 0 ? host_now() : 0;
+
+	if (journal->patience > 0) {
+		outlet_wait(&journal->outlet, journal->patience);
+		journal->patience -= (int)((host_now() - began) / 1000);
+	}
+	if (!outlet_put(&journal->outlet, line, length, noise ? OUTLET_LIGHT : OUTLET_HEAVY))
+		journal_tell_loss(journal);
+}
+
+static void journal_tell_sum(void *context, const struct event *sum)
+{
+	journal_put(context, sum);
+}
+
+int journal_open(struct journal *journal, const struct config *config)
+{
+	memset(journal, 0, sizeof(*journal));
+	journal->outlet.descriptor = -1;
+	journal->path = config->events;
+	if (!config->events[0])
+		return 0;
+	if (outlet_open(&journal->outlet, config->events, JOURNAL_SIZE, journal_note, journal) < 0)
+		return -1;
+	journal->limit = event_limit_make(config->limits.sessions, journal_tell_sum, journal);
+	if (journal->limit)
+		return 0;
+	journal_close(journal);
+	errno = ENOMEM;
+	return -1;
+}
+
+static void journal_on_tick(evutil_socket_t descriptor, short what, void *context)
+{
+	struct journal *journal = context;
+
+	(void)descriptor;
+	(void)what;
+	event_limit_tick(journal->limit, host_now());
+	journal->ticks++;
+	if (journal->ticks % JOURNAL_REMOVED_TICKS == 0 && outlet_is_removed(&journal->outlet))
+		log_message(LOG_LEVEL_WARNING, "%s was removed, and events go where nobody finds them; let log rotation"
+			    " copy and truncate it, or restart", journal->path);
+}
+
+int journal_watch(struct journal *journal, struct event_base *base)
+{
+	const struct timeval second = { .tv_sec = 1 };
+
+	if (!journal->limit)
+		return 0;
+	journal->tick = event_new(base, -1, EV_PERSIST, journal_on_tick, journal);
+	if (!journal->tick || event_add(journal->tick, &second) < 0)
+		return -1;
+	return outlet_watch(&journal->outlet, base);
+}
+
+void journal_event(struct journal *journal, const struct event *event)
+{
+	if (journal->limit && event_limit_allows(journal->limit, event, host_now()))
+		journal_put(journal, event);
+}
+
+void journal_end(struct journal *journal)
+{
+	journal->patience = JOURNAL_PATIENCE;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (journal->limit)
+		event_limit_finish(journal->limit);
+	if (journal->tick)
+		event_free(journal->tick);
+	journal->tick = NULL;
+	if (outlet_close(&journal->outlet, JOURNAL_PATIENCE) > 0)
+		journal_tell_loss(journal);
+	event_limit_free(journal->limit);
+	journal->limit = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The way of an event out of a service: bounded by event_limit.h, written by outlet.h, never waited for. */
+#ifndef DAEMON_JOURNAL_H
+#define DAEMON_JOURNAL_H
+
+#include "daemon/config.h"
+#include "daemon/event_limit.h"
+#include "daemon/log.h"
+#include "daemon/outlet.h"
+
+struct journal {
+	struct outlet outlet; /* closed: no events are wanted */
+	struct event_limit *limit;
+	const char *path;
+	struct event *tick;
+	uint32_t ticks;
+	int patience; /* milliseconds that may be waited in all; only once there are no packets to judge */
+	struct log_limit lost_limit;
+};
+
+/* Opens what config asks for. Returns 0, or -1 with errno; then nothing needs closing. */
+int journal_open(struct journal *journal, const struct config *config);
+
+/* base's loop writes from now on, and tells sums. Returns 0 or -1. To be closed before base is freed. */
+int journal_watch(struct journal *journal, struct event_base *base);
+
+/* Takes an event. Never waits. */
+void journal_event(struct journal *journal, const struct event *event);
+
+/* The loop has ended: what comes now may wait for its reader, though not for long. */
+void journal_end(struct journal *journal);
+void journal_close(struct journal *journal);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A reload may come at any time, and SIGHUP ends a process that has no handler for it. So it is blocked before anything
+ * else is done, in this process and in all that it forks, and waits until a loop has its handler, or, in the supervisor,
+ * until sigtimedwait() takes it. SIGTERM and SIGINT are not blocked before there is a loop: a start that hangs can be
+ * ended.
+ *
+ * Whoever started the service may have left it a SIGCHLD that is ignored, and no process would see its children end then
+ * (waitpid(2)), or a mask (execve(2) keeps both).
+ */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/host.h"
+#include "daemon/log.h"
+
+static struct log_limit library_limit;
+
+/* Libevent writes its warnings to standard error otherwise, and waits for it. */
+static void service_on_library(int severity, const char *message)
+{
+	if (severity >= EVENT_LOG_WARN && log_limit_allows(&library_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "libevent: %s", message);
+}
+
+void service_begin(void)
+{
+	/* A reader that went away; a file that has grown as long as it may; signals that are for nothing here. */
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM };
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_SETMASK, &held, NULL);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	if (log_start() < 0)
+		log_message(LOG_LEVEL_WARNING, "messages wait for their reader: %s", strerror(errno));
+	event_set_log_callback(service_on_library);
+}
+
+void service_take_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int service_load(struct config *config, const char *path)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *errors = open_memstream(&text, &length);
+	int result;
+
+	if (!errors) {
+		log_message(LOG_LEVEL_ERROR, "no memory");
+		return -1;
+	}
+	result = config_load(config, path, errors);
+	if (fclose(errors) == 0)
+		log_lines(text);
+	free(text);
+	return result;
+}
+
+bool service_reload(struct config *next, const char *path)
+{
+	if (service_load(next, path) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", path);
+		return false;
+	}
+	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
+		    " settings take effect after a restart", path);
+	return true;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the processes of a service share: their signals, their configuration, their messages. */
+#ifndef DAEMON_SERVICE_H
+#define DAEMON_SERVICE_H
+
+#include "daemon/config.h"
+
+/*
+ * To be called first. From here on SIGHUP waits until somebody takes it, the signals that mean nothing to a service do
+ * nothing, and no message waits for its reader.
+ */
+void service_begin(void);
+
+/* This process has its handlers: what has come in the meantime is delivered. */
+void service_take_signals(void);
+
+/* config_load() with its errors in the log. */
+int service_load(struct config *config, const char *path);
+
+/* The same on SIGHUP: tells what becomes of it. False: what was in force stays. */
+bool service_reload(struct config *next, const char *path);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lines that nobody reads: nothing waits, nothing is torn, and what is lost is told. */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/outlet.h"
+#include "unit.h"
+
+#define SIZE 65536
+#define NOTE "lost "
+
+static size_t note(void *context, uint64_t count, char line[OUTLET_LINE_MAX])
+{
+	(void)context;
+	return (size_t)snprintf(line, OUTLET_LINE_MAX, NOTE "%llu\n", (unsigned long long)count);
+}
+
+/* What a reader has read so far: it checks each line as it comes. */
+struct reader {
+	char rest[2 * OUTLET_LINE_MAX];
+	size_t length;
+	uint64_t next;  /* the number of the line that comes next */
+	uint64_t lines;
+	uint64_t lost;  /* as it was told */
+};
+
+/* A line is its number, its length and so many letters: whatever is torn or mixed is none. */
+static size_t make_line(char *line, uint64_t number, size_t letters)
+{
+	size_t length = (size_t)sprintf(line, "%llu %zu ", (unsigned long long)number, letters);
+
+	memset(line + length, 'a' + (int)(number % 26), letters);
+	line[length + letters] = '\n';
+	return length + letters + 1;
+}
+
+static void read_line(struct reader *reader, const char *line, size_t length)
+{
+	char expected[OUTLET_LINE_MAX + 64];
+	unsigned long long number;
+	size_t letters;
+
+	if (sscanf(line, NOTE "%llu\n", &number) == 1) {
+		reader->lost += number;
+		reader->next += number;
+		return;
+	}
+	assert_int_equal(sscanf(line, "%llu %zu ", &number, &letters), 2);
+	assert_int_equal(number, reader->next);
+	assert_int_equal(make_line(expected, number, letters), length);
+	assert_memory_equal(line, expected, length);
+	reader->next++;
+	reader->lines++;
+}
+
+static void read_bytes(struct reader *reader, int descriptor, size_t most)
+{
+	while (most > 0) {
+		const size_t room = sizeof(reader->rest) - reader->length;
+		const ssize_t got = read(descriptor, reader->rest + reader->length, most < room ? most : room);
+		char *line = reader->rest, *end;
+
+		if (got <= 0)
+			return;
+		most -= (size_t)got;
+		reader->length += (size_t)got;
+		while ((end = memchr(line, '\n', reader->length - (size_t)(line - reader->rest)))) {
+			read_line(reader, line, (size_t)(end + 1 - line));
+			line = end + 1;
+		}
+		reader->length -= (size_t)(line - reader->rest);
+		memmove(reader->rest, line, reader->length);
+	}
+}
+
+static void set_reading(int descriptor)
+{
+	fcntl(descriptor, F_SETFL, O_NONBLOCK);
+}
+
+/* A reader that takes what it likes when it likes, of a writer that never waits. */
+static void play(int in, int out, uint64_t seed)
+{
+	struct outlet outlet;
+	struct reader reader = { .length = 0 };
+	char line[OUTLET_LINE_MAX];
+	uint64_t number;
+
+	set_reading(in);
+	assert_int_equal(outlet_open_inherited(&outlet, out, SIZE, note, NULL), 0);
+	for (number = 0; number < 20000; number++) {
+		const size_t letters = unit_random_below(&seed, number % 50 ? 200 : OUTLET_LINE_MAX - 40);
+
+		outlet_put(&outlet, line, make_line(line, number, letters), OUTLET_HEAVY);
+		if (unit_random_below(&seed, 100) == 0)
+			read_bytes(&reader, in, unit_random_below(&seed, 16000));
+		if (unit_random_below(&seed, 5000) == 0)
+			read_bytes(&reader, in, SIZE_MAX);
+	}
+	while (reader.next < number) {
+		read_bytes(&reader, in, SIZE_MAX);
+		outlet_flush(&outlet);
+	}
+	read_bytes(&reader, in, SIZE_MAX);
+	assert_int_equal(reader.length, 0);
+	assert_true(reader.lost > 0);
+	assert_int_equal(reader.lost, outlet.lost_total);
+	assert_int_equal(reader.lines + reader.lost, number);
+	assert_int_equal(outlet_close(&outlet, 0), 0);
+}
+
+static void a86_a_pipe_that_is_read_slowly_has_whole_lines_and_is_told_what_it_missed(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		play(ends[0], ends[1], seed);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
+static void a86_a_socket_likewise(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		const int size = 16384;
+		int ends[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		play(ends[0], ends[1], seed);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
+static void a86_a_terminal_that_was_stopped_likewise(void **state)
+{
+	struct outlet outlet;
+	char line[OUTLET_LINE_MAX];
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	int terminal;
+
+	(void)state;
+	if (master < 0)
+		skip();
+	assert_int_equal(grantpt(master) | unlockpt(master), 0);
+	terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(terminal >= 0);
+	assert_int_equal(outlet_open_inherited(&outlet, terminal, SIZE, note, NULL), 0);
+	assert_int_equal(outlet.kind, OUTLET_STREAM);
+	for (uint64_t number = 0; number < 2000; number++)
+		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+	assert_true(outlet.lost_total > 0);
+	outlet_close(&outlet, 0);
+	close(terminal);
+	close(master);
+}
+
+/* The flags belong to the shell, and to all that it started, as well. */
+static void an_inherited_descriptor_keeps_its_flags(void **state)
+{
+	struct outlet outlet;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
+	assert_int_equal(outlet.kind, OUTLET_STREAM);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(outlet.descriptor, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+	outlet_close(&outlet, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_pipe_that_can_not_be_opened_anew_is_asked_before_each_write(void **state)
+{
+	struct outlet outlet;
+	struct reader reader = { .length = 0 };
+	char line[OUTLET_LINE_MAX];
+	int ends[2];
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	set_reading(ends[0]);
+	assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
+	close(outlet.descriptor);
+	outlet.descriptor = dup(ends[1]);
+	outlet.kind = OUTLET_SHARED;
+	for (number = 0; number < 3000; number++)
+		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+	assert_true(outlet.lost_total > 0);
+	while (reader.next < number) {
+		read_bytes(&reader, ends[0], SIZE_MAX);
+		outlet_flush(&outlet);
+	}
+	outlet_close(&outlet, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a86_a_reader_that_is_gone_or_a_full_disk_costs_nothing_but_the_lines(void **state)
+{
+	static const char *const places[] = { "/dev/full", NULL };
+	char line[OUTLET_LINE_MAX];
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct outlet outlet;
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		close(ends[0]);
+		if (places[i])
+			assert_int_equal(outlet_open(&outlet, places[i], SIZE, note, NULL), 0);
+		else
+			assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
+		for (uint64_t number = 0; number < 2000; number++)
+			outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+		assert_int_equal(outlet.error, places[i] ? ENOSPC : EPIPE);
+		assert_true(outlet.lost_total > 1000);
+		assert_true(outlet_close(&outlet, 1000) > 0);
+		close(ends[1]);
+	}
+}
+
+static void a_named_pipe_needs_no_reader_and_keeps_what_was_written(void **state)
+{
+	char path[] = "/tmp/outletXXXXXX";
+	char fifo[64];
+	struct outlet outlet;
+	struct reader reader = { .length = 0 };
+	char line[OUTLET_LINE_MAX];
+	int in;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(outlet_open(&outlet, fifo, SIZE, note, NULL), 0);
+	for (uint64_t number = 0; number < 10; number++)
+		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY));
+	in = open(fifo, O_RDONLY | O_NONBLOCK);
+	read_bytes(&reader, in, SIZE_MAX);
+	assert_int_equal(reader.lines, 10);
+	close(in);
+	outlet_close(&outlet, 0);
+	unlink(fifo);
+	rmdir(path);
+}
+
+static void lines_of_low_weight_leave_room_for_the_others(void **state)
+{
+	struct outlet outlet;
+	char line[OUTLET_LINE_MAX];
+	int ends[2];
+	int heavy = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
+	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_LIGHT))
+		;
+	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_HEAVY))
+		heavy++;
+	assert_in_range(heavy, SIZE / 4 / 100, SIZE / 4 / 90);
+	outlet_close(&outlet, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_loop_writes_when_it_can_and_takes_no_time_when_it_can_not(void **state)
+{
+	struct event_base *base = event_base_new();
+	const struct timeval period = { .tv_usec = 300000 };
+	struct outlet outlet;
+	struct reader reader = { .length = 0 };
+	char line[OUTLET_LINE_MAX];
+	int ends[2];
+	clock_t before;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	set_reading(ends[0]);
+	assert_int_equal(outlet_open_inherited(&outlet, ends[1], 4 * SIZE, note, NULL), 0);
+	assert_int_equal(outlet_watch(&outlet, base), 0);
+	for (uint64_t number = 0; number < 1500; number++)
+		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY));
+	before = clock();
+	event_base_loopexit(base, &period);
+	event_base_dispatch(base);
+	assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+	assert_int_equal(outlet.error, EAGAIN);
+	while (reader.next < 1500) {
+		read_bytes(&reader, ends[0], SIZE_MAX);
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	assert_int_equal(reader.lost, 0);
+	/* Its reader goes: the loop asks once a second, and does not spin. */
+	close(ends[0]);
+	outlet_put(&outlet, line, make_line(line, 0, 100), OUTLET_HEAVY);
+	before = clock();
+	event_base_loopexit(base, &period);
+	event_base_dispatch(base);
+	assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+	assert_int_equal(outlet.error, EPIPE);
+	outlet_close(&outlet, 0);
+	event_base_free(base);
+	close(ends[1]);
+}
+
+static void a_file_that_was_removed_is_noticed(void **state)
+{
+	char path[] = "/tmp/outletXXXXXX";
+	struct outlet outlet;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(outlet_open(&outlet, path, SIZE, note, NULL), 0);
+	assert_false(outlet_is_removed(&outlet));
+	unlink(path);
+	assert_true(outlet_is_removed(&outlet));
+	assert_true(outlet_put(&outlet, "x\n", 2, OUTLET_HEAVY));
+	outlet_close(&outlet, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a86_a_pipe_that_is_read_slowly_has_whole_lines_and_is_told_what_it_missed),
+		cmocka_unit_test(a86_a_socket_likewise),
+		cmocka_unit_test(a86_a_terminal_that_was_stopped_likewise),
+		cmocka_unit_test(a86_a_reader_that_is_gone_or_a_full_disk_costs_nothing_but_the_lines),
+		cmocka_unit_test(an_inherited_descriptor_keeps_its_flags),
+		cmocka_unit_test(a_pipe_that_can_not_be_opened_anew_is_asked_before_each_write),
+		cmocka_unit_test(a_named_pipe_needs_no_reader_and_keeps_what_was_written),
+		cmocka_unit_test(lines_of_low_weight_leave_room_for_the_others),
+		cmocka_unit_test(a_loop_writes_when_it_can_and_takes_no_time_when_it_can_not),
+		cmocka_unit_test(a_file_that_was_removed_is_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
