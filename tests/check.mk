@@ -70,7 +70,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 replay-programs: $(REPLAY_PROGRAMS)
 
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
-SUITE_RUNNER := 'runner=tests/run --self-test'
+SUITE_RUNNER := 'runner=tests/run --self-test' 'mutants-self=tests/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
