@@ -6,15 +6,27 @@
  * Both forms say the same, and in this order (the numbers are the kernel's hook priorities):
  *
  *   prerouting  -300/-150  the first packet of a control connection gets the carrier
- *   forward     -150       packets of control ports that belong to no connection are dropped
- *                          SYN and SYN-ACK of control connections: lower MSS, no fast open, no data
- *                          established control connections go to the queue
+ *   forward     -150       packets of control ports that begin no connection, and belong to none, go no further
+ *                          SYN and SYN-ACK of control connections: lower MSS, known options only, no data
+ *                          all else of control connections goes to the queue
+ *               -149/50    with passed-mark: what the gateway has not passed is dropped
  *   output      -300       what the gateway sends by itself is not tracked
  *
- * The SYN itself is never queued: its conntrack entry is not confirmed yet, and one that waits in a queue loses against
- * a retransmission of itself. Control connections are known by the port that the client dialled (original tuple), so
- * that both directions match with and without DNAT. Connections that were expected are left out: a data connection may
- * go to any port, a control port too.
+ * The invariant: every packet of a control connection, in whatever state conntrack has it and in both directions, goes
+ * to the queue or no further; only a SYN without data passes by. The SYN itself is never queued: its conntrack entry is
+ * not confirmed yet, and one that waits in a queue loses against a retransmission of itself.
+ *
+ * Conntrack's state is not the peers'. A RST or FIN that dies before it reaches the peer ends the entry alone, and the
+ * next segment is NEW, for nf_conntrack_tcp_loose lets conntrack pick up a connection in the middle. If the server
+ * speaks first, its port is the source port of the new entry; if another control connection of the client has just
+ * announced the port that this one comes from, the new entry counts as a data connection. So a connection that has a
+ * control port at either end begins with a SYN or not at all. One that has it at the client's end, and began with a
+ * SYN, is none of ours: a client may use any port. That the SYN was not forged by somebody on the client's side is
+ * asked of the routing table.
+ *
+ * Control connections are known by the port that the client dialled (original tuple), and by that of the server (reply
+ * tuple), which DNAT may have made another one. If the latter is no control port, servers are remembered as they turn
+ * up. Connections that were expected are left out: a data connection may go to any port, a control port too.
  *
  * Whether connections are admitted at all is not decided here. --forward prints what an operator's own filter needs in
  * order to admit data connections.
@@ -59,6 +71,21 @@ uint16_t rules_lowest_port(const struct config *config)
 				lowest = rule->fxp[j].ports.first;
 	}
 	return lowest;
+}
+
+/* MSS, window scale, SACK permitted, timestamps. */
+bool rules_option_is_kept(unsigned int kind)
+{
+	return kind == 2 || kind == 3 || kind == 4 || kind == 8;
+}
+
+/* TCP-MD5, TCP-AO, MPTCP, Fast Open, and the two kinds for experiments, of which Fast Open has used one. */
+const uint8_t rules_options_dangerous[] = { 19, 29, 30, 34, 253, 254 };
+const size_t rules_option_dangerous_count = sizeof(rules_options_dangerous);
+
+bool rules_may_bypass(const struct config *config)
+{
+	return config->absent_open || config->queue_full_open;
 }
 
 /* kind completes the request; the options are known by now. */

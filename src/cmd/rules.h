@@ -41,6 +41,18 @@ void rules_route_print_removal(struct rules_families families, FILE *out);
 
 /* "21, 2121", with separator between the ports. */
 void rules_print_ports(const struct config *config, const char *separator, FILE *out);
+/*
+ * TCP options in a SYN, by their kind: which of them stay, from the first that has a length on. All others are
+ * overwritten; doc/threat-model.md says why. The dangerous ones change what a receiver reads.
+ */
+#define RULES_OPTION_FIRST 2
+bool rules_option_is_kept(unsigned int kind);
+extern const uint8_t rules_options_dangerous[];
+extern const size_t rules_option_dangerous_count;
+
+/* Can a packet pass the queue by, because the configuration says so? */
+bool rules_may_bypass(const struct config *config);
+
 /* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */
 uint16_t rules_lowest_port(const struct config *config);
 

@@ -6,8 +6,21 @@
  *
  * --ctorigdstport takes one port or range: one rule a port. The raw table comes before conntrack has looked at the
  * packet, so CT gives the carrier by port alone; the kernel uses it for new connections that were not expected.
+ *
+ * The mangle table can't reset, so what nft resets is dropped here: were it left to the filter table, nothing would
+ * stop it once an operator has loaded that one anew. No match knows a packet's zone; the gateway finds no connection of
+ * another one, and drops.
+ *
+ * u32 adds and masks, and can't compare lengths. Its last number is the place three bytes before the end of the TCP
+ * header, so that four bytes can be read there only if one of them follows it. For that the IP header must be of the
+ * usual length, and a SYN with IPv4 options or IPv6 extension headers is dropped too.
  */
 #include "cmd/rules.h"
+
+#define BARE_SYN "-p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN"
+#define HANDSHAKE "-p tcp --tcp-flags SYN,RST SYN"
+/* A list of addresses, which the kernel keeps as long as a rule names it, the last 100 by default. */
+#define SERVERS "-m recent --name FTPALG"
 
 struct rules_jump {
 	const char *table;
@@ -19,8 +32,18 @@ static const struct rules_jump jumps[] = {
 	{ "raw", "PREROUTING", "FTPALG_PREROUTING" },
 	{ "raw", "OUTPUT", "FTPALG_OUTPUT" },
 	{ "mangle", "FORWARD", "FTPALG_FORWARD" },
+	/* Only with passed-mark. */
+	{ "security", "FORWARD", "FTPALG_PASSED" },
 };
 static const size_t jump_count = sizeof(jumps) / sizeof(jumps[0]);
+
+/* Chains that others of ours go on in. */
+static const struct rules_jump inner[] = {
+	{ "mangle", NULL, "FTPALG_CONTROL" },
+	{ "mangle", NULL, "FTPALG_FIRST" },
+	{ "mangle", NULL, "FTPALG_HANDSHAKE" },
+	{ "security", NULL, "FTPALG_JUDGED" },
+};
 
 static const struct rules_jump accept_jump = { "filter", "FORWARD", "FTPALG_ACCEPT" };
 
@@ -29,6 +52,11 @@ static void rules_iptables_print_raw(const struct config *config, FILE *out)
 	fputs("*raw\n"
 	      ":FTPALG_PREROUTING - [0:0]\n"
 	      ":FTPALG_OUTPUT - [0:0]\n"
+	      "# A control port that calls out is a client's port by chance, or a forged packet that would have\n"
+	      "# conntrack take a control connection for something else.\n"
+	      "-A FTPALG_PREROUTING " BARE_SYN " -m multiport --sports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" -m rpfilter --invert -j DROP\n"
 	      "# The carrier, which lets control connections hold expectations.\n"
 	      "-A FTPALG_PREROUTING -p tcp -m multiport --dports ", out);
 	rules_print_ports(config, ",", out);
@@ -43,34 +71,122 @@ static void rules_iptables_print_raw(const struct config *config, FILE *out)
 		"COMMIT\n", config->mark);
 }
 
+/* For each control port, as it was dialled and as the server has it. */
+static void rules_iptables_print_dispatch(const struct config *config, const char *chain, const char *target, FILE *out)
+{
+	static const char *const sides[] = { "--ctorigdstport", "--ctreplsrcport" };
+
+	for (size_t i = 0; i < config->control_port_count; i++)
+		for (size_t j = 0; j < sizeof(sides) / sizeof(sides[0]); j++)
+			fprintf(out, "-A %s -p tcp -m conntrack %s %u ! --ctstatus EXPECTED -g %s\n", chain, sides[j],
+				config->control_ports[i], target);
+}
+
+/* Takes every SYN with data, of either family. */
+static void rules_iptables_print_syn_data(const char *chain, const char *target, FILE *out)
+{
+	static const char *const conditions[] = {
+		"0>>24=0x45&&32>>26&0x3C@17=0:0xFFFFFFFF",
+		"0>>24=0x46:0x4F",
+		"0>>28=6&&52>>26&0x3C@37=0:0xFFFFFFFF",
+		"0>>28=6&&4>>8&0xFF=0:5,7:255",
+	};
+
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+		fprintf(out, "-A %s " HANDSHAKE " -m u32 --u32 \"%s\"%s\n", chain, conditions[i], target);
+}
+
+static void rules_iptables_print_first(const struct config *config, FILE *out)
+{
+	fputs("# A connection begins with a SYN. One that conntrack would pick up in the middle, in either direction,\n"
+	      "# or as an expected one, and what it can't assign to any, goes no further: whoever made conntrack forget\n"
+	      "# a control connection, and not its peers, would go on uninspected.\n"
+	      "-A FTPALG_FIRST " BARE_SYN " -m conntrack --ctstate NEW,RELATED -j RETURN\n"
+	      "-A FTPALG_FIRST -p tcp -m multiport --ports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" -j DROP\n", out);
+	for (size_t i = 0; i < config->control_port_count; i++)
+		fprintf(out, "-A FTPALG_FIRST -p tcp -m conntrack --ctorigdstport %u -j DROP\n",
+			config->control_ports[i]);
+	fputs("-A FTPALG_FIRST " SERVERS " --rsource --rcheck -j DROP\n"
+	      "-A FTPALG_FIRST " SERVERS " --rdest --rcheck -j DROP\n", out);
+}
+
+static void rules_iptables_print_handshake(const struct config *config, FILE *out)
+{
+	fputs("# Data in a SYN would pass the gateway by, so there must be none.\n", out);
+	rules_iptables_print_syn_data("FTPALG_HANDSHAKE", " -j DROP", out);
+	fputs("-A FTPALG_HANDSHAKE -p tcp --tcp-flags URG URG -j DROP\n"
+	      "# Options that are not known to be harmless are overwritten. The MSS leaves room for a host-port that\n"
+	      "# grows.\n"
+	      "-A FTPALG_HANDSHAKE -p tcp -j TCPOPTSTRIP --strip-options ", out);
+	for (unsigned int kind = RULES_OPTION_FIRST, first = 1; kind <= UINT8_MAX; kind++) {
+		if (rules_option_is_kept(kind))
+			continue;
+		fprintf(out, "%s%u", first ? "" : ",", kind);
+		first = 0;
+	}
+	fprintf(out, "\n-A FTPALG_HANDSHAKE " HANDSHAKE " -j TCPMSS --set-mss %u\n", config->mss);
+}
+
+/* Behind a DNAT that changes the port, nothing else tells that the server is one. */
+static void rules_iptables_print_servers(const struct config *config, FILE *out)
+{
+	fputs("-A FTPALG_CONTROL -p tcp -m conntrack --ctdir ORIGINAL -m multiport ! --dports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" " SERVERS " --rdest --set\n"
+	      "-A FTPALG_CONTROL -p tcp -m conntrack --ctdir REPLY -m multiport ! --sports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" " SERVERS " --rsource --set\n", out);
+}
+
 static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 {
 	fputs("*mangle\n"
 	      ":FTPALG_FORWARD - [0:0]\n"
+	      ":FTPALG_FIRST - [0:0]\n"
 	      ":FTPALG_CONTROL - [0:0]\n"
-	      "# What conntrack can't assign to a connection can't be inspected.\n"
-	      "-A FTPALG_FORWARD -p tcp -m multiport --ports ", out);
-	rules_print_ports(config, ",", out);
-	fputs(" -m conntrack --ctstate INVALID -j DROP\n"
-	      "# It is the port that the client dialled that counts. Expected connections are data connections,\n"
-	      "# whatever their port.\n", out);
-	for (size_t i = 0; i < config->control_port_count; i++)
-		fprintf(out, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport %u ! --ctstatus EXPECTED "
-			"-j FTPALG_CONTROL\n", config->control_ports[i]);
+	      ":FTPALG_HANDSHAKE - [0:0]\n"
+	      "# The port that the client dialled counts, and so does that of the server. Expected connections are\n"
+	      "# data connections, whatever their port.\n"
+	      "-A FTPALG_FORWARD -p tcp -m conntrack --ctstate NEW,RELATED,INVALID,UNTRACKED -j FTPALG_FIRST\n", out);
+	rules_iptables_print_dispatch(config, "FTPALG_FORWARD", "FTPALG_CONTROL", out);
+	rules_iptables_print_first(config, out);
+	fputs("# Only a SYN without data passes by the queue: its entry is not confirmed yet. Everything else of a\n"
+	      "# control connection is queued. A verdict of the queue goes on at the next hook, so a SYN-ACK must have\n"
+	      "# been changed before.\n", out);
+	if (config->passed_mark)
+		fprintf(out, "-A FTPALG_CONTROL -j MARK --set-xmark 0x0/0x%x\n", config->passed_mark);
+	rules_iptables_print_servers(config, out);
 	fprintf(out,
-		"# Data in a SYN would pass the gateway by, so there must be none: u32 matches where at least four\n"
-		"# bytes follow the TCP header of IPv4, of IPv6. Without the options of TCP Fast Open (34, and 254,\n"
-		"# its experimental form) there seldom are.\n"
-		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN "
-		"-m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=0:0xFFFFFFFF\" -j DROP\n"
-		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN "
-		"-m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=0:0xFFFFFFFF\" -j DROP\n"
-		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPOPTSTRIP --strip-options 34,254\n"
-		"# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
-		"# The MSS leaves room for a host-port that grows.\n"
-		"-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss %u\n"
-		"-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num %u%s\n"
-		"COMMIT\n", config->mss, config->queue, config->absent_open ? " --queue-bypass" : "");
+		"-A FTPALG_CONTROL " HANDSHAKE " -j FTPALG_HANDSHAKE\n"
+		"-A FTPALG_CONTROL -m conntrack --ctstate NEW -j RETURN\n"
+		"-A FTPALG_CONTROL -j NFQUEUE --queue-num %u%s\n",
+		config->queue, config->absent_open ? " --queue-bypass" : "");
+	rules_iptables_print_handshake(config, out);
+	fputs("COMMIT\n", out);
+}
+
+/* The security table is the only one that comes after filter and sees no packets of this host's own. */
+static void rules_iptables_print_security(const struct config *config, FILE *out)
+{
+	const char *counted = rules_may_bypass(config) ? " -m comment --comment unpassed -j RETURN"
+						       : " -m comment --comment unpassed -j DROP";
+
+	if (!config->passed_mark)
+		return;
+	fputs("*security\n"
+	      ":FTPALG_PASSED - [0:0]\n"
+	      ":FTPALG_JUDGED - [0:0]\n"
+	      "# After the queue: what the gateway has not passed does not leave.\n", out);
+	rules_iptables_print_dispatch(config, "FTPALG_PASSED", "FTPALG_JUDGED", out);
+	fprintf(out, "-A FTPALG_JUDGED -m mark --mark 0x%x/0x%x -m comment --comment passed -j RETURN\n",
+		config->passed_mark, config->passed_mark);
+	rules_iptables_print_syn_data("FTPALG_JUDGED", counted, out);
+	fprintf(out,
+		"-A FTPALG_JUDGED " BARE_SYN " -j RETURN\n"
+		"-A FTPALG_JUDGED%s\n"
+		"COMMIT\n", counted);
 }
 
 static void rules_iptables_print_families(const char *function, struct rules_families families, FILE *out)
@@ -82,8 +198,8 @@ static void rules_iptables_print_families(const char *function, struct rules_fam
 }
 
 /* The part of a script that loads the text of the function rules and jumps to it. */
-static void rules_iptables_print_loader(const struct rules_jump *jump, size_t count, struct rules_families families,
-					FILE *out)
+static void rules_iptables_print_loader(const struct rules_jump *jump, size_t count, const char *more,
+					struct rules_families families, FILE *out)
 {
 	fputs("jump() {\n"
 	      "\t\"$1\" -w -t \"$2\" -C \"$3\" -j \"$4\" 2>/dev/null || \"$1\" -w -t \"$2\" -I \"$3\" -j \"$4\"\n"
@@ -92,13 +208,14 @@ static void rules_iptables_print_loader(const struct rules_jump *jump, size_t co
 	      "\trules | \"$1-restore\" -w --noflush\n", out);
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "\tjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
-	fputs("}\n\n", out);
+	fprintf(out, "%s}\n\n", more);
 	rules_iptables_print_families("load", families, out);
 }
 
-/* A script that takes away the jumps, then the chains. */
+/* A script that takes away the jumps, then the chains, and those that they went on in. */
 static void rules_iptables_print_unloader(const char *option, const struct rules_jump *jump, size_t count,
-					  const char *more, struct rules_families families, FILE *out)
+					  const struct rules_jump *more, size_t more_count,
+					  struct rules_families families, FILE *out)
 {
 	fprintf(out,
 		"#!/bin/sh\n"
@@ -107,18 +224,31 @@ static void rules_iptables_print_unloader(const char *option, const struct rules
 		"# What is not there need not be taken away.\n"
 		"unjump() {\n"
 		"\twhile \"$1\" -w -t \"$2\" -D \"$3\" -j \"$4\" 2>/dev/null; do :; done\n"
-		"\t\"$1\" -w -t \"$2\" -F \"$4\" 2>/dev/null && \"$1\" -w -t \"$2\" -X \"$4\"\n"
+		"\t\"$1\" -w -t \"$2\" -F \"$4\" 2>/dev/null\n"
+		"}\n\n"
+		"# A chain goes after those that go on in it.\n"
+		"delete() {\n"
+		"\t\"$1\" -w -t \"$2\" -F \"$3\" 2>/dev/null\n"
+		"\t\"$1\" -w -t \"$2\" -X \"$3\" 2>/dev/null\n"
 		"}\n\n"
 		"unload() {\n", option);
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "\tunjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
-	fprintf(out, "%s}\n\n", more);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "\tdelete \"$1\" %s %s\n", jump[i].table, jump[i].chain);
+	for (size_t i = 0; i < more_count; i++)
+		fprintf(out, "\tdelete \"$1\" %s %s\n", more[i].table, more[i].chain);
+	fputs("}\n\n", out);
 	rules_iptables_print_families("unload", families, out);
 	fputs("true\n", out);
 }
 
 void rules_iptables_print(const struct config *config, struct rules_families families, FILE *out)
 {
+	/* What an earlier configuration had loaded would now drop everything. */
+	static const char unpassed[] =
+		"\twhile \"$1\" -w -t security -D FORWARD -j FTPALG_PASSED 2>/dev/null; do :; done\n";
+
 	fprintf(out,
 		"#!/bin/sh\n"
 		"# Made by \"ftpalg rules iptables\". Run it with sh; running it again replaces what it loaded.\n"
@@ -134,9 +264,13 @@ void rules_iptables_print(const struct config *config, struct rules_families fam
 	      "\tcat <<'EOF'\n", out);
 	rules_iptables_print_raw(config, out);
 	rules_iptables_print_mangle(config, out);
+	rules_iptables_print_security(config, out);
 	fputs("EOF\n"
 	      "}\n\n", out);
-	rules_iptables_print_loader(jumps, jump_count, families, out);
+	if (config->passed_mark)
+		rules_iptables_print_loader(jumps, jump_count, "", families, out);
+	else
+		rules_iptables_print_loader(jumps, jump_count - 1, unpassed, families, out);
 }
 
 void rules_iptables_print_forward(const struct config *config, struct rules_families families, FILE *out)
@@ -168,17 +302,16 @@ void rules_iptables_print_forward(const struct config *config, struct rules_fami
 		"COMMIT\n"
 		"EOF\n"
 		"}\n\n", config->mark, rules_lowest_port(config));
-	rules_iptables_print_loader(&accept_jump, 1, families, out);
+	rules_iptables_print_loader(&accept_jump, 1, "", families, out);
 }
 
 void rules_iptables_print_removal(struct rules_families families, FILE *out)
 {
-	rules_iptables_print_unloader("--remove", jumps, jump_count,
-				      "\t\"$1\" -w -t mangle -F FTPALG_CONTROL 2>/dev/null && "
-				      "\"$1\" -w -t mangle -X FTPALG_CONTROL\n", families, out);
+	rules_iptables_print_unloader("--remove", jumps, jump_count, inner, sizeof(inner) / sizeof(inner[0]), families,
+				      out);
 }
 
 void rules_iptables_print_forward_removal(struct rules_families families, FILE *out)
 {
-	rules_iptables_print_unloader("--forward --remove", &accept_jump, 1, "", families, out);
+	rules_iptables_print_unloader("--forward --remove", &accept_jump, 1, NULL, 0, families, out);
 }

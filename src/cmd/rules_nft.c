@@ -7,46 +7,169 @@
  */
 #include "cmd/rules.h"
 
+#define BARE_SYN "tcp flags & (fin | syn | rst | ack | urg) == syn"
+#define HANDSHAKE "tcp flags & (syn | rst) == syn"
+#define KINDS_IN_LINE 6
+
 static void rules_nft_print_prerouting(const struct config *config, FILE *out)
 {
 	fputs("\n\t# The carrier can be attached only before the entry of the connection is confirmed, that is, with\n"
 	      "\t# its first packet.\n"
+	      "\t# A control port that calls out is a client's port by chance, or a forged packet that would have\n"
+	      "\t# conntrack take a control connection for something else.\n"
 	      "\tchain prerouting {\n"
-	      "\t\ttype filter hook prerouting priority mangle; policy accept;\n", out);
+	      "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+	      "\t\ttcp sport @control_ports " BARE_SYN " fib saddr . iif oif missing counter name \"forged\" drop\n", out);
 	fputs("\t\tct state new ", out);
 	if (config->zone)
 		fprintf(out, "ct zone %u ", config->zone);
 	fputs("tcp dport @control_ports ct helper set \"carrier\"\n\t}\n", out);
 }
 
+static void rules_nft_print_dispatch(FILE *out)
+{
+	fputs("\n\t# The port that the client dialled counts, and so does that of the server. Expected connections are\n"
+	      "\t# data connections, whatever their port.\n"
+	      "\tchain forward {\n"
+	      "\t\ttype filter hook forward priority mangle; policy accept;\n"
+	      "\t\tmeta l4proto != tcp return\n"
+	      "\t\tct state new,related,invalid,untracked jump first\n"
+	      "\t\tmeta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 goto control\n"
+	      "\t\tmeta l4proto tcp ct reply proto-src @control_ports ct status & expected == 0 goto control\n"
+	      "\t}\n"
+	      "\n\t# A connection begins with a SYN. One that conntrack would pick up in the middle, in either\n"
+	      "\t# direction, or as an expected one, and what it can't assign to any, goes no further: whoever made\n"
+	      "\t# conntrack forget a control connection, and not its peers, would go on uninspected.\n"
+	      "\tchain first {\n"
+	      "\t\tct state new,related " BARE_SYN " return\n"
+	      "\t\ttcp dport @control_ports goto midway\n"
+	      "\t\ttcp sport @control_ports goto midway\n"
+	      "\t\tmeta l4proto tcp ct original proto-dst @control_ports goto midway\n"
+	      "\t\tip saddr . tcp sport @servers_ipv4 goto midway\n"
+	      "\t\tip daddr . tcp dport @servers_ipv4 goto midway\n"
+	      "\t\tip6 saddr . tcp sport @servers_ipv6 goto midway\n"
+	      "\t\tip6 daddr . tcp dport @servers_ipv6 goto midway\n"
+	      "\t}\n"
+	      "\n\tchain midway {\n"
+	      "\t\tct state invalid,untracked counter name \"no_connection\" drop\n"
+	      "\t\tmeta l4proto tcp counter name \"midway\" reject with tcp reset\n"
+	      "\t}\n", out);
+}
+
 static void rules_nft_print_control(const struct config *config, FILE *out)
 {
 	fprintf(out,
-		"\n\t# Data in a SYN would pass the gateway by, so there must be none: @ih is what comes behind the\n"
-		"\t# TCP header. Without the options of TCP Fast Open (254 is its experimental form) there seldom is.\n"
-		"\t# A verdict of the queue goes on at the next hook, so the SYN-ACK must have been changed before.\n"
-		"\t# The MSS leaves room for a host-port that grows.\n"
+		"\n\t# Only a SYN without data passes by the queue: its entry is not confirmed yet. Everything else of a\n"
+		"\t# control connection is queued. A verdict of the queue goes on at the next hook, so a SYN-ACK must\n"
+		"\t# have been changed before.\n"
 		"\tchain control {\n"
-		"\t\ttcp flags & (syn | rst) == syn @ih,0,8 0-255 drop\n"
-		"\t\ttcp flags & (syn | rst) == syn reset tcp option fastopen\n"
-		"\t\ttcp flags & (syn | rst) == syn reset tcp option 254\n"
-		"\t\ttcp flags & (syn | rst) == syn tcp option maxseg size set %u\n"
-		"\t\tct state established queue num %u%s\n"
-		"\t}\n", config->mss, config->queue, config->absent_open ? " bypass" : "");
+		"\t\tct zone != %u counter name \"other_zone\" drop\n", config->zone);
+	if (config->passed_mark)
+		fprintf(out, "\t\tmeta mark set meta mark & 0x%08x\n", ~config->passed_mark);
+	fprintf(out,
+		"\t\tct direction original tcp dport != @control_ports jump translated\n"
+		"\t\tct direction reply tcp sport != @control_ports jump translated\n"
+		"\t\t" HANDSHAKE " jump handshake\n"
+		"\t\tct state new return\n"
+		"\t\tqueue num %u%s\n"
+		"\t}\n"
+		"\n\t# Behind a DNAT that changes the port, nothing else tells which port the server has.\n"
+		"\tchain translated {\n"
+		"\t\tct direction original add @servers_ipv4 { ip daddr . tcp dport }\n"
+		"\t\tct direction original add @servers_ipv6 { ip6 daddr . tcp dport }\n"
+		"\t\tct direction reply add @servers_ipv4 { ip saddr . tcp sport }\n"
+		"\t\tct direction reply add @servers_ipv6 { ip6 saddr . tcp sport }\n"
+		"\t}\n", config->queue, config->absent_open ? " bypass" : "");
 }
 
-static void rules_nft_print_dispatch(const struct config *config, FILE *out)
+/* A rule holds 128 expressions at most, and "reset" ends with the first option of its kind. */
+static void rules_nft_print_options(FILE *out)
 {
-	fputs("\n\t# What conntrack can't assign to a connection can't be inspected. It is the port that the client\n"
-	      "\t# dialled that counts; expected connections are data connections, whatever their port.\n"
-	      "\tchain forward {\n"
-	      "\t\ttype filter hook forward priority mangle; policy accept;\n"
-	      "\t\tct state invalid tcp dport @control_ports drop\n"
-	      "\t\tct state invalid tcp sport @control_ports drop\n", out);
-	fputs("\t\tmeta l4proto tcp ", out);
-	if (config->zone)
-		fprintf(out, "ct zone %u ", config->zone);
-	fputs("ct original proto-dst @control_ports ct status & expected == 0 jump control\n\t}\n", out);
+	unsigned int in_rule = 0;
+
+	fputs("\n\t# Options of a SYN that are not known to be harmless are overwritten. These arrangements of known\n"
+	      "\t# ones, which nearly all systems use, need no look at each kind.\n"
+	      "\tchain options {\n"
+	      "\t\ttcp doff 10 @th,160,16 0x0204 @th,192,32 0x0402080a @th,288,24 0x010303 return\n"
+	      "\t\ttcp doff 8 @th,160,16 0x0204 @th,192,24 0x010303 @th,224,32 0x01010402 return\n"
+	      "\t\ttcp doff 11 @th,160,16 0x0204 @th,192,24 0x010303 @th,224,32 0x0101080a @th,320,32 0x04020000 return\n"
+	      "\t\ttcp doff 5 return\n", out);
+	for (unsigned int kind = RULES_OPTION_FIRST; kind <= UINT8_MAX; kind++) {
+		if (rules_option_is_kept(kind))
+			continue;
+		fprintf(out, "%sreset tcp option %u", in_rule == 0 ? "\t\t" : in_rule % KINDS_IN_LINE ? " " : " \\\n\t\t\t", kind);
+		in_rule = (in_rule + 1) % (KINDS_IN_LINE * 10);
+		if (in_rule == 0 || kind == UINT8_MAX)
+			fputc('\n', out);
+	}
+	fputs("\t\t# What is there twice was meant to be overlooked.\n", out);
+	for (size_t i = 0; i < rules_option_dangerous_count; i++)
+		fprintf(out, "\t\ttcp option %u exists counter name \"syn\" drop\n", rules_options_dangerous[i]);
+	fputs("\t}\n", out);
+}
+
+static void rules_nft_print_handshake(const struct config *config, FILE *out)
+{
+	fprintf(out,
+		"\n\t# Data in a SYN would pass the gateway by, so there must be none: @ih is what comes after the TCP\n"
+		"\t# header, wherever that ends. The MSS leaves room for a host-port that grows.\n"
+		"\tchain handshake {\n"
+		"\t\t@ih,0,8 0-255 counter name \"syn\" drop\n"
+		"\t\ttcp flags & urg == urg counter name \"syn\" drop\n"
+		"\t\tjump options\n"
+		"\t\ttcp option maxseg size set %u\n"
+		"\t}\n", config->mss);
+	rules_nft_print_options(out);
+}
+
+static void rules_nft_print_passed(const struct config *config, FILE *out)
+{
+	if (!config->passed_mark)
+		return;
+	fprintf(out,
+		"\n\t# After the queue: what the gateway has not passed does not leave.\n"
+		"\tchain passed {\n"
+		"\t\ttype filter hook forward priority mangle + 1; policy accept;\n"
+		"\t\tmeta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 goto judged\n"
+		"\t\tmeta l4proto tcp ct reply proto-src @control_ports ct status & expected == 0 goto judged\n"
+		"\t}\n"
+		"\n\tchain judged {\n"
+		"\t\tmeta mark & 0x%08x == 0x%08x counter name \"passed\" return\n"
+		"\t\t@ih,0,8 0-255 counter name \"unpassed\" %s\n"
+		"\t\t" BARE_SYN " return\n"
+		"\t\tmeta l4proto tcp counter name \"unpassed\" %s\n"
+		"\t}\n", config->passed_mark, config->passed_mark, rules_may_bypass(config) ? "return" : "drop",
+		rules_may_bypass(config) ? "return" : "drop");
+}
+
+static void rules_nft_print_objects(const struct config *config, FILE *out)
+{
+	static const char *const counters[] = { "forged", "no_connection", "midway", "other_zone", "syn" };
+
+	fputs("\tset control_ports {\n"
+	      "\t\ttype inet_service\n"
+	      "\t\telements = { ", out);
+	rules_print_ports(config, ", ", out);
+	fputs(" }\n"
+	      "\t}\n\n"
+	      "\tset servers_ipv4 {\n"
+	      "\t\ttype ipv4_addr . inet_service\n"
+	      "\t\tsize 65535\n"
+	      "\t\tflags dynamic\n"
+	      "\t}\n\n"
+	      "\tset servers_ipv6 {\n"
+	      "\t\ttype ipv6_addr . inet_service\n"
+	      "\t\tsize 65535\n"
+	      "\t\tflags dynamic\n"
+	      "\t}\n\n", out);
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		fprintf(out, "\tcounter %s { }\n", counters[i]);
+	if (config->passed_mark)
+		fputs("\tcounter passed { }\n"
+		      "\tcounter unpassed { }\n", out);
+	fputs("\n\tct helper carrier {\n"
+	      "\t\ttype \"" RULES_CARRIER "\" protocol tcp\n"
+	      "\t}\n", out);
 }
 
 void rules_nft_print(const struct config *config, FILE *out)
@@ -63,19 +186,13 @@ void rules_nft_print(const struct config *config, FILE *out)
 	/* To delete a table that is not there is an error; to add one that is there is none. */
 	fputs("table inet ftpalg\n"
 	      "delete table inet ftpalg\n\n"
-	      "table inet ftpalg {\n"
-	      "\tset control_ports {\n"
-	      "\t\ttype inet_service\n"
-	      "\t\telements = { ", out);
-	rules_print_ports(config, ", ", out);
-	fputs(" }\n"
-	      "\t}\n\n"
-	      "\tct helper carrier {\n"
-	      "\t\ttype \"" RULES_CARRIER "\" protocol tcp\n"
-	      "\t}\n", out);
+	      "table inet ftpalg {\n", out);
+	rules_nft_print_objects(config, out);
 	rules_nft_print_prerouting(config, out);
-	rules_nft_print_dispatch(config, out);
+	rules_nft_print_dispatch(out);
 	rules_nft_print_control(config, out);
+	rules_nft_print_handshake(config, out);
+	rules_nft_print_passed(config, out);
 	fprintf(out,
 		"\n\t# The gateway's resets and acknowledgements bear addresses as one side sees them. Tracked, they\n"
 		"\t# would found connections of their own.\n"

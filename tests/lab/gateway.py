@@ -16,6 +16,8 @@ from process import wait_until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 READY = "ftpalg: ready"
+# Any bit will do that no rule of a lab uses.
+PASSED_MARK = "0x40000000"
 
 
 def binary():
@@ -34,7 +36,9 @@ class Gateway:
         self.configuration = os.path.join(directory, f"{name}.conf")
         self.events_path = os.path.join(directory, f"{name}.events")
         self.process = None
-        sections = {"gateway": {"control-ports": "21", "queue": "21", "events": self.events_path}}
+        self.after_queue = None  # once rules are loaded, {what: packets} of rules that others have replaced
+        sections = {"gateway": {"control-ports": "21", "queue": "21", "events": self.events_path,
+                                "passed-mark": PASSED_MARK}}
         if os.environ.get("FTPALG_LAB_UID", "0") != "0":
             sections["gateway"]["user"] = "none"  # an ordinary user's namespace has no other user to become
         for section, values in (settings or {}).items():
@@ -52,7 +56,24 @@ class Gateway:
     def load_rules(self):
         """Loads what belongs to the gateway alone: carrier, queue, MSS clamp."""
         program = ["nft", "-f", "-"] if rules.FLAVOUR == "nft" else ["sh", "-s"]
+        self.after_queue = {what: self.packets_after_queue(what) if self.after_queue else 0
+                            for what in ("passed", "unpassed")}
         rules.load(self.router, f"{self.configuration}.rules", self.printed_rules(), program)
+
+    def packets_after_queue(self, what):
+        """As rules.packets_after_queue, since the first rules were loaded."""
+        return self.after_queue[what] + rules.packets_after_queue(self.router, what)
+
+    def check_invariant(self):
+        """
+        No packet of a control port leaves that the gateway did not pass, but for SYNs without data. The marks of the
+        verdicts and the rules after the queue make that exact; what the rules dropped was on its way past the gateway.
+        """
+        unpassed = self.packets_after_queue("unpassed")
+        if unpassed:
+            raise RuntimeError(f"{unpassed} packets of control ports came past the queue")
+        if not self.packets_after_queue("passed") and self.events("session-open"):
+            raise RuntimeError("there were sessions, and the rules after the queue have seen nothing of them")
 
     def start(self):
         """Starts the daemon and waits until it is bound to its queue."""

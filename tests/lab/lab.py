@@ -32,6 +32,9 @@ class Lab:
     offloads: leave the virtual cables' checksum and segmentation offloads on. daemon: start it; False: rules only.
     mtu: of the cables.
     gateway_rules: False for a router that never heard of the gateway. forward_all: the inside may open any connection.
+
+    At the end of every lab whose gateway has rules, nothing of a control port may have left that the gateway did not
+    pass. may_pass_by = True is for tests in which something does.
     """
 
     def __init__(self, mode="snat", lengths="grow", settings=None, bystanders=False, offloads=False, daemon=True,
@@ -50,6 +53,7 @@ class Lab:
         self.directory = os.path.join(WORK, self._prefix)
         self.hosts = {}
         self.gateway = None
+        self.may_pass_by = False
 
     def __enter__(self):
         os.makedirs(self.directory)
@@ -64,6 +68,8 @@ class Lab:
 
     def __exit__(self, *exception):
         try:
+            if self.gateway.after_queue and exception[0] is None and not self.may_pass_by:
+                self.gateway.check_invariant()
             if self.gateway.process and exception[0] is None:
                 self.gateway.stop()
         finally:

@@ -107,6 +107,22 @@ def nft_base(families, mode, control_ports, forward_all, admit):
     ]) + "\n"
 
 
+def packets_after_queue(router, what):
+    """
+    Packets of control ports that came to the end of the printed rules: "passed" by the gateway, or "unpassed", which
+    were neither that nor a SYN without data.
+    """
+    if FLAVOUR == "nft":
+        words = router.output(["nft", "list", "counter", "inet", "ftpalg", what]).split()
+        return int(words[words.index("packets") + 1])
+    counts = [int(line.split()[0]) for family in (4, 6)
+              for line in router.output([iptables(family), "-t", "security", "-vnxL", "FTPALG_JUDGED"]).splitlines()
+              if f"/* {what} */" in line]
+    if not counts:
+        raise RuntimeError(f"the rules that count what is {what} are gone")
+    return sum(counts)
+
+
 def invalid_packets(router, family):
     """Packets so far that conntrack called INVALID."""
     if FLAVOUR == "nft":

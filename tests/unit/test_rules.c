@@ -84,7 +84,7 @@ static char *printed(print_function *print)
 /* Where the line stands in text; fails where it does not stand there exactly once. */
 static size_t line_at(const char *text, const char *line)
 {
-	char whole[256];
+	char whole[512];
 	const char *at;
 
 	snprintf(whole, sizeof(whole), "\n%s\n", line);
@@ -117,14 +117,15 @@ static void nft_attaches_the_carrier_to_new_connections_only(void **state)
 	free(text);
 }
 
-static void nft_queues_established_control_connections_by_the_port_that_was_dialled(void **state)
+static void nft_queues_control_connections_by_the_port_that_was_dialled_and_by_the_servers(void **state)
 {
 	char *text = printed(print_nft);
 
 	(void)state;
 	line_at(text, "type filter hook forward priority mangle; policy accept;");
-	line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 jump control");
-	line_at(text, "ct state established queue num 21");
+	line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 goto control");
+	line_at(text, "meta l4proto tcp ct reply proto-src @control_ports ct status & expected == 0 goto control");
+	line_at(text, "queue num 21");
 	assert_int_equal(occurrences(text, "queue num"), 1);
 	free(text);
 }
@@ -133,29 +134,216 @@ static void nft_queues_established_control_connections_by_the_port_that_was_dial
 static void nft_changes_the_handshake_before_it_queues(void **state)
 {
 	char *text = printed(print_nft);
-	size_t data = line_at(text, "tcp flags & (syn | rst) == syn @ih,0,8 0-255 drop");
-	size_t mss = line_at(text, "tcp flags & (syn | rst) == syn tcp option maxseg size set 1160");
-	size_t fast_open = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option fastopen");
-	size_t experimental = line_at(text, "tcp flags & (syn | rst) == syn reset tcp option 254");
-	size_t queue = line_at(text, "ct state established queue num 21");
+	size_t control = line_at(text, "chain control {");
+	size_t handshake = line_at(text, "tcp flags & (syn | rst) == syn jump handshake");
+	size_t queue = line_at(text, "queue num 21");
+	size_t data = line_at(text, "@ih,0,8 0-255 counter name \"syn\" drop");
+	size_t options = line_at(text, "jump options");
 
 	(void)state;
-	assert_true(data < queue && mss < queue);
-	assert_true(fast_open < queue && experimental < queue);
+	assert_true(control < handshake && handshake < queue);
+	assert_true(data < options);
+	line_at(text, "tcp flags & urg == urg counter name \"syn\" drop");
+	line_at(text, "tcp option maxseg size set 1160");
 	free(text);
 }
 
-static void nft_drops_what_belongs_to_no_connection_before_anything_else(void **state)
+/* In a control connection, whatever conntrack calls the packet. */
+static void a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue(void **state)
 {
 	char *text = printed(print_nft);
-	size_t to = line_at(text, "ct state invalid tcp dport @control_ports drop");
-	size_t from = line_at(text, "ct state invalid tcp sport @control_ports drop");
-	size_t jump = line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 "
-			      "jump control");
 
 	(void)state;
-	assert_true(to < jump && from < jump);
+	assert_non_null(strstr(text, "jump handshake\nct state new return\nqueue num 21\n}\n"));
+	assert_int_equal(occurrences(text, "return\n"), 7);
 	free(text);
+	text = printed(print_iptables);
+	assert_non_null(strstr(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j FTPALG_HANDSHAKE\n"
+			       "-A FTPALG_CONTROL -m conntrack --ctstate NEW -j RETURN\n"
+			       "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21\n"));
+	assert_int_equal(occurrences(text, "-j RETURN"), 2);
+	free(text);
+}
+
+static void a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn(void **state)
+{
+	char *text = printed(print_nft);
+	size_t first = line_at(text, "ct state new,related,invalid,untracked jump first");
+	size_t control = line_at(text, "meta l4proto tcp ct original proto-dst @control_ports ct status & expected == 0 "
+				 "goto control");
+
+	(void)state;
+	assert_true(first < control);
+	assert_non_null(strstr(text,
+		"chain first {\n"
+		"ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return\n"
+		"tcp dport @control_ports goto midway\n"
+		"tcp sport @control_ports goto midway\n"
+		"meta l4proto tcp ct original proto-dst @control_ports goto midway\n"
+		"ip saddr . tcp sport @servers_ipv4 goto midway\n"
+		"ip daddr . tcp dport @servers_ipv4 goto midway\n"
+		"ip6 saddr . tcp sport @servers_ipv6 goto midway\n"
+		"ip6 daddr . tcp dport @servers_ipv6 goto midway\n"
+		"}\n"));
+	assert_non_null(strstr(text,
+		"chain midway {\n"
+		"ct state invalid,untracked counter name \"no_connection\" drop\n"
+		"meta l4proto tcp counter name \"midway\" reject with tcp reset\n"
+		"}\n"));
+	free(text);
+	text = printed(print_iptables);
+	first = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctstate NEW,RELATED,INVALID,UNTRACKED "
+			"-j FTPALG_FIRST");
+	control = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED "
+			  "-g FTPALG_CONTROL");
+	assert_true(first < control);
+	assert_non_null(strstr(text,
+		"-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate NEW,RELATED -j RETURN\n"
+		"-A FTPALG_FIRST -p tcp -m multiport --ports 21 -j DROP\n"
+		"-A FTPALG_FIRST -p tcp -m conntrack --ctorigdstport 21 -j DROP\n"
+		"-A FTPALG_FIRST -m recent --name FTPALG --rsource --rcheck -j DROP\n"
+		"-A FTPALG_FIRST -m recent --name FTPALG --rdest --rcheck -j DROP\n"));
+	free(text);
+}
+
+/* Behind a DNAT that changes the port, a server that speaks first has no control port at either end. */
+static void a81_servers_on_other_ports_are_remembered(void **state)
+{
+	char *text = printed(print_nft);
+	size_t queue = line_at(text, "queue num 21");
+
+	(void)state;
+	assert_true(line_at(text, "ct direction original tcp dport != @control_ports jump translated") < queue);
+	assert_true(line_at(text, "ct direction reply tcp sport != @control_ports jump translated") < queue);
+	line_at(text, "ct direction original add @servers_ipv4 { ip daddr . tcp dport }");
+	line_at(text, "ct direction original add @servers_ipv6 { ip6 daddr . tcp dport }");
+	line_at(text, "ct direction reply add @servers_ipv4 { ip saddr . tcp sport }");
+	line_at(text, "ct direction reply add @servers_ipv6 { ip6 saddr . tcp sport }");
+	free(text);
+	text = printed(print_iptables);
+	queue = line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21");
+	assert_true(line_at(text, "-A FTPALG_CONTROL -p tcp -m conntrack --ctdir ORIGINAL -m multiport ! --dports 21 "
+			    "-m recent --name FTPALG --rdest --set") < queue);
+	assert_true(line_at(text, "-A FTPALG_CONTROL -p tcp -m conntrack --ctdir REPLY -m multiport ! --sports 21 "
+			    "-m recent --name FTPALG --rsource --set") < queue);
+	free(text);
+}
+
+/* conntrack does not ask where a packet came from. */
+static void a81_a_syn_from_a_control_port_comes_from_where_its_sender_is(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	line_at(text, "tcp sport @control_ports tcp flags & (fin | syn | rst | ack | urg) == syn fib saddr . iif oif missing "
+		"counter name \"forged\" drop");
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_PREROUTING -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m multiport --sports 21 "
+		"-m rpfilter --invert -j DROP");
+	free(text);
+}
+
+static void a87_only_known_options_stay_in_a_syn(void **state)
+{
+	char *text = printed(print_nft), *list;
+	unsigned int kept = 0;
+
+	(void)state;
+	for (unsigned int kind = 0; kind < 256; kind++) {
+		char words[32], last[32];
+
+		snprintf(words, sizeof(words), "reset tcp option %u ", kind);
+		snprintf(last, sizeof(last), "reset tcp option %u\n", kind);
+		if (occurrences(text, words) + occurrences(text, last) == 0)
+			kept |= kind < 32 ? 1U << kind : 1U << 31;
+	}
+	assert_int_equal(kept, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8);
+	/* "reset" takes the first of its kind. */
+	line_at(text, "tcp option 30 exists counter name \"syn\" drop");
+	line_at(text, "tcp option 34 exists counter name \"syn\" drop");
+	free(text);
+	text = printed(print_iptables);
+	list = strstr(text, "--strip-options ");
+	assert_non_null(list);
+	assert_memory_equal(list, "--strip-options 5,6,7,9,10,11,", 30);
+	*strchr(list, '\n') = '\0';
+	assert_int_equal(occurrences(list, ","), 255 - 5 - 1);
+	assert_int_equal(occurrences(list, ",30,"), 1);
+	free(text);
+}
+
+static void a87_no_syn_with_data_passes_whatever_its_headers(void **state)
+{
+	static const char *const conditions[] = {
+		"0>>24=0x45&&32>>26&0x3C@17=0:0xFFFFFFFF",
+		"0>>24=0x46:0x4F",
+		"0>>28=6&&52>>26&0x3C@37=0:0xFFFFFFFF",
+		"0>>28=6&&4>>8&0xFF=0:5,7:255",
+	};
+	char *text = printed(print_iptables);
+	char line[160];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
+		snprintf(line, sizeof(line), "-A FTPALG_HANDSHAKE -p tcp --tcp-flags SYN,RST SYN -m u32 --u32 \"%s\" "
+			 "-j DROP", conditions[i]);
+		line_at(text, line);
+	}
+	free(text);
+}
+
+static void what_the_gateway_has_not_passed_is_dropped_after_the_queue(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	assert_int_equal(occurrences(text, "passed"), 0);
+	free(text);
+	text = printed(print_iptables);
+	assert_int_equal(occurrences(text, "*security"), 0);
+	free(text);
+	config.passed_mark = 0x30;
+	text = printed(print_nft);
+	line_at(text, "type filter hook forward priority mangle + 1; policy accept;");
+	assert_true(line_at(text, "meta mark set meta mark & 0xffffffcf") < line_at(text, "queue num 21"));
+	assert_non_null(strstr(text,
+		"chain judged {\n"
+		"meta mark & 0x00000030 == 0x00000030 counter name \"passed\" return\n"
+		"@ih,0,8 0-255 counter name \"unpassed\" drop\n"
+		"tcp flags & (fin | syn | rst | ack | urg) == syn return\n"
+		"meta l4proto tcp counter name \"unpassed\" drop\n"
+		"}\n"));
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "*security");
+	line_at(text, "-A FTPALG_CONTROL -j MARK --set-xmark 0x0/0x30");
+	line_at(text, "-A FTPALG_JUDGED -m mark --mark 0x30/0x30 -m comment --comment passed -j RETURN");
+	assert_non_null(strstr(text,
+		"-A FTPALG_JUDGED -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -j RETURN\n"
+		"-A FTPALG_JUDGED -m comment --comment unpassed -j DROP\n"));
+	free(text);
+}
+
+/* Where a packet may pass the queue by, it lacks the mark and is only counted. */
+static void what_may_pass_by_the_queue_is_counted_and_not_dropped(void **state)
+{
+	char *text;
+
+	(void)state;
+	config.passed_mark = 0x30;
+	for (int i = 0; i < 2; i++) {
+		config.absent_open = i == 0;
+		config.queue_full_open = i == 1;
+		text = printed(print_nft);
+		line_at(text, "meta l4proto tcp counter name \"unpassed\" return");
+		assert_int_equal(occurrences(text, "unpassed\" drop"), 0);
+		free(text);
+		text = printed(print_iptables);
+		line_at(text, "-A FTPALG_JUDGED -m comment --comment unpassed -j RETURN");
+		assert_int_equal(occurrences(text, "unpassed -j DROP"), 0);
+		free(text);
+	}
 }
 
 static void nft_does_not_track_what_the_gateway_sends(void **state)
@@ -213,23 +401,15 @@ static void iptables_changes_the_handshake_before_it_queues(void **state)
 {
 	char *text = printed(print_iptables);
 	size_t mangle = line_at(text, "*mangle");
-	size_t invalid = line_at(text, "-A FTPALG_FORWARD -p tcp -m multiport --ports 21 -m conntrack --ctstate "
-				 "INVALID -j DROP");
 	size_t jump = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED "
-			      "-j FTPALG_CONTROL");
-	size_t data_ipv4 = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -m u32 --u32 "
-				   "\"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=0:0xFFFFFFFF\" -j DROP");
-	size_t data_ipv6 = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -m u32 --u32 "
-				   "\"0>>28=6&&52>>26&0x3C@40=0:0xFFFFFFFF\" -j DROP");
-	size_t mss = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1160");
-	size_t fast_open = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPOPTSTRIP "
-				   "--strip-options 34,254");
-	size_t queue = line_at(text, "-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num 21");
+			      "-g FTPALG_CONTROL");
+	size_t handshake = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j FTPALG_HANDSHAKE");
+	size_t queue = line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21");
 
 	(void)state;
-	assert_true(mangle < invalid && invalid < jump);
-	assert_true(jump < mss && mss < queue && fast_open < queue);
-	assert_true(data_ipv4 < queue && data_ipv6 < queue);
+	assert_true(mangle < jump && jump < handshake && handshake < queue);
+	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1160");
+	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags URG URG -j DROP");
 	assert_int_equal(occurrences(text, "NFQUEUE"), 1);
 	free(text);
 }
@@ -244,10 +424,10 @@ static void iptables_has_one_rule_a_port(void **state)
 	set_ports(ports, ARRAY_SIZE(ports));
 	text = printed(print_iptables);
 	line_at(text, "-A FTPALG_PREROUTING -p tcp -m multiport --dports 21,2121 -j CT --helper sane");
-	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED -j "
+	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED -g "
 		"FTPALG_CONTROL");
-	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 2121 ! --ctstatus EXPECTED "
-		"-j FTPALG_CONTROL");
+	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctreplsrcport 2121 ! --ctstatus EXPECTED "
+		"-g FTPALG_CONTROL");
 	free(text);
 }
 
@@ -359,13 +539,14 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 		print_function *remove;
 		unsigned int chains;
 	} rows[] = {
-		{ print_iptables, print_iptables_removal, 4 },
+		{ print_iptables, print_iptables_removal, 8 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
 		{ print_proxy_iptables, print_proxy_iptables_removal, 7 },
 	};
 
 	(void)state;
 	load_text(by_network);
+	config.passed_mark = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *text = printed(rows[i].print);
 		char *removal = printed(rows[i].remove);
@@ -393,7 +574,7 @@ static void packets_bypass_an_absent_gateway_only_where_that_is_configured(void 
 	for (int open = 0; open < 2; open++) {
 		config.absent_open = open;
 		text = printed(print_nft);
-		line_at(text, open ? "ct state established queue num 21 bypass" : "ct state established queue num 21");
+		line_at(text, open ? "queue num 21 bypass" : "queue num 21");
 		assert_int_equal(occurrences(text, "bypass"), open);
 		free(text);
 		text = printed(print_iptables);
@@ -412,14 +593,14 @@ static void queue_mark_and_segment_size_are_the_configured_ones(void **state)
 	config.mark = 0xbeef;
 	config.mss = 536;
 	text = printed(print_nft);
-	line_at(text, "ct state established queue num 7");
+	line_at(text, "queue num 7");
 	line_at(text, "meta mark 0xbeef notrack");
-	line_at(text, "tcp flags & (syn | rst) == syn tcp option maxseg size set 536");
+	line_at(text, "tcp option maxseg size set 536");
 	free(text);
 	text = printed(print_iptables);
-	line_at(text, "-A FTPALG_CONTROL -m conntrack --ctstate ESTABLISHED -j NFQUEUE --queue-num 7");
+	line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 7");
 	line_at(text, "-A FTPALG_OUTPUT -m mark --mark 0xbeef -j CT --notrack");
-	line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 536");
+	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 536");
 	free(text);
 }
 
@@ -431,8 +612,7 @@ static void a_zone_is_matched_or_given(void **state)
 	config.zone = 5;
 	text = printed(print_nft);
 	line_at(text, "ct state new ct zone 5 tcp dport @control_ports ct helper set \"carrier\"");
-	line_at(text, "meta l4proto tcp ct zone 5 ct original proto-dst @control_ports ct status & expected == 0 "
-		"jump control");
+	line_at(text, "ct zone != 5 counter name \"other_zone\" drop");
 	free(text);
 	text = printed(print_iptables);
 	line_at(text, "-A FTPALG_PREROUTING -p tcp -m multiport --dports 21 -j CT --helper sane --zone 5");
@@ -674,9 +854,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(nft_attaches_the_carrier_to_new_connections_only),
-		TEST(nft_queues_established_control_connections_by_the_port_that_was_dialled),
+		TEST(nft_queues_control_connections_by_the_port_that_was_dialled_and_by_the_servers),
 		TEST(nft_changes_the_handshake_before_it_queues),
-		TEST(nft_drops_what_belongs_to_no_connection_before_anything_else),
+		TEST(a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue),
+		TEST(a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn),
+		TEST(a81_servers_on_other_ports_are_remembered),
+		TEST(a81_a_syn_from_a_control_port_comes_from_where_its_sender_is),
+		TEST(a87_only_known_options_stay_in_a_syn),
+		TEST(a87_no_syn_with_data_passes_whatever_its_headers),
+		TEST(what_the_gateway_has_not_passed_is_dropped_after_the_queue),
+		TEST(what_may_pass_by_the_queue_is_counted_and_not_dropped),
 		TEST(nft_does_not_track_what_the_gateway_sends),
 		TEST(nft_replaces_its_table),
 		TEST(nft_names_all_ports_once),
