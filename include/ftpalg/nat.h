@@ -28,6 +28,9 @@ struct nat_view {
 /* True where NAT changed an address or a port of the connection. */
 bool nat_view_is_translated(const struct nat_view *view);
 
+/* All four ends: two connections that live are never equal. */
+bool nat_view_equal(const struct nat_view *a, const struct nat_view *b);
+
 /* The tuple of packets of this direction as they reach their receiver, behind all NAT. */
 struct tuple nat_view_tuple(const struct nat_view *view, enum direction direction);
 
@@ -46,6 +49,8 @@ struct connection {
 	struct nat_view view;
 	enum direction direction;   /* of the tuple that was asked for */
 	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
+	bool shared;                /* another connection that lives has the same two ends at the FORWARD hook */
+	uint32_t id;                /* the kernel's; with the view it tells two connections apart that look alike here */
 	bool carrier;               /* a helper is attached: it can hold expectations */
 	bool resizable;             /* NAT changed it: it may have the seqadj extension (reference: only the write's read-back is proof) */
 	struct seqadj seqadj[2];    /* per enum direction; zero where there never was an edit */
@@ -93,6 +98,10 @@ struct ops {
 
 	/* One thing that happened. */
 	void (*event)(void *context, const struct event *event);
+
+	/* What has become of a connection that lookup has found: found by its own two tuples, never another that looks like
+	 * it at FORWARD. REASON_NO_CONNECTION where it is no more. */
+	enum reason (*recall)(void *context, const struct nat_view *view, struct connection *connection);
 
 	/* What unexpect would answer now; changes nothing. NULL where unexpect never answers REASON_GONE. */
 	enum reason (*peek)(void *context, const struct nat_view *master, const struct expectation *expectation);

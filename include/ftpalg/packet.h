@@ -17,6 +17,10 @@
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
 
+/* Lengths of the header without options, and of timestamps with their padding. */
+#define TCP_HEADER_PLAIN 20
+#define TCP_TIMESTAMPS_PADDED 12
+
 /* The timestamps option, RFC 7323. */
 struct packet_timestamps {
 	bool present;

@@ -51,6 +51,7 @@
 	X(REASON_TIMEOUT,           "timeout",              "a peer did not answer in time") \
 	/* the kernel's answers */ \
 	X(REASON_NO_CONNECTION,     "no-connection",        "conntrack doesn't know the connection") \
+	X(REASON_SHARED_TUPLE,      "shared-tuple",         "a connection that lives has the same two ends behind DNAT, so their packets can't be told apart") \
 	X(REASON_NO_CARRIER,        "no-carrier",           "the control connection carries no helper: the rule that attaches it is missing or came too late") \
 	X(REASON_NO_PORT,           "no-port",              "every port that was tried for the pinhole is taken") \
 	X(REASON_EXPECT_TABLE_FULL, "expect-table-full",    "the kernel's expectation table is full") \
@@ -58,7 +59,9 @@
 	X(REASON_NO_RESIZE,         "no-resize",            "the line must change its length and the kernel can't adjust this connection's sequence numbers") \
 	/* limits */ \
 	X(REASON_TABLE_FULL,        "table-full",           "the session table is full") \
+	X(REASON_HANDSHAKES_FULL,   "handshakes-full",      "more handshakes wait for their clients than the table has room for: the oldest was forgotten, and its session will be adopted") \
 	X(REASON_MEMORY_FULL,       "memory-full",          "the pool for held and unacknowledged bytes is exhausted") \
+	X(REASON_UNACKNOWLEDGED,    "unacknowledged",       "the pool is short, and a peer has long not acknowledged what the session has in it") \
 	X(REASON_WINDOW_FULL,       "window-full",          "more bytes are unacknowledged in one direction than the limit") \
 	X(REASON_EDITS_FULL,        "edits-full",           "more length-changing edits are unacknowledged in one direction than the limit") \
 	X(REASON_QUOTA_SESSIONS,    "quota-sessions",       "the source has as many sessions as one source may have") \

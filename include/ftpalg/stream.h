@@ -122,9 +122,12 @@ void stream_copy(const struct stream *stream, const struct buffer_pool *pool, co
 		 uint8_t *out);
 
 /*
- * Takes the receiver's acknowledgement, releases what it covers, and returns the number to put into its packet so that
- * the sender, behind the kernel's correction, learns the truth (usually ack itself).
+ * The number to put into a packet of the receiver's that acknowledges ack, so that the sender, behind the kernel's
+ * correction, learns the truth (usually ack itself).
  */
+uint32_t stream_map_acknowledgement(const struct stream *stream, uint32_t ack);
+
+/* Takes the receiver's acknowledgement, releases what it covers, and returns the number to put into its packet. */
 uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uint32_t ack);
 
 /* The number of a packet without payload at sender's number in, to put into the packet (usually in itself). */

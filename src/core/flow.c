@@ -102,10 +102,27 @@ static void order_remove(const struct flow_table *table, struct flow_order *orde
 
 static struct flow_order *flow_order_of(struct flow_table *table, const struct flow *flow)
 {
+	if (flow->state == FLOW_EMBRYO)
+		return &table->embryo;
 	return flow->state == FLOW_LIVE ? &table->live : &table->ended;
 }
 
-struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint64_t now)
+static void enter_state(struct flow_table *table, struct flow *flow, enum flow_state state)
+{
+	flow->state = state;
+	table->used += state == FLOW_LIVE ? 1 : 0;
+	table->embryos += state == FLOW_EMBRYO ? 1 : 0;
+	order_append(table, flow_order_of(table, flow), flow);
+}
+
+static void leave_state(struct flow_table *table, struct flow *flow)
+{
+	order_remove(table, flow_order_of(table, flow), flow);
+	table->used -= flow->state == FLOW_LIVE ? 1 : 0;
+	table->embryos -= flow->state == FLOW_EMBRYO ? 1 : 0;
+}
+
+struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum flow_state state, uint64_t now)
 {
 	uint32_t link = table->free_first;
 	struct flow *flow;
@@ -120,13 +137,11 @@ struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint
 		table->free_first = flow->next;
 	memset(flow, 0, sizeof(*flow));
 	flow->tuple = *tuple;
-	flow->state = FLOW_LIVE;
 	flow->seen = now;
 	bucket = flow_bucket(table, tuple);
 	flow->next = *bucket;
 	*bucket = flow_link(table, flow);
-	order_append(table, &table->live, flow);
-	table->used++;
+	enter_state(table, flow, state);
 	return flow;
 }
 
@@ -139,12 +154,10 @@ void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now)
 	order_append(table, order, flow);
 }
 
-void flow_end(struct flow_table *table, struct flow *flow, enum flow_state state)
+void flow_move(struct flow_table *table, struct flow *flow, enum flow_state state)
 {
-	order_remove(table, &table->live, flow);
-	flow->state = state;
-	order_append(table, &table->ended, flow);
-	table->used--;
+	leave_state(table, flow);
+	enter_state(table, flow, state);
 }
 
 void flow_release(struct flow_table *table, struct flow *flow)
@@ -155,12 +168,15 @@ void flow_release(struct flow_table *table, struct flow *flow)
 	while (*at != link)
 		at = &flow_at(table, *at)->next;
 	*at = flow->next;
-	order_remove(table, flow_order_of(table, flow), flow);
-	if (flow->state == FLOW_LIVE)
-		table->used--;
+	leave_state(table, flow);
 	flow->state = FLOW_FREE;
 	flow->next = table->free_first;
 	table->free_first = link;
+}
+
+struct flow *flow_oldest_embryo(const struct flow_table *table)
+{
+	return flow_at(table, table->embryo.oldest);
 }
 
 struct flow *flow_oldest_live(const struct flow_table *table)

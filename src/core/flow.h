@@ -3,13 +3,18 @@
  * The table of control connections: a fixed number of rows, found by a keyed hash of the two endpoints, kept in the order
  * in which they were last seen. Links are indices plus one, so zeroed memory is valid.
  *
- *   FREE ---open---> LIVE ---ended---> DONE ---linger---> FREE
- *                     |                                     ^
- *                     +-----closed by policy---> KILLED ----+
+ *   FREE --SYN, ACK--> EMBRYO --ACK--> LIVE ---ended---> DONE ---linger---> FREE
+ *    |                   |             ^ |                                   ^
+ *    |                   +--seconds----|-|-----------------------------------+
+ *    +----adopted----------------------+ +-----closed by policy---> KILLED --+
+ *
+ * An EMBRYO is a handshake that its client has not answered. Anybody can begin one in anybody's name, so it has no session,
+ * counts for no source, lives for seconds, and there are few: a new one takes the place of the oldest. A client whose row
+ * is gone when it answers is adopted when one of the peers speaks.
  *
  * DONE and KILLED rows stay for a while so that late packets of a dead connection are recognised. Those with payload are
  * dropped and answered with a reset: nobody reads them any more, or the end was a feint. Those without pass if the row is
- * DONE, and are answered too if it is KILLED. These rows are the first to go when the table is full.
+ * DONE, and are answered too if it is KILLED. These rows are the first to go when the table is full, embryos are next.
  */
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
@@ -21,6 +26,7 @@
 
 enum flow_state {
 	FLOW_FREE,
+	FLOW_EMBRYO,
 	FLOW_LIVE,
 	FLOW_DONE,
 	FLOW_KILLED,
@@ -55,6 +61,10 @@ struct flow {
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
+	uint32_t id;        /* conntrack's, of the connection whose row this is; session.view has its two tuples */
+	bool resizable;     /* as conntrack said, until the session is opened */
+	bool carrier;       /* likewise */
+	uint64_t doubted;   /* since when one peer may have been reset; 0: nothing says so */
 	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
@@ -78,6 +88,8 @@ struct flow_table {
 	uint32_t free_first;  /* rows that were used and given back */
 	uint32_t fresh;       /* rows that were never used begin here: their memory has not been touched */
 	uint32_t used;        /* LIVE rows */
+	uint32_t embryos;     /* EMBRYO rows */
+	struct flow_order embryo;
 	struct flow_order live;
 	struct flow_order ended; /* DONE and KILLED */
 	uint8_t key[16];
@@ -90,19 +102,20 @@ void flow_table_init(struct flow_table *table, struct flow *flows, uint32_t coun
 /* The flow that a packet with this tuple belongs to, and its direction; NULL if there is none. */
 struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple, enum direction *direction);
 
-/* A LIVE row for tuple (original direction), or NULL if none is free. The caller makes room first. */
-struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, uint64_t now);
+/* A row, EMBRYO or LIVE, for tuple (original direction), or NULL if none is free. The caller makes room first. */
+struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum flow_state state, uint64_t now);
 
 /* Marks the flow as seen now. */
 void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now);
 
-/* From LIVE to DONE or KILLED. */
-void flow_end(struct flow_table *table, struct flow *flow, enum flow_state state);
+/* From EMBRYO to LIVE, or from LIVE to DONE or KILLED. */
+void flow_move(struct flow_table *table, struct flow *flow, enum flow_state state);
 
 /* Gives the row back. Its streams must have been ended. */
 void flow_release(struct flow_table *table, struct flow *flow);
 
 /* The flow that has been silent for longest, NULL if there is none. */
+struct flow *flow_oldest_embryo(const struct flow_table *table);
 struct flow *flow_oldest_live(const struct flow_table *table);
 struct flow *flow_oldest_ended(const struct flow_table *table);
 

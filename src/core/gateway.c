@@ -8,8 +8,8 @@
  * it is; most are.
  *
  * A flow begins with the server's SYN and ACK, the first packet of a connection that the rules queue, because it tells
- * both initial numbers and because conntrack has confirmed the connection by then. A packet with payload of an unknown
- * flow means that the connection is older than this gateway (or its row was given up): it is adopted (gateway_adopt.c).
+ * both initial numbers and because conntrack has confirmed the connection by then (gateway_handshake.c). A packet with
+ * payload of an unknown flow means that the connection is older than this gateway (or its row was given up): it is adopted (gateway_adopt.c).
  * Packets without payload of unknown flows change nothing and pass.
  *
  * A session that is beyond help is closed with a reset to both peers. The row is kept for a while as KILLED: whatever
@@ -129,36 +129,7 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 	count_bytes(flow);
 	quota_end_session(&gateway->quota, flow->session.source);
 	flow->session.source = NULL;
-	flow_end(&gateway->table, flow, state);
-}
-
-/* A server's SYN and ACK: the connection begins, or begins anew where an old one had the same addresses and ports. */
-static void take_handshake(struct passage *passage)
-{
-	struct gateway *gateway = passage->gateway;
-	struct flow *flow = passage->flow;
-
-	passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
-	if (flow && passage->direction == DIRECTION_ORIGINAL) {
-		/* A client that would like its dialogue to begin anew, with other numbers. */
-		passage_report(passage, REASON_OUT_OF_WINDOW);
-		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
-		return;
-	}
-	if (flow && flow->state == FLOW_LIVE) {
-		const struct stream *stream = &flow->stream[passage->direction];
-
-		/* Its own retransmission: nothing has been received since. */
-		if (stream->started && stream->in_next == passage->packet.seq + 1 && stream->out_acked == stream->out_next)
-			return;
-		if (!passage_is_opening(passage))
-			return;
-		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
-	}
-	if (flow)
-		gateway_forget_flow(gateway, flow);
-	passage->flow = NULL;
-	passage_begin_flow(passage, false);
+	flow_move(&gateway->table, flow, state);
 }
 
 /* Urgent data is outside the stream for some receivers and in it for others. Telnet's own use of it, a Synch around
@@ -183,7 +154,10 @@ static void take_acknowledgement(struct passage *passage)
 
 	if (!(passage->packet.flags & TCP_ACK))
 		return;
-	passage->change.ack = stream_acknowledge(other, &passage->gateway->pool, passage->packet.ack);
+	if (passage->plausibility == PLAUSIBLE)
+		passage->change.ack = stream_acknowledge(other, &passage->gateway->pool, passage->packet.ack);
+	else
+		passage->change.ack = stream_map_acknowledgement(other, passage->packet.ack);
 	passage->change.strip_sack = other->edit_count > 1;
 	passage->acknowledging = other->out_acked != before;
 }
@@ -215,53 +189,87 @@ static void take_echo(struct passage *passage)
 {
 	struct flow_echo *echo = &passage->flow->echo[passage->direction];
 
+	if (passage->plausibility != PLAUSIBLE)
+		return;
 	echo->ack = passage->packet.ack;
 	echo->window = passage->packet.window;
 	echo->timestamps = passage->packet.timestamps;
 }
 
 /*
- * Could the receiver obey this reset? It is that of somebody who stands between what was acknowledged and what was sent
- * (RFC 5961 3.2 asks for more). Another one, of a peer that wants the gateway to look away or of a third host that
- * guesses, ends nothing.
+ * Does the receiver obey this reset? It does where the number is the next that it expects (RFC 5961 3.2), and nothing in
+ * the packet makes it drop that: an option that it can't verify (TCP-MD5, RFC 2385) does, which is why only timestamps
+ * are taken for granted. Where something is unacknowledged, nobody here knows what it expects.
  */
-static bool reset_is_credible(const struct passage *passage)
+static bool reset_is_certain(const struct passage *passage)
 {
 	const struct flow *flow = passage->flow;
 	const struct stream *stream = &flow->stream[passage->direction];
 	const struct flow_adopted *adopted = &flow->adoption.direction[passage->direction];
+	const struct packet *packet = &passage->packet;
+
+	if (packet->tcp_header > TCP_HEADER_PLAIN + (packet->timestamps.present ? TCP_TIMESTAMPS_PADDED : 0))
+		return false;
+	/* Of a stream that has not begun it is known where its receiver stands, or nothing. */
+	if (!stream->started)
+		return adopted->told && packet->seq == seqadj_revert(&stream->kernel, adopted->highest);
+	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
+	if (stream->passing)
+		return packet->seq == stream->in_next &&
+		       packet->seq == seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
+	/* A FIN has a number too. */
+	return packet->seq == stream->in_next + stream->finished && stream->sent.length == 0 &&
+	       stream->finished == stream->closed;
+}
+
+/* Could it obey? Its number is then one between what was acknowledged and what was sent. */
+static bool reset_is_possible(const struct passage *passage)
+{
+	const struct flow *flow = passage->flow;
+	const struct stream *stream = &flow->stream[passage->direction];
 	/* An edit that shrank stands for more than it left. */
 	uint32_t reach = stream->sent.length + stream_held(stream) + stream->edit_count * HOSTPORT_TEXT_MAX;
 
-	/* Of a stream that has not begun it is known where its receiver stands, or nothing. */
 	if (!stream->started)
-		return adopted->told && passage->packet.seq == seqadj_revert(&stream->kernel, adopted->highest);
-	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
+		return reset_is_certain(passage);
 	if (stream->passing)
 		reach = stream->in_next -
 			seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
-	/* A FIN has a number too. */
-	if (stream->finished)
-		reach++;
-	return stream->in_next + stream->finished - passage->packet.seq <= reach;
+	return stream->in_next + stream->finished - passage->packet.seq <= reach + stream->finished;
 }
 
+/*
+ * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: whoever goes
+ * on is judged as before, and if nobody does, the sweep ends it (gateway_patience.c). That a reset was obeyed though it
+ * passed nobody knows (it may be lost behind the gateway): the rows of ended sessions let no payload pass (flow.h).
+ */
 static void take_reset(struct passage *passage)
 {
 	struct flow *flow = passage->flow;
-	bool credible = reset_is_credible(passage);
+	bool certain = reset_is_certain(passage);
+	bool possible = reset_is_possible(passage);
 
 	passage->change.seq = stream_map_empty(&flow->stream[passage->direction], passage->packet.seq);
 	passage->change.payload.length = 0;
 	passage_finish(passage);
-	if (credible)
+	if (certain)
 		gateway_end_flow(passage->gateway, flow, FLOW_DONE, REASON_RESET, passage->now);
+	else if (possible)
+		flow->doubted = passage->now;
 	else
 		passage_report(passage, REASON_OUT_OF_WINDOW);
 }
 
 static void take_segment(struct passage *passage)
 {
+	bool speaks = passage->packet.payload.length > 0 || (passage->packet.flags & TCP_FIN);
+
+	/* Its receiver would drop it, and what is decided here counts for the peer's own copy. */
+	if (speaks && passage->plausibility == PLAUSIBLE_NOT) {
+		passage_report(passage, REASON_OUT_OF_WINDOW);
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return;
+	}
 	adoption_judge_opaque(passage);
 	if (passage->flow->state == FLOW_LIVE && passage->flow->stream[passage->direction].passing)
 		take_passing(passage);
@@ -277,6 +285,7 @@ static void take_live(struct passage *passage)
 	const struct stream *reply = &flow->stream[DIRECTION_REPLY];
 
 	flow_touch(&gateway->table, flow, passage->now);
+	passage->plausibility = passage_plausibility(passage);
 	take_echo(passage);
 	take_acknowledgement(passage);
 	passage->change.flags = safe_flags(&passage->packet);
@@ -285,6 +294,8 @@ static void take_live(struct passage *passage)
 			take_reset(passage);
 			return;
 		}
+		if (passage->plausibility == PLAUSIBLE)
+			flow->doubted = 0;
 		take_segment(passage);
 	}
 	if (flow->state == FLOW_LIVE) {
@@ -314,7 +325,7 @@ static void take_tcp(struct passage *passage)
 		return;
 	}
 	if ((packet->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
-		take_handshake(passage);
+		handshake_take(passage);
 		return;
 	}
 	if (passage_triggers_carrier(packet->payload)) {
@@ -326,6 +337,8 @@ static void take_tcp(struct passage *passage)
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
+	if (passage->flow && passage->flow->state == FLOW_EMBRYO && !handshake_complete(passage))
+		return;
 	/* As long as somebody speaks, the connection is not forgotten, and not adopted as another. */
 	if (passage->flow && passage->flow->state != FLOW_LIVE)
 		flow_touch(&gateway->table, passage->flow, passage->now);
@@ -342,7 +355,7 @@ static void take_tcp(struct passage *passage)
 		return;
 	}
 	if (!passage->flow) {
-		if (!passage_begin_flow(passage, true))
+		if (!passage_adopt(passage))
 			return;
 	}
 	take_live(passage);
@@ -395,6 +408,8 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 		struct flow *ended = flow_oldest_ended(&gateway->table);
 		struct flow *live = flow_oldest_live(&gateway->table);
 
+		if (handshake_forget_oldest(gateway, now))
+			continue;
 		if (ended && now - ended->seen > LINGER)
 			gateway_forget_flow(gateway, ended);
 		else if (live && now - live->seen > gateway->limits.idle)
@@ -444,6 +459,6 @@ void gateway_stop(struct gateway *gateway, bool close_pinholes, uint64_t now)
 		/* Whoever takes over finds the pinhole in the kernel. */
 		if (!close_pinholes)
 			flow->session.pinhole = PINHOLE_NONE;
-		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_SHUTDOWN, now);
+		gateway_end_flow(gateway, flow, FLOW_DONE, flow->doubted != 0 ? REASON_RESET : REASON_SHUTDOWN, now);
 	}
 }

@@ -234,7 +234,7 @@ static void hear(struct passage *passage)
 		adopted->told = true;
 		if (ack == adopted->highest && is_settled(passage->gateway, flow, passage->now))
 			begin_stream(passage, ack);
-	} else if (stream_is_contradicted(stream, ack)) {
+	} else if (stream_is_contradicted(stream, ack) && passage_is_ahead(passage)) {
 		if (stream_is_untouched(stream))
 			begin_stream(passage, ack);
 		else

@@ -50,10 +50,18 @@ struct gateway {
 	struct adoption_timer adoptions[ADOPTIONS_MAX]; /* likewise */
 	uint32_t adoptions_first;
 	uint32_t adoptions_count;
+	uint64_t evicted;     /* embryos since it was last told */
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
 	uint8_t made[PACKET_PLAIN_MAX + SAFE_SEGMENT];
+};
+
+/* Where a packet's numbers lie (gateway_plausible.c). */
+enum plausibility {
+	PLAUSIBLE_NOT,  /* nowhere: whoever sent it does not hear the connection, and nothing in it counts */
+	PLAUSIBLE_ONCE, /* where the peer has been: it may repeat what it said, but nothing in it is news */
+	PLAUSIBLE,
 };
 
 /* One packet on its way through. */
@@ -65,6 +73,7 @@ struct passage {
 	struct packet packet;
 	struct packet_change change;
 	uint32_t from;      /* output position up to which everything had been decided before this packet */
+	enum plausibility plausibility;
 	bool acknowledging; /* its acknowledgement released bytes of the other direction */
 	uint64_t now;
 	struct gateway_output *output;
@@ -93,16 +102,40 @@ void passage_finish(struct passage *passage);
 void passage_replace(struct passage *passage, enum reason reason);
 
 /*
- * Begins a session with what the kernel says of the packet's connection, and sets passage->flow. Where that fails it
- * decides the packet and returns false. adopted: the connection is older than this gateway.
+ * What the kernel says of the packet's connection. The row is found again by the two ends that conntrack names, and the
+ * packet was found by its own: were they others, a session would be judged by packets of somebody else's.
  */
-bool passage_begin_flow(struct passage *passage, bool adopted);
+enum reason passage_look_up(const struct passage *passage, struct connection *connection);
+
+/* Makes a row for the connection, and sets passage->flow. Where there is none it decides the packet and returns false. */
+bool passage_take_row(struct passage *passage, const struct connection *connection, enum flow_state state);
 
 /*
- * Is the SYN and ACK of a session that lives the beginning of another one? conntrack lets one of any number pass on an
- * established connection, so the kernel is asked. Decides the packet, and returns false, where it is not.
+ * Opens the session of passage->flow, which is LIVE afterwards. Where its source may have no more it decides the packet
+ * and returns false. view is not the session's own.
  */
-bool passage_is_opening(struct passage *passage);
+bool passage_open_session(struct passage *passage, const struct nat_view *view, bool adopted);
+
+/* Adopts the packet's connection, which has no row. False: it can't be, and the packet is decided. */
+bool passage_adopt(struct passage *passage);
+
+/* A connection that can't be served: both peers are reset at once, instead of trying for a minute. Decides the packet. */
+void passage_turn_away(struct passage *passage, const struct nat_view *view, enum reason reason);
+
+/* A SYN and ACK. Decides the packet. */
+void handshake_take(struct passage *passage);
+
+/* A packet of an EMBRYO. True if it is the client's answer: the row is LIVE, and the packet goes on; else it is decided. */
+bool handshake_complete(struct passage *passage);
+
+/* Gives the row of the oldest EMBRYO back if it is too old. False if it is not. */
+bool handshake_forget_oldest(struct gateway *gateway, uint64_t now);
+
+/* Where the packet's numbers lie. */
+enum plausibility passage_plausibility(const struct passage *passage);
+
+/* Its acknowledgement, of more than was let out, could be that of a receiver who got it before the gateway began. */
+bool passage_is_ahead(const struct passage *passage);
 
 /* Payload, FIN, or both, of a stream that is read. */
 void passage_take_segment(struct passage *passage);

@@ -89,15 +89,38 @@ void passage_finish(struct passage *passage)
 }
 
 /* Rows of dead connections are the first to go. */
-static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple, uint64_t now)
-{
-	struct flow *flow = flow_take(&gateway->table, tuple, now);
-	struct flow *ended = flow_oldest_ended(&gateway->table);
+/* Handshakes that wait for their clients have an eighth of the table, and a small table for themselves. */
+#define EMBRYO_SHARE 8
+#define EMBRYOS_LEAST 16
 
-	if (!flow && ended) {
-		gateway_forget_flow(gateway, ended);
-		flow = flow_take(&gateway->table, tuple, now);
+/* A handshake loses its row. Should it be a true one, its connection is adopted. */
+static bool evict_embryo(struct gateway *gateway)
+{
+	struct flow *embryo = flow_oldest_embryo(&gateway->table);
+
+	if (!embryo)
+		return false;
+	gateway_forget_flow(gateway, embryo);
+	gateway->counters.reasons[REASON_HANDSHAKES_FULL]++;
+	gateway->evicted++;
+	return true;
+}
+
+static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple, enum flow_state state, uint64_t now)
+{
+	struct flow_table *table = &gateway->table;
+	uint32_t most = table->count / EMBRYO_SHARE > EMBRYOS_LEAST ? table->count / EMBRYO_SHARE : EMBRYOS_LEAST;
+	struct flow *flow;
+
+	if (state == FLOW_EMBRYO && table->embryos >= most)
+		evict_embryo(gateway);
+	flow = flow_take(table, tuple, state, now);
+	if (!flow && flow_oldest_ended(table)) {
+		gateway_forget_flow(gateway, flow_oldest_ended(table));
+		flow = flow_take(table, tuple, state, now);
 	}
+	if (!flow && evict_embryo(gateway))
+		flow = flow_take(table, tuple, state, now);
 	return flow;
 }
 
@@ -112,8 +135,9 @@ static void inject_reset(const struct gateway *gateway, const struct tuple *tupl
 }
 
 /* A connection that there is no room for: both peers are told at once, instead of trying for a minute. */
-static void turn_away(struct passage *passage, const struct nat_view *view, enum direction direction, enum reason reason)
+void passage_turn_away(struct passage *passage, const struct nat_view *view, enum reason reason)
 {
+	enum direction direction = passage->direction;
 	const struct packet *packet = &passage->packet;
 	struct tuple to_sender = nat_view_tuple(view, direction_opposite(direction));
 	struct tuple to_receiver = nat_view_tuple(view, direction);
@@ -129,7 +153,7 @@ static void turn_away(struct passage *passage, const struct nat_view *view, enum
  * The row is found again by the two ends that conntrack names, and the packet was found by its own: were they others, a
  * session would be judged by packets of somebody else's.
  */
-static enum reason look_up(const struct passage *passage, struct connection *connection)
+enum reason passage_look_up(const struct passage *passage, struct connection *connection)
 {
 	const struct ops *ops = passage->gateway->ops;
 	struct tuple ends;
@@ -146,66 +170,75 @@ static enum reason look_up(const struct passage *passage, struct connection *con
 	return tuple_equal(&ends, &passage->packet.tuple) ? REASON_NONE : REASON_NO_CONNECTION;
 }
 
-bool passage_is_opening(struct passage *passage)
+bool passage_take_row(struct passage *passage, const struct connection *connection, enum flow_state state)
 {
-	struct connection connection;
+	struct gateway *gateway = passage->gateway;
+	struct tuple tuple = { connection->view.client, connection->view.server };
+	struct flow *flow = take_row(gateway, &tuple, state, passage->now);
 
-	if (look_up(passage, &connection) == REASON_NONE && connection.opening)
+	if (flow) {
+		flow->session.view = connection->view;
+		flow->id = connection->id;
+		flow->resizable = connection->resizable;
+		flow->carrier = connection->carrier;
+		passage->flow = flow;
 		return true;
-	passage_report(passage, REASON_OUT_OF_WINDOW);
-	passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+	}
+	if (gateway->limits.table_full_open) {
+		passage_report(passage, REASON_TABLE_FULL);
+		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
+	} else {
+		passage_turn_away(passage, &connection->view, REASON_TABLE_FULL);
+	}
 	return false;
 }
 
-bool passage_begin_flow(struct passage *passage, bool adopted)
+bool passage_open_session(struct passage *passage, const struct nat_view *view, bool adopted)
 {
 	struct gateway *gateway = passage->gateway;
+	struct flow *flow = passage->flow;
 	struct quota_source *source = NULL;
-	struct connection connection;
-	enum reason reason;
-	struct tuple tuple;
+	enum reason reason = quota_begin_session(&gateway->quota, &view->client.address, passage->now, &source);
 
-	reason = look_up(passage, &connection);
+	if (reason != REASON_NONE) {
+		passage_turn_away(passage, view, reason);
+		return false;
+	}
+	if (flow->state == FLOW_EMBRYO)
+		flow_move(&gateway->table, flow, FLOW_LIVE);
+	gateway->counters.sessions++;
+	session_open(&flow->session, gateway->policy, gateway->ops, gateway->next_session++, view, flow->resizable,
+		     adopted);
+	session_set_quota(&flow->session, &gateway->quota, source);
+	if (!flow->carrier)
+		passage_report(passage, REASON_NO_CARRIER);
+	return true;
+}
+
+bool passage_adopt(struct passage *passage)
+{
+	struct connection connection;
+	enum reason reason = passage_look_up(passage, &connection);
+
+	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
+	if (reason == REASON_NONE && connection.opening)
+		reason = REASON_OUT_OF_WINDOW;
+	if (reason == REASON_NONE && connection.shared)
+		reason = REASON_SHARED_TUPLE;
 	if (reason != REASON_NONE) {
 		passage_report(passage, reason);
 		passage_decide(passage, GATEWAY_DROP, reason);
 		return false;
 	}
 	passage->direction = connection.direction;
-	reason = quota_begin_session(&gateway->quota, &connection.view.client.address, passage->now, &source);
-	if (reason != REASON_NONE) {
-		turn_away(passage, &connection.view, connection.direction, reason);
+	if (!passage_take_row(passage, &connection, FLOW_LIVE))
+		return false;
+	if (!passage_open_session(passage, &connection.view, true)) {
+		gateway_forget_flow(passage->gateway, passage->flow);
+		passage->flow = NULL;
 		return false;
 	}
-	tuple.source = connection.view.client;
-	tuple.destination = connection.view.server;
-	passage->flow = take_row(gateway, &tuple, passage->now);
-	if (!passage->flow) {
-		quota_end_session(&gateway->quota, source);
-		if (!gateway->limits.table_full_open) {
-			turn_away(passage, &connection.view, connection.direction, REASON_TABLE_FULL);
-			return false;
-		}
-		passage_report(passage, REASON_TABLE_FULL);
-		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
-		return false;
-	}
-	gateway->counters.sessions++;
-	session_open(&passage->flow->session, gateway->policy, gateway->ops, gateway->next_session++,
-		     &connection.view, connection.resizable, adopted);
-	session_set_quota(&passage->flow->session, &gateway->quota, source);
-	if (!connection.carrier)
-		passage_report(passage, REASON_NO_CARRIER);
-	if (adopted) {
-		adoption_begin(passage, &connection);
-		return true;
-	}
-	stream_start(&passage->flow->stream[passage->direction], &gateway->pool, passage->packet.seq + 1,
-		     &connection.seqadj[passage->direction], false);
-	/* The other stream stands where this packet acknowledges, in the receiver's numbers. */
-	stream_start(&passage->flow->stream[direction_opposite(passage->direction)], &gateway->pool,
-		     seqadj_revert(&connection.seqadj[direction_opposite(passage->direction)], passage->packet.ack),
-		     &connection.seqadj[direction_opposite(passage->direction)], false);
+	adoption_begin(passage, &connection);
 	return true;
 }
 

@@ -14,6 +14,8 @@
 #define PATIENCE UINT64_C(5000)
 /* Every row is looked at once in so many seconds. */
 #define SWEEP_SECONDS 64
+/* A peer that was reset, and whose other peer has nothing to say to it: conntrack forgets the connection after as long. */
+#define DOUBT (10 * SECOND)
 
 static void note(struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
 {
@@ -129,11 +131,33 @@ static void reset_receiver_of(const struct gateway *gateway, const struct flow *
 	gateway->ops->inject(gateway->ops->context, bytes);
 }
 
-static bool is_overdue(const struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
+static bool is_older(uint64_t since, uint64_t than, uint64_t now)
 {
-	uint64_t since = flow->unfinished[direction];
+	return since != 0 && now > since && now - since > than;
+}
 
-	return since != 0 && now > since && now - since > gateway->limits.line_timeout;
+/* Why the session should end now; REASON_NONE if it should not. */
+static enum reason find_end(const struct gateway *gateway, const struct flow *flow, uint64_t now)
+{
+	uint64_t timeout = gateway->limits.line_timeout;
+
+	if (is_older(flow->doubted, DOUBT, now))
+		return REASON_RESET;
+	if (timeout != 0 && (is_older(flow->unfinished[DIRECTION_ORIGINAL], timeout, now) ||
+			     is_older(flow->unfinished[DIRECTION_REPLY], timeout, now)))
+		return REASON_LINE_TIMEOUT;
+	return REASON_NONE;
+}
+
+static void end_overdue(struct gateway *gateway, struct flow *flow, uint64_t now)
+{
+	enum reason reason = find_end(gateway, flow, now);
+
+	if (reason == REASON_NONE)
+		return;
+	reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
+	reset_receiver_of(gateway, flow, DIRECTION_REPLY);
+	gateway_end_flow(gateway, flow, FLOW_KILLED, reason, now);
 }
 
 void patience_sweep(struct gateway *gateway, uint64_t now)
@@ -141,17 +165,13 @@ void patience_sweep(struct gateway *gateway, uint64_t now)
 	const struct flow_table *table = &gateway->table;
 	uint32_t rows = table->fresh / SWEEP_SECONDS + 1;
 
-	if (gateway->limits.line_timeout == 0 || now < gateway->sweep_next)
+	if (now < gateway->sweep_next)
 		return;
 	gateway->sweep_next = now + SECOND;
 	for (uint32_t i = 0; i < rows && table->fresh > 0; i++) {
 		struct flow *flow = &table->flows[gateway->swept++ % table->fresh];
 
-		if (flow->state != FLOW_LIVE || (!is_overdue(gateway, flow, DIRECTION_ORIGINAL, now) &&
-						 !is_overdue(gateway, flow, DIRECTION_REPLY, now)))
-			continue;
-		reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
-		reset_receiver_of(gateway, flow, DIRECTION_REPLY);
-		gateway_end_flow(gateway, flow, FLOW_KILLED, REASON_LINE_TIMEOUT, now);
+		if (flow->state == FLOW_LIVE)
+			end_overdue(gateway, flow, now);
 	}
 }

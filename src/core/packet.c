@@ -21,7 +21,6 @@
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
-#define TCP_HEADER 20
 /* More extension headers than any sender uses; bounds the walk. */
 #define IPV6_EXTENSIONS_MAX 8
 
@@ -30,7 +29,6 @@
 #define TCP_OPTION_SACK 5
 #define TCP_OPTION_TIMESTAMPS 8
 #define TIMESTAMPS_LENGTH 10
-#define TIMESTAMPS_PADDED 12
 #define BUILT_TTL 64
 
 static uint16_t load16(const uint8_t *at)
@@ -153,10 +151,10 @@ static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
 	const uint8_t *at = bytes.data + packet->ip_header;
 	size_t length = packet->length - packet->ip_header;
 
-	if (length < TCP_HEADER)
+	if (length < TCP_HEADER_PLAIN)
 		return REASON_SHORT_PACKET;
 	packet->tcp_header = (uint16_t)((at[12] >> 4) * 4);
-	if (packet->tcp_header < TCP_HEADER || packet->tcp_header > length)
+	if (packet->tcp_header < TCP_HEADER_PLAIN || packet->tcp_header > length)
 		return REASON_SHORT_PACKET;
 	packet->tuple.source.port = load16(at);
 	packet->tuple.destination.port = load16(at + 2);
@@ -165,7 +163,7 @@ static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
 	packet->flags = at[13];
 	packet->window = load16(at + 14);
 	packet->urgent = load16(at + 18);
-	parse_timestamps(at + TCP_HEADER, packet->tcp_header - TCP_HEADER, &packet->timestamps);
+	parse_timestamps(at + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN, &packet->timestamps);
 	packet->payload.data = at + packet->tcp_header;
 	packet->payload.length = length - packet->tcp_header;
 	return REASON_NONE;
@@ -269,7 +267,7 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	if (!(change->flags & TCP_URG))
 		store16(tcp + 18, 0);
 	if (change->strip_sack)
-		strip_sack(tcp + TCP_HEADER, packet->tcp_header - TCP_HEADER);
+		strip_sack(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN);
 	set_ip_length(packet, length, out);
 	store16(tcp + 16, 0);
 	store16(tcp + 16, tcp_checksum(&packet->tuple, tcp, length - packet->ip_header));
@@ -302,7 +300,7 @@ static size_t build_ipv6(const struct packet_plain *plain, size_t length, uint8_
 
 size_t packet_build(const struct packet_plain *plain, uint8_t *out)
 {
-	size_t length = TCP_HEADER + (plain->timestamps.present ? TIMESTAMPS_PADDED : 0);
+	size_t length = TCP_HEADER_PLAIN + (plain->timestamps.present ? TCP_TIMESTAMPS_PADDED : 0);
 	uint8_t *tcp = out;
 
 	memset(out, 0, PACKET_PLAIN_MAX);

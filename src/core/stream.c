@@ -261,25 +261,32 @@ static void release_edits(struct stream *stream)
 	memmove(stream->edits, stream->edits + done, stream->edit_count * sizeof(stream->edits[0]));
 }
 
-uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uint32_t ack)
+uint32_t stream_map_acknowledgement(const struct stream *stream, uint32_t ack)
 {
 	uint32_t truth;
-	uint32_t packet = ack;
+	uint32_t packet;
+
+	if (!stream->started || stream->passing || stream->edit_count == 0)
+		return ack;
+	truth = map_out_to_in(stream, ack);
+	if (seqadj_revert(&stream->kernel, ack) == truth)
+		return ack;
+	/*
+	 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or behind all
+	 * that the edit replaced, which is more than it shrank by, and then has one by `after`.
+	 */
+	packet = truth + (uint32_t)stream->kernel.after;
+	if (seqadj_revert(&stream->kernel, packet) != truth)
+		packet = truth + (uint32_t)stream->kernel.before;
+	return packet;
+}
+
+uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uint32_t ack)
+{
+	uint32_t packet = stream_map_acknowledgement(stream, ack);
 
 	if (!stream->started || stream->passing)
-		return ack;
-	if (stream->edit_count > 0) {
-		truth = map_out_to_in(stream, ack);
-		/*
-		 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or behind
-		 * all that the edit replaced, which is more than it shrank by, and then has one by `after`.
-		 */
-		if (seqadj_revert(&stream->kernel, ack) != truth) {
-			packet = truth + (uint32_t)stream->kernel.after;
-			if (seqadj_revert(&stream->kernel, packet) != truth)
-				packet = truth + (uint32_t)stream->kernel.before;
-		}
-	}
+		return packet;
 	if (stream->finished && ack == stream->out_next + 1) {
 		stream->closed = true;
 		ack = stream->out_next;

@@ -60,6 +60,14 @@ static enum reason host_lookup(void *context, const struct tuple *seen, struct c
 	return host_tell(host, &seen->source, reason, host->conntrack.error);
 }
 
+static enum reason host_recall(void *context, const struct nat_view *view, struct connection *connection)
+{
+	struct host *host = context;
+	const enum reason reason = conntrack_recall(&host->conntrack, view, connection);
+
+	return host_tell(host, &view->client, reason, host->conntrack.error);
+}
+
 static enum reason host_expect(void *context, const struct nat_view *master, struct expectation *expectation)
 {
 	struct host *host = context;
@@ -135,7 +143,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->journal.outlet.descriptor = -1;
 	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	host->ops = (struct ops){
-		.context = host, .lookup = host_lookup, .expect = host_expect, .unexpect = host_unexpect,
+		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
 		.seqadj = host_seqadj, .inject = host_inject, .event = host_event, .peek = host_peek,
 	};
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };

@@ -391,11 +391,11 @@ static void replay_take_live(struct replay *replay, struct replay_connection *co
 	struct replay_stream *stream = &connection->stream[direction];
 	struct packet packet = *captured;
 
+	connection->established |= !(captured->flags & TCP_SYN);
 	if (replay_is_early(connection, direction, captured)) {
 		replay_remember(replay, stream, ip, captured, REPLAY_LACKS_CAUSE);
 	} else {
 		replay_offer(replay, connection, direction, link, ip, &packet);
-		connection->established |= direction == DIRECTION_ORIGINAL || !(captured->flags & TCP_SYN);
 		if (captured->flags & (TCP_FIN | TCP_RST))
 			connection->ended = true;
 		if (replay_settle(replay, connection, direction, captured))

@@ -29,6 +29,17 @@ static struct replay_connection *replay_find_view(const struct replay *replay, c
 	return replay_table_find(&replay->table, &tuple, &direction);
 }
 
+static void replay_describe(const struct replay_connection *row, enum direction direction, struct connection *connection)
+{
+	connection->view = row->view;
+	connection->direction = direction;
+	connection->opening = !row->established;
+	connection->carrier = true;
+	connection->resizable = nat_view_is_translated(&row->view);
+	connection->seqadj[DIRECTION_ORIGINAL] = row->stream[DIRECTION_ORIGINAL].kernel;
+	connection->seqadj[DIRECTION_REPLY] = row->stream[DIRECTION_REPLY].kernel;
+}
+
 static enum reason replay_op_lookup(void *context, const struct tuple *seen, struct connection *connection)
 {
 	struct replay *replay = context;
@@ -37,13 +48,18 @@ static enum reason replay_op_lookup(void *context, const struct tuple *seen, str
 
 	if (!row)
 		return REASON_NO_CONNECTION;
-	connection->view = row->view;
-	connection->direction = direction;
-	connection->opening = !row->established;
-	connection->carrier = true;
-	connection->resizable = nat_view_is_translated(&row->view);
-	connection->seqadj[DIRECTION_ORIGINAL] = row->stream[DIRECTION_ORIGINAL].kernel;
-	connection->seqadj[DIRECTION_REPLY] = row->stream[DIRECTION_REPLY].kernel;
+	replay_describe(row, direction, connection);
+	return REASON_NONE;
+}
+
+/* A capture knows one connection at a time of two that look alike. */
+static enum reason replay_op_recall(void *context, const struct nat_view *view, struct connection *connection)
+{
+	const struct replay_connection *row = replay_find_view(context, view);
+
+	if (!row || !nat_view_equal(&row->view, view))
+		return REASON_NO_CONNECTION;
+	replay_describe(row, DIRECTION_ORIGINAL, connection);
 	return REASON_NONE;
 }
 
@@ -195,6 +211,6 @@ void replay_set_ops(struct replay *replay)
 	replay->ops = (struct ops){
 		.context = replay, .lookup = replay_op_lookup, .expect = replay_op_expect,
 		.unexpect = replay_op_unexpect, .seqadj = replay_op_seqadj, .inject = replay_op_inject,
-		.event = replay_op_event,
+		.event = replay_op_event, .recall = replay_op_recall,
 	};
 }

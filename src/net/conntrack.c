@@ -44,6 +44,7 @@ struct conntrack_entry {
 	struct tuple reply;
 	uint32_t status;
 	uint16_t zone;
+	uint32_t id;
 	bool opening;
 	bool helper;
 	bool liberal;
@@ -137,23 +138,19 @@ static void conntrack_get_seqadj(const struct nlattr *attribute, struct seqadj *
 		seqadj->after = (int32_t)ntohl(mnl_attr_get_u32(parts[CTA_SEQADJ_OFFSET_AFTER]));
 }
 
-/* The state of the handshake, as this packet left it. */
-static bool conntrack_get_opening(const struct nlattr *attribute)
+/* TCP_CONNTRACK_..., as this packet left it; NONE where the kernel does not say. */
+static uint8_t conntrack_get_state(const struct nlattr *attribute)
 {
 	const struct nlattr *parts[CTA_PROTOINFO_MAX + 1];
 	const struct nlattr *tcp[CTA_PROTOINFO_TCP_MAX + 1];
-	uint8_t state;
 
 	if (!attribute)
-		return false;
+		return TCP_CONNTRACK_NONE;
 	netlink_index_nested(attribute, parts, CTA_PROTOINFO_MAX);
 	if (!parts[CTA_PROTOINFO_TCP])
-		return false;
+		return TCP_CONNTRACK_NONE;
 	netlink_index_nested(parts[CTA_PROTOINFO_TCP], tcp, CTA_PROTOINFO_TCP_MAX);
-	if (!tcp[CTA_PROTOINFO_TCP_STATE])
-		return false;
-	state = mnl_attr_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]);
-	return state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
+	return tcp[CTA_PROTOINFO_TCP_STATE] ? mnl_attr_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]) : TCP_CONNTRACK_NONE;
 }
 
 static bool conntrack_get_liberal(const struct nlattr *attribute)
@@ -183,6 +180,7 @@ static bool conntrack_get_liberal(const struct nlattr *attribute)
 static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *entry)
 {
 	const struct nlattr *parts[CTA_MAX + 1];
+	uint8_t state;
 
 	netlink_index(answer, parts, CTA_MAX);
 	if (!conntrack_get_tuple(parts[CTA_TUPLE_ORIG], &entry->original) ||
@@ -190,12 +188,27 @@ static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_
 		return false;
 	entry->status = parts[CTA_STATUS] ? ntohl(mnl_attr_get_u32(parts[CTA_STATUS])) : 0;
 	entry->zone = parts[CTA_ZONE] ? ntohs(mnl_attr_get_u16(parts[CTA_ZONE])) : 0;
-	entry->opening = conntrack_get_opening(parts[CTA_PROTOINFO]);
+	entry->id = parts[CTA_ID] ? ntohl(mnl_attr_get_u32(parts[CTA_ID])) : 0;
+	state = conntrack_get_state(parts[CTA_PROTOINFO]);
+	entry->opening = state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
 	entry->helper = parts[CTA_HELP] != NULL;
 	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);
 	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_ORIG], &entry->seqadj[DIRECTION_ORIGINAL]);
 	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_REPLY], &entry->seqadj[DIRECTION_REPLY]);
 	return true;
+}
+
+static void conntrack_describe(const struct conntrack_entry *entry, struct connection *connection)
+{
+	connection->view.client = entry->original.source;
+	connection->view.server_seen = entry->original.destination;
+	connection->view.server = entry->reply.source;
+	connection->view.client_seen = entry->reply.destination;
+	connection->id = entry->id;
+	connection->opening = entry->opening;
+	connection->carrier = entry->helper;
+	connection->resizable = entry->status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);
+	memcpy(connection->seqadj, entry->seqadj, sizeof(connection->seqadj));
 }
 
 /* One lookup under way. */
@@ -224,14 +237,7 @@ static void conntrack_take_entry(const struct nlmsghdr *answer, void *context)
 	else
 		return;
 
-	connection->view.client = entry.original.source;
-	connection->view.server_seen = entry.original.destination;
-	connection->view.server = entry.reply.source;
-	connection->view.client_seen = entry.reply.destination;
-	connection->opening = entry.opening;
-	connection->carrier = entry.helper;
-	connection->resizable = entry.status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);
-	memcpy(connection->seqadj, entry.seqadj, sizeof(connection->seqadj));
+	conntrack_describe(&entry, connection);
 	search->found = true;
 }
 
@@ -338,6 +344,45 @@ enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *se
 	return error ? REASON_KERNEL_REFUSED : REASON_NO_CONNECTION;
 }
 
+/* The entry that one request is about, as the kernel has it. */
+struct conntrack_read_back {
+	struct conntrack_entry entry;
+	bool valid;
+};
+
+static void conntrack_take_read_back(const struct nlmsghdr *answer, void *context)
+{
+	struct conntrack_read_back *read_back = context;
+
+	read_back->valid = conntrack_get_entry(answer, &read_back->entry);
+}
+
+/* By its original tuple the kernel finds an entry that has both tuples of the view, or another that has taken its place. */
+static bool conntrack_is_of(const struct conntrack_read_back *read_back, const struct nat_view *view)
+{
+	const struct tuple original = conntrack_original_tuple(view);
+	const struct tuple reply = { .source = view->server, .destination = view->client_seen };
+
+	return read_back->valid && tuple_equal(&read_back->entry.original, &original) &&
+	       tuple_equal(&read_back->entry.reply, &reply);
+}
+
+enum reason conntrack_recall(struct conntrack *conntrack, const struct nat_view *view, struct connection *connection)
+{
+	const struct tuple original = conntrack_original_tuple(view);
+	struct conntrack_read_back read_back = { .valid = false };
+	const int error = conntrack_get(conntrack, &original, conntrack_take_read_back, &read_back);
+
+	conntrack->error = error;
+	if (error && error != -ENOENT)
+		return REASON_KERNEL_REFUSED;
+	if (error || !conntrack_is_of(&read_back, view))
+		return REASON_NO_CONNECTION;
+	memset(connection, 0, sizeof(*connection));
+	conntrack_describe(&read_back.entry, connection);
+	return REASON_NONE;
+}
+
 static void conntrack_put_liberal(struct nlmsghdr *request)
 {
 	const struct nf_ct_tcp_flags liberal = {
@@ -364,19 +409,6 @@ static void conntrack_put_seqadj(struct nlmsghdr *request, enum direction direct
 	mnl_attr_nest_end(request, outer);
 }
 
-/* The entry as the kernel kept it, for comparison. */
-struct conntrack_read_back {
-	struct conntrack_entry entry;
-	bool valid;
-};
-
-static void conntrack_take_read_back(const struct nlmsghdr *answer, void *context)
-{
-	struct conntrack_read_back *read_back = context;
-
-	read_back->valid = conntrack_get_entry(answer, &read_back->entry);
-}
-
 /*
  * The seqadj extension exists only where a helper was attached and NAT changed the tuple at set-up. Without it the
  * kernel answers the write with success and keeps nothing, so what counts is what a read returns.
@@ -388,7 +420,6 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 			     const struct seqadj *seqadj)
 {
 	const struct tuple original = conntrack_original_tuple(master);
-	const struct tuple reply = { .source = master->server, .destination = master->client_seen };
 	const uint8_t family = conntrack_family(&original.source.address);
 	union netlink_request request;
 	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_NEW, 0, family);
@@ -409,8 +440,7 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 		return REASON_NO_CONNECTION;
 	if (error)
 		return REASON_KERNEL_REFUSED;
-	if (!read_back.valid || !tuple_equal(&read_back.entry.original, &original) ||
-	    !tuple_equal(&read_back.entry.reply, &reply))
+	if (!conntrack_is_of(&read_back, master))
 		return REASON_NO_CONNECTION;
 	if (!read_back.entry.liberal || kept->position != seqadj->position || kept->before != seqadj->before ||
 	    kept->after != seqadj->after)

@@ -26,6 +26,9 @@ struct conntrack {
 /* struct ops: lookup. */
 enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *seen, struct connection *connection);
 
+/* struct ops: recall. */
+enum reason conntrack_recall(struct conntrack *conntrack, const struct nat_view *view, struct connection *connection);
+
 /* struct ops: seqadj. */
 enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
 			     const struct seqadj *seqadj);

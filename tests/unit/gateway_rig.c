@@ -29,12 +29,21 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->view = rig->lookup_other ? *rig->lookup_other : found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
-	connection->opening = found->peer[0].next == found->peer[0].first &&
-	found->peer[1].next == found->peer[1].first;
+	connection->opening = found->shaken && found->peer[0].next == found->peer[0].first &&
+			      found->peer[1].next == found->peer[1].first;
 	connection->carrier = rig->carrier;
 	connection->resizable = nat_view_is_translated(&found->view);
 	memcpy(connection->seqadj, found->seqadj, sizeof(connection->seqadj));
 	return REASON_NONE;
+}
+
+static enum reason op_recall(void *context, const struct nat_view *view, struct connection *connection)
+{
+	struct rig *rig = context;
+
+	memset(connection, 0, sizeof(*connection));
+	connection->view = *view;
+	return rig->others_live ? REASON_NONE : REASON_NO_CONNECTION;
 }
 
 static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
@@ -164,7 +173,10 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, NULL };
+	rig->ops = (struct ops){
+		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
+		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .event = op_event,
+	};
 }
 
 void rig_start(struct rig *rig)
@@ -284,9 +296,9 @@ enum gateway_verdict rig_acknowledge(struct rig *rig, enum direction direction)
 
 enum gateway_verdict rig_shake(struct rig *rig)
 {
+	rig->at->shaken = true;
 	return rig_packet(rig, DIRECTION_REPLY, rig->at->peer[1].first - 1, rig->at->peer[0].first, TCP_SYN | TCP_ACK,
-			  0,
-			  "", 0);
+			  0, "", 0);
 }
 
 void rig_answer(struct rig *rig)

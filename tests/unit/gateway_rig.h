@@ -48,6 +48,7 @@ struct rig_peer {
 };
 
 struct rig_connection {
+	bool shaken;                /* the server's SYN and ACK was seen, else it is older than the gateway */
 	struct nat_view view;
 	struct rig_peer peer[2]; /* by the direction in which they send */
 	struct seqadj seqadj[2];
@@ -65,6 +66,7 @@ struct rig {
 	bool seqadj_kept;
 	enum reason lookup_answer;
 	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
+	bool others_live;           /* conntrack: connections of another view live */
 	unsigned int lookups;
 	struct expectation pinhole;
 	unsigned int pinholes;      /* open now */

@@ -74,7 +74,7 @@ static void both_directions_find_the_same_flow(void **state)
 	(void)state;
 	rig_make(&rig, 4);
 	assert_null(flow_find(&rig.table, &tuple, &direction));
-	flow = flow_take(&rig.table, &tuple, 1);
+	flow = flow_take(&rig.table, &tuple, FLOW_LIVE, 1);
 	assert_non_null(flow);
 	assert_ptr_equal(flow_find(&rig.table, &tuple, &direction), flow);
 	assert_int_equal(direction, DIRECTION_ORIGINAL);
@@ -91,7 +91,7 @@ static void connections_that_differ_in_one_field_are_different(void **state)
 
 	(void)state;
 	rig_make(&rig, 4);
-	assert_non_null(flow_take(&rig.table, &base, 1));
+	assert_non_null(flow_take(&rig.table, &base, FLOW_LIVE, 1));
 	for (size_t index = 0; index < ARRAY_SIZE(others); index++)
 		others[index] = base;
 	others[0].source.port++;
@@ -111,17 +111,17 @@ static void a_full_table_gives_no_row(void **state)
 	rig_make(&rig, 3);
 	for (uint32_t number = 0; number < 3; number++) {
 		tuple = connection(number);
-		assert_non_null(flow_take(&rig.table, &tuple, number));
+		assert_non_null(flow_take(&rig.table, &tuple, FLOW_LIVE, number));
 	}
 	tuple = connection(3);
-	assert_null(flow_take(&rig.table, &tuple, 3));
+	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 3);
 	/* An ended row is still a row. */
-	flow_end(&rig.table, flow_oldest_live(&rig.table), FLOW_DONE);
-	assert_null(flow_take(&rig.table, &tuple, 3));
+	flow_move(&rig.table, flow_oldest_live(&rig.table), FLOW_DONE);
+	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 2);
 	flow_release(&rig.table, flow_oldest_ended(&rig.table));
-	assert_non_null(flow_take(&rig.table, &tuple, 3));
+	assert_non_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 3);
 }
 
@@ -133,7 +133,7 @@ static void a_table_without_rows_is_always_full(void **state)
 
 	(void)state;
 	rig_make(&rig, 0);
-	assert_null(flow_take(&rig.table, &tuple, 1));
+	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 1));
 	assert_null(flow_find(&rig.table, &tuple, &direction));
 	assert_null(flow_oldest_live(&rig.table));
 	assert_null(flow_oldest_ended(&rig.table));
@@ -147,14 +147,14 @@ static void a_row_that_is_taken_again_is_clean(void **state)
 
 	(void)state;
 	rig_make(&rig, 1);
-	flow = flow_take(&rig.table, &tuple, 1);
+	flow = flow_take(&rig.table, &tuple, FLOW_LIVE, 1);
 	assert_non_null(flow);
 	flow->tls[1].reading = true;
 	flow->stream[1].finished = true;
 	flow->session.epsv_all = true;
 	flow_release(&rig.table, flow);
 	tuple = connection(2);
-	flow = flow_take(&rig.table, &tuple, 2);
+	flow = flow_take(&rig.table, &tuple, FLOW_LIVE, 2);
 	assert_non_null(flow);
 	assert_false(flow->tls[1].reading);
 	assert_false(flow->stream[1].finished);
@@ -219,7 +219,7 @@ static void check(const struct rig *rig, struct list *list)
 static void take(struct rig *rig, struct list *list, uint32_t number, uint64_t now)
 {
 	struct tuple tuple = connection(number);
-	struct flow *flow = flow_take(&rig->table, &tuple, now);
+	struct flow *flow = flow_take(&rig->table, &tuple, FLOW_LIVE, now);
 
 	assert_int_equal(flow != NULL, list->count < rig->table.count);
 	if (flow)
@@ -248,7 +248,7 @@ static void change(struct rig *rig, struct list *list, uint64_t *random, uint64_
 	case 1:
 		if (row.state == FLOW_LIVE) {
 			row.state = unit_random_below(random, 2) ? FLOW_DONE : FLOW_KILLED;
-			flow_end(&rig->table, flow, row.state);
+			flow_move(&rig->table, flow, row.state);
 			break;
 		}
 		/* fall through */
@@ -291,7 +291,7 @@ static void peers_cannot_choose_their_bucket(void **state)
 		for (size_t i = 0; i < 2; i++) {
 			memset(&rig, 0, sizeof(rig));
 			flow_table_init(&rig.table, rig.flows, ROWS_MAX, rig.buckets, keys[i]);
-			assert_non_null(flow_take(&rig.table, &tuple, 1));
+			assert_non_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 1));
 			while (rig.buckets[bucket[i]] == 0)
 				bucket[i]++;
 		}

@@ -662,6 +662,7 @@ static void without_a_carrier_offers_are_refused_and_the_rest_goes_on(void **sta
 	rig.carrier = false;
 	rig_start(&rig);
 	rig_shake(&rig);
+	rig_acknowledge(&rig, C);
 	assert_true(rig_reported(&rig, "anomaly:no-carrier"));
 	rig.at->peer[0].got_length = 0;
 	rig_say(&rig, S, "220 ready\r\n");

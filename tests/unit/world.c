@@ -33,13 +33,26 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	struct world *world = context;
 
 	connection->view = world->view;
-	connection->opening = world->peer[0].sent == 0 && world->peer[1].sent == 0;
+	connection->opening = world->shaken && world->peer[0].sent == 0 && world->peer[1].sent == 0;
+	connection->shared = world->shared;
+	connection->id = 1;
 	connection->carrier = world->carrier;
 	connection->resizable = nat_view_is_translated(&world->view);
 	connection->seqadj[0] = world->seqadj[0];
 	connection->seqadj[1] = world->seqadj[1];
 	connection->direction = endpoint_equal(&seen->source, &world->view.client) ? DIRECTION_ORIGINAL
 										   : DIRECTION_REPLY;
+	return REASON_NONE;
+}
+
+static enum reason op_recall(void *context, const struct nat_view *view, struct connection *connection)
+{
+	struct world *world = context;
+
+	if (!nat_view_equal(view, &world->view) && !world->others_live)
+		return REASON_NO_CONNECTION;
+	memset(connection, 0, sizeof(*connection));
+	connection->view = *view;
 	return REASON_NONE;
 }
 
@@ -121,6 +134,7 @@ void world_make(struct world *world, const char *client, const char *client_seen
 	world->policy.rule_count = 1;
 	world->ops.context = world;
 	world->ops.lookup = op_lookup;
+	world->ops.recall = op_recall;
 	world->ops.expect = op_expect;
 	world->ops.unexpect = op_unexpect;
 	world->ops.seqadj = op_seqadj;
@@ -253,7 +267,7 @@ static size_t cross(struct world *world, enum direction direction, struct bytes 
 	return packet_rewrite(bytes, &packet, &change, out, size);
 }
 
-void world_shake_hands(struct world *world)
+void world_answer_syn(struct world *world)
 {
 	struct packet_plain plain = {
 		.tuple = sender_tuple(world, DIRECTION_REPLY),
@@ -265,8 +279,16 @@ void world_shake_hands(struct world *world)
 	uint8_t packet[PACKET_PLAIN_MAX];
 	struct bytes bytes = { packet, 0 };
 
+	world->shaken = true;
 	bytes.length = packet_build(&plain, packet);
 	gateway_packet(world->gateway, bytes, world->now, &world->output);
+}
+
+void world_shake_hands(struct world *world)
+{
+	world_answer_syn(world);
+	if (world->output.verdict == GATEWAY_ACCEPT)
+		world_send(world, DIRECTION_ORIGINAL, 0, "", 0, 0);
 }
 
 enum gateway_verdict world_send(struct world *world, enum direction direction, size_t offset, const void *payload,

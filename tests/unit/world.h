@@ -57,6 +57,9 @@ struct world {
 	struct nat_view view;
 	bool carrier;
 	bool seqadj_kept;                /* the kernel has the extension */
+	bool shaken;                     /* the server's SYN and ACK was seen, else the connection is older */
+	bool shared;                     /* conntrack: another connection looks the same */
+	bool others_live;                /* conntrack: connections of another view live */
 	uint16_t port_taken;             /* expect answers with the next port for this one */
 	enum reason expect_answer;
 	struct gateway *gateway;
@@ -103,7 +106,8 @@ void world_make(struct world *world, const char *client, const char *client_seen
 void world_start(struct world *world, uint32_t first_number);
 void world_end(struct world *world);
 
-/* The handshake's SYN and ACK through the gateway. */
+/* The server's SYN and ACK through the gateway, and with the client's answer. */
+void world_answer_syn(struct world *world);
 void world_shake_hands(struct world *world);
 
 /*
