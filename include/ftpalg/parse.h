@@ -20,6 +20,7 @@
 	X(VERB_LPSV, "LPSV") X(VERB_MDTM, "MDTM") X(VERB_MFCT, "MFCT") X(VERB_MFF, "MFF") X(VERB_MFMT, "MFMT") \
 	X(VERB_MIC, "MIC") X(VERB_MKD, "MKD") X(VERB_MLSD, "MLSD") X(VERB_MLST, "MLST") X(VERB_MODE, "MODE") \
 	X(VERB_NLST, "NLST") X(VERB_NOOP, "NOOP") X(VERB_OPTS, "OPTS") X(VERB_PASS, "PASS") X(VERB_PASV, "PASV") \
+	X(VERB_PASW, "P@SW") \
 	X(VERB_PBSZ, "PBSZ") X(VERB_PORT, "PORT") X(VERB_PROT, "PROT") X(VERB_PWD, "PWD") X(VERB_QUIT, "QUIT") \
 	X(VERB_RANG, "RANG") X(VERB_REIN, "REIN") X(VERB_REST, "REST") X(VERB_RETR, "RETR") X(VERB_RMD, "RMD") \
 	X(VERB_RNFR, "RNFR") X(VERB_RNTO, "RNTO") X(VERB_SITE, "SITE") X(VERB_SIZE, "SIZE") X(VERB_SMNT, "SMNT") \
@@ -41,8 +42,15 @@ const char *verb_name(enum verb verb);
 enum verb verb_find(struct bytes text);
 /* PORT, EPRT, LPRT: the client offers an endpoint. */
 bool verb_is_active_offer(enum verb verb);
-/* PASV, EPSV, LPSV, CPSV, SPSV: the client asks the server for one. */
+/*
+ * PASV, EPSV, LPSV, CPSV, SPSV, P@SW: the client asks the server for one. P@SW is how some middleboxes were passed that
+ * changed PASV; vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take it for PASV.
+ */
 bool verb_is_passive_request(enum verb verb);
+/* An offer, a request for one, or AUTH: what must not be read by a server and not by us. */
+bool verb_matters(enum verb verb);
+/* Its argument is, or ends with, a path name. */
+bool verb_takes_path(enum verb verb);
 /* RETR, LIST, NLST, MLSD, STOR, STOU, APPE: commands that use the data connection. */
 bool verb_is_transfer(enum verb verb);
 /* STOR, STOU, APPE. */
@@ -59,9 +67,10 @@ struct command {
  * Splits a command. Telnet codes (RFC 854: IAC and a command byte, IAC WILL/WONT/DO/DONT and an option) are allowed
  * before the verb, as clients send them with ABOR and STAT (RFC 959 4.1.3), and nowhere else in or before a verb.
  *
- * Returns REASON_NONE and fills command; REASON_ODD_VERB where a server that strips or skips bytes that another keeps
- * could see a different verb (leading white space, control bytes, Telnet codes, 8-bit bytes, a byte-order mark);
- * REASON_CONTROL_BYTE for a NUL or CR anywhere. An unknown verb of plain printable bytes is VERB_UNKNOWN and REASON_NONE.
+ * Returns REASON_NONE and fills command; REASON_ODD_VERB where a server that strips, skips or erases bytes that another
+ * keeps could see a different verb (leading white space, control bytes, Telnet codes, 8-bit bytes, a byte-order mark);
+ * REASON_CONTROL_BYTE for a NUL or CR, but for CRs at the line's end and for CR NUL in a path name (RFC 2640 3.1) behind
+ * which no command could begin. An unknown verb of plain printable bytes is VERB_UNKNOWN and REASON_NONE.
  * On a refusal command is still filled as far as it was read, with verb what a tolerant server would see.
  */
 enum reason parse_command(struct bytes line, struct command *command);
@@ -73,9 +82,9 @@ enum reason parse_command(struct bytes line, struct command *command);
 bool parse_command_may_matter(struct bytes beginning);
 
 /*
- * A NUL or a CR in a line, or in the beginning of one, which are some peer's end of a line or nothing at all. A CR at the
- * end of a beginning may belong to the line's own end. At the end of a reply any number may: servers that send the lines
- * of a text file add theirs to those of the file.
+ * A NUL or a CR in a line, or in the beginning of one, which are some peer's end of a line or nothing at all. CRs at the
+ * end of a beginning may belong to the line's own end: clients and servers that send the lines of a text file add theirs to
+ * those of the file.
  */
 bool parse_command_is_ambiguous(struct bytes beginning);
 bool parse_reply_is_ambiguous(struct bytes beginning);

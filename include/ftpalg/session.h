@@ -31,8 +31,8 @@
 /* Commands that wait for their reply. RFC 959 has a dialogue of one; pipelining clients send a handful. */
 #define SESSION_PIPELINE_MAX 48
 #define SESSION_NAME_MAX 64
-/* Commands of no RFC before the login. Clients that try out what a server knows send three or four. */
-#define SESSION_UNKNOWN_MAX 8
+/* Commands of no RFC before the login. Clients that try out what a server knows send a dozen or two. */
+#define SESSION_UNKNOWN_MAX 64
 #define SESSION_PATH_MAX 128
 
 enum session_state {
@@ -91,7 +91,9 @@ struct session {
 	bool resizable;   /* lines may change their length */
 	bool adopted;     /* the dialogue was under way when we first saw it */
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
-	bool epsv_all;
+	bool epsv_all;       /* EPSV ALL was accepted */
+	bool epsv_all_asked; /* and this command asked for it, and waits for its reply */
+	uint32_t epsv_all_number;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
 	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */

@@ -6,33 +6,20 @@
  * Servers differ in what they skip, strip or stop at before they compare a verb, so a verb is only believed if every
  * one of them would read it: it starts the line (Telnet codes aside), consists of printable ASCII and ends at a space
  * or at the end of the line. Anything else is odd, and odd lines are refused whatever verb they seem to hold. Bytes of
- * arguments are not judged, because they are file names in any encoding; only what erases is odd there too, because
- * enough of it reaches back to the verb.
+ * arguments are not judged, because they are file names in any encoding; only what erases is odd there too, where enough
+ * of it reaches back to the verb and spells another one (telnet.c).
+ *
+ * A line ends at LF. Some readers end it at a CR as well, and some take a NUL for nothing, so neither may stand in a
+ * line, with two exceptions. Any number of CRs before the LF end the same line for everybody, and an empty one behind it
+ * for some. And RFC 2640 3.1 has a CR that belongs to a path name sent as CR NUL: it passes in commands that name a path,
+ * where what follows does not begin like a command.
  */
 #include "ftpalg/parse.h"
 
 #include <string.h>
 
 #include "digits.h"
-
-/* Telnet, RFC 854. */
-#define TELNET_NOP 241
-#define TELNET_DATA_MARK 242
-#define TELNET_BREAK 243
-#define TELNET_INTERRUPT_PROCESS 244
-#define TELNET_ABORT_OUTPUT 245
-#define TELNET_ARE_YOU_THERE 246
-#define TELNET_ERASE_CHARACTER 247
-#define TELNET_ERASE_LINE 248
-#define TELNET_GO_AHEAD 249
-#define TELNET_WILL 251
-#define TELNET_WONT 252
-#define TELNET_DO 253
-#define TELNET_DONT 254
-#define TELNET_IAC 255
-
-#define BACKSPACE 0x08
-#define DELETE 0x7f
+#include "telnet.h"
 
 #define VERB_TEXT_MAX 7 /* XSHA256 */
 
@@ -76,7 +63,28 @@ bool verb_is_active_offer(enum verb verb)
 
 bool verb_is_passive_request(enum verb verb)
 {
-	return verb == VERB_PASV || verb == VERB_EPSV || verb == VERB_LPSV || verb == VERB_CPSV || verb == VERB_SPSV;
+	return verb == VERB_PASV || verb == VERB_EPSV || verb == VERB_LPSV || verb == VERB_CPSV || verb == VERB_SPSV ||
+	       verb == VERB_PASW;
+}
+
+bool verb_matters(enum verb verb)
+{
+	return verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb == VERB_AUTH;
+}
+
+bool verb_takes_path(enum verb verb)
+{
+	static const enum verb verbs[] = {
+		VERB_APPE, VERB_CWD, VERB_DELE, VERB_HASH, VERB_LIST, VERB_MDTM, VERB_MFCT, VERB_MFF,
+		VERB_MFMT, VERB_MKD, VERB_MLSD, VERB_MLST, VERB_NLST, VERB_RETR, VERB_RMD, VERB_RNFR,
+		VERB_RNTO, VERB_SIZE, VERB_SMNT, VERB_STAT, VERB_STOR, VERB_STOU, VERB_XCWD, VERB_XMKD,
+		VERB_XRMD, VERB_XSHA256,
+	};
+	bool takes = false;
+
+	for (size_t index = 0; index < sizeof(verbs) / sizeof(verbs[0]); index++)
+		takes = takes || verbs[index] == verb;
+	return takes;
 }
 
 bool verb_is_transfer(enum verb verb)
@@ -89,53 +97,6 @@ bool verb_is_upload(enum verb verb)
 	return verb == VERB_STOR || verb == VERB_STOU || verb == VERB_APPE;
 }
 
-/*
- * How many bytes a Telnet code at position takes that every receiver removes alone; 0 where there is none. The result
- * may reach beyond the end of the line, where the code is incomplete. Erasing codes, subnegotiation, an escaped 255
- * and undefined codes are not counted in: receivers differ about how much they remove. Nor is an option that is a
- * printable character, of which a receiver that removes IAC and WILL alone would make the verb's first letter.
- */
-static size_t telnet_code_length(struct bytes line, size_t position)
-{
-	size_t left = position < line.length ? line.length - position : 0;
-	size_t length = 0;
-
-	if (left > 0 && line.data[position] == TELNET_IAC) {
-		switch (left > 1 ? line.data[position + 1] : TELNET_NOP) {
-		case TELNET_NOP:
-		case TELNET_DATA_MARK:
-		case TELNET_BREAK:
-		case TELNET_INTERRUPT_PROCESS:
-		case TELNET_ABORT_OUTPUT:
-		case TELNET_ARE_YOU_THERE:
-		case TELNET_GO_AHEAD:
-			length = 2;
-			break;
-		case TELNET_WILL:
-		case TELNET_WONT:
-		case TELNET_DO:
-		case TELNET_DONT:
-			length = left > 2 && line.data[position + 2] >= ' ' ? 0 : 3;
-			break;
-		default:
-			break;
-		}
-	}
-	return length;
-}
-
-/* Where the first byte at or behind position stands that belongs to no complete Telnet code. */
-static size_t telnet_codes_skip(struct bytes line, size_t position)
-{
-	size_t length = telnet_code_length(line, position);
-
-	while (length > 0 && length <= line.length - position) {
-		position += length;
-		length = telnet_code_length(line, position);
-	}
-	return position;
-}
-
 /* LF can't be in a line; a caller that gives us one disagrees with somebody about where the line ends. */
 static bool has_control_byte(struct bytes line)
 {
@@ -143,24 +104,6 @@ static bool has_control_byte(struct bytes line)
 
 	for (size_t index = 0; index < line.length; index++)
 		found = found || line.data[index] == '\0' || line.data[index] == '\r' || line.data[index] == '\n';
-	return found;
-}
-
-/* A backspace, a delete, or Telnet's ways to say so. A doubled IAC is a byte of a name (RFC 3659 2.2). */
-static bool has_erasure(struct bytes line)
-{
-	bool found = false;
-
-	for (size_t index = 0; index < line.length; index++) {
-		uint8_t byte = line.data[index];
-		uint8_t next = index + 1 < line.length ? line.data[index + 1] : 0;
-
-		found = found || byte == BACKSPACE || byte == DELETE;
-		if (byte == TELNET_IAC && next == TELNET_IAC)
-			index++;
-		else if (byte == TELNET_IAC)
-			found = found || next == TELNET_ERASE_CHARACTER || next == TELNET_ERASE_LINE;
-	}
 	return found;
 }
 
@@ -178,7 +121,7 @@ static enum verb find_tolerant_verb(struct bytes line)
 		uint8_t byte = line.data[index];
 		uint8_t next = index + 1 < line.length ? line.data[index + 1] : 0;
 		bool telnet = byte == TELNET_IAC && next >= TELNET_NOP;
-		bool erase = byte == BACKSPACE || byte == DELETE || (telnet && next == TELNET_ERASE_CHARACTER);
+		bool erase = byte == TELNET_BACKSPACE || byte == TELNET_DELETE || (telnet && next == TELNET_ERASE_CHARACTER);
 
 		if (telnet)
 			index += next >= TELNET_WILL && next <= TELNET_DONT ? 2 : 1;
@@ -187,7 +130,7 @@ static enum verb find_tolerant_verb(struct bytes line)
 			length--;
 		else if (byte == ' ' || byte == '\t')
 			ended = length > 0;
-		else if (byte > ' ' && byte < DELETE)
+		else if (byte > ' ' && byte < TELNET_DELETE)
 			text[length++] = byte;
 	}
 	return verb_find((struct bytes){ text, length });
@@ -200,17 +143,91 @@ static struct span span_between(size_t start, size_t end)
 	return span;
 }
 
+/* CRs at the end, whether the LF has come or not, belong to the line's end. */
+static struct bytes without_last_crs(struct bytes line)
+{
+	while (line.length > 0 && line.data[line.length - 1] == '\r')
+		line.length--;
+	return line;
+}
+
+/*
+ * Whether its first letters spell a verb. A beginning counts as what it may go on to be, so that the answer is the same
+ * for a line that comes in pieces.
+ */
+static bool begins_like_command(struct bytes rest)
+{
+	uint8_t text[VERB_TEXT_MAX];
+	size_t length = 0;
+
+	for (size_t index = 0; index < rest.length && length < sizeof(text); index++) {
+		if (rest.data[index] > ' ' && rest.data[index] < TELNET_DELETE)
+			text[length++] = to_upper(rest.data[index]);
+		else if (rest.data[index] == ' ' && length > 0)
+			break;
+	}
+	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++)
+		if (length >= strlen(names[verb]) && memcmp(names[verb], text, strlen(names[verb])) == 0)
+			return true;
+	return false;
+}
+
+/* A path name in which every CR is a CR NUL that nobody can take for the end of one command and the start of another. */
+static bool path_is_plain(struct bytes path)
+{
+	for (size_t index = 0; index < path.length; index++) {
+		uint8_t byte = path.data[index];
+
+		if (byte == '\0' || byte == '\n')
+			return false;
+		if (byte != '\r')
+			continue;
+		if (index + 1 == path.length || path.data[index + 1] != '\0')
+			return false;
+		index++;
+		if (begins_like_command((struct bytes){ path.data + index, path.length - index }))
+			return false;
+	}
+	return true;
+}
+
+static enum reason judge_oddity(struct bytes line, const struct command *command, enum verb erased)
+{
+	struct bytes path = { line.data + command->argument.offset, line.length - command->argument.offset };
+	enum verb verb = verb_find((struct bytes){ line.data + command->verb_span.offset, command->verb_span.length });
+
+	if (has_control_byte(line) && !(verb_takes_path(verb) && path_is_plain(path)))
+		return REASON_CONTROL_BYTE;
+	/* Within an offer, an erasure is for the reader of its numbers. */
+	if (erased != VERB_UNKNOWN || (verb_matters(verb) && telnet_has_erasure(line)))
+		return REASON_ODD_VERB;
+	/*
+	 * A receiver that loses a byte of a Telnet code, because it was urgent, or that knows another length for it, takes
+	 * the verb's first letter with it: XPORT would become PORT. No verb that we know becomes another one so.
+	 */
+	if (command->verb_span.offset > 0 && command->verb_span.length > 0 && verb == VERB_UNKNOWN)
+		return REASON_ODD_VERB;
+	return REASON_NONE;
+}
+
 enum reason parse_command(struct bytes line, struct command *command)
 {
-	size_t start = telnet_codes_skip(line, 0);
-	size_t end = start;
+	enum reason reason;
+	enum verb erased;
 	size_t argument;
-	size_t argument_end = line.length;
-	bool odd = has_erasure(line) || (start < line.length && line.data[start] == ' ');
-	enum reason reason = REASON_NONE;
+	size_t argument_end;
+	size_t start;
+	size_t end;
+	bool odd;
 
+	line = without_last_crs(line);
+	erased = telnet_find_erased_verb(line);
+	argument_end = line.length;
+	start = telnet_codes_skip(line, 0);
+	end = start;
+	odd = start < line.length && line.data[start] == ' ';
 	while (end < line.length && line.data[end] != ' ') {
-		odd = odd || line.data[end] < ' ' || line.data[end] >= DELETE;
+		odd = odd || line.data[end] < ' ' || line.data[end] >= TELNET_DELETE;
 		end++;
 	}
 	argument = end;
@@ -224,61 +241,47 @@ enum reason parse_command(struct bytes line, struct command *command)
 	command->argument = span_between(argument, argument_end);
 	command->spaces = (uint8_t)(argument - end < UINT8_MAX ? argument - end : UINT8_MAX);
 
-	if (has_control_byte(line))
-		reason = REASON_CONTROL_BYTE;
-	else if (odd)
+	reason = judge_oddity(line, command, erased);
+	if (reason == REASON_NONE && odd)
 		reason = REASON_ODD_VERB;
-
-	if (odd)
+	if (erased != VERB_UNKNOWN)
+		command->verb = erased;
+	else if (odd)
 		command->verb = find_tolerant_verb(line);
 	else if (end > start)
 		command->verb = verb_find((struct bytes){ line.data + start, end - start });
 	else
 		command->verb = VERB_UNKNOWN;
-	/*
-	 * A receiver that loses a byte of a Telnet code, because it was urgent, or that knows another length for it, takes
-	 * the verb's first letter with it: XPORT would become PORT. No verb that we know becomes another one so.
-	 */
-	if (reason == REASON_NONE && start > 0 && end > start && command->verb == VERB_UNKNOWN)
-		reason = REASON_ODD_VERB;
 	return reason;
-}
-
-/* A CR at the end of what was seen so far may be the first half of the line's end. */
-static struct bytes without_last_cr(struct bytes beginning)
-{
-	if (beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
-		beginning.length--;
-	return beginning;
 }
 
 bool parse_command_is_ambiguous(struct bytes beginning)
 {
-	return has_control_byte(without_last_cr(beginning));
+	struct command command;
+
+	return has_control_byte(without_last_crs(beginning)) &&
+	       parse_command(beginning, &command) == REASON_CONTROL_BYTE;
 }
 
 bool parse_reply_is_ambiguous(struct bytes beginning)
 {
-	while (beginning.length > 0 && beginning.data[beginning.length - 1] == '\r')
-		beginning.length--;
-	return has_control_byte(beginning);
+	return has_control_byte(without_last_crs(beginning));
 }
 
 bool parse_command_may_matter(struct bytes beginning)
 {
 	struct command command;
-	enum reason reason = parse_command(without_last_cr(beginning), &command);
+	enum reason reason = parse_command(beginning, &command);
 	bool matters;
 
 	if (beginning.length == 0) {
 		/* Nothing has begun. */
 		matters = false;
-	} else if (reason != REASON_NONE || command.argument.length == 0) {
-		/* It will be refused, whole; or the verb may go on; or a tab may follow and make it odd. */
+	} else if (reason != REASON_NONE || command.argument.length == 0 || telnet_has_erasure(beginning)) {
+		/* It will be refused, whole, or may be; or the verb may go on; or a tab may follow and make it odd. */
 		matters = true;
 	} else {
-		matters = verb_is_active_offer(command.verb) || verb_is_passive_request(command.verb) ||
-			  command.verb == VERB_AUTH;
+		matters = verb_matters(command.verb);
 	}
 	return matters;
 }
@@ -331,7 +334,7 @@ bool parse_reply_may_matter(struct bytes beginning)
 	static const char codes[][4] = { "227", "228", "229", "234", "334" };
 	uint8_t code[3];
 	size_t position;
-	size_t count = read_code_bytes(without_last_cr(beginning), code, &position);
+	size_t count = read_code_bytes(without_last_crs(beginning), code, &position);
 	bool matters = parse_reply_is_ambiguous(beginning);
 	const uint8_t *iac;
 

@@ -65,16 +65,14 @@ static enum reason take_active_offer(const struct turn *turn, const struct comma
 	return session_accept_offer(turn, &hostport, command->argument.offset, session->next_number);
 }
 
-static bool argument_is_all(struct bytes argument)
+/* In capitals or not. */
+static bool bytes_equal_word(struct bytes bytes, const char *word)
 {
-	static const char all[] = "ALL";
+	bool equal = bytes.length == strlen(word);
 
-	if (argument.length != sizeof(all) - 1)
-		return false;
-	for (size_t i = 0; i < argument.length; i++)
-		if ((argument.data[i] & 0xdf) != (uint8_t)all[i])
-			return false;
-	return true;
+	for (size_t i = 0; equal && i < bytes.length; i++)
+		equal = (bytes.data[i] & 0xdf) == (uint8_t)word[i];
+	return equal;
 }
 
 static enum reason take_passive_request(const struct turn *turn, const struct command *command)
@@ -85,9 +83,16 @@ static enum reason take_passive_request(const struct turn *turn, const struct co
 		return REASON_EPSV_ALL;
 	if (!session->rule->passive)
 		return REASON_PASSIVE_DENIED;
-	/* RFC 2428 4: from here on the client promises to use nothing else, whatever the server answers. */
-	if (command->verb == VERB_EPSV && argument_is_all(command_argument(turn, command)))
-		session->epsv_all = true;
+	/*
+	 * RFC 2428 4: the client promises to use nothing else. It is bound by that once the server has accepted it; one that
+	 * doesn't know EPSV answers 5yz, and clients fall back. What comes before the answer is judged as ever: an offer
+	 * gains nothing by it, and a server that accepts refuses the offer itself.
+	 */
+	if (command->verb == VERB_EPSV && !session->epsv_all_asked &&
+	    bytes_equal_word(command_argument(turn, command), "ALL")) {
+		session->epsv_all_asked = true;
+		session->epsv_all_number = session->next_number;
+	}
 	return REASON_NONE;
 }
 
@@ -125,19 +130,57 @@ static void remember_user(const struct turn *turn, const struct command *command
 }
 
 /*
+ * Does the line end as a request of HTTP and those that were made after it (RTSP, SIP, ICAP) ends: " NAME/1.1"? A browser
+ * can be told a method and a path, but not another end.
+ */
+static bool is_request_line(struct bytes line)
+{
+	size_t end = line.length;
+	size_t at;
+
+	while (end > 0 && (line.data[end - 1] == ' ' || line.data[end - 1] == '\r'))
+		end--;
+	at = end;
+	while (at > 0 && ((line.data[at - 1] >= '0' && line.data[at - 1] <= '9') || line.data[at - 1] == '.'))
+		at--;
+	if (at == end || at == 0 || line.data[at - 1] != '/')
+		return false;
+	end = --at;
+	while (at > 0 && (line.data[at - 1] & 0xdf) >= 'A' && (line.data[at - 1] & 0xdf) <= 'Z')
+		at--;
+	return at < end && at > 0 && line.data[at - 1] == ' ';
+}
+
+/* Where there is no such end (HTTP/0.9, mail), the first word tells. None of them is a command of any FTP server or proxy. */
+static bool is_foreign_verb(struct bytes verb)
+{
+	static const char *const foreign[] = {
+		"CONNECT", "DELETE", "EHLO", "GET", "HEAD", "HELO", "NICK", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE",
+	};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		found = found || bytes_equal_word(verb, foreign[i]);
+	return found;
+}
+
+/*
  * Somebody who speaks another protocol to this port (a browser that was lured here) must not get as far as a line that
- * he chose and that reads as PORT. No FTP client begins with a verb of no RFC, and what he sends before that line are
- * header fields, which end their names with a colon as no verb does.
+ * he chose and that reads as PORT. His first line tells, and what he sends before the lines that he may choose are
+ * header fields, which end their names with a colon as no verb does. A verb that we don't know is no sign of him:
+ * clients begin with those of their servers, and with OPEN to an FTP proxy.
  */
 static bool speaks_ftp(const struct turn *turn, enum reason parsed, const struct command *command)
 {
 	const struct session *session = turn->session;
+	const struct bytes verb = { turn->line.data + command->verb_span.offset, command->verb_span.length };
 
-	if (command->verb != VERB_UNKNOWN || command->verb_span.length == 0)
+	if (command->verb != VERB_UNKNOWN || verb.length == 0)
 		return true;
-	if (memchr(turn->line.data + command->verb_span.offset, ':', command->verb_span.length))
+	if (memchr(verb.data, ':', verb.length))
 		return false;
-	if (!session->any_command && !session->adopted && parsed == REASON_NONE)
+	if (!session->any_command && !session->adopted && parsed == REASON_NONE &&
+	    (is_request_line(turn->line) || is_foreign_verb(verb)))
 		return false;
 	return session->state == SESSION_READY || session->unknown_verbs < SESSION_UNKNOWN_MAX;
 }
@@ -212,7 +255,7 @@ void session_take_command(const struct turn *turn)
 		return;
 	}
 	/* Servers answer an empty line or not, as they like; none is counted, and a reply too many changes nothing. */
-	if (turn->line.length == 0)
+	if (parsed == REASON_NONE && command.verb_span.offset + command.verb_span.length + command.argument.length == 0)
 		return;
 	reason = judge_command(turn, parsed, &command);
 	if (reason != REASON_NONE)

@@ -31,7 +31,7 @@ static bool form_answers(enum form form, enum verb verb)
 {
 	switch (form) {
 	case FORM_227:
-		return verb == VERB_PASV || verb == VERB_CPSV;
+		return verb == VERB_PASV || verb == VERB_CPSV || verb == VERB_PASW;
 	case FORM_228:
 		return verb == VERB_LPSV;
 	case FORM_229:
@@ -150,6 +150,7 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
 	session->state = SESSION_LOGIN;
 	session->epsv_all = false;
+	session->epsv_all_asked = false;
 	clear_session(turn);
 }
 
@@ -208,6 +209,15 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 									   : REASON_SERVER_REFUSED);
 }
 
+/* 229 would be the answer to a plain EPSV: that server has not read the argument. */
+static void take_epsv_all(struct session *session, uint32_t command, uint16_t code)
+{
+	if (!session->epsv_all_asked || command != session->epsv_all_number)
+		return;
+	session->epsv_all_asked = false;
+	session->epsv_all = session->epsv_all || (code / 100 == 2 && code != 229);
+}
+
 /* The final reply to verb, the command with that number. */
 static void take_answer(const struct turn *turn, enum verb verb, uint32_t command, uint16_t code)
 {
@@ -219,6 +229,8 @@ static void take_answer(const struct turn *turn, enum verb verb, uint32_t comman
 		take_reinitialize(turn, code);
 	else if (verb == VERB_AUTH)
 		take_auth(turn, code);
+	else if (verb == VERB_EPSV)
+		take_epsv_all(session, command, code);
 	else if (verb == VERB_CCC && code == 200)
 		clear_session(turn);
 	else if (verb_is_transfer(verb))

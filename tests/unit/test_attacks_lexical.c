@@ -100,7 +100,11 @@ static void a50_a_line_ends_with_lf_and_with_nothing_else(void **state)
 		{ TEXT("NOOP\0PORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("NOOP\n\rPORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("CWD a\rPORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
-		{ TEXT("PORT 10,0,0,5,195,80\r\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("CWD a\r\0PORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		/* From a text file whose lines ended with CR LF already; an empty line behind the command for some readers. */
+		{ TEXT("PORT 10,0,0,5,195,80\r\r\n"), OPENS, REASON_NONE },
+		{ TEXT("PORT 10,0,0,99,9,9\r\r\r\n"), REFUSED, REASON_FOREIGN_ADDRESS },
+		{ TEXT("NOOP\r\r\n"), PASSES, REASON_NONE },
 	};
 
 	(void)state;
@@ -224,6 +228,68 @@ static void a53_runs_of_iac_are_refused_whatever_their_number(void **state)
 	}
 }
 
+/* The letters ya and che of CP1251, and what terminals erase by: no server that is known erases by them. */
+static void a104_names_pass_whatever_bytes_they_have(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("RETR \xff\xf7\xe5\xe9\xea\xe0.doc\r\n"), PASSES, REASON_NONE },
+		{ TEXT("STOR \xff\xf8\xe5\r\n"), PASSES, REASON_NONE },
+		{ TEXT("CWD \xf2\xff\xf7\xff\xf8\r\n"), PASSES, REASON_NONE },
+		{ TEXT("STOR del\x7fname\r\n"), PASSES, REASON_NONE },
+		{ TEXT("STOR bs\bname\r\n"), PASSES, REASON_NONE },
+		{ TEXT("PASS \x7f\b\xff\xf7\r\n"), PASSES, REASON_NONE },
+		{ TEXT("SITE CHMOD 644 \xff\xf7\r\n"), PASSES, REASON_NONE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
+/* And a server that erases, if there is one, reads no offer that we did not. The last one's beginning has passed. */
+static void a104_no_erasure_makes_an_offer(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t length;
+	} rows[] = {
+		{ TEXT("RETR a\xff\xf8PORT 10,0,0,99,9,9\r\n") },
+		{ TEXT("NOOP a\b\b\b\b\b\bPORT 10,0,0,99,9,9\r\n") },
+		{ TEXT("PO \xe5\xe5\x7f\x7f\x7fRT 10,0,0,99,9,9\r\n") },
+		{ TEXT("STOR \xff\xf7" "EPRT |1|10.0.0.99|2313|\r\n") },
+		{ TEXT("STOR a\x15PASV\r\n") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t cut = 0; cut < rows[i].length - 1; cut++) {
+			struct attack *attack = attack_open(PLAIN);
+			size_t mark;
+
+			attack_login(attack);
+			mark = attack_mark(attack, C);
+			attack_say_cut(attack, C, unit_bytes(rows[i].line, rows[i].length), cut);
+			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+			assert_false(attack_hears(attack, C, mark, "99,9,9\r\n") || attack_hears(attack, C, mark, "2313"));
+			attack_end(attack);
+		}
+}
+
+static void a105_a_cr_in_a_name_is_cr_nul(void **state)
+{
+	static const struct row rows[] = {
+		{ TEXT("RETR a\r\0b\r\n"), PASSES, REASON_NONE },
+		{ TEXT("STOR Icon\r\0\r\n"), PASSES, REASON_NONE },
+		{ TEXT("RNTO a\r\0\r\0 10,0,0,5,9,9\r\n"), PASSES, REASON_NONE },
+		{ TEXT("RETR a\r\0PORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("RETR a\r\0 pa\x01sv\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("USER a\r\0b\r\n"), CLOSED, REASON_CONTROL_BYTE },
+		{ TEXT("RETR a\0b\r\n"), CLOSED, REASON_CONTROL_BYTE },
+	};
+
+	(void)state;
+	TRY(rows);
+}
+
 static FILE *journal;
 
 static void write_event(void *context, const struct event *event)
@@ -288,7 +354,6 @@ static void a56_vendors_verbs_with_a_tuple_open_nothing(void **state)
 {
 	static const struct row rows[] = {
 		{ TEXT("XPORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
-		{ TEXT("P@SW\r\n"), PASSES, REASON_NONE },
 		{ TEXT("SITE PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
 		{ TEXT("OPTS PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
 		{ TEXT("CLNT PORT 10,0,0,5,195,80\r\n"), PASSES, REASON_NONE },
@@ -323,6 +388,26 @@ static void a56_vendors_passive_requests_are_policys(void **state)
 	attack_end(attack);
 }
 
+/* vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take P@SW for PASV; so must whoever opens for PASV. */
+static void a102_p_at_sw_is_pasv(void **state)
+{
+	struct attack *attack = attack_open(DNAT);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "p@sw\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (10,0,0,99,195,80)\r\n");
+	attack_assert_nothing_opened(attack);
+	SAY(attack, C, "P@SW\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");
+	assert_int_equal(attack->world.pinhole_count, 1);
+	SAY(attack, C, "EPSV ALL\r\n");
+	SAY(attack, S, "200 ok\r\n");
+	SAY(attack, C, "P@SW\r\n");
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+	attack_end(attack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +419,10 @@ int main(void)
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
 		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),
+		cmocka_unit_test(a102_p_at_sw_is_pasv),
+		cmocka_unit_test(a104_names_pass_whatever_bytes_they_have),
+		cmocka_unit_test(a104_no_erasure_makes_an_offer),
+		cmocka_unit_test(a105_a_cr_in_a_name_is_cr_nul),
 		cmocka_unit_test(a54_a_format_in_a_name_is_text),
 		cmocka_unit_test(a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record),
 		cmocka_unit_test(a56_vendors_verbs_with_a_tuple_open_nothing),

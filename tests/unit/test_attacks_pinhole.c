@@ -288,6 +288,61 @@ static void a24_a_client_of_unknown_verbs_is_not_let_to_the_login(void **state)
 	attack_end(attack);
 }
 
+/* A first verb of no RFC is a server's own, or OPEN to an FTP proxy, and so are many. */
+static void a103_a_client_may_begin_with_a_verb_that_nobody_knows(void **state)
+{
+	static const char *const firsts[] = {
+		"XCRYPT ON\r\n", "OPEN ftp.example.net\r\n", "OPEN ftp.example.net:2121\r\n", "SITE ftp.example.net\r\n",
+		"MEDIA SDRAM\r\n", "CSID Name=x; Version=1.1;\r\n", "OPEN a/b/1.1\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
+		struct attack *attack = attack_open(SNAT);
+
+		SAY(attack, S, "220 ready\r\n");
+		attack_say_bytes(attack, C, unit_string(firsts[i]));
+		SAY(attack, S, i % 2 ? "220 ftp.example.net\r\n" : "500 ?\r\n");
+		for (int verb = 0; verb < 20; verb++) {
+			SAY(attack, C, "XV\r\n");
+			SAY(attack, S, "500 ?\r\n");
+		}
+		SAY(attack, C, "USER u\r\n");
+		SAY(attack, S, "331 password\r\n");
+		SAY(attack, C, "PASS x\r\n");
+		SAY(attack, S, "230 in\r\n");
+		SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+		assert_int_equal(attack->world.pinhole_count, 1);
+		attack_end(attack);
+	}
+}
+
+/* A lured browser chooses method and path of its first line, but not its end; of what has none, the first word tells. */
+static void a103_what_begins_like_another_protocol_gets_nothing(void **state)
+{
+	static const char *const firsts[] = {
+		"XCRYPT /ON HTTP/1.1\r\n", "OPEN ftp.example.net HTTP/1.0\r\n", "x x http/2\r\n", "PRI * HTTP/2.0\r\n",
+		"SETUP rtsp://x RTSP/1.0\r\n", "INVITE sip:x SIP/2.0 \r\n", "REQMOD x ICAP/1.0\n", "GET /\r\n", "post x\r\n",
+		"HEAD x\r\n", "EHLO x\r\n", "HELO x\r\n", "Host: x\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++)
+		for (size_t cut = 0; cut < strlen(firsts[i]); cut++) {
+			struct attack *attack = attack_open(SNAT);
+			size_t mark;
+
+			SAY(attack, S, "220 ready\r\n");
+			mark = attack_mark(attack, C);
+			attack_say_cut(attack, C, unit_string(firsts[i]), cut);
+			attack_assert_closed(attack, REASON_NOT_FTP);
+			SAY(attack, C, "USER u\r\nPORT 10,0,0,5,195,80\r\n");
+			assert_int_equal(attack_heard(attack, C, mark).length, 0);
+			attack_assert_nothing_opened(attack);
+			attack_end(attack);
+		}
+}
+
 static void a25_behind_http_no_other_inside_host_can_be_named(void **state)
 {
 	struct attack *attack = attack_open(SNAT);
@@ -530,6 +585,8 @@ int main(void)
 		cmocka_unit_test(a24_before_the_login_an_offer_opens_nothing),
 		cmocka_unit_test(a24_a_header_field_ends_the_session_even_behind_a_good_verb),
 		cmocka_unit_test(a24_a_client_of_unknown_verbs_is_not_let_to_the_login),
+		cmocka_unit_test(a103_a_client_may_begin_with_a_verb_that_nobody_knows),
+		cmocka_unit_test(a103_what_begins_like_another_protocol_gets_nothing),
 		cmocka_unit_test(a25_behind_http_no_other_inside_host_can_be_named),
 		cmocka_unit_test(a26_colluding_peers_get_one_pinhole_to_no_listed_service),
 		cmocka_unit_test(a27_an_offer_without_a_transfer_is_for_one_minute),

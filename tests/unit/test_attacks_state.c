@@ -22,9 +22,8 @@ static void a72_behind_epsv_all_nothing_else_is_an_offer(void **state)
 		struct attack *attack = attack_open(i % 2 ? PLAIN : SNAT);
 
 		attack_login(attack);
-		/* Whatever the server thinks of it. */
 		SAY(attack, C, "ePSV all\r\n");
-		attack_say_bytes(attack, S, unit_string(i < 3 ? "200 ok\r\n" : "501 what\r\n"));
+		attack_say_bytes(attack, S, unit_string(i < 3 ? "200 ok\r\n" : "220 active is off\r\n"));
 		attack_say_bytes(attack, C, unit_string(commands[i]));
 		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
 		SAY(attack, S, PASSIVE);
@@ -34,6 +33,56 @@ static void a72_behind_epsv_all_nothing_else_is_an_offer(void **state)
 		assert_int_equal(attack->world.pinhole_count, 1);
 		attack_end(attack);
 	}
+}
+
+/* RFC 2428 4: a promise that the server has not accepted binds nobody, and Java's own client makes it to every server. */
+static void a101_epsv_all_counts_where_the_server_accepted_it(void **state)
+{
+	static const char *const answers[] = {
+		"500 EPSV?\r\n", "501 what\r\n", "502 no\r\n", "522 no such family\r\n", "229 Extended (|||50001|)\r\n", "",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct attack *attack = attack_open(PLAIN);
+
+		attack_login(attack);
+		SAY(attack, C, "EPSV ALL\r\n");
+		attack_say_bytes(attack, S, unit_string(answers[i]));
+		SAY(attack, C, OFFER);
+		assert_int_equal(attack->world.pinhole_count, 1);
+		if (answers[i][0] == '\0')
+			SAY(attack, S, "500 EPSV?\r\n");
+		SAY(attack, S, "200 ok\r\n");
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, PASSIVE);
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 0);
+		assert_int_equal(attack->world.pinhole_count, 1);
+		/* Said again, and accepted. */
+		SAY(attack, C, "EPSV ALL\r\n");
+		SAY(attack, S, "200 ok\r\n");
+		SAY(attack, C, "PASV\r\n");
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+		attack_end(attack);
+	}
+}
+
+/* Behind REIN the promise is gone, and so is one that was waiting. */
+static void a101_epsv_all_ends_with_the_login(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "EPSV ALL\r\n");
+	SAY(attack, S, "200 ok\r\n");
+	SAY(attack, C, "REIN\r\n");
+	SAY(attack, S, "220 again\r\n");
+	SAY(attack, C, "USER u\r\n");
+	SAY(attack, S, "230 in\r\n");
+	SAY(attack, C, OFFER);
+	assert_int_equal(attack->world.pinhole_count, 1);
+	attack_end(attack);
 }
 
 static void a73_the_argument_of_epsv_is_the_servers_to_judge(void **state)
@@ -323,6 +372,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a72_behind_epsv_all_nothing_else_is_an_offer),
+		cmocka_unit_test(a101_epsv_all_counts_where_the_server_accepted_it),
+		cmocka_unit_test(a101_epsv_all_ends_with_the_login),
 		cmocka_unit_test(a73_the_argument_of_epsv_is_the_servers_to_judge),
 		cmocka_unit_test(a74_of_several_offers_only_the_last_lives),
 		cmocka_unit_test(a75_a_login_that_ends_takes_its_pinhole_along),

@@ -45,9 +45,21 @@ static const struct command_row plain_commands[] = {
 	{ TEXT("POR 10,0,0,99,9,9"), VERB_UNKNOWN, "10,0,0,99,9,9", 1 },
 	{ TEXT("PORT10,0,0,99,9,9"), VERB_UNKNOWN, "", 0 },
 	{ TEXT("PORT, 10"), VERB_UNKNOWN, "10", 1 },
-	{ TEXT("P@SW"), VERB_UNKNOWN, "", 0 },
+	{ TEXT("p@sw"), VERB_PASW, "", 0 },
+	{ TEXT("P@SWX"), VERB_UNKNOWN, "", 0 },
 	{ TEXT("227 (10,0,0,99,9,9)"), VERB_UNKNOWN, "(10,0,0,99,9,9)", 1 },
 	{ TEXT("XSHA256X"), VERB_UNKNOWN, "", 0 },
+	/* CRs at the end */
+	{ TEXT("PORT 10,0,0,5,9,9\r"), VERB_PORT, "10,0,0,5,9,9", 1 },
+	{ TEXT("PASV\r\r\r"), VERB_PASV, "", 0 },
+	{ TEXT("\r"), VERB_UNKNOWN, "", 0 },
+	/* letters of single-byte alphabets that are Telnet's erasures, and what terminals erase by */
+	{ TEXT("RETR \xff\xf7\xe5\xe9\xea\xe0.doc"), VERB_RETR, "\xff\xf7\xe5\xe9\xea\xe0.doc", 1 },
+	{ TEXT("STOR \xff\xf8\xe5.txt"), VERB_STOR, "\xff\xf8\xe5.txt", 1 },
+	{ TEXT("CWD a\x7f" "b\bc"), VERB_CWD, "a\x7f" "b\bc", 1 },
+	{ TEXT("PASS \x7f\b\x15"), VERB_PASS, "\x7f\b\x15", 1 },
+	{ TEXT("RETR \xff\xf7portal"), VERB_RETR, "\xff\xf7portal", 1 },
+	{ TEXT("STOR a\x7fport.txt"), VERB_STOR, "a\x7fport.txt", 1 },
 	/* Telnet codes before the verb */
 	{ TEXT("\xff\xf4\xff\xf2" "ABOR"), VERB_ABOR, "", 0 },
 	{ TEXT("\xff\xf4\xff\xf2" "STAT x"), VERB_STAT, "x", 1 },
@@ -99,10 +111,18 @@ static void lines_that_servers_could_read_differently_are_refused(void **state)
 		{ TEXT("P\x08PORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
 		{ TEXT("POX\x7fRT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
 		{ TEXT("X\xff\xf7PORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
-		{ TEXT("P \x7fORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_UNKNOWN },
-		{ TEXT("NOOP x\b\b\b\b\b\bPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_NOOP },
-		{ TEXT("NOOP x\xff\b\b\b\b\b\bPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_NOOP },
-		{ TEXT("NOOP x\xff\xf8PORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_NOOP },
+		{ TEXT("P \x7fORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("NOOP x\b\b\b\b\b\bPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("NOOP x\xff\b\b\b\b\b\bPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("NOOP x\xff\xf8PORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		/* in several pieces, with bytes between that are erased or taken out, and by what terminals have */
+		{ TEXT("PO \xe5\xe5\x7f\x7f\x7fRT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("P a\x7f\x7fO b\x7f\x7fRT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("RETR a\x15" "EPRT |1|10.0.0.99|999|"), REASON_ODD_VERB, VERB_EPRT },
+		{ TEXT("RETR a\x17  p\xff\xf1" "asv"), REASON_ODD_VERB, VERB_PASV },
+		{ TEXT("RETR a\xff\xf8" "AUTH\tTLS"), REASON_ODD_VERB, VERB_AUTH },
+		{ TEXT("PORT 10,0,0,5,9,9\b9"), REASON_ODD_VERB, VERB_PORT },
+		{ TEXT("EPSV \xff\xf7" "1"), REASON_ODD_VERB, VERB_EPSV },
 		{ TEXT("PO\x01RT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
 		{ TEXT("PO\x1b[ART 1"), REASON_ODD_VERB, VERB_UNKNOWN },
 		{ TEXT("PO\x80RT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
@@ -134,7 +154,17 @@ static void lines_that_servers_could_read_differently_are_refused(void **state)
 		{ TEXT("RETR a\rPORT 10,0,0,99,9,9"), REASON_CONTROL_BYTE, VERB_RETR },
 		{ TEXT("RETR a\0PORT 10,0,0,99,9,9"), REASON_CONTROL_BYTE, VERB_RETR },
 		{ TEXT("RETR a\nPORT 10,0,0,99,9,9"), REASON_CONTROL_BYTE, VERB_RETR },
-		{ TEXT("PORT 10,0,0,5,9,9\r"), REASON_CONTROL_BYTE, VERB_PORT },
+		{ TEXT("RETR a\r\0pOrT 10,0,0,5,9,9"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\r\0 \xff\xf1P\x01O\xd0RTAL"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\r\0b\r\0noop"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\0b"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\rb"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\r\r\0b"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR a\r\0\0b"), REASON_CONTROL_BYTE, VERB_RETR },
+		{ TEXT("RETR\r\0b"), REASON_CONTROL_BYTE, VERB_UNKNOWN },
+		{ TEXT("PORT 10,0,0,5,9,9\r\0"), REASON_CONTROL_BYTE, VERB_PORT },
+		{ TEXT("PASS a\r\0b"), REASON_CONTROL_BYTE, VERB_PASS },
+		{ TEXT("X a\r\0b"), REASON_CONTROL_BYTE, VERB_UNKNOWN },
 		{ TEXT("PORT 10,0,0,5,9,9\0"), REASON_CONTROL_BYTE, VERB_PORT },
 		{ TEXT("PO\0RT 10,0,0,5,9,9"), REASON_CONTROL_BYTE, VERB_PORT },
 		{ TEXT("\xff\xfb\0" "NOOP"), REASON_CONTROL_BYTE, VERB_NOOP },
@@ -150,6 +180,29 @@ static void lines_that_servers_could_read_differently_are_refused(void **state)
 		if (reason != rows[index].reason || command.verb != rows[index].tolerant)
 			fail_msg("%s: %s %s", unit_escape(line), reason_name(reason), verb_name(command.verb));
 	}
+}
+
+/* RFC 2640 3.1: in the argument of whatever names a path, and nowhere else. */
+static void a_path_name_may_have_its_cr_as_cr_nul(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t length;
+	} rows[] = {
+		{ TEXT("RETR a\r\0b") }, { TEXT("STOR Icon\r\0") }, { TEXT("CWD \r\0\r\0x") }, { TEXT("MFMT 20260101000000 a\r\0b") },
+		{ TEXT("RNFR a\r\0 10,0,0,5,9,9") }, { TEXT("DELE a\r\0por") }, { TEXT("LIST -l a\r\0\xe4") },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++)
+		for (size_t length = 1; length <= rows[index].length; length++) {
+			struct bytes line = unit_bytes(rows[index].line, length);
+			struct command command;
+
+			assert_false(parse_command_is_ambiguous(line));
+			if (length == rows[index].length)
+				assert_int_equal(parse_command(line, &command), REASON_NONE);
+		}
 }
 
 static void every_verb_of_the_table_is_found_in_any_case(void **state)
@@ -183,6 +236,7 @@ static void verbs_are_grouped_by_what_they_do_to_data_connections(void **state)
 		{ VERB_LPRT, true, false, false, false }, { VERB_PASV, false, true, false, false },
 		{ VERB_EPSV, false, true, false, false }, { VERB_LPSV, false, true, false, false },
 		{ VERB_CPSV, false, true, false, false }, { VERB_SPSV, false, true, false, false },
+		{ VERB_PASW, false, true, false, false },
 		{ VERB_RETR, false, false, true, false }, { VERB_LIST, false, false, true, false },
 		{ VERB_NLST, false, false, true, false }, { VERB_MLSD, false, false, true, false },
 		{ VERB_STOR, false, false, true, true }, { VERB_STOU, false, false, true, true },
@@ -562,6 +616,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_commands_are_split_into_verb_and_argument),
 		cmocka_unit_test(lines_that_servers_could_read_differently_are_refused),
+		cmocka_unit_test(a_path_name_may_have_its_cr_as_cr_nul),
 		cmocka_unit_test(every_verb_of_the_table_is_found_in_any_case),
 		cmocka_unit_test(verbs_are_grouped_by_what_they_do_to_data_connections),
 		cmocka_unit_test(spaces_are_counted_up_to_255),
