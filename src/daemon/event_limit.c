@@ -6,7 +6,7 @@
  * is empty, it is added to a sum. Who has the sum is the session, or the gateway where there is none.
  *
  *   kind of event                  session            source              all
- *   noise: anomaly, refuse         20, 10 a minute    100, 10 a second    1000, 100 a second
+ *   noise: anomaly, refuse         100, 10 a minute   500, 10 a second    2000, 100 a second
  *     the first 4 of a session     counted            -                   -
  *     of packets of no session     -                  as above            100, 10 a second, of their own
  *   session-open, session-close    -                  -                   -      (a connection costs more than they do)

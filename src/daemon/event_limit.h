@@ -10,11 +10,11 @@
 #include "ftpalg/event.h"
 
 /* Anomalies and refusals, which a peer can have for a few bytes: of a session, of a source, of all together. */
-#define EVENT_LIMIT_NOISE_SESSION 20
+#define EVENT_LIMIT_NOISE_SESSION 100
 #define EVENT_LIMIT_NOISE_SESSION_MINUTE 10
-#define EVENT_LIMIT_NOISE_SOURCE 100
+#define EVENT_LIMIT_NOISE_SOURCE 500
 #define EVENT_LIMIT_NOISE_SOURCE_SECOND 10
-#define EVENT_LIMIT_NOISE_ALL 1000
+#define EVENT_LIMIT_NOISE_ALL 2000
 #define EVENT_LIMIT_NOISE_ALL_SECOND 100
 /* Each session's first ones are told whatever the others do. */
 #define EVENT_LIMIT_FIRST 4

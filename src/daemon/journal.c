@@ -52,7 +52,8 @@ static void journal_put(struct journal *journal, const struct event *event)
 		outlet_wait(&journal->outlet, journal->patience);
 		journal->patience -= (int)((host_now() - began) / 1000);
 	}
-	if (!outlet_put(&journal->outlet, line, length, noise ? OUTLET_LIGHT : OUTLET_HEAVY))
+	if (!outlet_put(&journal->outlet, line, length, noise ? OUTLET_LIGHT : OUTLET_HEAVY,
+			event->count ? event->count : 1))
 		journal_tell_loss(journal);
 }
 
@@ -85,6 +86,10 @@ static void journal_on_tick(evutil_socket_t descriptor, short what, void *contex
 	(void)descriptor;
 	(void)what;
 	event_limit_tick(journal->limit, host_now());
+	if (journal->outlet.error && journal->outlet.error != EAGAIN &&
+	    log_limit_allows(&journal->error_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "events could not be written: %s; up to 4 MB of them are kept; make room"
+			    " where \"events\" points", strerror(journal->outlet.error));
 	journal->ticks++;
 	if (journal->ticks % JOURNAL_REMOVED_TICKS == 0 && outlet_is_removed(&journal->outlet))
 		log_message(LOG_LEVEL_WARNING, "%s was removed, and events go where nobody finds them; let log rotation"

@@ -16,6 +16,7 @@ struct journal {
 	uint32_t ticks;
 	int patience; /* milliseconds that may be waited in all; only once there are no packets to judge */
 	struct log_limit lost_limit;
+	struct log_limit error_limit;
 };
 
 /* Opens what config asks for. Returns 0, or -1 with errno; then nothing needs closing. */

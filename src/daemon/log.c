@@ -77,7 +77,7 @@ static void log_line(char *text, size_t length)
 			text[i] = '?';
 	text[length++] = '\n';
 	if (log_outlet.ring)
-		outlet_put(&log_outlet, text, length, OUTLET_HEAVY);
+		outlet_put(&log_outlet, text, length, OUTLET_HEAVY, 1);
 	/* One call, so that lines of several processes don't mix. There is nobody to tell if it fails. */
 	else if (write(STDERR_FILENO, text, length) < 0)
 		return;

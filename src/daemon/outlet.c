@@ -226,14 +226,14 @@ void outlet_flush(struct outlet *outlet)
 		outlet_schedule(outlet);
 }
 
-static bool outlet_lose(struct outlet *outlet)
+static bool outlet_lose(struct outlet *outlet, uint64_t count)
 {
-	outlet->lost++;
-	outlet->lost_total++;
+	outlet->lost += count;
+	outlet->lost_total += count;
 	return false;
 }
 
-bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum outlet_weight weight)
+bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum outlet_weight weight, uint64_t count)
 {
 	if (outlet->descriptor < 0)
 		return false;
@@ -242,10 +242,10 @@ bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum out
 		outlet_flush(outlet);
 	outlet_tell_lost(outlet);
 	if (outlet->losing || (weight == OUTLET_LIGHT && outlet->used > outlet->size / 4 * 3))
-		return outlet_lose(outlet);
+		return outlet_lose(outlet, count);
 	if (!outlet_append(outlet, line, length)) {
 		outlet->losing = true;
-		return outlet_lose(outlet);
+		return outlet_lose(outlet, count);
 	}
 	if (!outlet->timer)
 		outlet_flush(outlet);

@@ -30,7 +30,7 @@ enum outlet_weight {
 	OUTLET_HEAVY,
 };
 
-/* Writes a line that says that count lines were lost into line, and returns its length. */
+/* Writes a line that says that count things were lost into line, and returns its length. */
 typedef size_t outlet_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX]);
 
 struct outlet {
@@ -43,7 +43,7 @@ struct outlet {
 	size_t wrap; /* tail is in front of head: where the lines end that head is in */
 	size_t used;
 	bool losing;         /* until half of the queue is free again: one gap, and not a gap behind every other line */
-	uint64_t lost;       /* since it was told last */
+	uint64_t lost;       /* what the lines stood for that were lost since it was told last */
 	uint64_t lost_total;
 	int error;           /* errno of the last write that failed; 0: the last one did not */
 	outlet_note *note;
@@ -63,8 +63,11 @@ int outlet_open_inherited(struct outlet *outlet, int descriptor, size_t size, ou
 int outlet_watch(struct outlet *outlet, struct event_base *base);
 void outlet_unwatch(struct outlet *outlet);
 
-/* Never waits. line ends with the only newline in it, and is no longer than OUTLET_LINE_MAX. False: it is lost. */
-bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum outlet_weight weight);
+/*
+ * Never waits. line ends with the only newline in it, is no longer than OUTLET_LINE_MAX, and stands for count events or
+ * messages. False: it is lost.
+ */
+bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum outlet_weight weight, uint64_t count);
 
 /* Writes what can be written now. */
 void outlet_flush(struct outlet *outlet);

@@ -15,14 +15,16 @@
  * or this process did, the other has done nothing wrong.
  *
  * What a worker agreed lives in the kernel; the next one adopts the connections that go on. What the proxy relays ends
- * with it. Giving up means both: a gateway that inspects what is in clear and leaves TLS to nobody is not what was asked
- * for.
+ * with it. A reload is passed on to both, and its policy is kept for those that are started later. Giving up means both: a
+ * gateway that inspects what is in clear and leaves TLS to nobody is not what was asked for.
  */
 #include "daemon/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -49,7 +51,8 @@ struct child {
 };
 
 struct supervisor {
-	const struct config *config;
+	struct config *config; /* as at the start, with the policy that was read last */
+	struct config *spare;
 	const char *config_path;
 	sigset_t signals; /* that are waited for, and blocked outside of that */
 	struct child child[SUPERVISOR_CHILDREN];
@@ -162,8 +165,22 @@ static void supervisor_watch(const struct supervisor *supervisor, struct child *
 	child->misses = 0;
 }
 
+/* The children read the file for themselves, and tell what is wrong with it; those that come after them begin with this. */
+static void supervisor_reload(struct supervisor *supervisor)
+{
+	FILE *nowhere = fopen("/dev/null", "we");
+
+	if (!nowhere)
+		return;
+	if (config_load(supervisor->spare, supervisor->config_path, nowhere) == 0)
+		supervisor->config->policy = supervisor->spare->policy;
+	fclose(nowhere);
+}
+
 static void supervisor_take_signal(struct supervisor *supervisor, int number)
 {
+	if (number == SIGHUP)
+		supervisor_reload(supervisor);
 	if (number == SIGTERM || number == SIGINT)
 		supervisor->ending = true;
 	if (number == SIGTERM || number == SIGINT || number == SIGHUP)
@@ -228,15 +245,30 @@ static int supervisor_add(struct supervisor *supervisor, const char *name, const
 	return 0;
 }
 
+/* Fills the places of those that are to run. */
+static int supervisor_prepare(struct supervisor *supervisor, const struct config *config)
+{
+	supervisor->config = malloc(sizeof(*supervisor->config));
+	supervisor->spare = malloc(sizeof(*supervisor->spare));
+	if (!supervisor->config || !supervisor->spare) {
+		log_message(LOG_LEVEL_ERROR, "no memory");
+		return -1;
+	}
+	*supervisor->config = *config;
+	if (supervisor_add(supervisor, "the worker", "; the next one takes over the connections that go on",
+			   worker_run) < 0)
+		return -1;
+	if (!config_terminates(config))
+		return 0;
+	return supervisor_add(supervisor, "the proxy", "; the connections that it relayed have ended, the next one takes "
+			      "new ones", proxy_run);
+}
+
 int supervisor_run(const struct config *config, const char *config_path)
 {
-	struct supervisor supervisor = { .config = config, .config_path = config_path };
-	int result = supervisor_add(&supervisor, "the worker", "; the next one takes over the connections that go on",
-				    worker_run);
+	struct supervisor supervisor = { .config_path = config_path };
+	int result = supervisor_prepare(&supervisor, config);
 
-	if (!result && config_terminates(config))
-		result = supervisor_add(&supervisor, "the proxy", "; the connections that it relayed have ended, the next "
-					"one takes new ones", proxy_run);
 	sigemptyset(&supervisor.signals);
 	sigaddset(&supervisor.signals, SIGTERM);
 	sigaddset(&supervisor.signals, SIGINT);
@@ -247,5 +279,7 @@ int supervisor_run(const struct config *config, const char *config_path)
 		result = supervisor_loop(&supervisor);
 	for (size_t i = 0; i < supervisor.count; i++)
 		munmap(supervisor.child[i].page, sizeof(*supervisor.child[i].page));
+	free(supervisor.config);
+	free(supervisor.spare);
 	return result;
 }

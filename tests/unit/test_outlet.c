@@ -98,7 +98,7 @@ static void play(int in, int out, uint64_t seed)
 	for (number = 0; number < 20000; number++) {
 		const size_t letters = unit_random_below(&seed, number % 50 ? 200 : OUTLET_LINE_MAX - 40);
 
-		outlet_put(&outlet, line, make_line(line, number, letters), OUTLET_HEAVY);
+		outlet_put(&outlet, line, make_line(line, number, letters), OUTLET_HEAVY, 1);
 		if (unit_random_below(&seed, 100) == 0)
 			read_bytes(&reader, in, unit_random_below(&seed, 16000));
 		if (unit_random_below(&seed, 5000) == 0)
@@ -160,7 +160,7 @@ static void a86_a_terminal_that_was_stopped_likewise(void **state)
 	assert_int_equal(outlet_open_inherited(&outlet, terminal, SIZE, note, NULL), 0);
 	assert_int_equal(outlet.kind, OUTLET_STREAM);
 	for (uint64_t number = 0; number < 2000; number++)
-		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1);
 	assert_true(outlet.lost_total > 0);
 	outlet_close(&outlet, 0);
 	close(terminal);
@@ -200,7 +200,7 @@ static void a_pipe_that_can_not_be_opened_anew_is_asked_before_each_write(void *
 	outlet.descriptor = dup(ends[1]);
 	outlet.kind = OUTLET_SHARED;
 	for (number = 0; number < 3000; number++)
-		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+		outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1);
 	assert_true(outlet.lost_total > 0);
 	while (reader.next < number) {
 		read_bytes(&reader, ends[0], SIZE_MAX);
@@ -229,7 +229,7 @@ static void a86_a_reader_that_is_gone_or_a_full_disk_costs_nothing_but_the_lines
 		else
 			assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
 		for (uint64_t number = 0; number < 2000; number++)
-			outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY);
+			outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1);
 		assert_int_equal(outlet.error, places[i] ? ENOSPC : EPIPE);
 		assert_true(outlet.lost_total > 1000);
 		assert_true(outlet_close(&outlet, 1000) > 0);
@@ -252,7 +252,7 @@ static void a_named_pipe_needs_no_reader_and_keeps_what_was_written(void **state
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_int_equal(outlet_open(&outlet, fifo, SIZE, note, NULL), 0);
 	for (uint64_t number = 0; number < 10; number++)
-		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY));
+		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1));
 	in = open(fifo, O_RDONLY | O_NONBLOCK);
 	read_bytes(&reader, in, SIZE_MAX);
 	assert_int_equal(reader.lines, 10);
@@ -272,9 +272,9 @@ static void lines_of_low_weight_leave_room_for_the_others(void **state)
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
-	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_LIGHT))
+	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_LIGHT, 1))
 		;
-	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_HEAVY))
+	while (outlet_put(&outlet, line, make_line(line, 0, 90), OUTLET_HEAVY, 1))
 		heavy++;
 	assert_in_range(heavy, SIZE / 4 / 100, SIZE / 4 / 90);
 	outlet_close(&outlet, 0);
@@ -298,7 +298,7 @@ static void a_loop_writes_when_it_can_and_takes_no_time_when_it_can_not(void **s
 	assert_int_equal(outlet_open_inherited(&outlet, ends[1], 4 * SIZE, note, NULL), 0);
 	assert_int_equal(outlet_watch(&outlet, base), 0);
 	for (uint64_t number = 0; number < 1500; number++)
-		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY));
+		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1));
 	before = clock();
 	event_base_loopexit(base, &period);
 	event_base_dispatch(base);
@@ -311,7 +311,7 @@ static void a_loop_writes_when_it_can_and_takes_no_time_when_it_can_not(void **s
 	assert_int_equal(reader.lost, 0);
 	/* Its reader goes: the loop asks once a second, and does not spin. */
 	close(ends[0]);
-	outlet_put(&outlet, line, make_line(line, 0, 100), OUTLET_HEAVY);
+	outlet_put(&outlet, line, make_line(line, 0, 100), OUTLET_HEAVY, 1);
 	before = clock();
 	event_base_loopexit(base, &period);
 	event_base_dispatch(base);
@@ -333,7 +333,7 @@ static void a_file_that_was_removed_is_noticed(void **state)
 	assert_false(outlet_is_removed(&outlet));
 	unlink(path);
 	assert_true(outlet_is_removed(&outlet));
-	assert_true(outlet_put(&outlet, "x\n", 2, OUTLET_HEAVY));
+	assert_true(outlet_put(&outlet, "x\n", 2, OUTLET_HEAVY, 1));
 	outlet_close(&outlet, 0);
 }
 
