@@ -19,6 +19,13 @@ enum proxy_legs {
 	PROXY_LEGS_NONE,   /* plain on both; AUTH is refused */
 };
 
+/* A data connection in TLS ended without close_notify, so its end may be an attacker's. */
+enum close_notify {
+	CLOSE_NOTIFY_MIRROR,  /* a server's end is shown to a client in TLS as it was; all others are cuts */
+	CLOSE_NOTIFY_STRICT,  /* it is a cut */
+	CLOSE_NOTIFY_LENIENT, /* either peer's is shown to the other, though it be in clear and can't tell */
+};
+
 #define CONFIG_FORWARDS_MAX 32
 
 /* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
@@ -44,6 +51,7 @@ struct config_proxy {
 	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
 	bool resumption_required; /* of clients, on data connections */
 	bool tls12_only;
+	enum close_notify close_notify;
 	bool ccc;                 /* clients may end TLS on the control connection */
 	char certificate[PATH_MAX];
 	char key[PATH_MAX];

@@ -11,6 +11,7 @@
  *   proxy_prepare.c   TLS with a server whose client speaks none
  *   proxy_clear.c     TLS ends on a leg, and the leg goes on in clear
  *   proxy_offer.c     the core's expectations, as listeners and kernel expectations
+ *   proxy_transfer.c  what the client is told of the data connection
  */
 #ifndef DAEMON_PROXY_INTERNAL_H
 #define DAEMON_PROXY_INTERNAL_H
@@ -91,6 +92,9 @@ struct offer {
 	struct event *watch;
 	bool active;
 	bool used;
+	bool late;      /* nobody may come any more but who has begun to */
+	bool commanded; /* the transfer command has gone to the server */
+	enum relay_end sender; /* and whose bytes are its file */
 	bool direct;    /* for a third party: the kernel's expectation is all there is */
 	struct address source;     /* who may come */
 	struct endpoint target;    /* to whom it is relayed */
@@ -111,6 +115,11 @@ struct proxy_session {
 	struct nat_view server_master;
 	struct tls_tickets *tickets;
 	struct offer offer;
+	struct relay_follower transfer; /* the data connection of the latest offer */
+	uint16_t cut_code;  /* a reply with this code has begun that the client does not read; 0: none has */
+	bool holds_reply;   /* a final reply waits for the data connection */
+	bool block_mode;    /* MODE B or C: data connections don't end with their files */
+	bool stirred;       /* a data connection has changed */
 	struct evbuffer *greeting;     /* PREPARE: held until the server's leg is secure */
 	const char *objection;         /* to the server: told to the client once it can be */
 	enum reason objection_reason;
@@ -215,5 +224,18 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
 enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void offer_close(struct proxy_session *session);
+/* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */
+bool offer_is_awaited(struct proxy_session *session);
+
+/* proxy_transfer.c */
+void transfer_open(struct proxy_session *session);
+/* The command has been passed on to the server. */
+void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);
+/* An offer was made: the data connection before it is no longer what replies are about. */
+void transfer_begin_offer(struct proxy_session *session);
+/* Must the server's next reply wait? */
+bool transfer_holds_reply(struct proxy_session *session);
+/* False: the client does not read this line; where it was the last one, it has read another. */
+bool transfer_judge_reply(struct proxy_session *session, struct bytes line, const struct reply *reply);
 
 #endif

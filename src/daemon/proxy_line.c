@@ -100,7 +100,10 @@ static bool command_waits(struct proxy_session *session)
 	if (line.length > 0 && line.data[line.length - 1] == '\r')
 		line.length--;
 	parse_command(line, &command);
-	return security_is_own(command.verb);
+	/* Of one data connection's end only one reply may tell. */
+	return security_is_own(command.verb) ||
+	       (verb_is_active_offer(command.verb) && session->transfer.relay &&
+		verb_is_transfer(oldest_command(&session->session)));
 }
 
 static void take_command(struct proxy_session *session, struct bytes line)
@@ -108,17 +111,21 @@ static void take_command(struct proxy_session *session, struct bytes line)
 	struct outcome *outcome = &session->proxy->outcome;
 	const char *answer = NULL;
 	struct command command;
+	struct bytes argument;
 
 	parse_command(line, &command);
+	argument = (struct bytes){ line.data + command.argument.offset, command.argument.length };
 	if (!line_judge(session, DIRECTION_ORIGINAL, line))
 		return;
 	if (outcome->verdict == OUTCOME_PASS)
-		answer = security_answer(session, command.verb, (struct bytes){ line.data + command.argument.offset,
-										command.argument.length });
-	if (answer)
+		answer = security_answer(session, command.verb, argument);
+	if (answer) {
 		proxy_answer(session, answer);
-	else
-		line_put(session->leg[LEG_SERVER].out, line, outcome);
+		return;
+	}
+	line_put(session->leg[LEG_SERVER].out, line, outcome);
+	if (outcome->verdict == OUTCOME_PASS)
+		transfer_take_command(session, command.verb, argument);
 }
 
 /* The lines of a reply to FEAT are those of the leg that they are sent to (RFC 4217 6). */
@@ -151,7 +158,7 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 	parse_reply(line, &reply);
 	if (verb == VERB_REIN && prepare_again(session, line, &reply))
 		return;
-	if (!line_judge(session, DIRECTION_REPLY, line))
+	if (!transfer_judge_reply(session, line, &reply) || !line_judge(session, DIRECTION_REPLY, line))
 		return;
 	if (passes_features(session, verb, line, &reply))
 		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);
@@ -192,6 +199,8 @@ void proxy_take_lines(struct proxy_session *session, enum leg_side side)
 		if (side == LEG_CLIENT)
 			judge_behind_auth(session);
 		if (side == LEG_CLIENT && (session->closing || command_waits(session)))
+			return;
+		if (side == LEG_SERVER && session->prepare == PREPARE_NONE && transfer_holds_reply(session))
 			return;
 		if (!line_take(session, in, &line))
 			return;

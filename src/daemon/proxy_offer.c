@@ -185,15 +185,29 @@ static void offer_relay(struct proxy_session *session, int accepted)
 				    (proxy_client_has_tls(session) ? plan.secure[RELAY_CLIENT] : true);
 	if (session->leg[LEG_SERVER].wire.tls)
 		memcpy(plan.name, tls_stream_name(session->leg[LEG_SERVER].wire.tls), sizeof(plan.name) - 1);
+	plan.commanded = offer->commanded;
+	plan.source = offer->commanded ? offer->sender : RELAY_ENDS;
 	if (outward < 0 || wire_connect(outward, &offer->target) < 0) {
 		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
-		if (outward >= 0)
-			close(outward);
-		close(accepted);
+		relay_refuse(&plan, &session->transfer);
 		return;
 	}
-	if (!relay_begin(&proxy->relays, &plan))
+	if (!relay_begin(&proxy->relays, &plan, &session->transfer))
 		proxy_session_report(session, EVENT_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
+}
+
+/*
+ * A connection that waits, or -1. Its peer's address comes with it: of one that has been reset already, nothing else would
+ * tell.
+ */
+static int offer_take_connection(const struct offer *offer, struct endpoint *remote)
+{
+	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof(storage);
+	const int accepted = accept4(offer->descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	wire_read_address(&storage, remote);
+	return accepted;
 }
 
 /* Takes the connection that waits, if one does. */
@@ -205,10 +219,10 @@ static void offer_accept(struct proxy_session *session)
 
 	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
 	for (int i = 0; i < OFFER_BACKLOG && !offer->used && accepted >= 0; i++) {
-		accepted = accept4(offer->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		accepted = offer_take_connection(offer, &remote);
 		if (accepted < 0)
 			continue;
-		if (!wire_remote(accepted, &remote) || !address_equal(&remote.address, &offer->source)) {
+		if (!address_equal(&remote.address, &offer->source)) {
 			struct wire wire = { .descriptor = accepted };
 
 			proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
@@ -239,6 +253,8 @@ static void offer_on_accept(evutil_socket_t descriptor, short what, void *contex
 	offer_accept(session);
 	if (what & EV_TIMEOUT)
 		offer_give_up(session);
+	if (session->holds_reply)
+		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
 }
 
 static enum reason offer_watch(struct proxy_session *session)
@@ -260,6 +276,7 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 	offer_close(session);
 	memset(&session->offer, 0, sizeof(session->offer));
 	session->offer.descriptor = -1;
+	transfer_begin_offer(session);
 	if (session->proxy->relays.count >= (uint64_t)PROXY_RELAYS_PER_SESSION * session->proxy->config->limits.sessions)
 		return REASON_TABLE_FULL;
 	if (!expectation->translated)
@@ -294,9 +311,30 @@ enum reason offer_peek(void *context, const struct nat_view *master, const struc
 	return expect_peek(&session->proxy->host.expect, offer_master(session), &session->offer.inward);
 }
 
-enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+static void offer_wait_longer(struct offer *offer)
 {
 	static const struct timeval late = { .tv_sec = OFFER_LATE_SECONDS };
+
+	if (!offer->late)
+		event_add(offer->watch, &late);
+	offer->late = true;
+}
+
+bool offer_is_awaited(struct proxy_session *session)
+{
+	struct offer *offer = &session->offer;
+
+	if (offer->descriptor >= 0)
+		offer_accept(session);
+	if (offer->descriptor < 0 || !offer->watch || offer->used ||
+	    (!offer->late && expect_peek(&session->proxy->host.expect, offer_master(session), &offer->inward) != REASON_GONE))
+		return false;
+	offer_wait_longer(offer);
+	return true;
+}
+
+enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
 	struct proxy_session *session = context;
 	struct offer *offer = &session->offer;
 	enum reason reason;
@@ -309,7 +347,7 @@ enum reason offer_unexpect(void *context, const struct nat_view *master, const s
 		return REASON_USED;
 	reason = expect_delete(&session->proxy->host.expect, offer_master(session), &offer->inward);
 	if (reason == REASON_GONE && offer->watch) {
-		event_add(offer->watch, &late);
+		offer_wait_longer(offer);
 		return reason;
 	}
 	offer_give_up(session);

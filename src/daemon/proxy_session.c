@@ -68,6 +68,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	if (session->session.id)
 		session_close(&session->session, &session->ops, reason, host_now());
 	offer_close(session);
+	relay_unfollow(&session->transfer);
 	for (int i = 0; i < LEG_COUNT; i++)
 		leg_close(&session->leg[i]);
 	if (session->timer)
@@ -150,6 +151,8 @@ static void pass_on_ends(struct proxy_session *session)
 		const struct leg *leg = &session->leg[i];
 		struct leg *other = &session->leg[!i];
 
+		if (i == LEG_SERVER && session->holds_reply)
+			continue;
 		if (leg->ended && !other->finishing && !session->closing && !session->objection) {
 			other->finishing = true;
 			session->again = true;
@@ -255,8 +258,9 @@ static bool session_turn(struct proxy_session *session)
 
 void proxy_session_pump(struct proxy_session *session)
 {
-	bool moved = false;
+	bool moved = session->stirred;
 
+	session->stirred = false;
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
 	if (line_is_late(session))
@@ -298,6 +302,12 @@ static void session_on_time(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
+	/* Whoever transfers is not idle, however little is said meanwhile. The data connection has a deadline of its own. */
+	if (idle && session->transfer.relay && !session->closing && !session->leg[LEG_CLIENT].ended &&
+	    !line_is_late(session) && (session->holds_reply || !session->leg[LEG_SERVER].ended)) {
+		session_set_idle_timer(session);
+		return;
+	}
 	if (session->closing || session->leg[LEG_CLIENT].ended || session->leg[LEG_SERVER].ended) {
 		proxy_session_free(session, session->closing ? session->objection_reason : REASON_CONNECTION_ENDED);
 		return;
@@ -382,6 +392,7 @@ static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 	session->proxy = proxy;
 	session->offer.descriptor = -1;
 	session->leg[LEG_SERVER].wire.descriptor = -1;
+	transfer_open(session);
 	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
 				     .peek = offer_peek, .event = session_on_core_event };
 	session->next = proxy->first;

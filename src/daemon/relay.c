@@ -11,59 +11,23 @@
  *   relay_begin ---------> securing ----------> moving -------------------------------> closed
  *                   \__________ \__________________ \_ deadline, reset, cut ________--> aborted: both peers see a reset
  *
- * An end is passed on as what it was: close_notify as close_notify, FIN in clear as the end that it has to be taken for. A
- * TLS stream that ends without close_notify may lack bytes; it becomes a reset, which nobody can take for an end.
- * The one exception is a side that has nothing more to say anyway: the other half is done, and it sent no byte.
+ * relay_move.c has what becomes of the bytes and of their end.
+ *
+ * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
+ * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
  */
-#include "daemon/relay.h"
+#include "relay_internal.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "daemon/wire.h"
-#include "ftpalg/event.h"
-
-#define RELAY_BUFFER 65536U
-#define RELAY_PIPE 524288
-/* Buffers moved in one turn. */
-#define RELAY_TURN 32
 /* From the first connection to the last handshake; servers begin theirs when the transfer command has come. */
 #define RELAY_SETUP_SECONDS 60
-/* One direction has ended; the other has this long to say so too. */
+/* The file has arrived; the other direction has this long to end too. */
 #define RELAY_LINGER_SECONDS 30
 
-struct half {
-	uint8_t *buffer; /* NULL: the pipe is used */
-	size_t start;
-	size_t length;   /* in the buffer, or in the pipe */
-	int pipe[2];
-	uint64_t moved;
-	bool ended;      /* nothing more will be read */
-	bool done;       /* and all is written */
-};
-
-struct relay {
-	struct relay_list *list;
-	struct relay *previous;
-	struct relay *next;
-	struct relay_plan plan;
-	struct wire wire[RELAY_ENDS];
-	struct event *watch[RELAY_ENDS];
-	struct event *timer;
-	struct half half[RELAY_ENDS]; /* by the wire that is read */
-	struct event_leg leg[RELAY_ENDS];
-	bool connected;
-	bool secured[RELAY_ENDS];
-	bool moving;
-	uint64_t began;
-	uint64_t counted; /* bytes moved, when the timer last looked */
-};
-
-static void relay_report(const struct relay *relay, enum reason reason)
+void relay_report(const struct relay *relay, enum event_type type, enum reason reason)
 {
 	const struct ops *ops = &relay->plan.host->ops;
 	const struct event_relay numbers = {
@@ -73,7 +37,7 @@ static void relay_report(const struct relay *relay, enum reason reason)
 		.to_client = relay->half[RELAY_SERVER].moved,
 	};
 	const struct event event = {
-		.type = EVENT_RELAY,
+		.type = type,
 		.reason = reason,
 		.session = relay->plan.session,
 		.view = &relay->plan.view,
@@ -111,9 +75,37 @@ static void relay_free(struct relay *relay)
 	free(relay);
 }
 
+static enum relay_outcome half_outcome(const struct half *half, bool over)
+{
+	if (half->state == HALF_ARRIVED)
+		return RELAY_WHOLE;
+	return over ? RELAY_CUT : RELAY_UNDER_WAY;
+}
+
+/* The control connection learns what is new. over: nothing more will be. */
+static void relay_tell(struct relay *relay, bool over)
+{
+	struct relay_follower *follower = relay->follower;
+	bool changed = over;
+
+	if (!follower)
+		return;
+	for (int i = 0; i < RELAY_ENDS; i++) {
+		const enum relay_outcome outcome = half_outcome(&relay->half[i], over);
+
+		changed = changed || follower->outcome[i] != outcome;
+		follower->outcome[i] = outcome;
+	}
+	if (over)
+		relay_unfollow(follower);
+	if (changed)
+		follower->on_change(follower->context);
+}
+
 static void relay_end(struct relay *relay, enum reason reason)
 {
-	relay_report(relay, reason);
+	relay_report(relay, EVENT_RELAY, reason);
+	relay_tell(relay, true);
 	if (reason != REASON_NONE) {
 		/* Events watch the descriptors, so they go first. */
 		for (int i = 0; i < RELAY_ENDS; i++) {
@@ -137,40 +129,81 @@ static uint64_t relay_idle_seconds(const struct relay *relay)
 	return relay->plan.idle / 1000000 + 1;
 }
 
+/* Whose bytes are the file; where nobody knows, either end's may be. */
+static bool relay_file_arrived(const struct relay *relay)
+{
+	bool arrived = true;
+
+	for (int i = 0; i < RELAY_ENDS; i++)
+		arrived = arrived && (relay->half[i].state == HALF_ARRIVED || relay->plan.source == (enum relay_end)!i);
+	return arrived;
+}
+
+static uint64_t relay_progress(const struct relay *relay)
+{
+	uint64_t progress = 0;
+
+	for (int i = 0; i < RELAY_ENDS; i++)
+		progress += relay->half[i].moved + wire_acknowledged(&relay->wire[i]);
+	return progress;
+}
+
 static void relay_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct relay *relay = context;
-	const uint64_t moved = relay->half[RELAY_CLIENT].moved + relay->half[RELAY_SERVER].moved;
+	const uint64_t progress = relay_progress(relay);
 
 	(void)descriptor;
 	(void)what;
-	if (relay->moving && moved != relay->counted) {
-		relay->counted = moved;
-		relay_set_timer(relay, relay_idle_seconds(relay));
-		return;
-	}
-	/* All bytes of one direction have arrived, and the other has sent none: a peer that just does not close. */
-	if (relay->moving && relay->half[RELAY_CLIENT].done != relay->half[RELAY_SERVER].done) {
+	if (relay->moving && relay_file_arrived(relay)) {
+		/* All of the file is there: a peer that just does not close. */
+		relay_finish(relay);
 		relay_end(relay, REASON_NONE);
-		return;
+	} else if (relay->moving && progress != relay->counted) {
+		relay->counted = progress;
+		relay_set_timer(relay, relay_idle_seconds(relay));
+	} else {
+		relay_end(relay, relay->moving ? REASON_IDLE : REASON_TIMEOUT);
 	}
-	relay_end(relay, relay->moving ? REASON_IDLE : REASON_TIMEOUT);
 }
 
-/* Begins TLS on every side that is to have it. */
-static bool relay_start_tls(struct relay *relay)
+/* The client's leg: whenever it likes. */
+static bool relay_accept_tls(struct relay *relay)
 {
 	const struct relay_plan *plan = &relay->plan;
 	struct wire *client = &relay->wire[RELAY_CLIENT];
-	struct wire *server = &relay->wire[RELAY_SERVER];
 
 	if (plan->secure[RELAY_CLIENT])
 		client->tls = tls_stream_accept(plan->tls, client->descriptor, plan->tickets);
-	/* RFC 4217 7: the FTP client is the TLS client on data connections too, whoever opens them. */
-	if (plan->secure[RELAY_SERVER])
-		server->tls = tls_stream_connect(plan->tls, server->descriptor, plan->tickets, plan->name,
-						 &plan->view.server_seen.address);
-	return (!plan->secure[RELAY_CLIENT] || client->tls) && (!plan->secure[RELAY_SERVER] || server->tls);
+	return !plan->secure[RELAY_CLIENT] || client->tls;
+}
+
+/* RFC 4217 7: the FTP client is the TLS client on data connections too, whoever opens them. */
+static bool relay_connect_tls(struct relay *relay)
+{
+	const struct relay_plan *plan = &relay->plan;
+	struct wire *server = &relay->wire[RELAY_SERVER];
+
+	if (!plan->secure[RELAY_SERVER] || server->tls || !(plan->commanded || relay->hello))
+		return true;
+	server->tls = tls_stream_connect(plan->tls, server->descriptor, plan->tickets, plan->name,
+					 &plan->view.server_seen.address);
+	return server->tls != NULL;
+}
+
+/*
+ * Has the client spoken, so that the server may hear us? What its control connection said before may be among the events
+ * that wait: those come first.
+ */
+static void relay_listen(struct relay *relay)
+{
+	uint8_t byte;
+
+	if (relay->hello || relay->plan.commanded || !relay->plan.secure[RELAY_SERVER] ||
+	    wire_peek(&relay->wire[RELAY_CLIENT], &byte) == TLS_WAIT)
+		return;
+	relay->hello = true;
+	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
 }
 
 static enum reason relay_judge_tls(struct relay *relay, int end)
@@ -191,8 +224,10 @@ static enum reason relay_secure(struct relay *relay, int end)
 {
 	enum reason reason;
 
-	if (relay->secured[end] || !relay->wire[end].tls)
+	if (relay->secured[end] || !relay->plan.secure[end])
 		return REASON_NONE;
+	if (!relay->wire[end].tls)
+		return REASON_HELD;
 	switch (tls_stream_handshake(relay->wire[end].tls)) {
 	case TLS_DONE:
 		break;
@@ -206,122 +241,11 @@ static enum reason relay_secure(struct relay *relay, int end)
 	return reason;
 }
 
-static bool half_prepare(struct half *half, bool clear)
-{
-	if (clear) {
-		if (pipe2(half->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
-			return false;
-		/* Where the user has as many pages in pipes as it may, the usual size must do. */
-		fcntl(half->pipe[1], F_SETPIPE_SZ, RELAY_PIPE);
-		return true;
-	}
-	half->buffer = malloc(RELAY_BUFFER);
-	return half->buffer != NULL;
-}
-
 static bool relay_start_moving(struct relay *relay)
 {
-	const bool clear = !relay->wire[RELAY_CLIENT].tls && !relay->wire[RELAY_SERVER].tls;
-
 	relay->moving = true;
 	relay_set_timer(relay, relay_idle_seconds(relay));
-	return half_prepare(&relay->half[RELAY_CLIENT], clear) && half_prepare(&relay->half[RELAY_SERVER], clear);
-}
-
-static enum tls_result splice_result(ssize_t count)
-{
-	if (count > 0)
-		return TLS_DONE;
-	if (count == 0)
-		return TLS_END;
-	return errno == EAGAIN || errno == EINTR ? TLS_WAIT : TLS_FAILED;
-}
-
-static enum tls_result half_fill(struct half *half, struct wire *from)
-{
-	enum tls_result result = TLS_DONE;
-
-	if (!half->buffer) {
-		const ssize_t got = splice(from->descriptor, NULL, half->pipe[1], NULL, RELAY_PIPE,
-					   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-
-		half->length += got > 0 ? (size_t)got : 0;
-		return splice_result(got);
-	}
-	half->start = 0;
-	while (half->length < RELAY_BUFFER && result == TLS_DONE) {
-		size_t got = 0;
-
-		result = wire_read(from, half->buffer + half->length, RELAY_BUFFER - half->length, &got);
-		half->length += got;
-	}
-	/* What was read is dealt with first; the end will be there again. */
-	return half->length > 0 && result != TLS_FAILED && result != TLS_CUT ? TLS_DONE : result;
-}
-
-static enum tls_result half_drain(struct half *half, struct wire *to)
-{
-	enum tls_result result = TLS_DONE;
-
-	while (half->length > 0 && result == TLS_DONE) {
-		size_t put = 0;
-
-		if (half->buffer) {
-			const struct bytes bytes = { half->buffer + half->start, half->length };
-
-			result = wire_write(to, bytes, &put);
-		} else {
-			const ssize_t count = splice(half->pipe[0], NULL, to->descriptor, NULL, half->length,
-						     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-
-			result = splice_result(count);
-			put = result == TLS_DONE ? (size_t)count : 0;
-		}
-		half->start += put;
-		half->length -= put;
-		half->moved += put;
-	}
-	return result;
-}
-
-/* Moves what can be moved from one wire to the other. REASON_HELD: another turn is wanted. */
-static enum reason relay_move(struct relay *relay, int end)
-{
-	struct half *half = &relay->half[end];
-	const struct half *other = &relay->half[!end];
-	struct wire *from = &relay->wire[end];
-	struct wire *to = &relay->wire[!end];
-
-	for (int i = 0; i < RELAY_TURN; i++) {
-		enum tls_result result = TLS_DONE;
-		enum tls_result drained = TLS_DONE;
-
-		if (half->length == 0 && !half->ended)
-			result = half_fill(half, from);
-		if (result == TLS_CUT && half->moved == 0 && half->length == 0 && other->done)
-			result = TLS_END;
-		if (result == TLS_FAILED && half->moved == 0 && half->length == 0 && other->done)
-			result = TLS_END;
-		if (result == TLS_CUT)
-			return REASON_TRUNCATED;
-		if (result == TLS_FAILED)
-			return REASON_RESET;
-		half->ended = half->ended || result == TLS_END;
-		if (half->length > 0)
-			drained = half_drain(half, to);
-		if (drained != TLS_DONE && drained != TLS_WAIT)
-			return REASON_RESET;
-		if (half->length > 0 || result == TLS_WAIT || half->done)
-			return REASON_NONE;
-		if (half->ended) {
-			if (wire_finish(to) == TLS_WAIT)
-				return REASON_NONE;
-			half->done = true;
-			relay_set_timer(relay, RELAY_LINGER_SECONDS);
-			return REASON_NONE;
-		}
-	}
-	return REASON_HELD;
+	return relay_prepare_halves(relay);
 }
 
 static enum reason relay_check_connected(struct relay *relay)
@@ -338,7 +262,9 @@ static enum reason relay_check_connected(struct relay *relay)
 	if (!wire_remote(descriptor, &remote))
 		return REASON_HELD;
 	relay->connected = true;
-	return relay_start_tls(relay) ? REASON_NONE : REASON_MEMORY_FULL;
+	/* Once more: the kernel has counted the SYN by now. */
+	wire_guard(&relay->wire[relay->plan.connecting]);
+	return relay_accept_tls(relay) ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
 /* Everything up to the first byte. REASON_HELD: not yet. */
@@ -349,6 +275,9 @@ static enum reason relay_set_up(struct relay *relay)
 
 	if (relay->moving || reason != REASON_NONE)
 		return reason;
+	if (!relay_connect_tls(relay))
+		return REASON_MEMORY_FULL;
+	relay_listen(relay);
 	/* Both at once: either peer may wait for the other to be ready. */
 	client = relay_secure(relay, RELAY_CLIENT);
 	server = relay_secure(relay, RELAY_SERVER);
@@ -361,26 +290,60 @@ static enum reason relay_set_up(struct relay *relay)
 	return relay_start_moving(relay) ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
+/* Both directions have ended, and the file has arrived. */
+static bool relay_is_over(const struct relay *relay)
+{
+	return relay->half[RELAY_CLIENT].state >= HALF_PASSED && relay->half[RELAY_SERVER].state >= HALF_PASSED &&
+	       relay_file_arrived(relay);
+}
+
 static void relay_on_event(evutil_socket_t descriptor, short what, void *context)
 {
 	struct relay *relay = context;
+	const bool arrived = relay_file_arrived(relay);
 	enum reason reason = relay_set_up(relay);
 	bool again = false;
 
 	(void)descriptor;
 	(void)what;
 	for (int i = 0; i < RELAY_ENDS && reason == REASON_NONE; i++) {
-		reason = relay_move(relay, i);
+		reason = relay_move(relay, (enum relay_end)i);
 		again = again || reason == REASON_HELD;
 		if (reason == REASON_HELD)
 			reason = REASON_NONE;
 	}
-	if (reason != REASON_NONE && reason != REASON_HELD)
+	if (reason != REASON_NONE && reason != REASON_HELD) {
 		relay_end(relay, reason);
-	else if (relay->half[RELAY_CLIENT].done && relay->half[RELAY_SERVER].done)
+		return;
+	}
+	if (relay_is_over(relay)) {
 		relay_end(relay, REASON_NONE);
-	else if (again)
+		return;
+	}
+	if (!arrived && relay_file_arrived(relay))
+		relay_set_timer(relay, RELAY_LINGER_SECONDS);
+	relay_tell(relay, false);
+	if (again)
 		event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+}
+
+void relay_command(struct relay_follower *follower, enum relay_end source)
+{
+	struct relay *relay = follower->relay;
+
+	/* Once it has its file, what goes to the server is about the next one. */
+	if (!relay || relay->plan.source != RELAY_ENDS)
+		return;
+	relay->plan.commanded = true;
+	relay->plan.source = source;
+	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+}
+
+void relay_unfollow(struct relay_follower *follower)
+{
+	if (follower->relay)
+		follower->relay->follower = NULL;
+	follower->relay = NULL;
 }
 
 static bool relay_watch(struct relay *relay)
@@ -399,13 +362,35 @@ static bool relay_watch(struct relay *relay)
 	return true;
 }
 
-bool relay_begin(struct relay_list *list, const struct relay_plan *plan)
+void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower)
+{
+	relay_unfollow(follower);
+	for (int i = 0; i < RELAY_ENDS; i++) {
+		struct wire wire = { .descriptor = plan->descriptor[i] };
+
+		/* A FIN would look like the end of an empty file. */
+		wire_abort(&wire);
+		follower->outcome[i] = RELAY_CUT;
+	}
+}
+
+static void relay_set_up_ends(struct relay *relay)
+{
+	for (int i = 0; i < RELAY_ENDS; i++) {
+		relay->wire[i].descriptor = relay->plan.descriptor[i];
+		wire_guard(&relay->wire[i]);
+		relay->half[i].pipe[0] = -1;
+		relay->half[i].pipe[1] = -1;
+	}
+}
+
+bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct relay_follower *follower)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 
+	relay_unfollow(follower);
 	if (!relay) {
-		close(plan->descriptor[RELAY_CLIENT]);
-		close(plan->descriptor[RELAY_SERVER]);
+		relay_refuse(plan, follower);
 		return false;
 	}
 	relay->plan = *plan;
@@ -417,13 +402,14 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan)
 	list->count++;
 	tls_tickets_hold(plan->tickets);
 	relay->began = host_now();
-	for (int i = 0; i < RELAY_ENDS; i++) {
-		relay->wire[i].descriptor = plan->descriptor[i];
-		relay->half[i].pipe[0] = -1;
-		relay->half[i].pipe[1] = -1;
-	}
+	relay_set_up_ends(relay);
+	relay->follower = follower;
+	follower->relay = relay;
+	for (int i = 0; i < RELAY_ENDS; i++)
+		follower->outcome[i] = RELAY_UNDER_WAY;
 	if (relay_watch(relay))
 		return true;
+	relay_tell(relay, true);
 	relay_free(relay);
 	return false;
 }

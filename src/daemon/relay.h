@@ -3,6 +3,7 @@
 #ifndef DAEMON_RELAY_H
 #define DAEMON_RELAY_H
 
+#include "daemon/config.h"
 #include "daemon/host.h"
 #include "net/tls.h"
 
@@ -21,6 +22,22 @@ enum relay_end {
 	RELAY_ENDS,
 };
 
+/* What has become of the bytes that came from one end. */
+enum relay_outcome {
+	RELAY_NONE,      /* there was no data connection */
+	RELAY_UNDER_WAY,
+	RELAY_WHOLE,     /* their sender said that they end, and the receiver's host has them all */
+	RELAY_CUT,       /* some may be missing */
+};
+
+/* What a control connection knows of its latest data connection. The relay's end outlives the relay. */
+struct relay_follower {
+	struct relay *relay; /* NULL: it has ended, or there was none */
+	enum relay_outcome outcome[RELAY_ENDS];
+	void (*on_change)(void *context); /* an outcome is another one; nothing may be freed within it */
+	void *context;
+};
+
 /* Everything that a relay needs to know; it is copied, and a relay outlives its control connection. */
 struct relay_plan {
 	struct event_base *base;
@@ -30,6 +47,9 @@ struct relay_plan {
 	int descriptor[RELAY_ENDS];
 	enum relay_end connecting;
 	bool secure[RELAY_ENDS];
+	bool commanded;       /* the transfer command has gone to the server */
+	enum relay_end source; /* and says whose bytes are the file; RELAY_ENDS: it did not */
+	enum close_notify close_notify;
 	bool resumption_required;
 	uint64_t idle;    /* microseconds without a byte */
 	uint64_t session;
@@ -37,8 +57,14 @@ struct relay_plan {
 	char name[TLS_NAME_MAX]; /* what the control connection's server was asked to prove */
 };
 
-/* Takes over both descriptors. False, with both closed: no memory. */
-bool relay_begin(struct relay_list *list, const struct relay_plan *plan);
+/* Takes over both descriptors. False, with both reset and follower's outcomes cut: no memory. */
+bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct relay_follower *follower);
+/* The same where it can't begin: both are reset, and the outcomes are cut. */
+void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower);
+/* The transfer command has gone to the server. source: whose bytes are the file; RELAY_ENDS: it does not say. */
+void relay_command(struct relay_follower *follower, enum relay_end source);
+/* The relay goes on by itself. */
+void relay_unfollow(struct relay_follower *follower);
 /* Ends all of them; their peers see a reset. */
 void relay_end_all(struct relay_list *list);
 

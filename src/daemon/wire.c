@@ -10,6 +10,11 @@
 /* linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h, which don't go together with netinet/in.h, have it too. */
 #define ORIGINAL_DESTINATION 80
 
+/* A host that says nothing for a minute is asked; after five questions without an answer, two minutes later, it is gone. */
+#define GUARD_IDLE_SECONDS 60
+#define GUARD_INTERVAL_SECONDS 15
+#define GUARD_PROBES 5
+
 static enum tls_result read_result(ssize_t got)
 {
 	if (got > 0)
@@ -50,12 +55,41 @@ enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WAIT : TLS_FAILED;
 }
 
+static void wire_set_linger(const struct wire *wire, int on)
+{
+	const struct linger linger = { .l_onoff = on, .l_linger = 0 };
+
+	setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void wire_finish_bare(struct wire *wire)
+{
+	wire_set_linger(wire, 0);
+	shutdown(wire->descriptor, SHUT_WR);
+}
+
 enum tls_result wire_finish(struct wire *wire)
 {
 	if (wire->tls && tls_stream_finish(wire->tls) == TLS_WAIT)
 		return TLS_WAIT;
-	shutdown(wire->descriptor, SHUT_WR);
+	wire_finish_bare(wire);
 	return TLS_DONE;
+}
+
+void wire_guard(struct wire *wire)
+{
+	const int on = 1;
+	const int idle = GUARD_IDLE_SECONDS;
+	const int interval = GUARD_INTERVAL_SECONDS;
+	const int probes = GUARD_PROBES;
+
+	wire_set_linger(wire, 1);
+	setsockopt(wire->descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(wire->descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(wire->descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(wire->descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+	wire->acknowledged = 0;
+	wire->acknowledged = wire_acknowledged(wire);
 }
 
 void wire_close(struct wire *wire)
@@ -69,10 +103,8 @@ void wire_close(struct wire *wire)
 
 void wire_abort(struct wire *wire)
 {
-	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-
 	if (wire->descriptor >= 0)
-		setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		wire_set_linger(wire, 1);
 	wire_close(wire);
 }
 

@@ -13,6 +13,15 @@
 struct wire {
 	int descriptor;         /* -1: closed */
 	struct tls_stream *tls; /* NULL: in clear */
+	uint64_t acknowledged;  /* by wire_guard: what the peer's host had acknowledged then, where it counts the SYN */
+};
+
+/* What has become of an end that was written. */
+enum wire_arrival {
+	WIRE_PENDING,
+	WIRE_ARRIVED, /* the peer's host has acknowledged it */
+	WIRE_CLOSED,  /* the connection is gone, and all bytes before the end have been acknowledged */
+	WIRE_LOST,    /* the connection is gone, and they have not */
 };
 
 enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *length);
@@ -24,6 +33,17 @@ enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length
  * call again. Without it the peer would take all that it has for a part.
  */
 enum tls_result wire_finish(struct wire *wire);
+/* FIN without close_notify. */
+void wire_finish_bare(struct wire *wire);
+/*
+ * From now on the peer sees a reset whenever the socket is closed without wire_finish, even by the kernel because the
+ * process is gone; and a peer whose host answers no more is noticed within minutes.
+ */
+void wire_guard(struct wire *wire);
+/* written: bytes of TCP's stream before the end. A socket that is not TCP's keeps nothing on the way: ARRIVED. */
+enum wire_arrival wire_arrival(const struct wire *wire, uint64_t written);
+/* Bytes that the peer's host has acknowledged since wire_guard. */
+uint64_t wire_acknowledged(const struct wire *wire);
 void wire_close(struct wire *wire);
 /* Closes so that the peer sees a reset, which no peer can take for the end of a file. */
 void wire_abort(struct wire *wire);

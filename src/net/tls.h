@@ -90,6 +90,8 @@ const char *tls_stream_objection(const struct tls_stream *stream);
 /* *length is what was read or written, at least 1, with TLS_DONE. */
 enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length);
 enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length);
+/* Bytes that have been written to the socket, handshake and records. */
+uint64_t tls_stream_written(const struct tls_stream *stream);
 /* Sends close_notify; TLS_DONE: it is on its way. Reading goes on. */
 enum tls_result tls_stream_finish(struct tls_stream *stream);
 

@@ -26,6 +26,7 @@ struct tls_tickets {
 	/* the client's leg */
 	uint8_t binding[TLS_BINDING_SIZE];
 	struct certs_identity *identity;
+	unsigned int spent; /* TLS 1.3: tickets that data connections have used since the client was last given one */
 	SSL_SESSION *own; /* TLS 1.2: what a client without tickets resumes by its id */
 	/* the server's leg */
 	SSL_SESSION *sessions[TLS_SESSIONS_MAX]; /* oldest first */
@@ -40,7 +41,7 @@ struct tls_stream {
 	struct tls *tls;
 	struct tls_tickets *tickets;
 	bool accepting;
-	bool follows;   /* connecting: a data connection, judged by the control connection's certificate */
+	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
 };

@@ -47,8 +47,12 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 	if (!stream)
 		return NULL;
 	stream->accepting = true;
-	if (tickets->identity)
+	stream->follows = tickets->identity != NULL;
+	if (stream->follows) {
 		stream_expect_bulk(stream);
+		/* The control connection gives them; see tls_tickets.c. */
+		SSL_set_num_tickets(stream->ssl, 0);
+	}
 	SSL_set_accept_state(stream->ssl);
 	/* OpenSSL resumes a session only under the id context that it was made under: no other control connection's. */
 	if (SSL_set_session_id_context(stream->ssl, tickets->binding, sizeof(tickets->binding)) == 1)
@@ -162,6 +166,8 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	result = SSL_do_handshake(stream->ssl);
 	if (result != 1)
 		return stream_judge(stream, result);
+	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
+		stream->tickets->spent++;
 	if (!stream->accepting && !stream->follows)
 		stream->tickets->fingerprint_known = read_fingerprint(stream->ssl, stream->tickets->fingerprint);
 	return TLS_DONE;
@@ -211,13 +217,32 @@ enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t 
 	return result == 1 ? TLS_DONE : stream_judge(stream, result);
 }
 
+/* New tickets for a client whose data connections have used some: they leave before the bytes that are written next. */
+static void stream_renew_tickets(struct tls_stream *stream)
+{
+	struct tls_tickets *tickets = stream->tickets;
+
+	if (SSL_version(stream->ssl) != TLS1_3_VERSION)
+		tickets->spent = 0;
+	for (unsigned int i = 0; i < TLS_SESSIONS_MAX && tickets->spent > 0; i++, tickets->spent--)
+		if (SSL_new_session_ticket(stream->ssl) != 1)
+			break;
+}
+
 enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length)
 {
 	int result;
 
 	stream_begin();
+	if (stream->accepting && !stream->follows && stream->tickets->spent > 0)
+		stream_renew_tickets(stream);
 	result = SSL_write_ex(stream->ssl, bytes.data, bytes.length, length);
 	return result == 1 ? TLS_DONE : stream_judge(stream, result);
+}
+
+uint64_t tls_stream_written(const struct tls_stream *stream)
+{
+	return BIO_number_written(SSL_get_wbio(stream->ssl));
 }
 
 enum tls_result tls_stream_finish(struct tls_stream *stream)

@@ -6,6 +6,12 @@
  *
  * A TLS 1.3 ticket is used once (RFC 8446 C.4). TLS 1.2 has one session for all connections. A server that gives fewer
  * tickets than it wants connections gets its last one again: to come without one would be to be refused.
+ *
+ * Our own clients get no TLS 1.3 tickets on data connections. Tickets follow the handshake, so a client that only writes
+ * never reads them; and a socket that is closed with bytes unread is reset, with which the part of the file that the
+ * client's host has yet to send is lost (curl with GnuTLS, Go, Perl, Ruby). Some clients (curl with OpenSSL) use a ticket
+ * only once, so each that is used is replaced on the control connection, where the client reads anyway: it comes before
+ * the reply that ends the transfer.
  */
 #include <openssl/rand.h>
 #include <string.h>

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the relay's files share: relay.c is its life, relay_move.c what becomes of bytes and of their end. */
+#ifndef DAEMON_RELAY_INTERNAL_H
+#define DAEMON_RELAY_INTERNAL_H
+
+#include "daemon/relay.h"
+#include "daemon/wire.h"
+#include "ftpalg/event.h"
+
+struct event;
+
+enum half_state {
+	HALF_FLOWING,
+	HALF_CLEAN,   /* the source said that its bytes end: close_notify, or in clear FIN */
+	HALF_BARE,    /* FIN without close_notify, and whoever receives it is to judge */
+	HALF_PASSED,  /* all is written, and the same end behind it */
+	HALF_ARRIVED, /* and the receiver's host has acknowledged all of it */
+};
+
+struct half {
+	enum half_state state;
+	bool reset;      /* the source said nothing more, and reset its socket when all was over */
+	uint8_t *buffer; /* NULL: the pipe is used */
+	size_t start;
+	size_t length;   /* in the buffer, or in the pipe */
+	int pipe[2];
+	uint64_t moved;
+	uint64_t written; /* by HALF_PASSED: what of the stream of TCP, but for the end, the receiver has to acknowledge */
+};
+
+struct relay {
+	struct relay_list *list;
+	struct relay *previous;
+	struct relay *next;
+	struct relay_plan plan;
+	struct relay_follower *follower; /* NULL: nobody asks */
+	struct wire wire[RELAY_ENDS];
+	struct event *watch[RELAY_ENDS];
+	struct event *timer;
+	struct half half[RELAY_ENDS]; /* by the wire that is read */
+	struct event_leg leg[RELAY_ENDS];
+	bool connected;
+	bool hello;  /* the client has said something on its leg */
+	bool secured[RELAY_ENDS];
+	bool moving;
+	uint64_t began;
+	uint64_t counted; /* what had moved and arrived, when the timer last looked */
+};
+
+/* False: no memory. */
+bool relay_prepare_halves(struct relay *relay);
+/* Moves what can be moved from end to the other one. REASON_HELD: another turn is wanted; REASON_NONE: not now. */
+enum reason relay_move(struct relay *relay, enum relay_end end);
+/* Passes an end on that nobody has said, so that no reset is seen where nothing is missing. */
+void relay_finish(struct relay *relay);
+/* EVENT_RELAY at its end, or EVENT_ANOMALY. */
+void relay_report(const struct relay *relay, enum event_type type, enum reason reason);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation: the end of a data connection is the only thing that says that a file is whole, so every end is
+ * either passed on as what it was, or it is a reset on both legs.
+ *
+ *   what the source's leg shows           half          what the other leg is shown              the file
+ *   close_notify; FIN, in clear           CLEAN         all bytes, close_notify, FIN             ends here
+ *   FIN without close_notify              BARE          all bytes, FIN without close_notify      is the receiver's to judge
+ *     where close-notify says strict, or mirror and the other leg is in clear, or the client is the source:
+ *                                         (cut)         reset                                    is cut
+ *   reset, an alert, silence, no answer   (cut)         reset                                    is cut
+ *
+ *   FLOWING --CLEAN or BARE--> all written, end behind it: PASSED --all acknowledged by the receiver's host--> ARRIVED
+ *      \____________________________________________________\___________________ cut: both legs are reset
+ *
+ * A socket of a relay is set to be reset when it is closed, until a clean end has been written to it: whatever ends the
+ * relay, be it a kill -9 of this process, no peer sees a FIN that its partner has not sent.
+ *
+ * PASSED is no more than "in our send buffer". A receiver that goes away then has a part of the file, and its sender
+ * believes that all is well. So a relay stays until the receiver's host has acknowledged every byte, and the control
+ * connection's 226 waits for that (proxy_transfer.c). A reset that comes when all bytes are acknowledged is how hosts close
+ * a socket with our close_notify unread, and cuts nothing; in clear there is no close_notify, and a client that resets has
+ * left bytes of the file unread.
+ *
+ * The direction that is not the file's (an upload's answer is nothing but the server's end) may end in any way once the
+ * file has been passed on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "relay_internal.h"
+
+#define RELAY_BUFFER 65536U
+#define RELAY_PIPE 524288
+/* Buffers moved in one turn. */
+#define RELAY_TURN 32
+
+static bool half_prepare(struct half *half, bool clear)
+{
+	if (clear) {
+		if (pipe2(half->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+			return false;
+		/* Where the user has as many pages in pipes as it may, the usual size must do. */
+		fcntl(half->pipe[1], F_SETPIPE_SZ, RELAY_PIPE);
+		return true;
+	}
+	half->buffer = malloc(RELAY_BUFFER);
+	return half->buffer != NULL;
+}
+
+bool relay_prepare_halves(struct relay *relay)
+{
+	const bool clear = !relay->wire[RELAY_CLIENT].tls && !relay->wire[RELAY_SERVER].tls;
+
+	return half_prepare(&relay->half[RELAY_CLIENT], clear) && half_prepare(&relay->half[RELAY_SERVER], clear);
+}
+
+static enum tls_result splice_result(ssize_t count)
+{
+	if (count > 0)
+		return TLS_DONE;
+	if (count == 0)
+		return TLS_END;
+	return errno == EAGAIN || errno == EINTR ? TLS_WAIT : TLS_FAILED;
+}
+
+static enum tls_result half_fill(struct half *half, struct wire *from)
+{
+	enum tls_result result = TLS_DONE;
+
+	if (!half->buffer) {
+		const ssize_t got = splice(from->descriptor, NULL, half->pipe[1], NULL, RELAY_PIPE,
+					   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+		half->length += got > 0 ? (size_t)got : 0;
+		return splice_result(got);
+	}
+	half->start = 0;
+	while (half->length < RELAY_BUFFER && result == TLS_DONE) {
+		size_t got = 0;
+
+		result = wire_read(from, half->buffer + half->length, RELAY_BUFFER - half->length, &got);
+		half->length += got;
+	}
+	/* What was read is dealt with first; the end will be there again. */
+	return half->length > 0 && result != TLS_FAILED && result != TLS_CUT ? TLS_DONE : result;
+}
+
+static enum tls_result half_drain(struct half *half, struct wire *to)
+{
+	enum tls_result result = TLS_DONE;
+
+	while (half->length > 0 && result == TLS_DONE) {
+		size_t put = 0;
+
+		if (half->buffer) {
+			const struct bytes bytes = { half->buffer + half->start, half->length };
+
+			result = wire_write(to, bytes, &put);
+		} else {
+			const ssize_t count = splice(half->pipe[0], NULL, to->descriptor, NULL, half->length,
+						     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+			result = splice_result(count);
+			put = result == TLS_DONE ? (size_t)count : 0;
+		}
+		half->start += put;
+		half->length -= put;
+		half->moved += put;
+	}
+	return result;
+}
+
+/* Is end the receiver of the file, with nothing to say itself? */
+static bool relay_only_listens(const struct relay *relay, enum relay_end end)
+{
+	const struct half *half = &relay->half[end];
+
+	return relay->plan.source == (enum relay_end)!end && half->moved == 0 && half->length == 0;
+}
+
+/* The source's FIN came without close_notify: may the receiver judge what that means? */
+static bool relay_leaves_judgement(const struct relay *relay, enum relay_end end)
+{
+	const enum close_notify demand = relay->plan.close_notify;
+
+	if (demand == CLOSE_NOTIFY_MIRROR)
+		return end == RELAY_SERVER && relay->wire[!end].tls;
+	return demand == CLOSE_NOTIFY_LENIENT;
+}
+
+/* What a read means for the half that found no more bytes. */
+static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_result result)
+{
+	struct half *half = &relay->half[end];
+	const bool listens = relay_only_listens(relay, end);
+
+	switch (result) {
+	case TLS_END:
+		half->state = HALF_CLEAN;
+		return REASON_NONE;
+	case TLS_CUT:
+		if (!listens && !relay_leaves_judgement(relay, end))
+			return REASON_TRUNCATED;
+		if (!listens)
+			relay_report(relay, EVENT_ANOMALY, REASON_NO_CLOSE_NOTIFY);
+		half->state = HALF_BARE;
+		return REASON_NONE;
+	case TLS_FAILED:
+		if (!listens || relay->half[!end].state < HALF_PASSED)
+			return REASON_RESET;
+		half->reset = true;
+		half->state = HALF_BARE;
+		return REASON_NONE;
+	default:
+		return REASON_NONE;
+	}
+}
+
+/* Writes the end as it was. False: there is no room for it yet. */
+static bool half_pass_end(struct relay *relay, enum relay_end end)
+{
+	struct half *half = &relay->half[end];
+	struct wire *to = &relay->wire[!end];
+
+	half->written = to->tls ? tls_stream_written(to->tls) : half->moved;
+	if (half->state == HALF_BARE)
+		wire_finish_bare(to);
+	else if (wire_finish(to) == TLS_WAIT)
+		return false;
+	half->state = HALF_PASSED;
+	return true;
+}
+
+/* Has everything arrived that was passed on? REASON_HELD: the next turn will know. */
+static enum reason half_confirm(struct relay *relay, enum relay_end end)
+{
+	struct half *half = &relay->half[end];
+	const struct half *answer = &relay->half[!end];
+	const struct wire *to = &relay->wire[!end];
+	const bool matters = relay->plan.source != (enum relay_end)!end;
+	const enum wire_arrival arrival = wire_arrival(to, half->written);
+
+	if (arrival == WIRE_PENDING)
+		return REASON_NONE;
+	if (matters && arrival == WIRE_LOST)
+		return REASON_RESET;
+	/* A server's reply says if it has read what its host has. Nobody but the reset says that a client has not. */
+	if (matters && arrival == WIRE_CLOSED && end == RELAY_SERVER && !to->tls) {
+		if (answer->state == HALF_FLOWING)
+			return REASON_HELD;
+		if (answer->reset)
+			return REASON_RESET;
+	}
+	half->state = HALF_ARRIVED;
+	return REASON_NONE;
+}
+
+enum reason relay_move(struct relay *relay, enum relay_end end)
+{
+	struct half *half = &relay->half[end];
+
+	for (int i = 0; i < RELAY_TURN; i++) {
+		enum tls_result result = TLS_DONE;
+		enum reason reason;
+
+		if (half->state >= HALF_PASSED)
+			return half->state == HALF_PASSED ? half_confirm(relay, end) : REASON_NONE;
+		if (half->length == 0 && half->state == HALF_FLOWING)
+			result = half_fill(half, &relay->wire[end]);
+		reason = half_end(relay, end, result);
+		if (reason != REASON_NONE)
+			return reason;
+		if (half->length > 0) {
+			const enum tls_result drained = half_drain(half, &relay->wire[!end]);
+
+			if (drained != TLS_DONE && drained != TLS_WAIT)
+				return REASON_RESET;
+		}
+		if (half->length > 0 || result == TLS_WAIT)
+			return REASON_NONE;
+		if (half->state != HALF_FLOWING && !half_pass_end(relay, end))
+			return REASON_NONE;
+	}
+	return REASON_HELD;
+}
+
+void relay_finish(struct relay *relay)
+{
+	for (int i = 0; i < RELAY_ENDS; i++)
+		if (relay->half[i].state == HALF_FLOWING)
+			wire_finish(&relay->wire[!i]);
+}
