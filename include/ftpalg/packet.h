@@ -68,6 +68,13 @@ struct packet_change {
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size);
 
+/*
+ * Writes original, for another destination, to out: checksums made anew, every other byte kept. Returns the length; 0 if
+ * size is too small or the families differ.
+ */
+size_t packet_readdress(struct bytes original, const struct packet *packet, const struct endpoint *destination,
+			uint8_t *out, size_t size);
+
 /* What a packet without payload says. */
 struct packet_plain {
 	struct tuple tuple;

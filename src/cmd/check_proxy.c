@@ -137,6 +137,22 @@ static bool has_words(const struct proxy_rules *rules, const char *nft, const ch
 	return (rules->nft && strstr(rules->nft, nft)) || (rules->iptables && strstr(rules->iptables, iptables));
 }
 
+/*
+ * Rules of earlier versions took connections in PREROUTING, before any forward chain was asked. No rules are left of them
+ * where the present ones were loaded by the same means.
+ */
+static void check_bypass(struct check *check, const struct family_words *family, const struct proxy_rules *rules)
+{
+	char nft[64], iptables[64];
+
+	snprintf(nft, sizeof(nft), "redirect to :%u", check->config->proxy.port);
+	snprintf(iptables, sizeof(iptables), "REDIRECT --to-ports %u", check->config->proxy.port);
+	if (has_words(rules, nft, iptables))
+		check_missing(check, "proxy, %s: a rule redirects to port %u past every forward chain: take it away, with "
+			      "\"ftpalg rules ... --proxy --remove\" if it is ftpalg's", family->name,
+			      check->config->proxy.port);
+}
+
 static void check_interception(struct check *check, const struct family_words *family, const char *nft,
 			       const char *iptables)
 {
@@ -145,17 +161,25 @@ static void check_interception(struct check *check, const struct family_words *f
 	char words_nft[64], words_iptables[64];
 	const unsigned int missing = check->missing;
 
-	snprintf(words_nft, sizeof(words_nft), proxy->tproxy ? "tproxy to :%u" : "redirect to :%u", proxy->port);
-	snprintf(words_iptables, sizeof(words_iptables), proxy->tproxy ? "TPROXY --on-port %u " : "REDIRECT --to-ports %u",
-		 proxy->port);
-	if (!has_words(&rules, words_nft, words_iptables))
+	check_bypass(check, family, &rules);
+	/* nft 1.0.6 prints "queue num 22", later ones "queue to 22". */
+	snprintf(words_nft, sizeof(words_nft), " %u", proxy->queue);
+	snprintf(words_iptables, sizeof(words_iptables), "-j NFQUEUE --queue-num %u\n", proxy->queue);
+	if (!has_line(nft, "queue ", words_nft) && !(iptables && strstr(iptables, words_iptables)))
+		check_missing(check, "proxy, %s: no rule gives what the forward chains let pass to queue %u: "
+			      LOAD_PROXY_RULES, family->name, proxy->queue);
+	snprintf(words_nft, sizeof(words_nft), "tproxy to :%u", proxy->port);
+	snprintf(words_iptables, sizeof(words_iptables), "TPROXY --on-port %u ", proxy->port);
+	if (proxy->tproxy && !has_words(&rules, words_nft, words_iptables))
 		check_missing(check, "proxy, %s: no rule takes connections to port %u: " LOAD_PROXY_RULES, family->name,
 			      proxy->port);
-	if (has_words(&rules, proxy->tproxy ? "redirect to :" : "tproxy to :",
-		      proxy->tproxy ? "REDIRECT --to-ports" : "-j TPROXY") &&
+	if (!proxy->tproxy && has_words(&rules, "tproxy to :", "-j TPROXY") &&
 	    has_words(&rules, "table inet ftpalg_proxy", "FTPALG_PROXY_"))
-		check_note(check, "proxy, %s: rules that don't belong to interception = %s are loaded too; if they are "
-			   "ftpalg's, " LOAD_PROXY_RULES, family->name, proxy->tproxy ? "tproxy" : "redirect");
+		check_note(check, "proxy, %s: rules that don't belong to interception = redirect are loaded too; if they "
+			   "are ftpalg's, " LOAD_PROXY_RULES, family->name);
+	if (!has_words(&rules, "type nat hook", "\n*nat\n"))
+		check_missing(check, "proxy, %s: no table translates, so the kernel does not: " LOAD_PROXY_RULES,
+			      family->name);
 	if (diverts(check->config) && !has_words(&rules, "socket transparent 1", "socket --transparent"))
 		check_missing(check, "proxy, %s: no rule marks packets for the proxy's sockets with other addresses: "
 			      LOAD_PROXY_RULES, family->name);
@@ -164,7 +188,7 @@ static void check_interception(struct check *check, const struct family_words *f
 		check_missing(check, "proxy, %s: no rule gives the carrier to both legs: " LOAD_PROXY_RULES,
 			      family->name);
 	if (check->missing == missing)
-		check_ok(check, "proxy, %s: connections are taken by %s", family->name,
+		check_ok(check, "proxy, %s: connections that the forward chains let pass are taken by %s", family->name,
 			 proxy->tproxy ? "TPROXY" : "REDIRECT");
 }
 
@@ -174,14 +198,14 @@ static void check_input(struct check *check, const struct family_words *family, 
 	const struct config_proxy *proxy = &check->config->proxy;
 	const bool closed = has_line(nft, "hook input", "policy drop") ||
 			    (iptables && strstr(iptables, "\n:INPUT DROP"));
-	char words[64], mark[32], port[32];
+	char words[64], mark[48], port[32];
 
 	if (!closed)
 		return;
 	snprintf(words, sizeof(words), "--dport %u", proxy->port);
 	snprintf(port, sizeof(port), "tcp dport %u accept", proxy->port);
-	snprintf(mark, sizeof(mark), "0x%08" PRIx32, proxy->mark);
-	if (proxy->tproxy ? has_line(nft, mark, "tcp dport") || has_line(iptables, "-A FTPALG_PROXY_ACCEPT", "-m mark")
+	snprintf(mark, sizeof(mark), "mark 0x%08" PRIx32 " tcp dport", proxy->mark);
+	if (proxy->tproxy ? has_line(nft, mark, "accept") || has_line(iptables, "-A FTPALG_PROXY_ACCEPT", "-m mark")
 			  : has_line(nft, port, "dnat") || has_line(iptables, words, "-j ACCEPT"))
 		check_ok(check, "input, %s: it drops by default, and lets in what was intercepted", family->name);
 	else

@@ -3,22 +3,26 @@
  * The rules of the proxy, apart from those of the queue: either may be used without the other.
  *
  *   prerouting  the first packet of a control connection gets the carrier
- *               connections that are terminated are redirected, or assigned to the proxy and marked (TPROXY)
+ *               TPROXY: what was admitted is assigned to the proxy and marked
  *               packets for the proxy's sockets with other hosts' addresses are marked
  *   nat         what is marked is not translated: a DNAT would take it away from its socket
  *   routing     what is marked is for this host (ip rule, ip route)
+ *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
+ *               and that nobody has dropped by then go to the proxy's queue (proxy_admission.c)
  *   output      the proxy's own connections to servers get the carrier
- *   input       (--forward) intercepted connections and expected data connections are admitted
+ *   input       (--forward) admitted connections and expected data connections are let in
  *
- * A connection that was not intercepted is not admitted to the proxy's port; the proxy would close it.
+ * So the operator's forward chains decide about connections that end here as about those that pass. A connection that
+ * was not admitted is not let in to the proxy's port; the proxy would close it.
  *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
- * whose networks fit either intercepts the connection or leaves it alone. What is intercepted ends here and never comes
- * to FORWARD, so the queue does not see it; what is left alone is forwarded, through the queue. The addresses of servers
- * are those that clients dial, since no DNAT has happened yet: a server that is behind one is found by "forward".
+ * whose networks fit either has the connection queued or leaves it alone. What is left alone goes on, and was in the
+ * gateway's queue before. The addresses of servers are those that clients dial, which conntrack remembers where a DNAT
+ * has changed them; a DNAT that no "forward" tells of leads nowhere.
  *
  * TPROXY decides on every packet, and not on the first alone. Where no proxy runs, packets are dropped, so that a client
- * in clear whose proxy has died does not go on talking to the server itself.
+ * in clear whose proxy has died does not go on talking to the server itself. With REDIRECT the entry itself brings all
+ * packets here. Packets to addresses of this host itself are left alone: they can't have been forwarded.
  */
 #include "cmd/rules_proxy.h"
 
@@ -82,6 +86,7 @@ static bool list_has_family(const struct network *networks, size_t count, enum f
 struct choice_printer {
 	const struct policy_rule *rule;
 	enum family family;
+	const char *target;
 	rules_choice_print *print;
 	FILE *out;
 };
@@ -91,7 +96,7 @@ static void choose_server(const struct choice_printer *printer, const char *serv
 {
 	const struct policy_rule *rule = printer->rule;
 	struct rules_choice choice = { .rule = rule->name, .server = server, .port = port,
-				       .intercepted = policy_rule_terminates(rule) };
+				       .target = policy_rule_terminates(rule) ? printer->target : NULL };
 	char text[NETWORK_TEXT_MAX];
 
 	if (rule->client_count == 0)
@@ -143,9 +148,10 @@ static void choose_rule(const struct config *config, const struct choice_printer
 		choose_forwarded(printer, &config->proxy.forwards[i]);
 }
 
-void rules_proxy_choices(const struct config *config, enum family family, rules_choice_print *print, FILE *out)
+void rules_proxy_choices(const struct config *config, enum family family, const char *target,
+			 rules_choice_print *print, FILE *out)
 {
-	static const struct rules_choice all = { .rule = "policy", .intercepted = true };
+	const struct rules_choice all = { .rule = "policy", .target = target };
 	const struct policy *policy = &config->policy;
 
 	if (!config_terminates(config)) {
@@ -153,8 +159,29 @@ void rules_proxy_choices(const struct config *config, enum family family, rules_
 		return;
 	}
 	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct choice_printer printer = { &policy->rules[i], family, print, out };
+		const struct choice_printer printer = { &policy->rules[i], family, target, print, out };
 
 		choose_rule(config, &printer);
+	}
+}
+
+void rules_proxy_forwards(const struct config *config, enum family family, rules_forward_print *print, FILE *out)
+{
+	for (size_t i = 0; i < config->proxy.forward_count; i++) {
+		const struct config_forward *forward = &config->proxy.forwards[i];
+		char dialled[ADDRESS_TEXT_MAX], server[ADDRESS_TEXT_MAX];
+		const struct rules_forward row = {
+			.number = (unsigned int)i + 1,
+			.dialled = dialled,
+			.dialled_port = forward->dialled.port,
+			.server = server,
+			.server_port = forward->server.port,
+		};
+
+		if (forward->dialled.address.family != family)
+			continue;
+		address_format(&forward->dialled.address, dialled);
+		address_format(&forward->server.address, server);
+		print(&row, out);
 	}
 }

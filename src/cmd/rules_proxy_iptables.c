@@ -18,6 +18,8 @@ struct jump {
 };
 
 static const struct jump jumps[] = {
+	/* First: what is to be terminated waits rather than passes while the others are loaded. */
+	{ "security", "FORWARD", "FTPALG_PROXY_ADMIT" },
 	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
 	{ "raw", "OUTPUT", "FTPALG_PROXY_OUT" },
 	{ "mangle", "PREROUTING", "FTPALG_PROXY_MARK" },
@@ -53,18 +55,35 @@ static void print_choice(const struct rules_choice *choice, FILE *out)
 	fputs("-A FTPALG_PROXY_CHOOSE", out);
 	if (choice->client)
 		fprintf(out, " -s %s", choice->client);
+	/* As it was dialled, before any DNAT. */
+	if (choice->server || choice->port)
+		fputs(" -m conntrack", out);
 	if (choice->server)
-		fprintf(out, " -d %s", choice->server);
+		fprintf(out, " --ctorigdst %s", choice->server);
 	if (choice->port)
-		fprintf(out, " -p tcp --dport %u", choice->port);
-	fprintf(out, " -m comment --comment \"%s\" %s\n", choice->rule,
-		choice->intercepted ? "-g FTPALG_PROXY_INTERCEPT" : "-j RETURN");
+		fprintf(out, " --ctorigdstport %u", choice->port);
+	fprintf(out, " -m comment --comment \"%s\" %s %s\n", choice->rule, choice->target ? "-g" : "-j",
+		choice->target ? choice->target : "RETURN");
+}
+
+static void print_forward(const struct rules_forward *forward, FILE *out)
+{
+	fprintf(out, "-A FTPALG_PROXY_QUEUE -p tcp -d %s", forward->server);
+	if (forward->server_port)
+		fprintf(out, " --dport %u", forward->server_port);
+	fprintf(out, " -m conntrack --ctstate DNAT --ctorigdst %s", forward->dialled);
+	if (forward->dialled_port)
+		fprintf(out, " --ctorigdstport %u", forward->dialled_port);
+	fprintf(out, " -j MARK --set-mark %u\n", forward->number);
 }
 
 static void print_choices(const struct config *config, const char *program, enum family family, FILE *out)
 {
 	fprintf(out, "choose_%s() {\n\tcat <<'EOF'\n", program);
-	rules_proxy_choices(config, family, print_choice, out);
+	rules_proxy_choices(config, family, "FTPALG_PROXY_INTERCEPT", print_choice, out);
+	fputs("EOF\n}\n\n", out);
+	fprintf(out, "forwards_%s() {\n\tcat <<'EOF'\n", program);
+	rules_proxy_forwards(config, family, print_forward, out);
 	fputs("EOF\n}\n\n", out);
 }
 
@@ -81,7 +100,7 @@ static void print_each(const struct config *config, bool dialled, const char *be
 	fclose(list);
 	rest = ports;
 	while ((port = strsep(&rest, ",")))
-		fprintf(out, "%s --dport %s %s\n", before, port, after);
+		fprintf(out, "%s %s %s\n", before, port, after);
 	free(ports);
 }
 
@@ -95,28 +114,35 @@ static void print_raw(const struct config *config, FILE *out)
 	      ":FTPALG_PROXY_IN - [0:0]\n"
 	      ":FTPALG_PROXY_OUT - [0:0]\n"
 	      "# The carrier, which lets both legs of a control connection hold expectations.\n", out);
-	print_each(config, false, "-A FTPALG_PROXY_IN -p tcp", carrier, out);
-	print_each(config, true, "-A FTPALG_PROXY_OUT -p tcp", carrier, out);
+	print_each(config, false, "-A FTPALG_PROXY_IN -p tcp --dport", carrier, out);
+	print_each(config, true, "-A FTPALG_PROXY_OUT -p tcp --dport", carrier, out);
 	fputs("COMMIT\n", out);
 }
 
-/* What stands in a table in front of the choices, where connections are intercepted. */
-static void print_interception(const struct config *config, const char *before, FILE *out)
+/* Interrupts the text by what a function of the script prints for the family. */
+static void print_call(const char *function, FILE *out)
 {
-	fputs(":FTPALG_PROXY_INTERCEPT - [0:0]\n"
-	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
-	print_each(config, false, before, "-g FTPALG_PROXY_CHOOSE", out);
-	if (config->proxy.tproxy)
-		fprintf(out,
-			"# Where no proxy listens, this drops.\n"
-			"-A FTPALG_PROXY_INTERCEPT -p tcp -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
-			config->proxy.port, config->proxy.mark);
-	else
-		fprintf(out, "-A FTPALG_PROXY_INTERCEPT -p tcp -j REDIRECT --to-ports %u\n", config->proxy.port);
-	fputs("EOF\n"
-	      "\t\"choose_$1\"\n"
-	      "\tcat <<'EOF'\n"
-	      "COMMIT\n", out);
+	fprintf(out,
+		"EOF\n"
+		"\t\"%s_$1\"\n"
+		"\tcat <<'EOF'\n", function);
+}
+
+/* TPROXY, for all packets of a connection: the first comes from the proxy itself, by the loopback interface. */
+static void print_assignment(const struct config *config, FILE *out)
+{
+	const struct config_proxy *proxy = &config->proxy;
+	char before[96];
+
+	snprintf(before, sizeof(before), "-A FTPALG_PROXY_MARK -i lo -m mark --mark 0x%x -p tcp --syn --dport", proxy->mark);
+	print_each(config, false, before, "-g FTPALG_PROXY_INTERCEPT", out);
+	print_each(config, false,
+		   "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m addrtype ! --dst-type LOCAL -m conntrack --ctstate ESTABLISHED "
+		   "! --ctstatus EXPECTED -m tcp --dport", "-g FTPALG_PROXY_CHOOSE", out);
+	fprintf(out,
+		"# Where no proxy listens, this drops.\n"
+		"-A FTPALG_PROXY_INTERCEPT -p tcp -j TPROXY --on-port %u --tproxy-mark 0x%x\n", proxy->port, proxy->mark);
+	print_call("choose", out);
 }
 
 static void print_mangle(const struct config *config, FILE *out)
@@ -125,7 +151,9 @@ static void print_mangle(const struct config *config, FILE *out)
 
 	fputs("*mangle\n"
 	      ":FTPALG_PROXY_MARK - [0:0]\n"
-	      ":FTPALG_PROXY_LOCAL - [0:0]\n", out);
+	      ":FTPALG_PROXY_LOCAL - [0:0]\n"
+	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
+	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
 	if (rules_proxy_diverts(config))
 		fprintf(out,
 			"# Packets for sockets of the proxy that have another host's address.\n"
@@ -134,24 +162,50 @@ static void print_mangle(const struct config *config, FILE *out)
 			"-A FTPALG_PROXY_MARK -p tcp%s -m socket --transparent -j FTPALG_PROXY_LOCAL\n", proxy->mark,
 			proxy->source_is_client ? "" : " -m helper --helper " RULES_CARRIER);
 	if (proxy->tproxy)
-		print_interception(config, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack ! --ctstatus EXPECTED "
-				   "-m tcp", out);
-	else
-		fputs("COMMIT\n", out);
+		print_assignment(config, out);
+	fputs("COMMIT\n", out);
 }
 
 static void print_nat(const struct config *config, FILE *out)
 {
+	/*
+	 * The jump to it must be there though the chain be empty: without any of a nat table the kernel translates nothing.
+	 * The intercepting rules of earlier versions were in the other chains, which are emptied.
+	 */
 	fputs("*nat\n"
-	      ":FTPALG_PROXY_NAT - [0:0]\n", out);
+	      ":FTPALG_PROXY_NAT - [0:0]\n"
+	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
+	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
 	if (rules_proxy_diverts(config))
 		fprintf(out,
 			"# No DNAT that comes later may take it away from its socket.\n"
 			"-A FTPALG_PROXY_NAT -m mark --mark 0x%x -j ACCEPT\n", config->proxy.mark);
-	if (!config->proxy.tproxy)
-		print_interception(config, "-A FTPALG_PROXY_NAT -p tcp", out);
-	else
-		fputs("COMMIT\n", out);
+	fputs("COMMIT\n", out);
+}
+
+/* A packet of no connection (NEW, but no SYN) would found one that nobody has looked at. */
+static void print_admission(const struct config *config, FILE *out)
+{
+	const struct config_proxy *proxy = &config->proxy;
+
+	fputs("*security\n"
+	      ":FTPALG_PROXY_ADMIT - [0:0]\n"
+	      ":FTPALG_PROXY_CHOOSE - [0:0]\n"
+	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
+	      ":FTPALG_PROXY_QUEUE - [0:0]\n"
+	      "# What the FORWARD chains before this one have let pass. The port is the one that was dialled.\n", out);
+	print_each(config, false, "-A FTPALG_PROXY_ADMIT -p tcp -m conntrack --ctstate NEW --ctorigdstport",
+		   "-g FTPALG_PROXY_CHOOSE", out);
+	print_call("choose", out);
+	fputs("-A FTPALG_PROXY_INTERCEPT -p tcp --syn -g FTPALG_PROXY_QUEUE\n"
+	      "-A FTPALG_PROXY_INTERCEPT -j DROP\n"
+	      "# The mark tells the proxy which \"forward\" has led here.\n"
+	      "-A FTPALG_PROXY_QUEUE -j MARK --set-mark 0\n", out);
+	print_call("forwards", out);
+	fprintf(out,
+		"-A FTPALG_PROXY_QUEUE -m conntrack --ctstate DNAT -m mark --mark 0 -j DROP\n"
+		"-A FTPALG_PROXY_QUEUE -j NFQUEUE --queue-num %u\n"
+		"COMMIT\n", proxy->queue);
 }
 
 void rules_proxy_print_iptables(const struct config *config, struct rules_families families, FILE *out)
@@ -167,6 +221,7 @@ void rules_proxy_print_iptables(const struct config *config, struct rules_famili
 	print_choices(config, "ip6tables", FAMILY_IPV6, out);
 	fputs("rules() {\n"
 	      "\tcat <<'EOF'\n", out);
+	print_admission(config, out);
 	print_raw(config, out);
 	print_mangle(config, out);
 	print_nat(config, out);
@@ -194,7 +249,8 @@ void rules_proxy_print_iptables_input(const struct config *config, struct rules_
 	if (config->proxy.tproxy) {
 		char before[64];
 
-		snprintf(before, sizeof(before), "-A FTPALG_PROXY_ACCEPT -m mark --mark 0x%x -p tcp", config->proxy.mark);
+		snprintf(before, sizeof(before), "-A FTPALG_PROXY_ACCEPT -m mark --mark 0x%x -p tcp --dport",
+			 config->proxy.mark);
 		print_each(config, false, before, "-j ACCEPT", out);
 	} else {
 		fprintf(out,
@@ -236,7 +292,8 @@ void rules_proxy_print_iptables_removal(struct rules_families families, FILE *ou
 {
 	print_unloader("", jumps, jump_count,
 		       "\tunchain \"$1\" mangle FTPALG_PROXY_LOCAL\n"
-		       "\tfor table in mangle nat; do\n"
+		       "\tunchain \"$1\" security FTPALG_PROXY_QUEUE\n"
+		       "\tfor table in security mangle nat; do\n"
 		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_CHOOSE\n"
 		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_INTERCEPT\n"
 		       "\tdone\n", families, out);

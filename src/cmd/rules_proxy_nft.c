@@ -2,6 +2,11 @@
 /* The proxy's rules (rules_proxy.c) in the words of nft(8), 1.0.6 and later, in a table of their own. */
 #include "cmd/rules_proxy.h"
 
+/* Without a protocol, nft takes no number for a port. */
+#define ORIGINAL_PORT "meta l4proto tcp ct original proto-dst %u "
+#define IS_SYN "tcp flags & (fin | syn | rst | ack) == syn"
+#define IS_NO_SYN "tcp flags & (fin | syn | rst | ack) != syn"
+
 static void print_header(const struct config *config, FILE *out)
 {
 	fputs("#!/usr/sbin/nft -f\n"
@@ -30,11 +35,13 @@ static void print_choice(const struct rules_choice *choice, const char *words, F
 	fputs("\t\t", out);
 	if (choice->client)
 		fprintf(out, "%s saddr %s ", words, choice->client);
+	/* As it was dialled, before any DNAT. */
 	if (choice->server)
-		fprintf(out, "%s daddr %s ", words, choice->server);
+		fprintf(out, "ct original %s daddr %s ", words, choice->server);
 	if (choice->port)
-		fprintf(out, "tcp dport %u ", choice->port);
-	fprintf(out, "%s comment \"%s\"\n", choice->intercepted ? "goto intercept" : "return", choice->rule);
+		fprintf(out, ORIGINAL_PORT, choice->port);
+	fprintf(out, "%s%s comment \"%s\"\n", choice->target ? "goto " : "return",
+		choice->target ? choice->target : "", choice->rule);
 }
 
 static void print_choice_ipv4(const struct rules_choice *choice, FILE *out)
@@ -47,16 +54,68 @@ static void print_choice_ipv6(const struct rules_choice *choice, FILE *out)
 	print_choice(choice, "ip6", out);
 }
 
-/* One chain a family, because a rule that names no address would fit both. */
-static void print_choices(const struct config *config, FILE *out)
+/*
+ * The chains choose_TARGET. One chain a family, because a rule that names no address would fit both; and one set of them
+ * a target, because nft lets no chain that leads to TPROXY be reached from the forward hook.
+ */
+static void print_choices(const struct config *config, const char *target, FILE *out)
 {
-	fputs("\t# The policy's rules in their order; what returns is not terminated, and is forwarded.\n"
-	      "\tchain choose_ipv4 {\n", out);
-	rules_proxy_choices(config, FAMILY_IPV4, print_choice_ipv4, out);
-	fputs("\t}\n\n"
-	      "\tchain choose_ipv6 {\n", out);
-	rules_proxy_choices(config, FAMILY_IPV6, print_choice_ipv6, out);
-	fputs("\t}\n\n", out);
+	fprintf(out,
+		"\t# The policy's rules in their order; what returns is not terminated, and is forwarded.\n"
+		"\tchain choose_%s_ipv4 {\n", target);
+	rules_proxy_choices(config, FAMILY_IPV4, target, print_choice_ipv4, out);
+	fprintf(out,
+		"\t}\n\n"
+		"\tchain choose_%s_ipv6 {\n", target);
+	rules_proxy_choices(config, FAMILY_IPV6, target, print_choice_ipv6, out);
+	fprintf(out,
+		"\t}\n\n"
+		"\tchain choose_%s {\n"
+		"\t\tmeta nfproto ipv4 goto choose_%s_ipv4\n"
+		"\t\tmeta nfproto ipv6 goto choose_%s_ipv6\n"
+		"\t}\n\n", target, target, target);
+}
+
+static void print_forward(const struct rules_forward *forward, const char *words, FILE *out)
+{
+	fprintf(out, "\t\tct status dnat ct original %s daddr %s ", words, forward->dialled);
+	if (forward->dialled_port)
+		fprintf(out, ORIGINAL_PORT, forward->dialled_port);
+	fprintf(out, "%s daddr %s ", words, forward->server);
+	if (forward->server_port)
+		fprintf(out, "tcp dport %u ", forward->server_port);
+	fprintf(out, "meta mark set %u\n", forward->number);
+}
+
+static void print_forward_ipv4(const struct rules_forward *forward, FILE *out)
+{
+	print_forward(forward, "ip", out);
+}
+
+static void print_forward_ipv6(const struct rules_forward *forward, FILE *out)
+{
+	print_forward(forward, "ip6", out);
+}
+
+/* A packet of no connection (new, but no SYN) would found one that nobody has looked at. */
+static void print_admission(const struct config *config, FILE *out)
+{
+	fputs("\t# The mark tells the proxy which \"forward\" has led here.\n"
+	      "\tchain admit {\n"
+	      "\t\t" IS_NO_SYN " drop\n"
+	      "\t\tmeta mark set 0\n", out);
+	rules_proxy_forwards(config, FAMILY_IPV4, print_forward_ipv4, out);
+	rules_proxy_forwards(config, FAMILY_IPV6, print_forward_ipv6, out);
+	fprintf(out,
+		"\t\tct status dnat meta mark 0 drop\n"
+		"\t\tqueue num %u\n"
+		"\t}\n\n", config->proxy.queue);
+	print_choices(config, "admit", out);
+	fputs("\t# What the forward chains before this one have let pass. The port is the one that was dialled.\n"
+	      "\tchain forward {\n"
+	      "\t\ttype filter hook forward priority security; policy accept;\n"
+	      "\t\tmeta l4proto tcp ct state new ct original proto-dst @intercepted_ports jump choose_admit\n"
+	      "\t}\n\n", out);
 }
 
 /*
@@ -94,8 +153,12 @@ static void print_prerouting(const struct config *config, FILE *out)
 		fprintf(out, "ct zone %u ", config->zone);
 	fputs("tcp dport @intercepted_ports ct helper set \"carrier\"\n", out);
 	print_jump_to_divert(config, out);
+	/* The first packet comes from the proxy itself, by the loopback interface. */
 	if (config->proxy.tproxy)
-		fputs("\t\tiifname != \"lo\" tcp dport @intercepted_ports ct status & expected == 0 jump choose\n", out);
+		fprintf(out,
+			"\t\tiifname \"lo\" meta mark 0x%x tcp dport @intercepted_ports " IS_SYN " goto assign\n"
+			"\t\tiifname != \"lo\" fib daddr type != local tcp dport @intercepted_ports ct state established "
+			"ct status & expected == 0 jump choose_assign\n", config->proxy.mark);
 	fputs("\t}\n\n"
 	      "\tchain output {\n"
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
@@ -103,27 +166,21 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\t}\n\n", out);
 }
 
-static void print_interception(const struct config *config, FILE *out)
+/* TPROXY, for all packets of a connection. */
+static void print_assignment(const struct config *config, FILE *out)
 {
-	if (config->proxy.tproxy)
-		fprintf(out,
-			"\t# Where no proxy listens, the first line does nothing.\n"
-			"\tchain intercept {\n"
-			"\t\tmeta l4proto tcp tproxy to :%u meta mark set 0x%x accept\n"
-			"\t\tdrop\n"
-			"\t}\n\n", config->proxy.port, config->proxy.mark);
-	else
-		fprintf(out,
-			"\tchain intercept {\n"
-			"\t\tmeta l4proto tcp redirect to :%u\n"
-			"\t}\n\n", config->proxy.port);
-	print_choices(config, out);
-	fputs("\tchain choose {\n"
-	      "\t\tmeta nfproto ipv4 goto choose_ipv4\n"
-	      "\t\tmeta nfproto ipv6 goto choose_ipv6\n"
-	      "\t}\n\n", out);
+	if (!config->proxy.tproxy)
+		return;
+	fprintf(out,
+		"\t# Where no proxy listens, the first line does nothing.\n"
+		"\tchain assign {\n"
+		"\t\tmeta l4proto tcp tproxy to :%u meta mark set 0x%x accept\n"
+		"\t\tdrop\n"
+		"\t}\n\n", config->proxy.port, config->proxy.mark);
+	print_choices(config, "assign", out);
 }
 
+/* The chain must be there though it be empty: without any of a nat table the kernel translates nothing. */
 static void print_nat(const struct config *config, FILE *out)
 {
 	fputs("\tchain translate {\n"
@@ -133,8 +190,6 @@ static void print_nat(const struct config *config, FILE *out)
 			"\t\t# Translated to itself: no DNAT that comes later may take it away from its socket.\n"
 			"\t\tmeta mark 0x%x dnat ip to ip daddr\n"
 			"\t\tmeta mark 0x%x dnat ip6 to ip6 daddr\n", config->proxy.mark, config->proxy.mark);
-	if (!config->proxy.tproxy)
-		fputs("\t\ttcp dport @intercepted_ports jump choose\n", out);
 	fputs("\t}\n", out);
 }
 
@@ -149,7 +204,8 @@ void rules_proxy_print_nft(const struct config *config, FILE *out)
 	fputs("\tct helper carrier {\n"
 	      "\t\ttype \"" RULES_CARRIER "\" protocol tcp\n"
 	      "\t}\n\n", out);
-	print_interception(config, out);
+	print_admission(config, out);
+	print_assignment(config, out);
 	print_divert(config, out);
 	print_prerouting(config, out);
 	print_nat(config, out);

@@ -274,6 +274,24 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	return length;
 }
 
+size_t packet_readdress(struct bytes original, const struct packet *packet, const struct endpoint *destination,
+			uint8_t *out, size_t size)
+{
+	const bool ipv6 = packet->tuple.destination.address.family == FAMILY_IPV6;
+	struct tuple tuple = { .source = packet->tuple.source, .destination = *destination };
+	uint8_t *tcp = out + packet->ip_header;
+
+	if (packet->length > size || destination->address.family != packet->tuple.destination.address.family)
+		return 0;
+	memcpy(out, original.data, packet->length);
+	memcpy(out + (ipv6 ? 24 : 16), destination->address.octets, ipv6 ? 16 : 4);
+	set_ip_length(packet, packet->length, out);
+	store16(tcp + 2, destination->port);
+	store16(tcp + 16, 0);
+	store16(tcp + 16, tcp_checksum(&tuple, tcp, packet->length - packet->ip_header));
+	return packet->length;
+}
+
 static size_t build_ipv4(const struct packet_plain *plain, size_t length, uint8_t *out)
 {
 	out[0] = 0x45;

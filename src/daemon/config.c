@@ -472,6 +472,7 @@ void config_set_defaults(struct config *config)
 	snprintf(config->user, sizeof(config->user), "nobody");
 	config->proxy.ports[0] = 21;
 	config->proxy.port_count = 1;
+	config->proxy.queue = 22;
 	config->proxy.mark = 0x66747001;
 	config->proxy.table = 2100;
 	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");

@@ -38,6 +38,7 @@ struct config_forward {
 struct config_proxy {
 	bool tproxy;           /* connections arrive by TPROXY, and not by REDIRECT */
 	bool source_is_client; /* servers are dialled from the client's own address, and not from this host's */
+	uint16_t queue;        /* where connections wait that the forward chains have let pass */
 	uint32_t mark;         /* on packets that are delivered here though their address is another host's */
 	uint32_t table;        /* the routing table that delivers them */
 	struct config_forward forwards[CONFIG_FORWARDS_MAX];

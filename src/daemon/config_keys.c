@@ -73,6 +73,7 @@ static const struct config_key proxy_keys[] = {
 	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },
 	{ "interception", config_read_interception, G(proxy.tproxy), .expected = "redirect or tproxy" },
 	{ "source", config_read_source, G(proxy.source_is_client), .expected = "router or client" },
+	{ "queue", config_read_number, G(proxy.queue), .minimum = 0, .maximum = 65535, .unit = 1 },
 	{ "mark", config_read_mark, G(proxy.mark), .expected = "a number from 1 to 0xffffffff" },
 	{ "table", config_read_number, G(proxy.table), .minimum = 256, .maximum = INT32_MAX, .unit = 1 },
 	{ "forward", config_read_forward, RUN(struct config, proxy.forwards, proxy.forward_count),

@@ -76,6 +76,8 @@ const char *config_judge_together(const struct config *config, bool has_proxy)
 		return "tls = terminate needs this section, which says with which certificates";
 	if (has_proxy && config->mark == config->proxy.mark)
 		return "mark is that of [gateway], whose packets are not tracked; expected another one";
+	if (has_proxy && config->queue == config->proxy.queue)
+		return "queue is that of [gateway]; expected another one";
 	if (config_terminates(config) && !config_always_terminates(config) && !config_queue_has_ports(config))
 		return "a port of control-ports is not in [gateway]'s: what is not terminated there would pass "
 		       "uninspected; expected it in both";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The proxy's process. It is not the worker's: it holds private keys and plaintext, and needs no queue and no raw
- * sockets. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
+ * The proxy's process. It is not the worker's: it holds private keys and plaintext. Its queue has nothing but first
+ * packets in it, and its raw sockets send nothing else. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
@@ -37,6 +37,7 @@ struct proxy_process {
 	int listener[PROXY_LISTENERS];
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
+	struct admission *admission;
 	struct event *heart; /* NULL: nobody watches */
 	struct worker_page *page;
 	pid_t supervisor;
@@ -194,8 +195,8 @@ static int proxy_create_loop(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	if (log_watch(proxy->base) < 0 || journal_watch(&proxy->host.journal, proxy->base) < 0 ||
-	    proxy_start_heart(process) < 0)
+	if (!admission_watch(process->admission, proxy->base) || log_watch(proxy->base) < 0 ||
+	    journal_watch(&proxy->host.journal, proxy->base) < 0 || proxy_start_heart(process) < 0)
 		goto failed;
 	service_take_signals();
 	return 0;
@@ -224,6 +225,11 @@ static int proxy_open(struct proxy_process *process)
 	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
 		return -1;
 	proxy_raise_limits(config);
+	process->admission = admission_open(config, &proxy->host, error, sizeof(error));
+	if (!process->admission) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
 	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
 		return -1;
 	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, process->supervisor, error, sizeof(error)) < 0) {
@@ -245,6 +251,7 @@ static void proxy_close(struct proxy_process *process)
 			event_free(process->signal[i]);
 	if (process->heart)
 		event_free(process->heart);
+	admission_close(process->admission);
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
 		if (process->watch[i])
 			event_free(process->watch[i]);

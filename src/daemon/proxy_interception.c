@@ -11,10 +11,11 @@
  * The two choices are independent. A socket with an address that is not this host's needs IP_TRANSPARENT, and rules that
  * route what comes for it here ("ftpalg rules" prints them).
  *
- * A server behind this host's own DNAT is dialled where it really is. That DNAT itself never happens to a connection that
- * comes here: REDIRECT takes its place, behind TPROXY a rule leaves it out, and it is no part of what this host dials. So
- * the configuration has to say it ("forward"), which for the core is the same as a DNAT: the client knows the server by
- * one address, the server itself by another.
+ * "REDIRECT" is what it does, not how: proxy_admission.c makes the entry that the target of this name would have made.
+ *
+ * A server behind this host's own DNAT is dialled where it really is. That DNAT happens to the first packet alone, and
+ * takes part in neither connection. So the configuration has to say it ("forward"), which for the core is the same as a
+ * DNAT: the client knows the server by one address, the server itself by another.
  */
 #include <errno.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
  * What the proxy's files share.
  *
  *   proxy.c           the process: listeners, limits, signals
+ *   proxy_admission.c which connections come here: those that the operator's forward chains let pass
  *   proxy_interception.c  how connections come here, and from which addresses the proxy makes its own
  *   proxy_session.c   one control connection: its two legs, its timer, its end
  *   proxy_leg.c       one leg: bytes in and out, TLS handshakes
@@ -158,6 +159,14 @@ void proxy_session_free(struct proxy_session *session, enum reason reason);
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
+
+/* proxy_admission.c */
+struct admission;
+/* NULL, with what to do in error (of size bytes). Packets wait in the queue until it is watched. */
+struct admission *admission_open(const struct config *config, struct host *host, char *error, size_t size);
+bool admission_watch(struct admission *admission, struct event_base *base);
+/* NULL is nothing to close. */
+void admission_close(struct admission *admission);
 
 /* proxy_interception.c */
 /* The socket where intercepted connections arrive, or -1 with errno. */

@@ -243,3 +243,14 @@ int wire_connect(int descriptor, const struct endpoint *remote)
 		return 0;
 	return -1;
 }
+
+int wire_probe_route(const struct endpoint *remote)
+{
+	const int domain = remote->address.family == FAMILY_IPV4 ? AF_INET : AF_INET6;
+	const int descriptor = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (descriptor < 0 || wire_connect(descriptor, remote) == 0)
+		return descriptor;
+	close(descriptor);
+	return -1;
+}

@@ -33,6 +33,13 @@ enum reason conntrack_recall(struct conntrack *conntrack, const struct nat_view 
 enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
 			     const struct seqadj *seqadj);
 
+/*
+ * Makes the entry of a connection that is to come, with view's translation settled, helper attached, and timeout in
+ * seconds until its first packet. REASON_USED: there is an entry for these ends already.
+ */
+enum reason conntrack_create(struct conntrack *conntrack, const struct nat_view *view, const char *helper,
+			     uint32_t timeout);
+
 /* The parts of ctnetlink messages that expectations need too. */
 uint8_t conntrack_family(const struct address *address);
 struct tuple conntrack_original_tuple(const struct nat_view *view);

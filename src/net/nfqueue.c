@@ -243,6 +243,7 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 	/* A mark of 0 is not sent. */
 	if (parts[NFQA_MARK])
 		waiting.mark = ntohl(mnl_attr_get_u32(parts[NFQA_MARK]));
+	queue->mark = waiting.mark;
 	queue->counters.packets++;
 	if (packet.length)
 		answer = judge(packet, context);

@@ -40,6 +40,7 @@ struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
 	uint32_t passed_mark;
+	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
 	struct nfqueue_counters counters;
 	union {
 		struct nlmsghdr header; /* for its alignment */

@@ -52,6 +52,7 @@ class Proxy(Gateway):
 
     def __init__(self, lab, options=None, policy=None, gateway=None, sections=None):
         self.lab = lab
+        self.ports = set()
         directory = lab.directory
         self.servers = Authority(directory, "servers")
         self.local = os.path.join(directory, "local.pem")
@@ -65,6 +66,8 @@ class Proxy(Gateway):
             section[key] = value
             if value is None:
                 del section[key]
+        for key in ("control-ports", "implicit-ports"):
+            self.ports.update(port for port in str(section.get(key, "none")).replace(" ", "").split(",") if port.isdigit())
         super().__init__(lab.router, directory, name="proxy",
                          settings={"gateway": gateway or {}, "proxy": section, "policy": policy or {},
                                    **(sections or {})})
@@ -72,6 +75,18 @@ class Proxy(Gateway):
     def server_certificate(self, name="server", days=30, rsa=False, alternatives=None):
         addresses = ",".join(f"IP:{self.lab.addresses[family].server}" for family in (4, 6))
         return self.servers.issue(name, alternatives or f"{addresses},DNS:ftp.lab.test", days, rsa)
+
+    def open_ports(self):
+        """The operator lets the inside reach all ports of the proxy, as the lab's own rules do for the gateway's."""
+        ports = sorted(self.ports - set(map(str, self.lab.gateway.control_ports)))
+        if not ports:
+            return
+        if rules.FLAVOUR == "nft":
+            self.router.run(["nft", "add", "rule", "inet", "lab", "forward", 'iifname "inside" oifname "outside" '
+                             f"tcp dport {{ {', '.join(ports)} }} ct state new accept"])
+        for program in ("iptables", "ip6tables") if rules.FLAVOUR == "iptables" else ():
+            self.router.run([program, "-A", "FORWARD", "-i", "inside", "-o", "outside", "-p", "tcp", "-m", "multiport",
+                             "--dports", ",".join(ports), "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT"])
 
     def load_proxy_rules(self):
         """Interception, policy route, and what the router's closed INPUT has to admit."""
@@ -87,6 +102,7 @@ class Proxy(Gateway):
                 rules.load(self.router, path, self.printed_rules(*options), ["sh", "-s"])
 
     def __enter__(self):
+        self.open_ports()
         self.load_proxy_rules()
         self.process = self.router.spawn([binary(), "proxy", "-c", self.configuration])
         self.process.wait_for_output(READY)

@@ -21,10 +21,20 @@ from lab import Lab
 from process import SLOWNESS, wait_until
 from gateway import READY, binary
 from proxy import PORT, Proxy
+from scripted import ScriptedServer
 from servers import TlsVsftpd
 from tap import Plan, Skip, check, check_equal
 
-FLAVOURS = ("iptables", "nft")
+
+
+def has_nft_queue():
+    """Not every kernel has a queue in nft; the queue itself is there, by iptables."""
+    text = "table inet probe { chain forward { type filter hook forward priority 0; queue num 22\n} }"
+    return subprocess.run(["nft", "-c", "-f", "-"], input=text, text=True, check=False,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+FLAVOURS = ("iptables", "nft") if has_nft_queue() else ("iptables",)
 
 
 class Cell:
@@ -418,11 +428,137 @@ def add_findings(plan, cell):
             ("a route that is missing", "route, IPv6: table 2100", "ip -6 route flush table all protocol 212", None),
             ("rules that don't intercept", "no rule takes connections to port 2100",
              "iptables -t mangle -F FTPALG_PROXY_INTERCEPT", None),
+            ("rules that ask no forward chain", "no rule gives what the forward chains let pass to queue 22",
+             "ip6tables -t security -F FTPALG_PROXY_QUEUE", None),
+            ("a rule of an earlier version that passes by the forward chains", "a rule redirects to port 2100",
+             "iptables -t nat -A FTPALG_PROXY_INTERCEPT -p tcp -j REDIRECT --to-ports 2100", None),
             ("an INPUT that does not let in what was intercepted", "input, IPv6: it drops by default",
              "ip6tables -F FTPALG_PROXY_ACCEPT", None),
             ("marks that answers would take over", "net.ipv4.tcp_fwmark_accept is set",
              "echo 1 >/proc/sys/net/ipv4/tcp_fwmark_accept", "echo 0 >/proc/sys/net/ipv4/tcp_fwmark_accept")):
         plan.add(f"check names {what}", check_finds, words, disturb, mend, fixture=cell)
+
+
+class FirewallCell(Cell):
+    """FTP services that nobody may reach: on the client's host, and on the router itself; and one beside the server's."""
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with super().__call__(), contextlib.ExitStack() as stack:
+            for host, name in ((self.lab.client, "client"), (self.lab.router, "inside_router")):
+                for addresses in self.lab.addresses.values():
+                    stack.enter_context(ScriptedServer(host, getattr(addresses, name)))
+            yield self
+
+    def rule(self, action, family, *words):
+        """A rule of the operator's, first in FORWARD."""
+        if rules.FLAVOUR == "nft":
+            raise Skip("these rules are written for iptables")
+        self.lab.router.run([rules.iptables(family), action, "FORWARD", *words])
+
+
+def answers(host, address, source=None):
+    """Does an FTP server greet from there?"""
+    with host.entered():
+        try:
+            with socket.create_connection((address, 21), 0.6 * SLOWNESS, (source, 0) if source else None) as connection:
+                connection.settimeout(5 * SLOWNESS)
+                return connection.recv(100).startswith(b"220")
+        except OSError:
+            return False
+
+
+def outside_reaches_nothing_inside(cell, family):
+    since = cell.proxy.position()
+    addresses = cell.lab.addresses[family]
+    check(answers(cell.lab.client, addresses.server), "the inside does not reach the server: this test tests nothing")
+    check(answers(cell.lab.client, addresses.client), "the inside server does not answer: this test tests nothing")
+    check(not answers(cell.lab.server, addresses.client), "the outside reaches a server inside that FORWARD closes")
+    cell.proxy.wait_event("session-open", since)
+    check_equal(len(cell.proxy.events("session-open", since)), 1, "sessions")
+
+
+def routers_own_server_stays_closed(cell, family):
+    """INPUT drops it, from both sides, under both of the router's addresses."""
+    addresses = cell.lab.addresses[family]
+    check(answers(cell.lab.router, addresses.inside_router), "the router's server does not answer: this tests nothing")
+    for host in (cell.lab.client, cell.lab.server):
+        for address in (addresses.inside_router, addresses.outside_router):
+            check(not answers(host, address), f"the router's own server was opened, at {address}")
+
+
+def routers_own_server_is_its_own(cell, family):
+    """Where INPUT opens it, the client talks to it and not to the proxy."""
+    since = cell.proxy.position()
+    addresses = cell.lab.addresses[family]
+    program = rules.iptables(family)
+    cell.lab.router.run([program, "-I", "INPUT", "-p", "tcp", "--dport", "21", "-j", "ACCEPT"])
+    try:
+        check(answers(cell.lab.client, addresses.inside_router), "the router's own server can't be reached")
+    finally:
+        cell.lab.router.run([program, "-D", "INPUT", "-p", "tcp", "--dport", "21", "-j", "ACCEPT"])
+    check_equal(cell.proxy.events("session-open", since), [], "sessions of the proxy")
+
+
+def bans_hold(cell, family):
+    """What FORWARD forbids a client, a server or both, by interface, address or for a time, and from one moment on."""
+    addresses = cell.lab.addresses[family]
+    for words in (("-s", addresses.client), ("-d", addresses.server),
+                  ("-i", "inside", "-o", "outside", "-s", addresses.client, "-d", addresses.server),
+                  ("-p", "tcp", "--dport", "21", "-m", "conntrack", "--ctstate", "NEW")):
+        check(answers(cell.lab.client, addresses.server, addresses.client), "there is no answer without the ban")
+        cell.rule("-I", family, *words, "-j", "DROP")
+        try:
+            check(not answers(cell.lab.client, addresses.server, addresses.client), f"{words} was passed by")
+        finally:
+            cell.rule("-D", family, *words, "-j", "DROP")
+    cell.rule("-I", family, "-s", addresses.second_client, "-j", "REJECT")
+    try:
+        check(not answers(cell.lab.client, addresses.server, addresses.second_client), "a ban was passed by")
+        check(answers(cell.lab.client, addresses.server, addresses.client), "a ban of one client hit another one")
+    finally:
+        cell.rule("-D", family, "-s", addresses.second_client, "-j", "REJECT")
+
+
+def port_of_the_proxy_is_closed(cell, family):
+    """The listener of intercepted connections is for these: neither side can dial it, nor with an INPUT that is open."""
+    addresses = cell.lab.addresses[family]
+    program = rules.iptables(family)
+    for opened in (False, True):
+        if opened:
+            cell.lab.router.run([program, "-I", "INPUT", "-j", "ACCEPT"])
+        for host, address in ((cell.lab.client, addresses.inside_router), (cell.lab.server, addresses.outside_router)):
+            with host.entered(), contextlib.suppress(OSError):
+                with socket.create_connection((address, PORT), 1 * SLOWNESS) as connection:
+                    check(opened, "the port of the proxy is open")
+                    check(says_nothing(connection), "the proxy serves who dials it")
+    cell.lab.router.run([program, "-D", "INPUT", "-j", "ACCEPT"])
+
+
+def admission_costs_no_second(cell, family):
+    """The first packet is passed on: the client never has to send it again."""
+    began = cell.lab.client.counters()["TcpRetransSegs"]
+    times = []
+    for _ in range(20):
+        start = time.monotonic()
+        check(answers(cell.lab.client, cell.lab.server_seen(family)), "there is no answer")
+        times.append(time.monotonic() - start)
+    print(f"# a connection and its greeting: median {sorted(times)[10] * 1000:.1f} ms")
+    check_equal(cell.lab.client.counters()["TcpRetransSegs"] - began, 0, "segments that were sent again")
+
+
+def add_firewall(plan):
+    for interception in ("redirect", "tproxy"):
+        for source in ("router", "client"):
+            cell = FirewallCell("iptables", interception, source)
+            for family in (4, 6):
+                for name, test in (("outside reaches nothing inside that FORWARD closes", outside_reaches_nothing_inside),
+                                   ("the router's own server stays closed", routers_own_server_stays_closed),
+                                   ("the router's own server is not taken away", routers_own_server_is_its_own),
+                                   ("bans in FORWARD hold", bans_hold),
+                                   ("nobody dials the proxy itself", port_of_the_proxy_is_closed),
+                                   ("a connection is made at once", admission_costs_no_second)):
+                    plan.add(f"a91 {interception}, source = {source}, IPv{family}: {name}", test, family, fixture=cell)
 
 
 def add_supervised(plan):
@@ -473,6 +609,7 @@ def main():
                  fixture=cell)
         plan.add(f"{flavour}: nothing passes to the server where the proxy has died", nothing_passes_without_a_proxy,
                  fixture=cell)
+    add_firewall(plan)
     add_supervised(plan)
     plan.run()
 

@@ -487,20 +487,24 @@ static const char by_network[] =
 static void networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled(void **state)
 {
 	static const char *const nft[] = {
+		"ct status dnat ct original ip daddr 192.0.2.1 meta l4proto tcp ct original proto-dst 2121 ip daddr 10.0.0.2 "
+		"tcp dport 21 meta mark set 1",
+		"ct status dnat ct original ip6 daddr 2001:db8::1 ip6 daddr fd00::2 meta mark set 2",
 		"ip saddr 10.1.0.3/32 return comment \"apart\"",
-		"ip saddr 10.1.0.0/24 goto intercept comment \"office\"",
-		"ip saddr 10.2.0.0/24 goto intercept comment \"office\"",
-		"ip daddr 10.0.0.0/24 goto intercept comment \"ours\"",
-		"ip daddr 192.0.2.1/32 tcp dport 2121 goto intercept comment \"ours\"",
-		"ip6 saddr fd01::/64 goto intercept comment \"office\"",
-		"ip6 daddr fd00::/64 goto intercept comment \"ours\"",
-		"ip6 daddr 2001:db8::1/128 goto intercept comment \"ours\"",
+		"ip saddr 10.1.0.0/24 goto admit comment \"office\"",
+		"ip saddr 10.2.0.0/24 goto admit comment \"office\"",
+		"ct original ip daddr 10.0.0.0/24 goto admit comment \"ours\"",
+		"ct original ip daddr 192.0.2.1/32 meta l4proto tcp ct original proto-dst 2121 goto admit comment \"ours\"",
+		"ip6 saddr fd01::/64 goto admit comment \"office\"",
+		"ct original ip6 daddr fd00::/64 goto admit comment \"ours\"",
+		"ct original ip6 daddr 2001:db8::1/128 goto admit comment \"ours\"",
 	};
 	char *text;
 	size_t before = 0;
 
 	(void)state;
 	load_text(by_network);
+	config.proxy.tproxy = false;
 	text = printed(print_proxy_nft);
 	for (size_t i = 0; i < ARRAY_SIZE(nft); i++) {
 		const size_t at = line_at(text, nft[i]);
@@ -511,10 +515,18 @@ static void networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is
 	/* Once for each family: what no rule terminates is left alone. */
 	assert_int_equal(occurrences(text, "return comment \"policy\""), 2);
 	free(text);
+	config.proxy.tproxy = true;
+	text = printed(print_proxy_nft);
+	line_at(text, "ct original ip daddr 192.0.2.1/32 meta l4proto tcp ct original proto-dst 2121 goto assign "
+		"comment \"ours\"");
+	free(text);
 	text = printed(print_proxy_iptables);
-	line_at(text, "-A FTPALG_PROXY_CHOOSE -d 192.0.2.1/32 -p tcp --dport 2121 -m comment --comment \"ours\" "
+	line_at(text, "-A FTPALG_PROXY_CHOOSE -m conntrack --ctorigdst 192.0.2.1/32 --ctorigdstport 2121 "
+		"-m comment --comment \"ours\" -g FTPALG_PROXY_INTERCEPT");
+	line_at(text, "-A FTPALG_PROXY_CHOOSE -m conntrack --ctorigdst 2001:db8::1/128 -m comment --comment \"ours\" "
 		"-g FTPALG_PROXY_INTERCEPT");
-	line_at(text, "-A FTPALG_PROXY_CHOOSE -d 2001:db8::1/128 -m comment --comment \"ours\" -g FTPALG_PROXY_INTERCEPT");
+	line_at(text, "-A FTPALG_PROXY_QUEUE -p tcp -d 10.0.0.2 --dport 21 -m conntrack --ctstate DNAT --ctorigdst 192.0.2.1 "
+		"--ctorigdstport 2121 -j MARK --set-mark 1");
 	free(text);
 }
 
@@ -525,11 +537,34 @@ static void all_is_intercepted_where_no_rule_terminates(void **state)
 	(void)state;
 	load_text("[proxy]\nport = 2100\ntls = server\n[rule a]\nclients = 10.0.0.1\ntls = require\n");
 	text = printed(print_proxy_nft);
-	assert_int_equal(occurrences(text, "goto intercept"), 2);
+	assert_int_equal(occurrences(text, "goto admit"), 2);
 	assert_int_equal(occurrences(text, "addr"), 0);
-	line_at(text, "meta l4proto tcp redirect to :2100");
-	assert_int_equal(occurrences(text, "mark"), 0);
+	line_at(text, "queue num 22");
 	free(text);
+}
+
+/* What the operator's chains drop must have been dropped by then, and nothing may be taken before them. */
+static void the_forward_chains_are_asked_first(void **state)
+{
+	char *text;
+
+	(void)state;
+	for (int tproxy = 0; tproxy < 2; tproxy++) {
+		load_text("[proxy]\nport = 2100\ntls = server\n");
+		config.proxy.tproxy = tproxy;
+		text = printed(print_proxy_nft);
+		line_at(text, "type filter hook forward priority security; policy accept;");
+		assert_int_equal(occurrences(text, "redirect"), 0);
+		free(text);
+		text = printed(print_proxy_iptables);
+		line_at(text, "jump \"$1\" security FORWARD FTPALG_PROXY_ADMIT");
+		assert_int_equal(occurrences(text, "REDIRECT"), 0);
+		/* Only the proxy's own packets, and the rest of what was admitted. */
+		assert_int_equal(occurrences(text, "-g FTPALG_PROXY_INTERCEPT"), 2 + tproxy);
+		assert_int_equal(occurrences(text, "FTPALG_PROXY_MARK -i lo -m mark"), tproxy);
+		assert_int_equal(occurrences(text, "FTPALG_PROXY_MARK ! -i lo"), tproxy);
+		free(text);
+	}
 }
 
 static void every_chain_that_is_made_is_taken_away(void **state)
@@ -541,7 +576,7 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 	} rows[] = {
 		{ print_iptables, print_iptables_removal, 8 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
-		{ print_proxy_iptables, print_proxy_iptables_removal, 7 },
+		{ print_proxy_iptables, print_proxy_iptables_removal, 13 },
 	};
 
 	(void)state;
@@ -873,6 +908,7 @@ int main(void)
 		TEST(both_families_are_loaded_unless_one_is_asked_for),
 		TEST(networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled),
 		TEST(all_is_intercepted_where_no_rule_terminates),
+		TEST(the_forward_chains_are_asked_first),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
 		TEST(queue_mark_and_segment_size_are_the_configured_ones),
