@@ -32,6 +32,18 @@ struct buffer {
 	uint32_t length;
 };
 
+/* Less than a half of the pool is free: what stands still in it is in the way. */
+bool buffer_pool_is_short(const struct buffer_pool *pool);
+
+/*
+ * May somebody who has used bytes of the pool take length more? The pool is for many, so nobody may have more than what
+ * is left for all others, and the last quarter of it is for those who have next to nothing: a line or two.
+ */
+bool buffer_pool_may_have(const struct buffer_pool *pool, size_t used, size_t length);
+
+/* Has the last quarter been begun? */
+bool buffer_pool_is_scarce(const struct buffer_pool *pool);
+
 void buffer_pool_init(struct buffer_pool *pool, struct buffer_block *blocks, uint32_t count);
 
 /* Can length bytes be appended to buffer? */

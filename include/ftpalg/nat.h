@@ -50,7 +50,6 @@ struct connection {
 	enum direction direction;   /* of the tuple that was asked for */
 	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
 	bool shared;                /* another connection that lives has the same two ends at the FORWARD hook */
-	uint32_t id;                /* the kernel's; with the view it tells two connections apart that look alike here */
 	bool carrier;               /* a helper is attached: it can hold expectations */
 	bool resizable;             /* NAT changed it: it may have the seqadj extension (reference: only the write's read-back is proof) */
 	struct seqadj seqadj[2];    /* per enum direction; zero where there never was an edit */

@@ -62,6 +62,8 @@ void quota_close_pinhole(struct quota_source *source);
 
 /* Does source's use of the pool allow length bytes more? REASON_NONE or REASON_QUOTA_BYTES. */
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length);
+/* The same where the pool is scarce: a source has a sixteenth then, so that many sources leave something to others. */
+enum reason quota_check_scarce_bytes(const struct quota *quota, const struct quota_source *source, size_t length);
 /* Sets what one of its sessions uses; before is what it used when this was last called. */
 void quota_set_bytes(struct quota_source *source, uint32_t before, uint32_t after);
 

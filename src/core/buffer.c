@@ -21,6 +21,29 @@ void buffer_pool_init(struct buffer_pool *pool, struct buffer_block *blocks, uin
 	pool->free_count = count;
 }
 
+/* As much as the last quarter is for: two blocks. */
+#define SMALL (2 * BUFFER_BLOCK_DATA)
+
+bool buffer_pool_is_short(const struct buffer_pool *pool)
+{
+	return pool->free_count < pool->count / 2;
+}
+
+bool buffer_pool_is_scarce(const struct buffer_pool *pool)
+{
+	return pool->free_count < pool->count / 4;
+}
+
+bool buffer_pool_may_have(const struct buffer_pool *pool, size_t used, size_t length)
+{
+	size_t reserve = (size_t)(pool->count / 4) * BUFFER_BLOCK_DATA;
+	size_t free = (size_t)pool->free_count * BUFFER_BLOCK_DATA;
+
+	if (used + length <= SMALL)
+		return true;
+	return free > reserve && used + length <= free - reserve;
+}
+
 static uint32_t block_take(struct buffer_pool *pool)
 {
 	uint32_t link = pool->free_first;

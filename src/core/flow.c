@@ -188,3 +188,13 @@ struct flow *flow_oldest_ended(const struct flow_table *table)
 {
 	return flow_at(table, table->ended.oldest);
 }
+
+uint32_t flow_count_bytes(const struct flow *flow)
+{
+	uint32_t bytes = 0;
+
+	for (int i = 0; i < 2; i++)
+		bytes += flow->stream[i].line.length + flow->stream[i].sent.length +
+			 flow->adoption.direction[i].kept.length;
+	return bytes;
+}

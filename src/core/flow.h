@@ -61,9 +61,10 @@ struct flow {
 	uint32_t newer;
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
-	uint32_t id;        /* conntrack's, of the connection whose row this is; session.view has its two tuples */
 	bool resizable;     /* as conntrack said, until the session is opened */
 	bool carrier;       /* likewise */
+	uint64_t stalled[2];    /* since when the receiver has not acknowledged all before stalled_at; 0: it has */
+	uint32_t stalled_at[2];
 	uint64_t doubted;   /* since when one peer may have been reset; 0: nothing says so */
 	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
@@ -110,6 +111,9 @@ void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now);
 
 /* From EMBRYO to LIVE, or from LIVE to DONE or KILLED. */
 void flow_move(struct flow_table *table, struct flow *flow, enum flow_state state);
+
+/* Bytes that it has of the pool. */
+uint32_t flow_count_bytes(const struct flow *flow);
 
 /* Gives the row back. Its streams must have been ended. */
 void flow_release(struct flow_table *table, struct flow *flow);

@@ -9,8 +9,8 @@
  *
  * A flow begins with the server's SYN and ACK, the first packet of a connection that the rules queue, because it tells
  * both initial numbers and because conntrack has confirmed the connection by then (gateway_handshake.c). A packet with
- * payload of an unknown flow means that the connection is older than this gateway (or its row was given up): it is adopted (gateway_adopt.c).
- * Packets without payload of unknown flows change nothing and pass.
+ * payload of an unknown flow means that the connection is older than this gateway (or its row was given up): it is
+ * adopted (gateway_adopt.c). Packets without payload of unknown flows change nothing and pass.
  *
  * A session that is beyond help is closed with a reset to both peers. The row is kept for a while as KILLED: whatever
  * either peer still sends is dropped and answered with a reset that carries exactly the number that the peer expects,
@@ -102,11 +102,8 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 /* Tells the source what the flow now has of the pool. */
 static void count_bytes(struct flow *flow)
 {
-	uint32_t bytes = 0;
+	uint32_t bytes = flow_count_bytes(flow);
 
-	for (int i = 0; i < 2; i++)
-		bytes += flow->stream[i].line.length + flow->stream[i].sent.length +
-			 flow->adoption.direction[i].kept.length;
 	quota_set_bytes(flow->session.source, flow->bytes, bytes);
 	flow->bytes = bytes;
 }
@@ -207,6 +204,7 @@ static bool reset_is_certain(const struct passage *passage)
 	const struct stream *stream = &flow->stream[passage->direction];
 	const struct flow_adopted *adopted = &flow->adoption.direction[passage->direction];
 	const struct packet *packet = &passage->packet;
+	enum direction opposite = direction_opposite(passage->direction);
 
 	if (packet->tcp_header > TCP_HEADER_PLAIN + (packet->timestamps.present ? TCP_TIMESTAMPS_PADDED : 0))
 		return false;
@@ -216,7 +214,7 @@ static bool reset_is_certain(const struct passage *passage)
 	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
 	if (stream->passing)
 		return packet->seq == stream->in_next &&
-		       packet->seq == seqadj_revert(&stream->kernel, flow->echo[direction_opposite(passage->direction)].ack);
+		       packet->seq == seqadj_revert(&stream->kernel, flow->echo[opposite].ack);
 	/* A FIN has a number too. */
 	return packet->seq == stream->in_next + stream->finished && stream->sent.length == 0 &&
 	       stream->finished == stream->closed;
@@ -302,6 +300,7 @@ static void take_live(struct passage *passage)
 		count_bytes(flow);
 		patience_note(passage);
 		patience_note_line(passage);
+		patience_note_progress(passage);
 	}
 	if (flow->state == FLOW_LIVE && original->closed && reply->closed)
 		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
@@ -400,6 +399,23 @@ static void forget_idle(struct gateway *gateway, struct flow *flow, uint64_t now
 	gateway_forget_flow(gateway, flow);
 }
 
+/* What many packets met is told once a second, with how many they were. */
+static void tell_shortage(struct gateway *gateway, enum reason reason, uint64_t *told)
+{
+	uint64_t more = gateway->counters.reasons[reason] - *told;
+	char text[20];
+	size_t at = sizeof(text);
+	struct event event = { .type = EVENT_ANOMALY, .reason = reason };
+
+	*told += more;
+	if (more == 0)
+		return;
+	for (; more > 0; more /= 10)
+		text[--at] = (char)('0' + more % 10);
+	event.text = (struct bytes){ (const uint8_t *)text + at, sizeof(text) - at };
+	gateway->ops->event(gateway->ops->context, &event);
+}
+
 void gateway_tick(struct gateway *gateway, uint64_t now)
 {
 	patience_tick(gateway, now);
@@ -416,6 +432,10 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 			forget_idle(gateway, live, now);
 		else
 			break;
+	}
+	if (now >= gateway->sweep_next) {
+		tell_shortage(gateway, REASON_MEMORY_FULL, &gateway->told_memory);
+		tell_shortage(gateway, REASON_HANDSHAKES_FULL, &gateway->told_handshakes);
 	}
 	patience_sweep(gateway, now);
 }

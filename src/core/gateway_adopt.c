@@ -247,12 +247,11 @@ static void keep(struct passage *passage, struct flow_adopted *adopted)
 {
 	struct gateway *gateway = passage->gateway;
 	struct bytes payload = passage->packet.payload;
-	const struct quota_source *source = passage->flow->session.source;
 
 	adopted->waiting = true;
 	adopted->lowest = passage->packet.seq;
 	buffer_clear(&gateway->pool, &adopted->kept);
-	if (quota_check_bytes(&gateway->quota, source, payload.length) == REASON_NONE)
+	if (inspect_check_share(&gateway->inspector, passage->flow, payload.length) == REASON_NONE)
 		buffer_append(&gateway->pool, &adopted->kept, payload);
 }
 

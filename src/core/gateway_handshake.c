@@ -2,21 +2,21 @@
 /*
  * Theory of operation
  *
- * A session begins with the server's SYN and ACK, which tells both initial numbers, and with the client's answer to it.
- * Anybody can send a SYN in anybody's name, and a SYN and ACK of any number passes conntrack on an established
+ * A session begins with the server's SYN and ACK, which tells both initial numbers, and with the client's answer to
+ * it. Anybody can send a SYN in anybody's name, and a SYN and ACK of any number passes conntrack on an established
  * connection. So two things are asked, always:
  *
- *  - of conntrack, whether this connection's handshake is under way. Where it is not, a connection without a row is older
- *    than the gateway, and the packet, which its receiver answers with an acknowledgement (RFC 9293 3.10.7.4), passes
- *    and begins nothing; one that has a row can't begin anew.
- *  - of the client, whether it answers with the two numbers that the server chose for it. Until then the row is an EMBRYO
- *    (flow.h): no session, no event, nobody's quota, a bounded share of the table.
+ *  - of conntrack, whether this connection's handshake is under way. Where it is not, a connection without a row is
+ *    older than the gateway, and the packet, which its receiver answers with an acknowledgement (RFC 9293 3.10.7.4),
+ *    passes and begins nothing; one that has a row can't begin anew.
+ *  - of the client, whether it answers with the two numbers that the server chose for it. Until then the row is an
+ *    EMBRYO (flow.h): no session, no event, nobody's quota, a bounded share of the table.
  *
- * Invariant: a row is that of one entry of conntrack, whose two tuples and whose id it knows. At FORWARD two connections can look
- * alike: where a server is reached under two addresses (DNAT), the kernel changes the source port of the second one only
- * behind this hook. Packets of the two can't be told apart here, so as long as conntrack has the first one, in whatever state
- * and whatever has become of its row, the second one is refused: a reset that its receiver does not obey closes an entry,
- * and its packets pass for as long as there is one.
+ * Invariant: a row is that of one entry of conntrack, whose two tuples it knows. At FORWARD two
+ * connections can look alike: where a server is reached under two addresses (DNAT), the kernel changes the source
+ * port of the second one only behind this hook. Packets of the two can't be told apart here, so as long as conntrack
+ * has the first one, in whatever state and whatever has become of its row, the second one is refused: a reset that
+ * its receiver does not obey closes an entry, and its packets pass for as long as there is one.
  */
 #include "gateway_internal.h"
 

@@ -50,7 +50,8 @@ struct gateway {
 	struct adoption_timer adoptions[ADOPTIONS_MAX]; /* likewise */
 	uint32_t adoptions_first;
 	uint32_t adoptions_count;
-	uint64_t evicted;     /* embryos since it was last told */
+	uint64_t told_memory; /* packets that found no memory, embryos that lost their rows: as many were told */
+	uint64_t told_handshakes;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
@@ -172,6 +173,9 @@ void patience_tick(struct gateway *gateway, uint64_t now);
 
 /* Remembers since when the line at the end of the packet's stream is unfinished. */
 void patience_note_line(struct passage *passage);
+
+/* Remembers since when the receivers have not acknowledged what they were sent. */
+void patience_note_progress(struct passage *passage);
 
 /* Closes sessions whose line has been unfinished for too long. It looks at a part of the table, once a second. */
 void patience_sweep(struct gateway *gateway, uint64_t now);

@@ -102,7 +102,6 @@ static bool evict_embryo(struct gateway *gateway)
 		return false;
 	gateway_forget_flow(gateway, embryo);
 	gateway->counters.reasons[REASON_HANDSHAKES_FULL]++;
-	gateway->evicted++;
 	return true;
 }
 
@@ -178,7 +177,6 @@ bool passage_take_row(struct passage *passage, const struct connection *connecti
 
 	if (flow) {
 		flow->session.view = connection->view;
-		flow->id = connection->id;
 		flow->resizable = connection->resizable;
 		flow->carrier = connection->carrier;
 		passage->flow = flow;

@@ -16,6 +16,13 @@
 #define SWEEP_SECONDS 64
 /* A peer that was reset, and whose other peer has nothing to say to it: conntrack forgets the connection after as long. */
 #define DOUBT (10 * SECOND)
+/*
+ * Where the pool is short, what has stood still for so long must go, unless it is next to nothing: the peers of a
+ * hundred sources can keep it for ever otherwise, by acknowledging nothing. Linux has repeated a segment seven times by then.
+ */
+#define STALL (30 * SECOND)
+/* And every row is looked at more often. */
+#define SHORT_SWEEP_SECONDS 8
 
 static void note(struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
 {
@@ -115,6 +122,23 @@ void patience_note_line(struct passage *passage)
 		*since = passage->now;
 }
 
+void patience_note_progress(struct passage *passage)
+{
+	struct flow *flow = passage->flow;
+
+	for (int i = 0; i < 2; i++) {
+		const struct stream *stream = &flow->stream[i];
+
+		/* A byte now and then is no progress. */
+		if (stream->sent.length == 0 || !seq_before(stream->out_acked, flow->stalled_at[i]))
+			flow->stalled[i] = 0;
+		if (flow->stalled[i] == 0 && stream->sent.length > 0) {
+			flow->stalled[i] = passage->now;
+			flow->stalled_at[i] = stream->out_next;
+		}
+	}
+}
+
 /* What the receiver of this direction last acknowledged is what it expects next. */
 static void reset_receiver_of(const struct gateway *gateway, const struct flow *flow, enum direction direction)
 {
@@ -136,11 +160,25 @@ static bool is_older(uint64_t since, uint64_t than, uint64_t now)
 	return since != 0 && now > since && now - since > than;
 }
 
+/* Does it keep others from memory, with bytes that its receiver or its sender lets lie? */
+static bool is_in_the_way(const struct gateway *gateway, const struct flow *flow, uint64_t now)
+{
+	if (!buffer_pool_is_short(&gateway->pool) || flow->bytes <= BUFFER_BLOCK_DATA)
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (is_older(flow->stalled[i], STALL, now) || is_older(flow->unfinished[i], STALL, now) ||
+		    (flow->adoption.direction[i].kept.length > 0 && is_older(flow->adoption.since, STALL, now)))
+			return true;
+	return false;
+}
+
 /* Why the session should end now; REASON_NONE if it should not. */
 static enum reason find_end(const struct gateway *gateway, const struct flow *flow, uint64_t now)
 {
 	uint64_t timeout = gateway->limits.line_timeout;
 
+	if (is_in_the_way(gateway, flow, now))
+		return REASON_UNACKNOWLEDGED;
 	if (is_older(flow->doubted, DOUBT, now))
 		return REASON_RESET;
 	if (timeout != 0 && (is_older(flow->unfinished[DIRECTION_ORIGINAL], timeout, now) ||
@@ -163,7 +201,8 @@ static void end_overdue(struct gateway *gateway, struct flow *flow, uint64_t now
 void patience_sweep(struct gateway *gateway, uint64_t now)
 {
 	const struct flow_table *table = &gateway->table;
-	uint32_t rows = table->fresh / SWEEP_SECONDS + 1;
+	uint32_t seconds = buffer_pool_is_short(&gateway->pool) ? SHORT_SWEEP_SECONDS : SWEEP_SECONDS;
+	uint32_t rows = table->fresh / seconds + 1;
 
 	if (now < gateway->sweep_next)
 		return;

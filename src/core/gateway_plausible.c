@@ -2,14 +2,15 @@
 /*
  * What may be believed of a packet before it is known to be the peer's?
  *
- * Whoever knows the addresses and ports of a connection can send packets in a peer's name, from anywhere. conntrack keeps
- * out those whose numbers are wrong, but not where the connection is liberal, as it is after an edit. What such a packet says
- * must not get into the gateway's own packets, whose numbers are right (window, acknowledgement, timestamp), nor release what is
- * kept, nor become payload in the peer's name: the gateway would vouch for it.
+ * Whoever knows the addresses and ports of a connection can send packets in a peer's name, from anywhere. conntrack
+ * keeps out those whose numbers are wrong, but not where the connection is liberal, as it is after an edit. What
+ * such a packet says must not get into the gateway's own packets, whose numbers are right (window, acknowledgement,
+ * timestamp), nor release what is kept, nor become payload in the peer's name: the gateway would vouch for it.
  *
- * The rule, for every field: the packet has two numbers that only who hears the connection knows, its own place in its
- * stream and its acknowledgement in the other one. It is believed where both are such as the peer could send now, and
- * where its timestamp goes not back (RFC 7323 5.3). RFC 5961 5.2 asks a receiver for the same of the acknowledgement.
+ * The rule, for every field: the packet has two numbers that only who hears the connection knows, its own place in
+ * its stream and its acknowledgement in the other one. It is believed where both are such as the peer could send
+ * now, and where its timestamp goes not back (RFC 7323 5.3). RFC 5961 5.2 asks a receiver for the same of the
+ * acknowledgement.
  */
 #include "gateway_internal.h"
 

@@ -109,15 +109,27 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	return INSPECT_DONE;
 }
 
+enum reason inspect_check_share(const struct inspector *inspector, const struct flow *flow, size_t length)
+{
+	const struct quota_source *source = flow->session.source;
+	enum reason reason = REASON_NONE;
+
+	if (!buffer_pool_may_have(inspector->pool, flow_count_bytes(flow), length))
+		return REASON_MEMORY_FULL;
+	if (source)
+		reason = quota_check_bytes(inspector->quota, source, length);
+	if (reason == REASON_NONE && source && buffer_pool_is_scarce(inspector->pool))
+		reason = quota_check_scarce_bytes(inspector->quota, source, length);
+	return reason;
+}
+
 static enum reason check_bytes(const struct pending *pending, size_t length)
 {
 	const struct inspector *inspector = pending->inspector;
 	enum reason reason = stream_check_room(pending->stream, inspector->pool, length,
 					       inspector->unacknowledged_limit);
 
-	if (reason == REASON_NONE && pending->flow->session.source)
-		reason = quota_check_bytes(inspector->quota, pending->flow->session.source, length);
-	return reason;
+	return reason == REASON_NONE ? inspect_check_share(inspector, pending->flow, length) : reason;
 }
 
 /* Room for a line, whatever it becomes: an edit grows it by less than the longest host-port. */

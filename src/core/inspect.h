@@ -22,6 +22,9 @@ enum inspect_result {
 	INSPECT_CLOSE, /* the session is beyond help */
 };
 
+/* May the flow keep length bytes more? REASON_NONE, REASON_MEMORY_FULL or REASON_QUOTA_BYTES. */
+enum reason inspect_check_share(const struct inspector *inspector, const struct flow *flow, size_t length);
+
 /*
  * Takes the bytes that follow in_next of the flow's stream in this direction. *reason says why for STOP and CLOSE; for
  * CLOSE the session has been closed.

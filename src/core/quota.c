@@ -7,6 +7,7 @@
 
 #define MICRO UINT64_C(1000000)
 #define BURST_SECONDS 10
+#define SCARCE_SHARE 16
 
 void quota_init(struct quota *quota, const struct quota_limits *limits, struct quota_source *sources, uint32_t count,
 		uint32_t *buckets, uint32_t bucket_count, const uint8_t key[16])
@@ -165,6 +166,13 @@ void quota_close_pinhole(struct quota_source *source)
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length)
 {
 	if (quota->limits.bytes != 0 && source->bytes + length > quota->limits.bytes)
+		return REASON_QUOTA_BYTES;
+	return REASON_NONE;
+}
+
+enum reason quota_check_scarce_bytes(const struct quota *quota, const struct quota_source *source, size_t length)
+{
+	if (quota->limits.bytes != 0 && source->bytes + length > quota->limits.bytes / SCARCE_SHARE)
 		return REASON_QUOTA_BYTES;
 	return REASON_NONE;
 }

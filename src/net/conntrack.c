@@ -44,7 +44,6 @@ struct conntrack_entry {
 	struct tuple reply;
 	uint32_t status;
 	uint16_t zone;
-	uint32_t id;
 	bool opening;
 	bool helper;
 	bool liberal;
@@ -188,7 +187,6 @@ static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_
 		return false;
 	entry->status = parts[CTA_STATUS] ? ntohl(mnl_attr_get_u32(parts[CTA_STATUS])) : 0;
 	entry->zone = parts[CTA_ZONE] ? ntohs(mnl_attr_get_u16(parts[CTA_ZONE])) : 0;
-	entry->id = parts[CTA_ID] ? ntohl(mnl_attr_get_u32(parts[CTA_ID])) : 0;
 	state = conntrack_get_state(parts[CTA_PROTOINFO]);
 	entry->opening = state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
 	entry->helper = parts[CTA_HELP] != NULL;
@@ -204,7 +202,6 @@ static void conntrack_describe(const struct conntrack_entry *entry, struct conne
 	connection->view.server_seen = entry->original.destination;
 	connection->view.server = entry->reply.source;
 	connection->view.client_seen = entry->reply.destination;
-	connection->id = entry->id;
 	connection->opening = entry->opening;
 	connection->carrier = entry->helper;
 	connection->resizable = entry->status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);

@@ -66,6 +66,7 @@ struct rig {
 	bool seqadj_kept;
 	enum reason lookup_answer;
 	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
+	bool shared;                /* conntrack: another connection looks the same */
 	bool others_live;           /* conntrack: connections of another view live */
 	unsigned int lookups;
 	struct expectation pinhole;

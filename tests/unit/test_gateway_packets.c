@@ -492,7 +492,7 @@ static void an_exhausted_pool_stops_lines_and_loses_none(void **state)
 
 	(void)state;
 	rig_make(&rig, RIG_SNAT);
-	rig.limits.blocks = 3;
+	rig.limits.blocks = 6;
 	rig_start(&rig);
 	rig_login(&rig);
 	memset(reply, 'x', sizeof(reply));
@@ -545,9 +545,10 @@ static void an_exhausted_pool_stops_beginnings_and_records_too(void **state)
 		assert_in_range(segments, 1, 7);
 		assert_int_equal(rig.output.reason, REASON_MEMORY_FULL);
 		assert_false(rig_reported(&rig, "session-close"));
-		/* A line is kept until its end, records until they are acknowledged. */
+		/* Records are kept until they are acknowledged. */
 		rig_acknowledge(&rig, S);
-		assert_int_equal(rig_say_bytes(&rig, C, text, sizeof(text), 0) == GATEWAY_DROP, !opaque);
+		if (opaque)
+			assert_int_not_equal(rig_say_bytes(&rig, C, text, sizeof(text), 0), GATEWAY_DROP);
 		rig_end(&rig);
 	}
 	rig_begin(&rig, RIG_SNAT);

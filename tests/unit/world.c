@@ -35,7 +35,6 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->view = world->view;
 	connection->opening = world->shaken && world->peer[0].sent == 0 && world->peer[1].sent == 0;
 	connection->shared = world->shared;
-	connection->id = 1;
 	connection->carrier = world->carrier;
 	connection->resizable = nat_view_is_translated(&world->view);
 	connection->seqadj[0] = world->seqadj[0];

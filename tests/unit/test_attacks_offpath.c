@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A83, A84, A85, A88, A89: packets that prove nothing. Strangers send them who know addresses and ports, and peers
+ * who want the gateway to believe what the other peer does not.
+ */
+#include "gateway_rig.h"
+#include "unit.h"
+
+#define C DIRECTION_ORIGINAL
+#define S DIRECTION_REPLY
+#define SECOND UINT64_C(1000000)
+#define GREETED (sizeof("220 ready\r\n331 password\r\n230 in\r\n") - 1)
+#define BEHIND_LOGIN (sizeof("USER u\r\nPASS p\r\n") - 1)
+
+static struct rig rig;
+
+static int finish(void **state)
+{
+	(void)state;
+	rig_end(&rig);
+	return 0;
+}
+
+static void begin_logged_in(enum rig_nat nat)
+{
+	rig_begin(&rig, nat);
+	rig_login(&rig);
+}
+
+static void tick(uint64_t later)
+{
+	rig.now += later;
+	gateway_tick(rig.gateway, rig.now);
+}
+
+#define TIMESTAMPS 8
+#define TCP_MD5 19 /* RFC 2385; of another length here, which makes no difference to who does not know it */
+
+/* A packet without payload that has an option, which goes no further: nobody has received it. */
+static enum gateway_verdict send_odd(enum direction direction, uint32_t seq, uint32_t ack, uint8_t flags,
+				     uint32_t timestamp, uint16_t window, uint8_t option)
+{
+	struct tuple tuple = { rig.at->view.client, rig.at->view.server };
+	struct packet_plain plain = {
+		.tuple = direction == C ? tuple : tuple_reverse(&tuple), .seq = seq, .ack = ack, .flags = flags,
+		.window = window, .timestamps = { true, timestamp, 1 },
+	};
+	struct packet_change change = { .seq = seq, .ack = ack, .flags = flags };
+	uint8_t header[PACKET_PLAIN_MAX];
+	uint8_t out[PACKET_PLAIN_MAX];
+	struct bytes bytes = { header, packet_build(&plain, header) };
+	struct packet packet;
+
+	header[20 + TCP_HEADER_PLAIN + 2] = option;
+	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
+	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
+	bytes.data = out;
+	rig.now += 100;
+	gateway_packet(rig.gateway, bytes, rig.now, &rig.output);
+	return rig.output.verdict;
+}
+
+/* --- A83: a SYN and ACK that begins, or a reset that ends, what it should not --- */
+
+static void a83_a_blind_syn_and_ack_begins_nothing_where_the_gateway_is_new(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	assert_int_equal(rig_packet(&rig, S, 0x11111111, 0x22222222, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	/* The session is adopted, and goes on. */
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_settle(&rig);
+	assert_int_equal(rig.at->peer[1].got_length, 6);
+	assert_true(rig_reported(&rig, "session-open"));
+	assert_false(rig_reported(&rig, "session-close"));
+}
+
+static void a83_a_syn_and_ack_does_not_begin_an_ended_row_anew(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_RST | TCP_ACK, 0, "", 0);
+	assert_true(rig_reported(&rig, "session-close:reset"));
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next - 9, rig.at->peer[1].expects, TCP_SYN | TCP_ACK,
+				    0, "", 0),
+			 GATEWAY_DROP);
+	assert_int_equal(rig_say(&rig, S, "227 Entering Passive Mode (10,0,0,9,0,25)\r\n"), GATEWAY_DROP);
+	rig_assert_never_got(&rig, S, "227");
+}
+
+/* Held bytes are let out by what follows, whether the reset was obeyed or not. */
+static void a83_a_reset_that_need_not_be_obeyed_ends_no_session(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		begin_logged_in(RIG_SNAT);
+		if (kind == 0) {
+			send_odd(C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 5, 0, TCP_MD5);
+		} else {
+			rig_say(&rig, C, "NOOP\r\n");
+			/* The server has it, and the number is of before. */
+			rig_packet(&rig, C, rig.at->peer[0].next - 6, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0,
+				   "", 0);
+		}
+		assert_false(rig_reported(&rig, "session-close"));
+		rig_say(&rig, C, RIG_BOUNCE);
+		rig_assert_never_got(&rig, C, "10,0,0,99");
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+static void a83_a_reset_in_doubt_ends_a_session_that_stays_silent(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_say(&rig, C, RIG_PORT);
+	rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+	assert_int_equal(rig.pinholes, 1);
+	for (int i = 0; i < 80; i++)
+		tick(SECOND);
+	assert_true(rig_reported(&rig, "session-close:reset"));
+	assert_int_equal(rig.pinholes, 0);
+}
+
+/* --- A84: two connections that look alike at FORWARD --- */
+
+static void a84_a_second_connection_with_the_same_ends_is_refused(void **state)
+{
+	struct nat_view twin;
+
+	(void)state;
+	for (int ended = 0; ended < 2; ended++) {
+		begin_logged_in(RIG_DNAT);
+		if (ended)
+			rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+		twin = rig.at->view;
+		twin.server_seen = unit_endpoint("198.51.100.201", 21);
+		twin.client_seen.port++;
+		rig.lookup_other = &twin;
+		rig.others_live = true;
+		rig.at->view = twin;
+		for (int side = 0; side < 2; side++)
+			rig.at->peer[side].next = rig.at->peer[side].first;
+		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_DROP);
+		assert_int_equal(rig.output.reason, REASON_SHARED_TUPLE);
+		assert_true(rig_reported(&rig, "anomaly:shared-tuple"));
+		/* Once conntrack has the first one no more, the second can be had. */
+		rig.others_live = false;
+		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+static void a84_connections_that_look_alike_are_not_adopted(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_DNAT);
+	rig.shared = true;
+	rig_start(&rig);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	assert_int_equal(rig.output.verdict, GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_SHARED_TUPLE);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+}
+
+/* --- A85: spoofed handshakes --- */
+
+static void flood(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		rig.at = &rig.connections[1 + i % (RIG_CONNECTIONS - 1)];
+		rig_shake(&rig);
+	}
+}
+
+static void a85_handshakes_that_nobody_answers_take_no_session_and_no_quota(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.quota.sessions = 1;
+	rig_start(&rig);
+	flood(RIG_CONNECTIONS - 1);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	assert_string_equal(rig.events, "");
+	rig.at = &rig.connections[0];
+	rig_login(&rig);
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
+}
+
+static void a85_handshakes_give_way_to_sessions_and_are_forgotten_soon(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.sessions = 2;
+	rig_start(&rig);
+	flood(RIG_CONNECTIONS - 1);
+	assert_int_equal(gateway_counters(rig.gateway)->reasons[REASON_HANDSHAKES_FULL], RIG_CONNECTIONS - 3);
+	rig.at = &rig.connections[0];
+	rig_login(&rig);
+	tick(2 * SECOND);
+	assert_true(rig_reported(&rig, "anomaly:handshakes-full"));
+	rig.events[0] = '\0';
+	tick(11 * SECOND);
+	/* Only what lives is left: both rows can be had. */
+	rig.at = &rig.connections[1];
+	rig_login(&rig);
+	assert_int_equal(gateway_session_count(rig.gateway), 2);
+}
+
+static void a85_a_slow_client_whose_row_is_gone_is_adopted(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_shake(&rig);
+	tick(11 * SECOND);
+	rig_acknowledge(&rig, C);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	rig_at(&rig, S, 0, "220 ready\r\n", 0);
+	/* conntrack has not seen an answer: whoever spoke is not believed. */
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	rig_say(&rig, S, "220 ready\r\n");
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
+	rig_settle(&rig);
+	rig_acknowledge(&rig, C);
+	assert_int_equal(rig.at->peer[0].got_length, 11);
+}
+
+static void a85_only_the_servers_number_completes_a_handshake(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_shake(&rig);
+	rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects + 1, TCP_ACK, 0, "", 0);
+	rig_packet(&rig, C, rig.at->peer[0].next + 1, rig.at->peer[0].expects, TCP_ACK, 0, "", 0);
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, "220 a\r\n", 7),
+			 GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	rig_acknowledge(&rig, C);
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
+}
+
+/* --- A88: what nobody acknowledges --- */
+
+static void hoard(uint64_t pause)
+{
+	static char reply[1100];
+
+	memset(reply, 'x', sizeof(reply));
+	memcpy(reply, "200-", 4);
+	memcpy(reply + sizeof(reply) - 2, "\r\n", 2);
+	for (unsigned int i = 1; i < RIG_CONNECTIONS; i++) {
+		rig.at = &rig.connections[i];
+		rig_login(&rig);
+		for (int j = 0; j < 20; j++) {
+			rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, reply,
+				   sizeof(reply));
+			if (rig.output.verdict != GATEWAY_DROP)
+				rig.at->peer[1].next += sizeof(reply);
+		}
+		rig.now += pause;
+	}
+	rig.at = &rig.connections[0];
+}
+
+static void a88_a_session_has_its_line_however_much_others_hoard(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.blocks = 32;
+	rig_start(&rig);
+	rig.lose = false;
+	hoard(0);
+	assert_true(gateway_counters(rig.gateway)->reasons[REASON_MEMORY_FULL] > 0);
+	rig_login(&rig);
+	rig_say(&rig, C, "NOOP\r\n");
+	rig_assert_got(&rig, C, "NOOP\r\n");
+	rig.events[0] = '\0';
+	tick(2 * SECOND);
+	assert_true(rig_reported(&rig, "anomaly:memory-full"));
+}
+
+static void a88_what_stands_still_goes_where_the_pool_is_short(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.blocks = 32;
+	rig_start(&rig);
+	rig_login(&rig);
+	hoard(0);
+	for (int i = 0; i < 60; i++) {
+		/* A byte now and then is no progress. */
+		rig.at = &rig.connections[1];
+		rig_packet(&rig, C, rig.at->peer[0].next,
+			   rig.at->peer[0].other_first + GREETED + (uint32_t)i / 9, TCP_ACK, 0, "", 0);
+		tick(SECOND);
+	}
+	assert_true(rig_reported(&rig, "session-close:unacknowledged"));
+	/* As many as are in the way, and not the one that has next to nothing. */
+	assert_in_range(gateway_session_count(rig.gateway), 1, RIG_CONNECTIONS - 1);
+	rig.at = &rig.connections[0];
+	rig_say(&rig, C, "NOOP\r\n");
+	rig_assert_got(&rig, C, "NOOP\r\n");
+}
+
+/* --- A89: fields of packets that are not known to be the peer's --- */
+
+/* The client's line is held, and acknowledged in the server's name: what does that say? */
+static const struct packet *acknowledge_held(void)
+{
+	rig.injected_count = 0;
+	rig_say(&rig, C, "PORT 10,");
+	tick(UINT64_C(5001));
+	assert_int_equal(rig.injected_count, 1);
+	return &rig.injected[0];
+}
+
+static void a89_a_strangers_timestamp_and_window_are_not_repeated(void **state)
+{
+	static const uint32_t offsets[][2] = { { 0x11111111, 0x22222222 }, { 0, 0x22222222 }, { 0x11111111, 0 } };
+	const struct packet *made;
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(offsets); index++) {
+		begin_logged_in(RIG_SNAT);
+		send_odd(C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_ACK, 7, 1000, TIMESTAMPS);
+		send_odd(S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 70, 999, TIMESTAMPS);
+		send_odd(S, rig.at->peer[1].next + offsets[index][0], rig.at->peer[1].expects + offsets[index][1],
+			 TCP_ACK, 0x40000000, 3, TIMESTAMPS);
+		/* Nor is one that goes back. */
+		send_odd(S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 60, 3, TIMESTAMPS);
+		made = acknowledge_held();
+		assert_int_equal(made->window, 999);
+		assert_int_equal(made->seq, rig.at->peer[0].expects);
+		if (made->timestamps.present)
+			assert_int_equal(made->timestamps.value, 70);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+static void a89_a_strangers_acknowledgement_releases_nothing(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.lose = true;
+	rig_say(&rig, C, RIG_PORT);
+	rig.lose = false;
+	/* The acknowledgement happens to be right, the place is not. */
+	rig_packet(&rig, S, rig.at->peer[1].next + 0x11111111, rig.at->peer[0].next + 2, TCP_ACK, 0, "", 0);
+	rig_at(&rig, C, BEHIND_LOGIN, RIG_PORT, 0);
+	rig_assert_got(&rig, C, RIG_PORT_SEEN);
+}
+
+/* The receiver drops it (RFC 5961 5.2), and the peer's own bytes with these numbers would leave as the stranger's. */
+static void a89_payload_with_a_strangers_acknowledgement_is_not_the_peers(void **state)
+{
+	static const uint32_t offsets[] = { 1, 0x22222222, 0xf0000000 };
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(offsets); index++) {
+		begin_logged_in(RIG_SNAT);
+		assert_int_equal(rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects + offsets[index],
+					    TCP_ACK, 0, "DELE x\r\n", 8),
+				 GATEWAY_DROP);
+		rig_say(&rig, C, "NOOP\r\n");
+		rig_assert_got(&rig, C, "NOOP\r\n");
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+static void a89_a_stranger_does_not_end_an_adopted_session(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_settle(&rig);
+	rig_at(&rig, S, 0, "200 ok\r\n", 0);
+	rig_settle(&rig);
+	rig_packet(&rig, S, rig.at->peer[1].first + 0x1234567, rig.at->peer[0].first + 0x2345678, TCP_ACK, 0, "", 0);
+	assert_false(rig_reported(&rig, "session-close"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a83_a_blind_syn_and_ack_begins_nothing_where_the_gateway_is_new, finish),
+		cmocka_unit_test_teardown(a83_a_syn_and_ack_does_not_begin_an_ended_row_anew, finish),
+		cmocka_unit_test_teardown(a83_a_reset_that_need_not_be_obeyed_ends_no_session, finish),
+		cmocka_unit_test_teardown(a83_a_reset_in_doubt_ends_a_session_that_stays_silent, finish),
+		cmocka_unit_test_teardown(a84_a_second_connection_with_the_same_ends_is_refused, finish),
+		cmocka_unit_test_teardown(a84_connections_that_look_alike_are_not_adopted, finish),
+		cmocka_unit_test_teardown(a85_handshakes_that_nobody_answers_take_no_session_and_no_quota, finish),
+		cmocka_unit_test_teardown(a85_handshakes_give_way_to_sessions_and_are_forgotten_soon, finish),
+		cmocka_unit_test_teardown(a85_a_slow_client_whose_row_is_gone_is_adopted, finish),
+		cmocka_unit_test_teardown(a85_only_the_servers_number_completes_a_handshake, finish),
+		cmocka_unit_test_teardown(a88_a_session_has_its_line_however_much_others_hoard, finish),
+		cmocka_unit_test_teardown(a88_what_stands_still_goes_where_the_pool_is_short, finish),
+		cmocka_unit_test_teardown(a89_a_strangers_timestamp_and_window_are_not_repeated, finish),
+		cmocka_unit_test_teardown(a89_a_strangers_acknowledgement_releases_nothing, finish),
+		cmocka_unit_test_teardown(a89_payload_with_a_strangers_acknowledgement_is_not_the_peers, finish),
+		cmocka_unit_test_teardown(a89_a_stranger_does_not_end_an_adopted_session, finish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
