@@ -37,6 +37,7 @@ struct packet {
 	uint16_t urgent;
 	uint8_t flags;
 	struct packet_timestamps timestamps;
+	bool foreign_options; /* options that might change what a receiver reads; they must not leave */
 	uint16_t ip_header;   /* length, IPv6 extension headers included */
 	uint16_t tcp_header;  /* length, options included */
 	struct bytes payload; /* points into the packet that was parsed */
@@ -62,8 +63,8 @@ struct packet_change {
 };
 
 /*
- * Writes original with the change applied to out: IP length, IPv4 header checksum and TCP checksum made anew, every
- * other header byte kept. Returns the length; 0 if size is too small or the packet would exceed 65,535 bytes.
+ * Writes original with the change applied to out: IP length, IPv4 header checksum and TCP checksum made anew, foreign
+ * options overwritten, every other header byte kept. Returns the length; 0 if size is too small or the packet would exceed 65,535 bytes.
  */
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size);

@@ -360,6 +360,26 @@ static void take_tcp(struct passage *passage)
 	take_live(passage);
 }
 
+/*
+ * The receiver must read what was judged: data numbers of its own (MPTCP), another checksum, an order of its own would
+ * have it read something else, and so would a byte that is urgent since the handshake (Linux as a client takes it for
+ * that). What was to leave as it came leaves without; whatever is rendered has lost such options already.
+ */
+static void make_harmless(struct passage *passage)
+{
+	const struct packet *packet = &passage->packet;
+	const bool urgent = (packet->flags & (TCP_SYN | TCP_URG)) == (TCP_SYN | TCP_URG);
+
+	if (passage->output->verdict != GATEWAY_ACCEPT || (!packet->foreign_options && !urgent))
+		return;
+	passage->change = (struct packet_change){
+		.seq = packet->seq, .ack = packet->ack, .flags = packet->flags, .payload = packet->payload,
+	};
+	if (urgent)
+		passage->change.flags &= (uint8_t)~TCP_URG;
+	passage_replace(passage, passage->output->reason);
+}
+
 static void count(struct gateway *gateway, const struct gateway_output *output)
 {
 	gateway->counters.packets++;
@@ -388,6 +408,7 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, 
 		passage_decide(&passage, GATEWAY_DROP, REASON_BAD_CHECKSUM);
 	} else {
 		take_tcp(&passage);
+		make_harmless(&passage);
 	}
 	count(gateway, output);
 }

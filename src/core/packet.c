@@ -26,8 +26,15 @@
 
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
+#define TCP_OPTION_MSS 2
+#define TCP_OPTION_WINDOW_SCALE 3
+#define TCP_OPTION_SACK_PERMITTED 4
 #define TCP_OPTION_SACK 5
 #define TCP_OPTION_TIMESTAMPS 8
+#define MSS_LENGTH 4
+#define WINDOW_SCALE_LENGTH 3
+#define SACK_PERMITTED_LENGTH 2
+#define SACK_LENGTH_MAX 34
 #define TIMESTAMPS_LENGTH 10
 #define BUILT_TTL 64
 
@@ -137,13 +144,71 @@ static void parse_timestamps(const uint8_t *options, size_t length, struct packe
 	uint8_t kind;
 
 	while ((kind = next_option(options, length, &position, &size)) != TCP_OPTION_END) {
-		if (kind == TCP_OPTION_TIMESTAMPS && size == TIMESTAMPS_LENGTH) {
+		if (kind == TCP_OPTION_TIMESTAMPS && size == TIMESTAMPS_LENGTH && !timestamps->present) {
 			timestamps->present = true;
 			timestamps->value = load32(options + position + 2);
 			timestamps->echo = load32(options + position + 6);
 		}
 		position += size;
 	}
+}
+
+/* In its place, of its length, and for the first time: then all receivers read it alike, and no byte of the stream by it. */
+static bool option_is_known(uint8_t kind, size_t size, bool syn, uint32_t *seen)
+{
+	bool known;
+
+	switch (kind) {
+	case TCP_OPTION_MSS:
+		known = syn && size == MSS_LENGTH;
+		break;
+	case TCP_OPTION_WINDOW_SCALE:
+		known = syn && size == WINDOW_SCALE_LENGTH;
+		break;
+	case TCP_OPTION_SACK_PERMITTED:
+		known = syn && size == SACK_PERMITTED_LENGTH;
+		break;
+	case TCP_OPTION_SACK:
+		known = !syn && size > 2 && size <= SACK_LENGTH_MAX && size % 8 == 2;
+		break;
+	case TCP_OPTION_TIMESTAMPS:
+		known = size == TIMESTAMPS_LENGTH;
+		break;
+	default:
+		return false;
+	}
+	if (!known || *seen & UINT32_C(1) << kind)
+		return false;
+	*seen |= UINT32_C(1) << kind;
+	return true;
+}
+
+/*
+ * Are there options that might change what a receiver reads? With out, which may be the options themselves, they are
+ * overwritten there: by no-operations, and from where no option can be told any more, by the end of the list.
+ */
+static bool find_foreign_options(const uint8_t *options, size_t length, bool syn, uint8_t *out)
+{
+	size_t position = 0, size;
+	uint32_t seen = 0;
+	bool found = false;
+	uint8_t kind;
+
+	while ((kind = next_option(options, length, &position, &size)) != TCP_OPTION_END) {
+		if (!option_is_known(kind, size, syn, &seen)) {
+			found = true;
+			if (out)
+				memset(out + position, TCP_OPTION_NOP, size);
+		}
+		position += size;
+	}
+	while (position < length && options[position] == TCP_OPTION_NOP)
+		position++;
+	for (size_t i = position; i < length; i++)
+		found |= options[i] != TCP_OPTION_END;
+	if (out)
+		memset(out + position, TCP_OPTION_END, length - position);
+	return found;
 }
 
 static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
@@ -164,6 +229,8 @@ static enum reason parse_tcp(struct bytes bytes, struct packet *packet)
 	packet->window = load16(at + 14);
 	packet->urgent = load16(at + 18);
 	parse_timestamps(at + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN, &packet->timestamps);
+	packet->foreign_options = find_foreign_options(at + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN,
+						       packet->flags & TCP_SYN, NULL);
 	packet->payload.data = at + packet->tcp_header;
 	packet->payload.length = length - packet->tcp_header;
 	return REASON_NONE;
@@ -266,6 +333,9 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	tcp[13] = change->flags;
 	if (!(change->flags & TCP_URG))
 		store16(tcp + 18, 0);
+	if (packet->foreign_options)
+		find_foreign_options(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN, packet->flags & TCP_SYN,
+				     tcp + TCP_HEADER_PLAIN);
 	if (change->strip_sack)
 		strip_sack(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN);
 	set_ip_length(packet, length, out);

@@ -27,11 +27,12 @@ static void check_view(struct bytes bytes, const struct packet *packet)
 	assert(packet->tuple.source.address.family == (bytes.data[0] >> 4 == 4 ? FAMILY_IPV4 : FAMILY_IPV6));
 }
 
-/* Options may become no-operations and nothing else. */
-static void check_options(const uint8_t *before, const uint8_t *after, size_t length, bool stripped)
+/* Options may become no-operations, or the end of the list, and nothing else. */
+static void check_options(const uint8_t *before, const uint8_t *after, size_t length, bool stripped, bool foreign)
 {
 	for (size_t at = 0; at < length; at++)
-		assert(after[at] == before[at] || (stripped && after[at] == 1));
+		assert(after[at] == before[at] || ((stripped || foreign) && after[at] == 1) ||
+		       (foreign && after[at] == 0));
 }
 
 static void check_rewritten(struct bytes original, const struct packet *packet, const struct packet_change *change,
@@ -44,6 +45,7 @@ static void check_rewritten(struct bytes original, const struct packet *packet, 
 	assert(packet_parse(bytes, &after) == REASON_NONE);
 	assert(packet_verify_checksum(bytes, &after) == REASON_NONE);
 	assert(after.length == length && tuple_equal(&after.tuple, &packet->tuple));
+	assert(!after.foreign_options || (change->flags ^ packet->flags) & TCP_SYN);
 	assert(after.seq == change->seq && after.ack == change->ack && after.flags == change->flags);
 	assert(after.window == packet->window);
 	assert(after.urgent == (change->flags & TCP_URG ? packet->urgent : 0));
@@ -53,7 +55,7 @@ static void check_rewritten(struct bytes original, const struct packet *packet, 
 	assert(change->payload.length == 0 ||
 	       memcmp(after.payload.data, change->payload.data, change->payload.length) == 0);
 	check_options(original.data + packet->ip_header + 20, out + packet->ip_header + 20, packet->tcp_header - 20u,
-		      change->strip_sack);
+		      change->strip_sack, packet->foreign_options);
 
 	/* Once more changes nothing. */
 	same.payload = after.payload;

@@ -587,6 +587,86 @@ static void packets_that_become_too_long_are_not_written(void **state)
 	}
 }
 
+/* Whether a lone option of this kind and length, in its place, is one that may leave. */
+static bool option_may_leave(unsigned int kind, size_t length, bool syn)
+{
+	switch (kind) {
+	case 0:
+	case 1:
+		return true;
+	case 2:
+		return syn && length == 4;
+	case 3:
+		return syn && length == 3;
+	case 4:
+		return syn && length == 2;
+	case 5:
+		return !syn && (length == 10 || length == 18 || length == 26 || length == 34);
+	case 8:
+		return length == 10;
+	default:
+		return false;
+	}
+}
+
+static void a87_options_leave_that_every_receiver_reads_alike_and_no_others(void **state)
+{
+	uint8_t bytes[ROOM], out[ROOM], options[40];
+
+	(void)state;
+	for (unsigned int kind = 0; kind < 256; kind++) {
+		for (size_t length = 2; length <= sizeof(options); length++) {
+			for (int syn = 0; syn < 2; syn++) {
+				struct recipe recipe = recipes[1];
+				struct bytes original = { bytes, 0 };
+				struct packet packet;
+				struct packet_change change = { .seq = 1 };
+
+				memset(options, kind < 2 ? (int)kind : 1, sizeof(options));
+				if (kind >= 2) {
+					memset(options, 0xee, length);
+					options[0] = (uint8_t)kind;
+					options[1] = (uint8_t)length;
+				}
+				recipe.tcp_options = (const char *)options;
+				recipe.tcp_options_length = sizeof(options);
+				original.length = make(&recipe, bytes);
+				bytes[20 + 13] = syn ? TCP_SYN | TCP_ACK : TCP_ACK;
+				assert_int_equal(packet_parse(original, &packet), REASON_NONE);
+				if (packet.foreign_options == option_may_leave(kind, length, syn))
+					fail_msg("kind %u of length %zu, %s", kind, length, syn ? "SYN" : "ACK");
+				change.flags = packet.flags;
+				packet_rewrite(original, &packet, &change, out, sizeof(out));
+				if (packet.foreign_options)
+					memset(options, 1, length);
+				assert_memory_equal(out + 40, options, sizeof(options));
+			}
+		}
+	}
+}
+
+/* What one receiver takes from the first and another from the last. */
+static void a87_an_option_that_is_there_twice_leaves_once(void **state)
+{
+	static const char options[] = "\x08\x0a" "aaaabbbb" "\x08\x0a" "ccccdddd";
+	struct recipe recipe = recipes[1];
+	struct packet_change change = { .flags = TCP_ACK };
+	uint8_t bytes[ROOM], out[ROOM];
+	struct bytes original = { bytes, 0 };
+	struct packet packet;
+
+	(void)state;
+	recipe.tcp_options = options;
+	recipe.tcp_options_length = sizeof(options) - 1;
+	original.length = make(&recipe, bytes);
+	assert_int_equal(packet_parse(original, &packet), REASON_NONE);
+	assert_true(packet.foreign_options);
+	assert_int_equal(packet.timestamps.value, 0x61616161);
+	packet_rewrite(original, &packet, &change, out, sizeof(out));
+	assert_memory_equal(out + 40, options, 10);
+	assert_memory_equal(out + 50, "\1\1\1\1\1\1\1\1\1\1", 10);
+}
+
 /* Options before and after. All lengths are multiples of four. */
 static void sack_blocks_become_no_operations_and_nothing_else_does(void **state)
 {
@@ -604,17 +684,17 @@ static void sack_blocks_become_no_operations_and_nothing_else_does(void **state)
 		{ "behind timestamps", TEXT("\x01\x01\x08\x0a\x05\x0a\x01\x01\x05\x0a\x01\x01\x01\x01\x05\x0a"
 					    "\x11\x12\x13\x14\x15\x16\x17\x18"),
 		  "\x01\x01\x08\x0a\x05\x0a\x01\x01\x05\x0a\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01" },
-		{ "permitted is not a block", TEXT("\x04\x02\x01\x01"), "\x04\x02\x01\x01" },
+		{ "permitted is not a block, and out of place", TEXT("\x04\x02\x01\x01"), "\x01\x01\x01\x01" },
 		{ "behind the end of the list", TEXT("\x00\x00\x05\x0a\x11\x12\x13\x14\x15\x16\x17\x18"),
-		  "\x00\x00\x05\x0a\x11\x12\x13\x14\x15\x16\x17\x18" },
+		  "\0\0\0\0\0\0\0\0\0\0\0\0" },
 		{ "longer than the options", TEXT("\x01\x01\x05\x0b\x11\x12\x13\x14\x15\x16\x17\x18"),
-		  "\x01\x01\x05\x0b\x11\x12\x13\x14\x15\x16\x17\x18" },
-		{ "of length 0", TEXT("\x05\x00\x05\x0a\x11\x12\x13\x14"), "\x05\x00\x05\x0a\x11\x12\x13\x14" },
-		{ "of length 1", TEXT("\x05\x01\x05\x04"), "\x05\x01\x05\x04" },
-		{ "of which only the kind is there", TEXT("\x01\x01\x01\x05"), "\x01\x01\x01\x05" },
+		  "\x01\x01\0\0\0\0\0\0\0\0\0\0" },
+		{ "of length 0", TEXT("\x05\x00\x05\x0a\x11\x12\x13\x14"), "\0\0\0\0\0\0\0\0" },
+		{ "of length 1", TEXT("\x05\x01\x05\x04"), "\0\0\0\0" },
+		{ "of which only the kind is there", TEXT("\x01\x01\x01\x05"), "\x01\x01\x01\0" },
 		{ "two", TEXT("\x05\x02\x05\x02"), "\x01\x01\x01\x01" },
 		{ "behind an unknown option", TEXT("\xfd\x04\x05\x02\x05\x02\x01\x01"),
-		  "\xfd\x04\x05\x02\x01\x01\x01\x01" },
+		  "\x01\x01\x01\x01\x01\x01\x01\x01" },
 	};
 	uint8_t bytes[ROOM];
 	uint8_t out[ROOM];
@@ -854,6 +934,8 @@ int main(void)
 		cmocka_unit_test(rewritten_packets_have_the_change_and_nothing_else),
 		cmocka_unit_test(the_urgent_pointer_goes_with_its_flag),
 		cmocka_unit_test(packets_that_become_too_long_are_not_written),
+		cmocka_unit_test(a87_options_leave_that_every_receiver_reads_alike_and_no_others),
+		cmocka_unit_test(a87_an_option_that_is_there_twice_leaves_once),
 		cmocka_unit_test(sack_blocks_become_no_operations_and_nothing_else_does),
 		cmocka_unit_test(timestamps_are_read_where_they_stand),
 		cmocka_unit_test(packets_that_are_built_are_read_back),
