@@ -160,7 +160,7 @@ static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 	rules_iptables_print_servers(config, out);
 	fprintf(out,
 		"-A FTPALG_CONTROL " HANDSHAKE " -j FTPALG_HANDSHAKE\n"
-		"-A FTPALG_CONTROL -m conntrack --ctstate NEW -j RETURN\n"
+		"-A FTPALG_CONTROL " BARE_SYN " -m conntrack --ctstate NEW -j RETURN\n"
 		"-A FTPALG_CONTROL -j NFQUEUE --queue-num %u%s\n",
 		config->queue, config->absent_open ? " --queue-bypass" : "");
 	rules_iptables_print_handshake(config, out);

@@ -70,7 +70,7 @@ static void rules_nft_print_control(const struct config *config, FILE *out)
 		"\t\tct direction original tcp dport != @control_ports jump translated\n"
 		"\t\tct direction reply tcp sport != @control_ports jump translated\n"
 		"\t\t" HANDSHAKE " jump handshake\n"
-		"\t\tct state new return\n"
+		"\t\tct state new " BARE_SYN " return\n"
 		"\t\tqueue num %u%s\n"
 		"\t}\n"
 		"\n\t# Behind a DNAT that changes the port, nothing else tells which port the server has.\n"

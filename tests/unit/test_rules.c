@@ -154,12 +154,14 @@ static void a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue(void **s
 	char *text = printed(print_nft);
 
 	(void)state;
-	assert_non_null(strstr(text, "jump handshake\nct state new return\nqueue num 21\n}\n"));
+	assert_non_null(strstr(text, "jump handshake\n"
+			       "ct state new tcp flags & (fin | syn | rst | ack | urg) == syn return\nqueue num 21\n}\n"));
 	assert_int_equal(occurrences(text, "return\n"), 7);
 	free(text);
 	text = printed(print_iptables);
 	assert_non_null(strstr(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j FTPALG_HANDSHAKE\n"
-			       "-A FTPALG_CONTROL -m conntrack --ctstate NEW -j RETURN\n"
+			       "-A FTPALG_CONTROL -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate NEW "
+			       "-j RETURN\n"
 			       "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21\n"));
 	assert_int_equal(occurrences(text, "-j RETURN"), 2);
 	free(text);

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TCP segments made by hand, with any flag, option, lifetime and header in front, for both families."""
+
+import socket
+import struct
+
+FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
+IPV6_HDRINCL = 36
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+# An extension header of eight bytes that says nothing: destination options, padding, then TCP.
+DESTINATION_OPTIONS = bytes((socket.IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0))
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", lifetime=64, extra=b""):
+    """source, destination: (address, port). extra: IPv4 options, or IPv6 destination options."""
+    options += b"\1" * (-len(options) % 4)
+    family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+    ends = socket.inet_pton(family, source[0]) + socket.inet_pton(family, destination[0])
+    header = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
+                         (20 + len(options)) // 4 << 4, flags, 65535, 0, 0)
+    segment = header + options + payload
+    segment = segment[:16] + struct.pack("!H", checksum(ends + struct.pack("!II", len(segment), 6) + segment)) + segment[18:]
+    if family == socket.AF_INET6:
+        return struct.pack("!IHBB", 6 << 28, len(extra) + len(segment), 60 if extra else 6, lifetime) + ends + \
+            extra + segment
+    header = struct.pack("!BBHHHBBH", 0x45 + len(extra) // 4, 0, 20 + len(extra) + len(segment), 1, 0x4000, lifetime, 6, 0)
+    header += ends + extra
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + segment
+
+
+def send(namespace, destination, data):
+    """Sends a whole packet from the namespace; it goes where destination's address is routed to."""
+    family = socket.AF_INET6 if ":" in destination else socket.AF_INET
+    with namespace.entered(), socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        if family == socket.AF_INET6:
+            raw.setsockopt(socket.IPPROTO_IPV6, IPV6_HDRINCL, 1)
+        raw.sendto(data, (destination, 0))
+
+
+def numbers(connection):
+    """What a connected socket sends next, and what it expects next."""
+    found = []
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    for queue in (2, 1):
+        connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+        found.append(connection.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xffffffff)
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)  # without a probe of the window
+    return found
+
+
+class Listener:
+    """Every TCP segment that arrives in a namespace, headers of IP taken off."""
+
+    def __init__(self, namespace, family):
+        kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+        self._family = family
+        with namespace.entered():
+            self._socket = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._socket.close()
+
+    def segments(self, port, wait=0.5):
+        """Those to port that come until none has come for wait seconds: (source port, flags, options, payload)."""
+        self._socket.settimeout(wait)
+        found = []
+        try:
+            while True:
+                data = self._socket.recv(65536)
+                if self._family == 4:
+                    data = data[(data[0] & 15) * 4:]
+                source, destination = struct.unpack("!HH", data[:4])
+                header = (data[12] >> 4) * 4
+                if destination == port:
+                    found.append((source, data[13], data[20:header], data[header:]))
+        except socket.timeout:
+            return found
