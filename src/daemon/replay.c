@@ -18,6 +18,8 @@
 
 /* Ticks of a second that are done one by one; a longer silence is skipped, when nothing can be left to do. */
 #define REPLAY_TICKS_MAX 8000
+/* A segment that was put out of order waits for the next one for so long. */
+#define REPLAY_DELAY_MAX (REPLAY_SECOND / 5)
 
 static struct address replay_translate(const struct replay *replay, const struct address *address)
 {
@@ -27,11 +29,15 @@ static struct address replay_translate(const struct replay *replay, const struct
 	return *address;
 }
 
+static uint64_t replay_time(const struct timespec *time)
+{
+	return time->tv_sec < 0 ? 0 : (uint64_t)time->tv_sec * REPLAY_SECOND + (uint64_t)time->tv_nsec / 1000;
+}
+
 /* Lets the gateway's deadlines pass up to the time of this frame. */
 static void replay_set_time(struct replay *replay, const struct timespec *time)
 {
-	const uint64_t target = time->tv_sec < 0 ? 0 : (uint64_t)time->tv_sec * REPLAY_SECOND +
-						       (uint64_t)time->tv_nsec / 1000;
+	const uint64_t target = replay_time(time);
 
 	if (!replay->begun)
 		replay->now = target;
@@ -222,7 +228,7 @@ static bool replay_take_control(struct replay *replay, const struct capture_fram
 	replay_keep_link(&connection->stream[packet->direction], frame);
 	/* The rules queue what conntrack has confirmed: not the SYN. */
 	if (begins)
-		return false;
+		return replay_write_syn(replay, packet);
 	replay_send(replay, packet);
 	return true;
 }
@@ -246,6 +252,9 @@ void replay_frame(struct replay *replay, const struct capture_frame *frame)
 	bool taken = false;
 
 	replay->counters.packets++;
+	/* What was put out of order comes late, but not after what happens in the meantime. */
+	if (replay->delayed.full && replay_time(&frame->time) > replay->now + REPLAY_DELAY_MAX)
+		replay_send_rest(replay);
 	replay_set_time(replay, &frame->time);
 	packet.ip = (struct bytes){ frame->bytes.data + frame->link, frame->bytes.length - frame->link };
 	if (frame->internet)

@@ -5,7 +5,8 @@
  * A capture can't be told to send again. Where the gateway drops a segment because another must come first, or because
  * there is no room, a sender would repeat it; here it is kept and offered again when the gateway has got what it waited
  * for. Where the other peer has acknowledged what the capture doesn't contain, it will never come: the connection is
- * incomplete from there on, and no longer inspected, because nothing is known of what was said.
+ * incomplete from there on, and no longer inspected, because nothing is known of what was said. What we have put out of order
+ * ourselves is not missing: it is only here that it has not come.
  *
  * The receiver of a connection that was under way when the capture began is asked by the gateway where it stands. It is
  * answered for: it stands where it has acknowledged that it does, or, where it said nothing yet or something was under
@@ -23,7 +24,6 @@
 /* A missing segment is awaited for so long, and for so many segments behind it. */
 #define REPLAY_GAP_PATIENCE (REPLAY_SECOND / 20)
 #define REPLAY_GAP_SEGMENTS 32
-#define REPLAY_ROUNDS_MAX (2 * REPLAY_WAITING_MAX)
 
 void replay_write(struct replay *replay, struct bytes link, struct bytes packet)
 {
@@ -112,6 +112,19 @@ static void replay_make_checksum(struct replay *replay, struct bytes *bytes, str
 	bytes->length = packet_rewrite(*bytes, packet, &change, replay->prepared, sizeof(replay->prepared));
 	bytes->data = replay->prepared;
 	packet_parse(*bytes, packet);
+}
+
+bool replay_write_syn(struct replay *replay, const struct replay_packet *packet)
+{
+	struct bytes ip = packet->ip;
+	struct packet view = packet->view;
+
+	if (replay->settings.checksums || packet_verify_checksum(ip, &view) == REASON_NONE)
+		return false;
+	replay->counters.checksums++;
+	replay_make_checksum(replay, &ip, &view);
+	replay_write(replay, packet->link, ip);
+	return true;
 }
 
 /* The receiver's answer to the gateway's question, which the gateway has put instead of letting packet pass. */
@@ -210,13 +223,19 @@ static bool replay_settle(const struct replay *replay, struct replay_connection 
 	return false;
 }
 
+/* Is something that the capture has shown still on its way? */
+static bool replay_is_disordered(const struct replay *replay)
+{
+	return replay->cutting || replay->delayed.full;
+}
+
 static void replay_remember(struct replay *replay, struct replay_stream *stream, struct bytes ip,
 			    const struct packet *packet, enum replay_lack lack)
 {
 	struct replay_waiting **at = &stream->waiting;
 	struct replay_waiting *waiting;
 
-	if (stream->waiting_count == REPLAY_WAITING_MAX)
+	if (stream->waiting_count >= REPLAY_WAITING_MAX && !replay_is_disordered(replay))
 		return;
 	waiting = malloc(sizeof(*waiting) + ip.length);
 	if (!waiting)
@@ -293,7 +312,7 @@ static bool replay_is_missing(const struct replay *replay, const struct replay_s
 {
 	const struct replay_waiting *first = stream->waiting;
 
-	if (!first || first->lack == REPLAY_LACKS_ROOM)
+	if (!first || first->lack == REPLAY_LACKS_ROOM || replay_is_disordered(replay))
 		return false;
 	/* The receiver has what is missing here, so nobody will send it again. */
 	if (first->lack == REPLAY_LACKS_BYTES && (!stream->heard || seq_before(stream->confirmed, first->seq)))
@@ -356,7 +375,7 @@ static void replay_repeat_all(struct replay *replay, struct replay_connection *c
 	for (int i = 0; i < 2; i++) {
 		struct replay_stream *stream = &connection->stream[i];
 
-		for (unsigned int rounds = 0; stream->waiting && rounds < REPLAY_ROUNDS_MAX; rounds++)
+		for (unsigned int rounds = 2 * stream->waiting_count; stream->waiting && rounds > 0; rounds--)
 			if (stream->reset)
 				replay_waiting_clear(stream);
 			else if (!replay_repeat(replay, connection, (enum direction)i))

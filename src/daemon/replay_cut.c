@@ -88,8 +88,9 @@ static void replay_send_pieces(struct replay *replay, const struct replay_packet
 		const size_t count = replay_cut_pieces(replay, offset, length, pieces);
 
 		for (size_t i = 0; i < count; i++) {
-			replay_send_piece(replay, packet, &pieces[i]);
 			offset += pieces[i].length;
+			replay->cutting = offset < length;
+			replay_send_piece(replay, packet, &pieces[i]);
 		}
 	}
 }

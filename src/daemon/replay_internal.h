@@ -159,6 +159,7 @@ struct replay {
 	uint64_t now;
 	struct timespec time; /* of the frame at hand */
 	uint32_t random;
+	bool cutting; /* pieces of a segment are under way, and what they lack may be among those that follow */
 	struct { /* --reorder: a segment that lets the next one of its direction pass */
 		bool full;
 		struct tuple tuple;
@@ -195,6 +196,9 @@ void replay_send_rest(struct replay *replay);
 
 /* Bytes of the connection are missing in the capture: it is not inspected any more. */
 void replay_set_incomplete(struct replay *replay, struct replay_connection *connection);
+
+/* A SYN is not the gateway's, but its checksum is made right with the others. False: there was nothing to make right. */
+bool replay_write_syn(struct replay *replay, const struct replay_packet *packet);
 
 /* An IP packet leaves. */
 void replay_write(struct replay *replay, struct bytes link, struct bytes packet);

@@ -265,6 +265,40 @@ def check_repeatable(directory):
     check(len(outputs) == 1, "the same command gave different results")
 
 
+def decisions(path, *options):
+    """The events without their times, which move with the segments, and whether bytes were taken for missing."""
+    result = run([*options, path])
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    return ([{key: value for key, value in event.items() if key not in ("time", "seconds")} for event in events],
+            b"are missing" in result.stderr)
+
+
+def check_disorder(path):
+    whole = decisions(path)
+    for length, seed in (("1", "1"), ("20", "3")):
+        check(decisions(path, "--cut", length, "--reorder", "--seed", seed) == whole,
+              f"--cut {length} --reorder --seed {seed} gave other decisions")
+
+
+def check_syn_checksum(directory):
+    case = os.path.join(generate.CASES, "active-routed", "in.pcap")
+    broken, before, after = (os.path.join(directory, name) for name in ("broken.pcap", "before.pcap", "after.pcap"))
+    capture = bytearray(read(case))
+    # Behind the headers of the file (24), of the record (16), of Ethernet (14) and of IP (20).
+    checksum = 24 + 16 + 14 + 20 + 16
+    capture[checksum] ^= 0xff
+    with open(broken, "wb") as file:
+        file.write(capture)
+    run(["-w", before, case])
+    run(["-w", after, broken])
+    check(read(after) == read(before), "the SYN left with its wrong checksum")
+    run(["--checksums", "-w", after, broken])
+    check(read(after)[checksum] == capture[checksum], "--checksums made a checksum right")
+
+
+# In these a peer says two things in the same place, so that it matters what comes first.
+CONTRADICTORY = ("a46-decoy",)
+
 MESSAGES = [
     ("file-truncated", "can't be read beyond its packet"),
     ("no-ftp", "there is no control connection"),
@@ -297,8 +331,15 @@ def statements(directory):
     yield "what is no capture, or of an unknown link type, is named", lambda: check_unreadable(directory)
     yield "a command line that makes no sense has exit status 2", check_usage
     yield "the same command gives the same bytes", lambda: check_repeatable(directory)
+    yield "the wrong checksum of a SYN is made right in what leaves", lambda: check_syn_checksum(directory)
+    for name in names:
+        if name not in CONTRADICTORY:
+            yield (f"{name}: cut and put out of order it is decided alike",
+                   lambda n=name: check_disorder(os.path.join(generate.CASES, n, "in.pcap")))
     for name in sorted(file[:-6] for file in os.listdir(GOLDEN)):
         yield f"captures of others: {name} gives the events that are expected", lambda n=name: shared(check_golden, n)
+        yield (f"captures of others: {name} cut and put out of order is decided alike",
+               lambda n=name: shared(lambda file: check_disorder(os.path.join(SHARED, f"{file}.pcap")), n))
         yield (f"captures of others: {name} leaves as a capture that tshark accepts",
                lambda n=name: shared(check_shared_tshark, n, directory))
 
