@@ -203,6 +203,12 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 	struct session *session = turn->session;
 
 	report_transfer(turn, verb, code, command);
+	/*
+	 * Perl's Net::FTP connects behind its command, and reads the refusal then: its SYN must meet the server's reset, not a
+	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.
+	 */
+	if (code / 100 >= 4 && session->pinhole == PINHOLE_OPEN && !form_is_active(session->pinhole_form))
+		return;
 	/* An offer that was made after this transfer's command is for the next one. */
 	if ((int32_t)(command - session->pinhole_command) > 0)
 		session_close_pinhole(session, turn->ops, code / 100 == 2 ? REASON_TRANSFER_ENDED

@@ -85,6 +85,33 @@ static void a101_epsv_all_ends_with_the_login(void **state)
 	attack_end(attack);
 }
 
+/* Net::FTP says RETR, connects, and only then reads that there is no such file; without an answer it waits for 20 s. */
+static void a108_a_passive_offer_outlives_the_transfer_that_was_refused(void **state)
+{
+	static const char *const refusals[] = { "550 Is a directory.\r\n", "425 no\r\n", "150 here\r\n426 cut off\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct attack *attack = attack_open(PLAIN);
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, PASSIVE);
+		SAY(attack, C, "RETR pub\r\n");
+		attack_say_bytes(attack, S, unit_string(refusals[i]));
+		assert_int_equal(attack->world.pinhole_count, 1);
+		/* It is for one transfer all the same, and one at a time. */
+		SAY(attack, C, OFFER);
+		SAY(attack, S, "200 ok\r\n");
+		assert_int_equal(attack->world.pinhole_count, 1);
+		assert_int_equal(attack->world.pinholes[0].destination.port, 50000);
+		SAY(attack, C, "RETR pub\r\n");
+		SAY(attack, S, "550 Is a directory.\r\n");
+		assert_int_equal(attack->world.pinhole_count, 0);
+		attack_end(attack);
+	}
+}
+
 static void a73_the_argument_of_epsv_is_the_servers_to_judge(void **state)
 {
 	static const char *const commands[] = { "EPSV 2\r\n", "EPSV x\r\n", "EPSV 1\r\n" };
@@ -374,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a72_behind_epsv_all_nothing_else_is_an_offer),
 		cmocka_unit_test(a101_epsv_all_counts_where_the_server_accepted_it),
 		cmocka_unit_test(a101_epsv_all_ends_with_the_login),
+		cmocka_unit_test(a108_a_passive_offer_outlives_the_transfer_that_was_refused),
 		cmocka_unit_test(a73_the_argument_of_epsv_is_the_servers_to_judge),
 		cmocka_unit_test(a74_of_several_offers_only_the_last_lives),
 		cmocka_unit_test(a75_a_login_that_ends_takes_its_pinhole_along),
