@@ -53,6 +53,7 @@
 	X(REASON_TIMEOUT,           "timeout",              "a peer did not answer in time") \
 	/* the kernel's answers */ \
 	X(REASON_NO_CONNECTION,     "no-connection",        "conntrack doesn't know the connection") \
+	X(REASON_LOOKUP_BUSY,       "lookup-busy",          "the connection could only be found by a search of all of conntrack, and one has just been made; the sender repeats the packet") \
 	X(REASON_SHARED_TUPLE,      "shared-tuple",         "a connection that lives has the same two ends behind DNAT, so their packets can't be told apart") \
 	X(REASON_NO_CARRIER,        "no-carrier",           "the control connection carries no helper: the rule that attaches it is missing or came too late") \
 	X(REASON_NO_PORT,           "no-port",              "every port that was tried for the pinhole is taken") \

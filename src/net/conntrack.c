@@ -11,13 +11,19 @@
  *   DNAT only            neither               the reply tuple       the tuple server -> client
  *   both                 neither               neither               a dump
  *
- * The tuple as seen and its reverse are therefore asked for first, and then a dump that the kernel filters by the
- * client as the source of the original tuple and the server as the source of the reply tuple. Whatever comes back
- * counts only if those two sources fit: with NAT around, another connection can own a tuple that looks like this one's.
+ * The tuple as seen and its reverse are therefore asked for first. Whatever comes back counts only if the client is the
+ * source of its original tuple and the server that of its reply tuple: with NAT around, another connection can own a
+ * tuple that looks like this one's.
  *
- * For a dump the kernel walks through the whole of its table, which takes it milliseconds. What a dump tells that the
- * packet does not is under which endpoint the client knows the server, and there are few servers behind DNAT. So that is
- * remembered, and the next client's original tuple is made of it and asked for. A guess that is wrong finds nothing.
+ * For a dump the kernel walks through the whole of its table, which takes it 10 to 60 ms, and anybody who opens
+ * connections can cause it. What the packet does not tell is under which name (endpoint) the client knows the server, and
+ * to which address the client is translated. There are few of either, so they are remembered, and the original tuple is
+ * made of the one, the reply tuple of the other, and asked for. A guess that is wrong finds nothing. A dump is made
+ * where no guess is right, for no more than a tenth of the time.
+ *
+ * The names serve for another question: do two connections that live look alike here? They do if one client uses one port
+ * for two names of a server. To know all names there is a dump with the first lookup, of what was translated while nobody
+ * watched; all later ones are seen here when they begin.
  */
 #include "net/conntrack.h"
 
@@ -28,6 +34,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
 
 #include "ftpalg/address.h"
 
@@ -38,6 +45,9 @@
 #define CONNTRACK_FILTER_SOURCE_ADDRESS (1U << 0)
 #define CONNTRACK_FILTER_PROTOCOL       (1U << 3)
 #define CONNTRACK_FILTER_SOURCE_PORT    (1U << 4)
+
+/* After a dump there is none for so many times as long as it took. */
+#define CONNTRACK_DUMP_REST 9
 
 struct conntrack_entry {
 	struct tuple original;
@@ -220,21 +230,22 @@ struct conntrack_search {
 static void conntrack_take_entry(const struct nlmsghdr *answer, void *context)
 {
 	struct conntrack_search *search = context;
-	struct connection *connection = search->connection;
+	struct connection found = { .direction = DIRECTION_ORIGINAL };
 	struct conntrack_entry entry;
 
-	if (search->found || !conntrack_get_entry(answer, &entry) || entry.zone != search->zone)
+	if (!conntrack_get_entry(answer, &entry) || entry.zone != search->zone)
 		return;
-	if (endpoint_equal(&entry.original.source, &search->seen.source) &&
-	    endpoint_equal(&entry.reply.source, &search->seen.destination))
-		connection->direction = DIRECTION_ORIGINAL;
-	else if (endpoint_equal(&entry.original.source, &search->seen.destination) &&
-		 endpoint_equal(&entry.reply.source, &search->seen.source))
-		connection->direction = DIRECTION_REPLY;
-	else
+	if (endpoint_equal(&entry.original.source, &search->seen.destination) &&
+	    endpoint_equal(&entry.reply.source, &search->seen.source))
+		found.direction = DIRECTION_REPLY;
+	else if (!endpoint_equal(&entry.original.source, &search->seen.source) ||
+		 !endpoint_equal(&entry.reply.source, &search->seen.destination))
 		return;
-
-	conntrack_describe(&entry, connection);
+	conntrack_describe(&entry, &found);
+	if (!search->found)
+		*search->connection = found;
+	else if (!nat_view_equal(&found.view, &search->connection->view))
+		search->connection->shared = true;
 	search->found = true;
 }
 
@@ -280,13 +291,65 @@ static int conntrack_dump(struct conntrack *conntrack, const struct endpoint *cl
 	return netlink_call(conntrack->netlink, header, conntrack_take_entry, search);
 }
 
-/* Asks for the connection under each endpoint that its server is known to have. Returns the last error, or 0. */
-static int conntrack_get_remembered(struct conntrack *conntrack, struct conntrack_search *search)
+static void conntrack_remember(struct conntrack *conntrack, const struct nat_view *view)
 {
+	const uint32_t servers = conntrack->remembered < CONNTRACK_SERVERS ? conntrack->remembered : CONNTRACK_SERVERS;
+	bool server_known = endpoint_equal(&view->server, &view->server_seen);
+	bool client_known = address_equal(&view->client.address, &view->client_seen.address);
+
+	for (uint32_t i = 0; i < servers && !server_known; i++)
+		server_known = endpoint_equal(&conntrack->servers[i].server, &view->server) &&
+			       endpoint_equal(&conntrack->servers[i].server_seen, &view->server_seen);
+	for (size_t i = 0; i < CONNTRACK_CLIENTS && !client_known; i++)
+		client_known = address_equal(&conntrack->clients[i], &view->client_seen.address);
+	if (!server_known)
+		conntrack->servers[conntrack->remembered++ % CONNTRACK_SERVERS] = (struct conntrack_server){
+			.server = view->server, .server_seen = view->server_seen,
+		};
+	if (!client_known)
+		conntrack->clients[conntrack->clients_remembered++ % CONNTRACK_CLIENTS] = view->client_seen.address;
+}
+
+static void conntrack_learn_entry(const struct nlmsghdr *answer, void *context)
+{
+	struct conntrack_entry entry;
+	struct connection connection;
+
+	if (!conntrack_get_entry(answer, &entry))
+		return;
+	conntrack_describe(&entry, &connection);
+	conntrack_remember(context, &connection.view);
+}
+
+/* The names of servers behind DNAT that live connections with a carrier use. */
+static void conntrack_learn(struct conntrack *conntrack)
+{
+	union netlink_request request;
+	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, NLM_F_DUMP,
+						AF_UNSPEC);
+
+	/* A kernel that does not know the filter (before 5.15) tells more than is asked for. */
+	mnl_attr_put_u32(header, CTA_STATUS, htonl(IPS_DST_NAT | IPS_HELPER));
+	mnl_attr_put_u32(header, CTA_STATUS_MASK, htonl(IPS_DST_NAT | IPS_HELPER));
+	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
+	conntrack->learnt = netlink_call(conntrack->netlink, header, conntrack_learn_entry, conntrack) == 0;
+}
+
+/* Goes on with the next question while there is no other error than that nothing was found. */
+static bool conntrack_may_ask(int error)
+{
+	return !error || error == -ENOENT;
+}
+
+/* Asks for the connection under each name that one of its ends is known to have as a server. */
+static int conntrack_ask_by_server(struct conntrack *conntrack, struct conntrack_search *search, bool *known)
+{
+	const uint32_t count = conntrack->remembered < CONNTRACK_SERVERS ? conntrack->remembered : CONNTRACK_SERVERS;
 	const struct tuple *seen = &search->seen;
 	int error = 0;
 
-	for (size_t i = 0; i < CONNTRACK_SERVERS && !search->found && (!error || error == -ENOENT); i++) {
+	*known = false;
+	for (uint32_t i = 0; i < count && conntrack_may_ask(error); i++) {
 		const struct conntrack_server *row = &conntrack->servers[i];
 		struct tuple original = { .source = seen->source, .destination = row->server_seen };
 
@@ -294,31 +357,60 @@ static int conntrack_get_remembered(struct conntrack *conntrack, struct conntrac
 			original.source = seen->destination;
 		else if (!endpoint_equal(&row->server, &seen->destination))
 			continue;
+		*known = true;
 		error = conntrack_get(conntrack, &original, conntrack_take_entry, search);
 	}
 	return error;
 }
 
-static void conntrack_remember(struct conntrack *conntrack, const struct nat_view *view)
+/* Asks for it as the server would speak to an address that clients are known to have; NAT keeps the port if it can. */
+static int conntrack_ask_by_client(struct conntrack *conntrack, struct conntrack_search *search)
 {
-	struct conntrack_server *row = &conntrack->servers[conntrack->remembered++ % CONNTRACK_SERVERS];
+	const struct tuple *seen = &search->seen;
+	int error = 0;
 
-	row->server = view->server;
-	row->server_seen = view->server_seen;
+	for (size_t i = 0; i < CONNTRACK_CLIENTS && !search->found && conntrack_may_ask(error); i++) {
+		struct tuple reply = *seen;
+
+		if (conntrack->clients[i].family != seen->source.address.family)
+			continue;
+		reply.destination.address = conntrack->clients[i];
+		error = conntrack_get(conntrack, &reply, conntrack_take_entry, search);
+		if (search->found || !conntrack_may_ask(error))
+			break;
+		reply = tuple_reverse(seen);
+		reply.destination.address = conntrack->clients[i];
+		error = conntrack_get(conntrack, &reply, conntrack_take_entry, search);
+	}
+	return error;
 }
 
+static uint64_t conntrack_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The packet that is looked up most often is the server's SYN and ACK, so its source is taken for the server first. */
 static int conntrack_search_all(struct conntrack *conntrack, struct conntrack_search *search)
 {
 	const struct tuple *seen = &search->seen;
-	int error = conntrack_dump(conntrack, &seen->source, &seen->destination, search);
+	const uint64_t began = conntrack_now();
+	uint64_t ended;
+	int error;
 
+	if (began < conntrack->dump_next)
+		return -EBUSY;
+	error = conntrack_dump(conntrack, &seen->destination, &seen->source, search);
 	conntrack->dumps++;
 	if (!search->found && !error) {
-		error = conntrack_dump(conntrack, &seen->destination, &seen->source, search);
+		error = conntrack_dump(conntrack, &seen->source, &seen->destination, search);
 		conntrack->dumps++;
 	}
-	if (search->found)
-		conntrack_remember(conntrack, &search->connection->view);
+	ended = conntrack_now();
+	conntrack->dump_next = ended + (ended - began) * CONNTRACK_DUMP_REST;
 	return error;
 }
 
@@ -326,18 +418,28 @@ enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *se
 {
 	struct conntrack_search search = { .seen = *seen, .zone = conntrack->zone, .connection = connection };
 	const struct tuple reverse = tuple_reverse(seen);
+	bool known;
 	int error;
 
-	error = conntrack_get(conntrack, seen, conntrack_take_entry, &search);
-	if (!search.found && (!error || error == -ENOENT))
+	if (!conntrack->learnt)
+		conntrack_learn(conntrack);
+	error = conntrack_ask_by_server(conntrack, &search, &known);
+	if (conntrack_may_ask(error))
+		error = conntrack_get(conntrack, seen, conntrack_take_entry, &search);
+	/* Where the server has another name too, a second connection may be under this one. */
+	if ((!search.found || known) && conntrack_may_ask(error))
 		error = conntrack_get(conntrack, &reverse, conntrack_take_entry, &search);
-	if (!search.found && (!error || error == -ENOENT))
-		error = conntrack_get_remembered(conntrack, &search);
-	if (!search.found && (!error || error == -ENOENT))
+	if (!search.found && conntrack_may_ask(error))
+		error = conntrack_ask_by_client(conntrack, &search);
+	if (!search.found && conntrack_may_ask(error))
 		error = conntrack_search_all(conntrack, &search);
-	if (search.found)
+	if (search.found && conntrack_may_ask(error)) {
+		conntrack_remember(conntrack, &connection->view);
 		return REASON_NONE;
+	}
 	conntrack->error = error;
+	if (error == -EBUSY)
+		return REASON_LOOKUP_BUSY;
 	return error ? REASON_KERNEL_REFUSED : REASON_NO_CONNECTION;
 }
 

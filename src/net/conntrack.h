@@ -6,21 +6,26 @@
 #include "ftpalg/nat.h"
 #include "net/netlink.h"
 
-/* Servers behind DNAT whose public endpoint is remembered. */
-#define CONNTRACK_SERVERS 64
+/* Names of servers behind DNAT, and addresses that clients are translated to, that are remembered. */
+#define CONNTRACK_SERVERS 256
+#define CONNTRACK_CLIENTS 8
 
 struct conntrack_server {
 	struct endpoint server;
-	struct endpoint server_seen;
+	struct endpoint server_seen; /* never the same */
 };
 
 struct conntrack {
 	struct netlink *netlink; /* borrowed */
 	uint16_t zone;           /* of the control connections */
 	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+	bool learnt;             /* the names in use when the first lookup came are remembered */
 	struct conntrack_server servers[CONNTRACK_SERVERS];
-	uint32_t dumps;          /* so far; of those that found something, one server each is remembered */
-	uint32_t remembered;
+	uint32_t remembered;     /* servers so far */
+	struct address clients[CONNTRACK_CLIENTS];
+	uint32_t clients_remembered;
+	uint32_t dumps;          /* searches of the whole table so far */
+	uint64_t dump_next;      /* when the next one may be, microseconds */
 };
 
 /* struct ops: lookup. */

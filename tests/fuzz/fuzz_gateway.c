@@ -77,6 +77,14 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	return REASON_NONE;
 }
 
+static enum reason op_recall(void *context, const struct nat_view *view, struct connection *connection)
+{
+	(void)context;
+	memset(connection, 0, sizeof(*connection));
+	connection->view = *view;
+	return REASON_NONE;
+}
+
 static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
 {
 	struct rig *rig = context;
@@ -174,7 +182,10 @@ static void begin(size_t which, bool dnat)
 	rig->view.client_seen = dnat ? rig->view.client : ipv4(198, 51, 100, 200, 40000);
 	rig->view.server = dnat ? ipv4(10, 0, 0, 2, 21) : ipv4(203, 0, 113, 9, 21);
 	rig->view.server_seen = dnat ? ipv4(198, 51, 100, 100, 21) : rig->view.server;
-	rig->ops = (struct ops){ rig, op_lookup, op_expect, op_unexpect, op_seqadj, op_inject, op_event, op_peek };
+	rig->ops = (struct ops){
+		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
+		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .event = op_event, .peek = op_peek,
+	};
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;
 	rig->limits.blocks = 64;
