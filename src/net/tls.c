@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/certs_internal.h"
@@ -103,6 +104,8 @@ static SSL_SESSION *find_own_session(SSL *ssl, const unsigned char *id, int id_l
 	*copy = 1;
 	if (!own)
 		return NULL;
+	/* It does not age while its control connection lives. */
+	SSL_SESSION_set_time(own, (long)time(NULL));
 	own_id = SSL_SESSION_get_id(own, &own_length);
 	return id_length > 0 && own_length == (unsigned int)id_length && memcmp(own_id, id, own_length) == 0 ? own : NULL;
 }
@@ -137,6 +140,8 @@ SSL_CTX *tls_acceptor_make(const struct tls_settings *settings)
 	SSL_CTX_set_client_hello_cb(context, take_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_timeout(context, TLS_TICKET_SECONDS);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, tls_tickets_key);
 	SSL_CTX_sess_set_new_cb(context, keep_own_session);
 	SSL_CTX_sess_set_get_cb(context, find_own_session);
 	return context;
