@@ -72,6 +72,14 @@ bool certs_add_extension(X509 *certificate, X509 *issuer, int identifier, const 
 	return done;
 }
 
+bool certs_sign(X509 *certificate, EVP_PKEY *key)
+{
+	/* RFC 8032: these have a digest of their own. */
+	const bool whole = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
+
+	return X509_sign(certificate, key, whole ? NULL : EVP_sha256()) != 0;
+}
+
 X509 *certs_make_authority(EVP_PKEY *key, const char *name, long seconds)
 {
 	X509 *certificate = certs_draft(key, seconds);
@@ -83,7 +91,7 @@ X509 *certs_make_authority(EVP_PKEY *key, const char *name, long seconds)
 	    certs_add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	    certs_add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
 	    certs_add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
-	    X509_sign(certificate, key, EVP_sha256()))
+	    certs_sign(certificate, key))
 		return certificate;
 	X509_free(certificate);
 	return NULL;

@@ -24,6 +24,7 @@
 
 #define CACHE_SIZE 256
 #define CACHE_KEY_SIZE 32
+#define CERTS_NAME_MAX 256
 /* What is minted without a server's certificate to take the validity from. */
 #define MINTED_SECONDS (7L * 86400)
 
@@ -38,7 +39,9 @@ struct certs {
 	struct certs_identity **added;
 	size_t added_count;
 	X509 *authority;
+	STACK_OF(X509) *authority_rest; /* its file's other certificates, which lead to a root */
 	EVP_PKEY *authority_key;
+	const char *refusal;
 	X509 *distrusted;
 	EVP_PKEY *distrusted_key;
 	EVP_PKEY *leaf_key;
@@ -171,10 +174,11 @@ static struct certs_identity *read_identity(const char *path, const char *key_pa
 
 bool certs_add(struct certs *certs, const char *certificate, const char *key, char *error, size_t size)
 {
-	struct certs_identity *identity = read_identity(certificate, key, error, size);
+	const bool none = !certificate || !*certificate;
+	struct certs_identity *identity = none ? NULL : read_identity(certificate, key, error, size);
 	struct certs_identity **added;
 
-	if (!identity)
+	if (!none && !identity)
 		return false;
 	added = OPENSSL_realloc(certs->added, (certs->added_count + 1) * sizeof(struct certs_identity *));
 	if (!added) {
@@ -185,65 +189,6 @@ bool certs_add(struct certs *certs, const char *certificate, const char *key, ch
 	certs->added = added;
 	certs->added[certs->added_count++] = identity;
 	return true;
-}
-
-static bool certs_read_authority(struct certs *certs, const char *path, const char *key_path, char *error, size_t size)
-{
-	certs->authority = read_certificate(path, NULL, error, size);
-	if (!certs->authority)
-		return false;
-	certs->authority_key = read_key(key_path, error, size);
-	if (!certs->authority_key || !pair_fits(certs->authority, certs->authority_key, path, key_path, error, size))
-		return false;
-	if (X509_check_ca(certs->authority) <= 0) {
-		snprintf(error, size, "%s is no certificate of an authority; make one with \"ftpalg ca init\"", path);
-		return false;
-	}
-	certs->leaf_key = EVP_EC_gen("P-256");
-	certs->distrusted_key = EVP_EC_gen("P-256");
-	if (certs->distrusted_key)
-		certs->distrusted = certs_make_authority(certs->distrusted_key,
-							 "UNTRUSTED: the server's certificate is bad", MINTED_SECONDS);
-	if (certs->leaf_key && certs->distrusted)
-		return true;
-	snprintf(error, size, "can't make keys: %s", certs_reason());
-	return false;
-}
-
-struct certs *certs_open(const char *certificate, const char *key, const char *ca_certificate, const char *ca_key,
-			 char *error, size_t size)
-{
-	struct certs *certs = OPENSSL_zalloc(sizeof(*certs));
-	bool done = certs != NULL;
-
-	if (!certs)
-		snprintf(error, size, "no memory");
-	if (done && certificate && *certificate)
-		done = (certs->given = read_identity(certificate, key, error, size)) != NULL;
-	if (done && ca_certificate && *ca_certificate)
-		done = certs_read_authority(certs, ca_certificate, ca_key, error, size);
-	if (done)
-		return certs;
-	certs_close(certs);
-	return NULL;
-}
-
-void certs_close(struct certs *certs)
-{
-	if (!certs)
-		return;
-	for (size_t i = 0; i < CACHE_SIZE; i++)
-		certs_identity_drop(certs->cache[i].identity);
-	for (size_t i = 0; i < certs->added_count; i++)
-		certs_identity_drop(certs->added[i]);
-	OPENSSL_free(certs->added);
-	certs_identity_drop(certs->given);
-	X509_free(certs->authority);
-	EVP_PKEY_free(certs->authority_key);
-	X509_free(certs->distrusted);
-	EVP_PKEY_free(certs->distrusted_key);
-	EVP_PKEY_free(certs->leaf_key);
-	OPENSSL_free(certs);
 }
 
 /* The text of an alternative name must not reach the configuration parser: a comma in it would begin another one. */
@@ -294,6 +239,13 @@ static bool mint_end_with(X509 *minted, X509 *issuer)
 	return X509_set1_notAfter(minted, X509_get0_notAfter(issuer)) == 1;
 }
 
+/* Some authorities have no identifier of their key to point to. */
+static bool mint_name_issuer_key(X509 *minted, X509 *issuer)
+{
+	return X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) < 0 ||
+	       certs_add_extension(minted, issuer, NID_authority_key_identifier, "keyid");
+}
+
 static X509 *certs_mint(struct certs *certs, X509 *server, const char *name, const struct address *address, bool trusted)
 {
 	X509 *issuer = trusted ? certs->authority : certs->distrusted;
@@ -308,12 +260,93 @@ static X509 *certs_mint(struct certs *certs, X509 *server, const char *name, con
 	    certs_add_extension(minted, issuer, NID_key_usage, "critical,digitalSignature") &&
 	    certs_add_extension(minted, issuer, NID_ext_key_usage, "serverAuth") &&
 	    certs_add_extension(minted, issuer, NID_subject_key_identifier, "hash") &&
-	    certs_add_extension(minted, issuer, NID_authority_key_identifier, "keyid") &&
-	    X509_sign(minted, issuer_key, EVP_sha256()))
-		return minted;
+	    mint_name_issuer_key(minted, issuer) &&
+	    certs_sign(minted, issuer_key)) {
+		certs->refusal = trusted ? certs_judge(minted, issuer, certs->authority_rest) : NULL;
+		if (!certs->refusal)
+			return minted;
+	}
 	X509_free(minted);
 	ERR_clear_error();
 	return NULL;
+}
+
+/* Mints one, so that an authority that clients would not believe is known before the first of them comes. */
+static bool certs_try_authority(struct certs *certs, const char *path, char *error, size_t size)
+{
+	char name[CERTS_NAME_MAX];
+	struct address address;
+	X509 *minted;
+
+	certs_trial(certs->authority, name, sizeof(name), &address);
+	minted = certs_mint(certs, NULL, name, &address, true);
+	if (!minted)
+		snprintf(error, size, "clients would refuse what %s signs: %s; it must be allowed to sign, for these"
+			 " names, and be as strong as clients demand", path,
+			 certs->refusal ? certs->refusal : "it can't sign with its key");
+	X509_free(minted);
+	return minted != NULL;
+}
+
+static bool certs_read_authority(struct certs *certs, const char *path, const char *key_path, char *error, size_t size)
+{
+	certs->authority_rest = sk_X509_new_null();
+	certs->authority = certs->authority_rest ? read_certificate(path, certs->authority_rest, error, size) : NULL;
+	if (!certs->authority)
+		return false;
+	certs->authority_key = read_key(key_path, error, size);
+	if (!certs->authority_key || !pair_fits(certs->authority, certs->authority_key, path, key_path, error, size))
+		return false;
+	if (X509_check_ca(certs->authority) <= 0) {
+		snprintf(error, size, "%s is no certificate of an authority; make one with \"ftpalg ca init\"", path);
+		return false;
+	}
+	certs->leaf_key = EVP_EC_gen("P-256");
+	certs->distrusted_key = EVP_EC_gen("P-256");
+	if (certs->distrusted_key)
+		certs->distrusted = certs_make_authority(certs->distrusted_key,
+							 "UNTRUSTED: the server's certificate is bad", MINTED_SECONDS);
+	if (certs->leaf_key && certs->distrusted)
+		return certs_try_authority(certs, path, error, size);
+	snprintf(error, size, "can't make keys: %s", certs_reason());
+	return false;
+}
+
+struct certs *certs_open(const char *certificate, const char *key, const char *ca_certificate, const char *ca_key,
+			 char *error, size_t size)
+{
+	struct certs *certs = OPENSSL_zalloc(sizeof(*certs));
+	bool done = certs != NULL;
+
+	if (!certs)
+		snprintf(error, size, "no memory");
+	if (done && certificate && *certificate)
+		done = (certs->given = read_identity(certificate, key, error, size)) != NULL;
+	if (done && ca_certificate && *ca_certificate)
+		done = certs_read_authority(certs, ca_certificate, ca_key, error, size);
+	if (done)
+		return certs;
+	certs_close(certs);
+	return NULL;
+}
+
+void certs_close(struct certs *certs)
+{
+	if (!certs)
+		return;
+	for (size_t i = 0; i < CACHE_SIZE; i++)
+		certs_identity_drop(certs->cache[i].identity);
+	for (size_t i = 0; i < certs->added_count; i++)
+		certs_identity_drop(certs->added[i]);
+	OPENSSL_free(certs->added);
+	certs_identity_drop(certs->given);
+	X509_free(certs->authority);
+	sk_X509_pop_free(certs->authority_rest, X509_free);
+	EVP_PKEY_free(certs->authority_key);
+	X509_free(certs->distrusted);
+	EVP_PKEY_free(certs->distrusted_key);
+	EVP_PKEY_free(certs->leaf_key);
+	OPENSSL_free(certs);
 }
 
 /* What a minted certificate depends on, hashed. */
@@ -373,7 +406,9 @@ static struct certs_identity *certs_find_minted(struct certs *certs, X509 *serve
 	}
 	if (!row->identity) {
 		minted = certs_mint(certs, server, name, address, trusted);
-		row->identity = minted ? identity_make(minted, NULL, certs->leaf_key) : NULL;
+		row->identity = minted ? identity_make(minted, trusted ? certs_chain_to_send(certs->authority,
+											    certs->authority_rest)
+								       : NULL, certs->leaf_key) : NULL;
 		if (row->identity)
 			EVP_PKEY_up_ref(certs->leaf_key);
 		else
@@ -383,6 +418,11 @@ static struct certs_identity *certs_find_minted(struct certs *certs, X509 *serve
 	if (row->identity)
 		certs_identity_hold(row->identity);
 	return row->identity;
+}
+
+const char *certs_refusal(const struct certs *certs)
+{
+	return certs->refusal;
 }
 
 static bool is_current(const X509 *certificate)
@@ -400,7 +440,7 @@ static struct certs_identity *hold_if_current(struct certs_identity *identity)
 
 struct certs_identity *certs_find_added(struct certs *certs, size_t number)
 {
-	return number < certs->added_count ? hold_if_current(certs->added[number]) : NULL;
+	return number < certs->added_count && certs->added[number] ? hold_if_current(certs->added[number]) : NULL;
 }
 
 struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
@@ -410,6 +450,7 @@ struct certs_identity *certs_find(struct certs *certs, X509 *server, const char 
 	 * A given certificate is the operator's word for the servers behind the gateway. It must not speak for a server
 	 * whose own certificate is bad.
 	 */
+	certs->refusal = NULL;
 	if (certs->given && trusted)
 		return hold_if_current(certs->given);
 	if (!certs->authority || !is_current(certs->authority))

@@ -25,7 +25,10 @@ struct certs *certs_open(const char *certificate, const char *key, const char *c
 			 char *error, size_t size);
 void certs_close(struct certs *certs);
 
-/* Another given certificate, whose number is how many there were before. False: error says what is wrong. */
+/*
+ * Another given certificate, whose number is how many there were before; NULL or "": the number stays without one. False:
+ * error says what is wrong.
+ */
 bool certs_add(struct certs *certs, const char *certificate, const char *key, char *error, size_t size);
 /* A reference to the one with that number, which the caller drops; NULL: it has expired. */
 struct certs_identity *certs_find_added(struct certs *certs, size_t number);
@@ -38,6 +41,9 @@ struct certs_identity *certs_find_added(struct certs *certs, size_t number);
  */
 struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
 				  bool trusted);
+
+/* Why the last certs_find had nothing, where the authority may not sign what was wanted; else NULL. */
+const char *certs_refusal(const struct certs *certs);
 
 void certs_identity_hold(struct certs_identity *identity);
 void certs_identity_drop(struct certs_identity *identity);

@@ -301,6 +301,127 @@ static void a_pair_that_does_not_fit_is_refused(void **state)
 	brief_remove(&brief);
 }
 
+/* An authority in files, of a key's kind, with an extension more; the chapter's own files are left alone. */
+static void kind_make(struct brief *kind, EVP_PKEY *key, int identifier, const char *value)
+{
+	X509 *authority = certs_draft(key, 3600);
+	X509_NAME *subject = X509_get_subject_name(authority);
+	FILE *file;
+
+	snprintf(kind->certificate, sizeof(kind->certificate), "%s/kind.pem", directory);
+	snprintf(kind->key, sizeof(kind->key), "%s/kind.key", directory);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)"kind", -1, -1, 0);
+	assert_true(X509_set_issuer_name(authority, subject));
+	assert_true(certs_add_extension(authority, authority, NID_basic_constraints, "critical,CA:TRUE"));
+	assert_true(!value || certs_add_extension(authority, authority, identifier, value));
+	assert_true(certs_sign(authority, key));
+	file = fopen(kind->certificate, "we");
+	assert_int_equal(PEM_write_X509(file, authority), 1);
+	fclose(file);
+	file = fopen(kind->key, "we");
+	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+	fclose(file);
+	assert_int_equal(chmod(kind->key, 0600), 0);
+	X509_free(authority);
+	EVP_PKEY_free(key);
+}
+
+static struct certs *kind_open(const struct brief *kind, char *error)
+{
+	return certs_open(NULL, NULL, kind->certificate, kind->key, error, ERROR_MAX);
+}
+
+static void a115_authorities_of_every_kind_of_key_mint(void **state)
+{
+	EVP_PKEY *keys[] = { EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), EVP_RSA_gen(2048), EVP_EC_gen("P-384") };
+	char error[ERROR_MAX] = "";
+	struct brief kind;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct certs_identity *identity;
+		struct certs *certs;
+
+		kind_make(&kind, keys[i], NID_undef, NULL);
+		certs = kind_open(&kind, error);
+		assert_string_equal(error, "");
+		identity = certs_find(certs, NULL, "www.example", &router, true);
+		assert_non_null(identity);
+		certs_identity_drop(identity);
+		certs_close(certs);
+	}
+	brief_remove(&kind);
+}
+
+static void a115_an_authority_that_clients_would_refuse_is_told_at_once(void **state)
+{
+	char error[ERROR_MAX] = "";
+	struct brief kind;
+
+	(void)state;
+	kind_make(&kind, EVP_RSA_gen(1024), NID_undef, NULL);
+	assert_null(kind_open(&kind, error));
+	assert_non_null(strstr(error, "CA certificate key too weak"));
+	kind_make(&kind, EVP_EC_gen("P-256"), NID_ext_key_usage, "clientAuth");
+	assert_null(kind_open(&kind, error));
+	assert_non_null(strstr(error, "unsuitable certificate purpose"));
+	brief_remove(&kind);
+}
+
+static void a115_nothing_is_minted_outside_the_name_constraints(void **state)
+{
+	static const char *const constraints[] = { "critical,permitted;DNS:corp.example", "critical,permitted;DNS:.corp.example",
+						   "critical,permitted;IP:192.0.2.0/255.255.255.0,"
+						   "permitted;DNS:corp.example" };
+	char error[ERROR_MAX] = "";
+	struct brief kind;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(constraints) / sizeof(constraints[0]); i++) {
+		struct certs_identity *identity;
+		struct certs *certs;
+
+		kind_make(&kind, EVP_EC_gen("P-256"), NID_name_constraints, constraints[i]);
+		certs = kind_open(&kind, error);
+		assert_string_equal(error, "");
+		identity = certs_find(certs, NULL, i < 2 ? "ftp.corp.example" : "", &router, true);
+		assert_non_null(identity);
+		assert_null(certs_refusal(certs));
+		certs_identity_drop(identity);
+		assert_null(certs_find(certs, NULL, "www.example", &router, true));
+		assert_non_null(strstr(certs_refusal(certs), "subtree violation"));
+		certs_close(certs);
+	}
+	brief_remove(&kind);
+}
+
+/* A subordinate authority below the chapter's: it is sent, and the root is not. */
+static void a115_what_leads_to_the_root_is_sent_without_it(void **state)
+{
+	FILE *file = fopen(ca_path, "re");
+	X509 *root = PEM_read_X509(file, NULL, NULL, NULL);
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *issuing = certs_draft(key, 3600);
+	STACK_OF(X509) *rest = sk_X509_new_null();
+	STACK_OF(X509) *sent;
+
+	(void)state;
+	fclose(file);
+	X509_set_issuer_name(issuing, X509_get_subject_name(root));
+	assert_true(certs_sign(issuing, key));
+	assert_true(sk_X509_push(rest, root) > 0);
+	sent = certs_chain_to_send(issuing, rest);
+	assert_int_equal(sk_X509_num(sent), 1);
+	assert_int_equal(X509_cmp(sk_X509_value(sent, 0), issuing), 0);
+	sk_X509_pop_free(sent, X509_free);
+	sent = certs_chain_to_send(root, NULL);
+	assert_int_equal(sk_X509_num(sent), 0);
+	sk_X509_pop_free(sent, X509_free);
+	sk_X509_pop_free(rest, X509_free);
+	X509_free(issuing);
+	EVP_PKEY_free(key);
+}
+
 static void missing_files_are_named(void **state)
 {
 	char error[ERROR_MAX] = "";
@@ -322,6 +443,10 @@ int main(void)
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
 		cmocka_unit_test(an_expired_authority_is_refused),
 		cmocka_unit_test(missing_files_are_named),
+		cmocka_unit_test(a115_authorities_of_every_kind_of_key_mint),
+		cmocka_unit_test(a115_an_authority_that_clients_would_refuse_is_told_at_once),
+		cmocka_unit_test(a115_nothing_is_minted_outside_the_name_constraints),
+		cmocka_unit_test(a115_what_leads_to_the_root_is_sent_without_it),
 		cmocka_unit_test(what_expires_while_it_is_in_use_is_shown_no_more),
 		cmocka_unit_test(a_pair_that_does_not_fit_is_refused),
 	};
