@@ -432,7 +432,8 @@ static void config_finish_servers(struct config_reader *reader)
 		const struct config_server *server = &reader->config->servers[i];
 
 		reader->line = reader->server_seen[i].section_line;
-		if (reader->error_count == 0 && (!server->certificate[0] || !server->key[0]))
+		if (reader->error_count == 0 && (!server->certificate[0] != !server->key[0] ||
+						 (!server->certificate[0] && server->close_notify == CLOSE_NOTIFY_DEFAULT)))
 			config_complain(reader, "server \"%s\": expected certificate and key", server->name);
 		if (reader->error_count == 0 && server->address_count + server->host_count == 0)
 			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both"
@@ -442,10 +443,15 @@ static void config_finish_servers(struct config_reader *reader)
 
 static void config_finish_proxy(struct config_reader *reader)
 {
+	const struct config *config = reader->config;
 	const bool seen = reader->proxy_seen.section_line != 0;
-	const char *wrong = seen ? config_judge_proxy(&reader->config->proxy, reader->config->server_count > 0)
-				     : NULL;
+	const char *wrong = NULL;
+	bool certified = false;
 
+	for (size_t i = 0; i < config->server_count; i++)
+		certified = certified || config->servers[i].certificate[0];
+	if (seen)
+		wrong = config_judge_proxy(&config->proxy, certified);
 	if (!wrong)
 		wrong = config_judge_together(reader->config, seen);
 	if (seen)

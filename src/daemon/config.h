@@ -21,6 +21,7 @@ enum proxy_legs {
 
 /* A data connection in TLS ended without close_notify, so its end may be an attacker's. */
 enum close_notify {
+	CLOSE_NOTIFY_DEFAULT, /* of [server]: as [proxy] has it; of [proxy]: mirror */
 	CLOSE_NOTIFY_MIRROR,  /* a server's end is shown to a client in TLS as it was; all others are cuts */
 	CLOSE_NOTIFY_STRICT,  /* it is a cut */
 	CLOSE_NOTIFY_LENIENT, /* either peer's is shown to the other, though it be in clear and can't tell */
@@ -49,6 +50,7 @@ struct config_proxy {
 	uint16_t implicit_ports[CONFIG_PORTS_MAX]; /* redirected: TLS from the first byte */
 	size_t implicit_port_count;
 	enum proxy_legs legs;
+	bool unnamed_by_address;  /* a client that names no server is promised the one of the address that it dialled */
 	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
 	bool resumption_required; /* of clients, on data connections */
 	bool tls12_only;
@@ -73,7 +75,8 @@ struct config_server {
 	size_t address_count;
 	char hosts[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* that clients ask for (SNI); none: any */
 	size_t host_count;
-	char certificate[PATH_MAX];
+	enum close_notify close_notify;
+	char certificate[PATH_MAX]; /* ""; neither: clients are shown what [proxy] has for them */
 	char key[PATH_MAX];
 };
 

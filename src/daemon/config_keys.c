@@ -86,6 +86,9 @@ static const struct config_key proxy_keys[] = {
 	{ "ca-key", config_read_file, G(proxy.ca_key), .expected = FILE_OR_NONE },
 	{ "anchors", config_read_file, G(proxy.anchors), .expected = FILE_OR_NONE },
 	{ "bad-certificate", config_read_untrusted, G(proxy.untrusted), .expected = "refuse or untrusted" },
+	{ "close-notify", config_read_close_notify, G(proxy.close_notify),
+	  .expected = "default, mirror, strict or lenient" },
+	{ "without-name", config_read_without_name, G(proxy.unnamed_by_address), .expected = "client or address" },
 	{ "resumption", config_read_resumption, G(proxy.resumption_required), .expected = "allow or require" },
 	{ "tls-versions", config_read_tls_versions, G(proxy.tls12_only), .expected = "1.2 or 1.2-1.3" },
 	{ "user", config_read_proxy_user, G(proxy.user), .expected = "the name of a user, or none" },
@@ -127,6 +130,7 @@ static const struct config_key server_keys[] = {
 	  .expected = NETWORK_LIST, .list = true },
 	{ "names", config_read_hosts, RUN(struct config_server, hosts, host_count),
 	  .expected = "host names in ASCII, at most 16 of them", .list = true },
+	{ "close-notify", config_read_close_notify, S(close_notify), .expected = "default, mirror, strict or lenient" },
 	{ "certificate", config_read_file, S(certificate), .expected = FILE_OR_NONE },
 	{ "key", config_read_file, S(key), .expected = FILE_OR_NONE },
 };

@@ -112,6 +112,27 @@ const char *config_read_ccc(struct config_value *value, void *owner)
 	return boolean_read(value, words, owner);
 }
 
+const char *config_read_without_name(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "client", "address", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
+const char *config_read_close_notify(struct config_value *value, void *owner)
+{
+	static const char *const words[] = {
+		[CLOSE_NOTIFY_DEFAULT] = "default", [CLOSE_NOTIFY_MIRROR] = "mirror", [CLOSE_NOTIFY_STRICT] = "strict",
+		[CLOSE_NOTIFY_LENIENT] = "lenient", NULL
+	};
+	unsigned int choice;
+	const char *wrong = choice_read(value, words, &choice);
+
+	if (!wrong)
+		*(enum close_notify *)field_of(value, owner) = choice;
+	return wrong;
+}
+
 const char *config_read_resumption(struct config_value *value, void *owner)
 {
 	static const char *const words[] = { "allow", "require", NULL };

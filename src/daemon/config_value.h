@@ -76,6 +76,8 @@ config_read config_read_source;
 config_read config_read_forward;
 config_read config_read_untrusted;
 config_read config_read_ccc;
+config_read config_read_close_notify;
+config_read config_read_without_name;
 config_read config_read_resumption;
 config_read config_read_tls_versions;
 config_read config_read_proxy_user;

@@ -122,6 +122,7 @@ struct proxy_session {
 	bool block_mode;    /* MODE B or C: data connections don't end with their files */
 	bool stirred;       /* a data connection has changed */
 	struct evbuffer *greeting;     /* PREPARE: held until the server's leg is secure */
+	char failure[2 * TLS_ERROR_MAX]; /* what objection may be */
 	const char *objection;         /* to the server: told to the client once it can be */
 	enum reason objection_reason;
 	enum prepare_step prepare;
@@ -157,6 +158,8 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 /* Ends the session at once. */
 void proxy_session_free(struct proxy_session *session, enum reason reason);
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
+/* The number of the [server] that this one is, by its address and the name that the client asked for in TLS. */
+size_t proxy_find_server(const struct proxy_session *session);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
 

@@ -6,6 +6,7 @@
  * TLS begins on a leg between two lines. What is in the buffer by then came in clear, behind the line that ended it:
  * the callers look, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "proxy_internal.h"
@@ -122,20 +123,23 @@ static void report_secured(struct proxy_session *session, enum leg_side side)
 	session->ops.event(session->ops.context, &event);
 }
 
+/* The number of the certificate that is given for this server and name, or TLS_NO_PAIR. */
+static size_t given_pair(const struct proxy_session *session)
+{
+	const struct config *config = session->proxy->config;
+	const size_t found = proxy_find_server(session);
+
+	return found < CONFIG_SERVERS_MAX && config->servers[found].certificate[0] ? found : TLS_NO_PAIR;
+}
+
 /* Lets the client's handshake go on. server: whose names the certificate shall have, or NULL. */
 static void present(struct proxy_session *session, const struct tls_stream *server)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
-	const struct nat_view *view = &session->session.view;
-	const struct config *config = session->proxy->config;
-	const size_t pair = config_find_server(config, &view->server.address, &view->server_seen.address,
-					       tls_stream_name(client->wire.tls));
-
 	session->again = true;
 	client->waiting = false;
-	if (tls_stream_present(client->wire.tls, server, &view->server_seen.address,
-			       pair < CONFIG_SERVERS_MAX ? pair : TLS_NO_PAIR))
+	if (tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address, given_pair(session)))
 		return;
 	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
 	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
@@ -189,12 +193,28 @@ static void secure_server(struct proxy_session *session)
 		break;
 	default:
 		server->securing = false;
-		object(session, REASON_HANDSHAKE, "the TLS handshake with the server failed");
+		snprintf(session->failure, sizeof(session->failure), "the TLS handshake with the server failed: %s",
+			 tls_stream_error(server->wire.tls));
+		object(session, REASON_HANDSHAKE, session->failure);
 	}
+}
+
+/*
+ * What a client that names no server is shown has the server's own names, so that it judges them itself, as it would
+ * without a proxy. A given certificate has other names, and who speaks in clear sees none: there the server has to be the
+ * one of the address that was dialled.
+ */
+static bool client_judges_name(const struct proxy_session *session, const char *name)
+{
+	const struct config_proxy *config = &session->proxy->config->proxy;
+
+	return !name[0] && proxy_client_has_tls(session) && !config->unnamed_by_address && !config->certificate[0] &&
+	       given_pair(session) == TLS_NO_PAIR;
 }
 
 void leg_start_server_tls(struct proxy_session *session, const char *name)
 {
+	const struct address *dialled = &session->session.view.server_seen.address;
 	struct leg *server = &session->leg[LEG_SERVER];
 
 	/* After REIN: the server said 234 in the TLS that it was to end. */
@@ -204,7 +224,7 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 	}
 	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
-					      &session->session.view.server_seen.address);
+					      client_judges_name(session, name) ? NULL : dialled);
 	server->securing = server->wire.tls != NULL;
 	session->again = true;
 	if (!server->wire.tls)

@@ -155,6 +155,17 @@ static enum reason offer_direct(struct proxy_session *session, const struct expe
 	return offer_create(session->proxy, &session->server_master, &offer->inward);
 }
 
+static enum close_notify offer_close_notify(const struct proxy_session *session)
+{
+	const struct config *config = session->proxy->config;
+	const size_t server = proxy_find_server(session);
+	enum close_notify demand = config->proxy.close_notify;
+
+	if (server < CONFIG_SERVERS_MAX && config->servers[server].close_notify != CLOSE_NOTIFY_DEFAULT)
+		demand = config->servers[server].close_notify;
+	return demand;
+}
+
 /* Connects the accepted data connection to the other peer. Takes over accepted. */
 static void offer_relay(struct proxy_session *session, int accepted)
 {
@@ -171,6 +182,7 @@ static void offer_relay(struct proxy_session *session, int accepted)
 		.tls = proxy->tls,
 		.tickets = session->tickets,
 		.connecting = !from,
+		.close_notify = offer_close_notify(session),
 		.resumption_required = proxy->config->proxy.resumption_required,
 		.idle = proxy->config->limits.idle,
 		.session = session->session.id,

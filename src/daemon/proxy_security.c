@@ -94,7 +94,8 @@ static const char *answer_prot(struct proxy_session *session, struct bytes argum
 {
 	if (!session->session.secured)
 		return "503 PROT comes behind AUTH.";
-	if (!session->pbsz)
+	/* A server that needs no PBSZ is asked for none. */
+	if (!session->pbsz && !proxy_server_has_tls(session))
 		return "503 PROT comes behind PBSZ.";
 	if (argument_is(argument, "S") || argument_is(argument, "E"))
 		return "536 TLS has the levels C and P.";

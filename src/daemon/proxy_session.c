@@ -36,6 +36,15 @@ bool proxy_server_has_tls(const struct proxy_session *session)
 	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_SERVER;
 }
 
+size_t proxy_find_server(const struct proxy_session *session)
+{
+	const struct nat_view *view = &session->session.view;
+	const struct tls_stream *client = session->leg[LEG_CLIENT].wire.tls;
+
+	return config_find_server(session->proxy->config, &view->server.address, &view->server_seen.address,
+				  client ? tls_stream_name(client) : "");
+}
+
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
 {
 	const struct event event = {

@@ -126,7 +126,7 @@ static bool relay_leaves_judgement(const struct relay *relay, enum relay_end end
 {
 	const enum close_notify demand = relay->plan.close_notify;
 
-	if (demand == CLOSE_NOTIFY_MIRROR)
+	if (demand == CLOSE_NOTIFY_DEFAULT || demand == CLOSE_NOTIFY_MIRROR)
 		return end == RELAY_SERVER && relay->wire[!end].tls;
 	return demand == CLOSE_NOTIFY_LENIENT;
 }

@@ -63,7 +63,10 @@ void tls_tickets_drop(struct tls_tickets *tickets);
  * TLS_HELLO until it is told what certificate to present; its data connections present the same.
  */
 struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets);
-/* name: the host name that the server shall prove, sent as SNI; "": the address, in binary, is what it shall prove. */
+/*
+ * name: the host name that the server shall prove, sent as SNI; "": the address, in binary, is what it shall prove, or where
+ * address is NULL, nothing but that an anchor vouches for it.
+ */
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
 				      const struct address *address);
 void tls_stream_free(struct tls_stream *stream);

@@ -61,16 +61,16 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 	return NULL;
 }
 
-/* The chain must lead to an anchor, and the certificate must be for the name, or for the address. */
+/* The chain must lead to an anchor, and the certificate must be for the name, or for the address where there is one. */
 static bool expect_server(struct tls_stream *stream, const char *name, const struct address *address)
 {
-	const size_t octets = address->family == FAMILY_IPV6 ? 16 : 4;
+	const size_t octets = address && address->family == FAMILY_IPV6 ? 16 : 4;
 
 	snprintf(stream->name, sizeof(stream->name), "%s", name);
 	if (stream->name[0])
 		return SSL_set_tlsext_host_name(stream->ssl, stream->name) == 1 &&
 		       SSL_set1_host(stream->ssl, stream->name) == 1;
-	return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(stream->ssl), address->octets, octets) == 1;
+	return !address || X509_VERIFY_PARAM_set1_ip(SSL_get0_param(stream->ssl), address->octets, octets) == 1;
 }
 
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
@@ -188,7 +188,10 @@ bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *serv
 		stream->tickets->identity = certs_find_added(stream->tls->certs, pair);
 	else if (!stream->tickets->identity)
 		stream->tickets->identity = certs_find(stream->tls->certs, certificate, stream->name, address, trusted);
-	if (!stream->tickets->identity)
+	if (!stream->tickets->identity && certs_refusal(stream->tls->certs)) {
+		snprintf(stream->error, sizeof(stream->error), "clients would refuse what the authority can sign for this"
+			 " server: %s", certs_refusal(stream->tls->certs));
+	} else if (!stream->tickets->identity)
 		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it"
 			    " or the authority has expired");
 	return stream->tickets->identity != NULL;

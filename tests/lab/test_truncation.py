@@ -73,10 +73,10 @@ def read(connection, limit=None):
             if not block:
                 return bytes(received), "clean"
             received += block
-    except ssl.SSLEOFError:
-        return bytes(received), "bare"
-    except OSError:
-        return bytes(received), "broken"
+    except OSError as error:
+        # Python has SSLEOFError for a reset, too.
+        bare = getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
+        return bytes(received), "bare" if bare else "broken"
     return bytes(received), None
 
 

@@ -1,0 +1,275 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Peers as they are through the proxy: servers that end without close_notify, that want no ClientHello before its time, that know
+no PBSZ, that are slow; clients that name no server; local authorities of every kind.
+"""
+
+import contextlib
+import os
+import re
+import select
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+from gateway import binary
+from lab import Lab
+from process import SLOWNESS
+from proxy import Proxy
+from scripted import ScriptedServer
+from tap import Plan, check, check_equal
+from test_tls import ScriptedCell, Talk, client_context
+from test_truncation import Dialogue, Peer, half_close
+
+SIZE = 100_000
+# idle-timeout may be no less than a minute.
+IDLE = 60
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def ends_bare(cell, private, reply, end):
+    """A whole file, and FIN without close_notify behind it: what the client reads, and which end it sees."""
+    since = cell.proxy.position()
+    with Dialogue(cell, private) as dialogue:
+        client, server = Peer(False), Peer(True, SIZE, half_close)
+        check_equal(dialogue.transfer(client, server), reply, "the reply")
+        check_equal((len(client.received), client.end), (SIZE if reply == "226" else len(client.received), end),
+                    "what the client received, and the end")
+    if reply == "226":
+        cell.proxy.wait_event("anomaly", since, reason="no-close-notify")
+    else:
+        cell.proxy.wait_event("relay", since, reason="truncated")
+
+
+class ImpatientServer:
+    """Watches what comes on the data connection before the transfer command."""
+
+    def __init__(self, cell):
+        self.early = None
+        self.commanded = threading.Event()
+        self.server = cell.tls_server()
+        self.server.handlers["EPSV"] = lambda _argument: self._passive
+        self.server.handlers["NLST"] = lambda _argument: self._list
+
+    def _passive(self, session):
+        port = session.listen()
+        threading.Thread(target=self._watch, args=(session,), daemon=True).start()
+        return f"229 here (|||{port}|)\r\n".encode()
+
+    def _watch(self, session):
+        self.data = session.data_connection()
+        readable, _, _ = select.select([self.data], [], [], 20 * SLOWNESS)
+        self.early = bool(readable) and not self.commanded.is_set()
+
+    def _list(self, session):
+        self.commanded.set()
+        session.send(b"150 go on\r\n")
+        time.sleep(0.2)
+        return b"226 done\r\n"
+
+
+def hello_waits_for_the_command(cell, client_first):
+    impatient = ImpatientServer(cell)
+    with impatient.server, Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER a", "PASS b", "PBSZ 0", "PROT P"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        if client_first:
+            data.setblocking(False)
+            secured = talk.socket.context.wrap_socket(data, do_handshake_on_connect=False)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                secured.do_handshake()
+        time.sleep(0.5)
+        check_equal(impatient.early, True if client_first else None, "a ClientHello before the command")
+        talk.send(b"NLST\r\n")
+        check_equal(talk.reply()[:3], "150", "the preliminary reply")
+        time.sleep(0.3)
+        check_equal(impatient.early, client_first, "a ClientHello before the command")
+        data.close()
+
+
+def protection_without_pbsz(cell):
+    with cell.tls_server(PBSZ=b"500 what\r\n"), Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER a", "PASS b", "PROT P"):
+            check(talk.command(command)[:1] in "23", f"{command} was refused")
+
+
+def long_transfer(cell, says_noop):
+    """A data connection that is busy for longer than idle-timeout, and then the session goes on."""
+    def slow(session):
+        session.send(b"150 here it comes\r\n")
+        with contextlib.suppress(OSError), session.data_connection() as data:
+            for _ in range(IDLE + 10):
+                data.sendall(b"x")
+                time.sleep(1)
+        return b"226 done\r\n"
+    server = cell.server()
+    server.handlers["RETR"] = lambda _argument: slow
+    with server, Talk(cell) as talk:
+        talk.reply()
+        for command in ("USER a", "PASS b"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        talk.send(b"RETR x\r\n")
+        check_equal(talk.reply()[:3], "150", "the preliminary reply")
+        data.settimeout(2 * IDLE)
+        received = 0
+        while block := data.recv(100):
+            received += len(block)
+            if says_noop and received % 20 == 0:
+                talk.send(b"NOOP\r\n")
+        data.close()
+        check_equal(received, IDLE + 10, "bytes")
+        talk.socket.settimeout(20)
+        check_equal(talk.reply()[:3], "226", "the final reply")
+        for _ in range(received // 20 if says_noop else 0):
+            check_equal(talk.reply()[:3], "200", "the reply to NOOP")
+        check(talk.command("NOOP").startswith("200"), "the session did not go on")
+
+
+def unnamed(cell, judged_by_client):
+    """The server's certificate is for ftp.lab.test; the client names nobody, and means the address."""
+    address = cell.lab.addresses[4].server
+    since = cell.proxy.position()
+    for name, is_right in ((None, True), (address, False)):
+        context = ssl.create_default_context(cafile=cell.proxy.local)
+        context.check_hostname = bool(name)
+        with cell.tls_server(), Talk(cell) as talk:
+            try:
+                talk.secure(context, name=name)
+            except ssl.SSLCertVerificationError:
+                check(not is_right and judged_by_client, "the client found the certificate bad")
+                continue
+            check(is_right or not judged_by_client, "the client took a certificate for another")
+            if judged_by_client:
+                check(talk.command("USER a").startswith("331"), "the session did not begin")
+            else:
+                check("bad-certificate" in talk.line(), "a certificate for another address was accepted")
+    reasons = [event["reason"] for event in cell.proxy.events("anomaly", since)]
+    check_equal("bad-certificate" in reasons, not judged_by_client, f"bad-certificate among {reasons}")
+
+
+class NamedCell(ScriptedCell):
+    """The server's certificate is for a name alone."""
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with super().__call__():
+            self.certificate = self.proxy.server_certificate(alternatives="DNS:ftp.lab.test")
+            yield self
+
+
+class AuthorityCell:
+    """A local authority of a kind, and a client that trusts its root."""
+
+    NEW = {"ed25519": ["-newkey", "ed25519"], "rsa": ["-newkey", "rsa:3072"],
+           "p384": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"]}
+    CONSTRAINTS = "nameConstraints=critical,permitted;DNS:corp.example"
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def _make(self, directory):
+        root, key = os.path.join(directory, "root.pem"), os.path.join(directory, "root.key")
+        constrained = ["-addext", self.CONSTRAINTS] if self.kind == "constrained" else []
+        openssl("req", "-x509", *self.NEW.get(self.kind, self.NEW["p384"]), "-nodes", "-days", "30", "-subj", "/CN=root",
+                "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+                *constrained, "-keyout", key, "-out", root)
+        os.chmod(key, 0o600)
+        if self.kind != "subordinate":
+            return root, root, key
+        path = os.path.join(directory, "issuing")
+        openssl("req", *self.NEW["rsa"], "-nodes", "-subj", "/CN=issuing", "-keyout", f"{path}.key", "-out", f"{path}.csr")
+        with open(f"{path}.ext", "w", encoding="ascii") as file:
+            file.write("basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n")
+        openssl("x509", "-req", "-in", f"{path}.csr", "-CA", root, "-CAkey", key, "-CAcreateserial", "-days", "20",
+                "-extfile", f"{path}.ext", "-out", f"{path}.pem")
+        os.chmod(f"{path}.key", 0o600)
+        return root, f"{path}.pem", f"{path}.key"
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
+            self.root, certificate, key = self._make(self.lab.directory)
+            self.proxy = Proxy(self.lab, {"tls": "client", "implicit-ports": "none", "ca-certificate": certificate,
+                                          "ca-key": key})
+            with self.proxy:
+                yield self
+
+
+def authority_is_believed(cell, name):
+    with ScriptedServer(cell.lab.server, cell.lab.addresses[4].server), Talk(cell) as talk:
+        talk.secure(ssl.create_default_context(cafile=cell.root), name=name)
+        check(talk.command("USER a").startswith("331"), "the session did not begin")
+
+
+def authority_keeps_its_limits(cell):
+    """What clients would refuse is not minted, and an event says why."""
+    authority_is_believed(cell, "files.corp.example")
+    since = cell.proxy.position()
+    with ScriptedServer(cell.lab.server, cell.lab.addresses[4].server), Talk(cell) as talk:
+        with contextlib.suppress(OSError):
+            talk.secure(client_context(cell), name="files.elsewhere.example")
+            check(False, "a client was shown a certificate that the authority may not sign")
+    event = cell.proxy.wait_event("anomaly", since, reason="handshake")
+    check("permitted subtree violation" in event["line"], f"the event says {event['line']!r}")
+
+
+def check_tries_the_authority(cell):
+    """An authority whose key is too weak for clients is told by check, and the proxy does not start with it."""
+    directory = cell.lab.directory
+    weak, key = os.path.join(directory, "weak.pem"), os.path.join(directory, "weak.key")
+    openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "30", "-subj", "/CN=weak", "-addext",
+            "basicConstraints=critical,CA:TRUE", "-keyout", key, "-out", weak)
+    os.chmod(key, 0o600)
+    path = cell.lab.path("weak.conf")
+    with open(cell.proxy.configuration, encoding="ascii") as file:
+        text = re.sub("ca-certificate = .*", f"ca-certificate = {weak}", file.read())
+    with open(path, "w", encoding="ascii") as file:
+        file.write(re.sub("ca-key = .*", f"ca-key = {key}", text))
+    for command in ("check", "proxy"):
+        result = cell.lab.router.run([binary(), command, "-c", path], check=False, timeout=30)
+        check_equal(result.returncode, 1, f"exit status of {command}")
+        check("clients would refuse what" in result.stdout + result.stderr, f"{command} says {result!r}")
+
+
+def main():
+    plan = Plan(__doc__)
+    both = ScriptedCell({})
+    plan.add("a92: a server's FIN without close_notify is shown to the client as it was", ends_bare, True, "226", "bare",
+             fixture=both)
+    plan.add("a92: with close-notify = strict it is a cut", ends_bare, True, "426", "broken",
+             fixture=ScriptedCell({"close-notify": "strict"}))
+    plan.add("a server's leg hears no ClientHello before the transfer command", hello_waits_for_the_command, False,
+             fixture=both)
+    plan.add("unless the client's has come", hello_waits_for_the_command, True, fixture=both)
+    plan.add("PROT without PBSZ is the server's to answer", protection_without_pbsz, fixture=both)
+    named = NamedCell({})
+    plan.add("a116: a client that names no server finds the server's names in what it is shown", unnamed, True, fixture=named)
+    plan.add("a116: with without-name = address the server proves the address", unnamed, False,
+             fixture=NamedCell({"without-name": "address"}))
+    for kind in ("ed25519", "rsa", "p384", "subordinate"):
+        plan.add(f"a115: clients believe an authority of the kind {kind}", authority_is_believed, "files.lab.test",
+                 fixture=AuthorityCell(kind))
+    plan.add("a115: an authority signs nothing outside its name constraints", authority_keeps_its_limits,
+             fixture=AuthorityCell("constrained"))
+    plan.add("a115: an authority that clients would refuse is told by check", check_tries_the_authority, fixture=both)
+    plan.add("a118: a transfer may be longer than idle-timeout", long_transfer, True,
+             fixture=ScriptedCell({"tls": "client"}, gateway={"idle-timeout": str(IDLE)}))
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
