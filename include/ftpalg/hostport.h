@@ -3,7 +3,8 @@
  * Host-ports: the endpoint in PORT, EPRT, LPRT and in the replies 227, 228 and 229.
  *
  * Reading is strict, because whoever reads loosely reads something else than the peer behind the gateway does: numbers
- * have no leading zeros and no sign, fit their field, and exactly one reading of the line is possible.
+ * have no sign and fit their field, and exactly one reading of the line is possible. Leading zeros and blanks are read
+ * in replies only, and are not passed on.
  */
 #ifndef FTPALG_HOSTPORT_H
 #define FTPALG_HOSTPORT_H
@@ -31,6 +32,7 @@ struct hostport {
 	struct endpoint endpoint; /* 229: the family is FAMILY_NONE, only the port was announced */
 	struct span span;         /* the tuple, delimiters included and parentheses not, as a part of the text that was read */
 	uint8_t delimiter;        /* EPRT and 229 */
+	bool padded;              /* a reply's numbers have zeros or blanks before them: not to be passed on so */
 };
 
 /* Longest tuple that hostport_format writes: an LPRT with an IPv6 address. */
@@ -45,6 +47,12 @@ struct hostport {
  * (EPRT and LPRT: the address does not fit the family number, or is an IPv4 address in IPv6 clothes).
  */
 enum reason hostport_parse(enum form form, struct bytes text, struct hostport *hostport);
+
+/*
+ * Is there a client that would read an endpoint out of this line of a reply, if it expected one there (doc/readers.md)?
+ * Never false where there is one: five commas between numbers, however written, or the port of a 229.
+ */
+bool hostport_could_be_read(struct bytes text);
 
 /*
  * Writes the canonical tuple for endpoint, as it replaces hostport's span: the same form, the same delimiter. out holds

@@ -6,11 +6,15 @@
  * question is never "can a tuple be found?" but "can nobody find another one?".
  *
  * In a command the argument is the tuple and nothing else. In the text of a 227 or 228 clients find it in different
- * ways: from the first digit on (RFC 1123 4.1.2.6); at the first place where six numbers can be read, where scanf also
- * takes white space and a sign before each number; by the first match of a regular expression; or from the last comma
- * backwards. They agree if the tuple is the first thing in the text that has a digit in it, is the only thing that has
- * digits and commas in it, and touches nothing that could be read as a part of a number. In a 229 they search for the
+ * ways (doc/readers.md): from the first digit on (RFC 1123 4.1.2.6); at the first place where six numbers can be read,
+ * where scanf also takes white space and a sign before each number; by the first match of a regular expression; or from
+ * the last comma backwards. They agree if the tuple is the only thing in the text that has digits and commas in it, and
+ * touches nothing that could be read as a part of a number. A number before it stops those who begin at the first digit,
+ * and makes nobody read another endpoint; a parenthesis must then say where the tuple is. In a 229 they search for the
  * first parenthesis, for the first "(|||", or for the last "|".
+ *
+ * Zeros and blanks before a number of a reply are read as decimals by whoever can read them, except where the text goes
+ * on to inet_aton(), to which 010 is 8. So such a tuple is believed, but must leave in canonical form.
  */
 #include "ftpalg/hostport.h"
 
@@ -80,12 +84,59 @@ static enum reason read_octets(struct bytes text, uint8_t separator, uint8_t *oc
 	return reason;
 }
 
-/* h1,h2,h3,h4,p1,p2 */
-static enum reason parse_short_tuple(struct bytes text, struct endpoint *endpoint)
+/* Where the number at position begins: behind blanks, and behind zeros that are not its last digit. */
+static size_t skip_padding(struct bytes text, size_t position)
 {
+	size_t start;
+
+	while (position > 0 && position < text.length && text.data[position] == ' ')
+		position++;
+	start = position;
+	while (position + 1 < text.length && position - start < 2 && text.data[position] == '0' &&
+	       digits_is_digit(text.data[position + 1]))
+		position++;
+	return position;
+}
+
+/* As read_octets, of numbers with commas between them that may be padded; says whether they were. */
+static enum reason read_padded_octets(struct bytes text, uint8_t *octets, size_t *count, bool *padded)
+{
+	size_t position = 0;
+	bool more = true;
+	enum reason reason = REASON_NONE;
+
+	*count = 0;
+	while (more && reason == REASON_NONE) {
+		size_t start = skip_padding(text, position);
+		uint32_t number = 0;
+
+		*padded = *padded || start > position;
+		position = start;
+		reason = digits_read(text, &position, 255, &number);
+		more = position < text.length;
+		if (reason == REASON_NONE && (*count == OCTETS_MAX || (more && text.data[position++] != ',')))
+			reason = REASON_MALFORMED;
+		if (reason == REASON_NONE)
+			octets[(*count)++] = (uint8_t)number;
+	}
+	return reason;
+}
+
+/* The numbers of a tuple: exactly as they are written here, or in a reply as its server likes. */
+static enum reason read_tuple(struct bytes text, struct hostport *hostport, uint8_t *octets, size_t *count)
+{
+	if (form_is_active(hostport->form))
+		return read_octets(text, ',', octets, OCTETS_MAX, count);
+	return read_padded_octets(text, octets, count, &hostport->padded);
+}
+
+/* h1,h2,h3,h4,p1,p2 */
+static enum reason parse_short_tuple(struct bytes text, struct hostport *hostport)
+{
+	struct endpoint *endpoint = &hostport->endpoint;
 	uint8_t octets[OCTETS_MAX];
 	size_t count;
-	enum reason reason = read_octets(text, ',', octets, OCTETS_MAX, &count);
+	enum reason reason = read_tuple(text, hostport, octets, &count);
 
 	if (reason == REASON_NONE && count != 6)
 		reason = REASON_MALFORMED;
@@ -98,11 +149,12 @@ static enum reason parse_short_tuple(struct bytes text, struct endpoint *endpoin
 }
 
 /* AF,n,h1,...,hn,2,p1,p2; RFC 1639 2: 4,4,... and 6,16,... */
-static enum reason parse_long_tuple(struct bytes text, struct endpoint *endpoint)
+static enum reason parse_long_tuple(struct bytes text, struct hostport *hostport)
 {
+	struct endpoint *endpoint = &hostport->endpoint;
 	uint8_t octets[OCTETS_MAX];
 	size_t count;
-	enum reason reason = read_octets(text, ',', octets, OCTETS_MAX, &count);
+	enum reason reason = read_tuple(text, hostport, octets, &count);
 	size_t size = 0;
 
 	if (reason == REASON_NONE && count < 2)
@@ -124,11 +176,11 @@ static enum reason parse_long_tuple(struct bytes text, struct endpoint *endpoint
 	return reason;
 }
 
-static enum reason parse_tuple(enum form form, struct bytes text, struct endpoint *endpoint)
+static enum reason parse_tuple(struct bytes text, struct hostport *hostport)
 {
-	bool is_long = form == FORM_LPRT || form == FORM_228;
+	bool is_long = hostport->form == FORM_LPRT || hostport->form == FORM_228;
 
-	return is_long ? parse_long_tuple(text, endpoint) : parse_short_tuple(text, endpoint);
+	return is_long ? parse_long_tuple(text, hostport) : parse_short_tuple(text, hostport);
 }
 
 /* Reads the whole of text as one number. */
@@ -215,12 +267,26 @@ static bool may_stand_behind(struct bytes text, size_t position)
 	return position == text.length || (memchr(good, text.data[position], sizeof(good) - 1) && !fraction);
 }
 
-/* A maximal run of digits and commas. */
+/* A maximal run of digits and commas, with the blanks between a comma and the number behind it. */
 struct run {
 	struct span span;
 	bool digits;
 	bool commas;
 };
+
+/* Is this one of the blanks between a comma and a number? */
+static bool is_padding(struct bytes text, size_t position)
+{
+	size_t before = position;
+	size_t after = position;
+
+	while (before > 0 && text.data[before] == ' ')
+		before--;
+	while (after < text.length && text.data[after] == ' ')
+		after++;
+	return text.data[position] == ' ' && text.data[before] == ',' && after < text.length &&
+	       digits_is_digit(text.data[after]);
+}
 
 /* Finds the first run at or behind position; its length is 0 where there is none. */
 static struct run find_run(struct bytes text, size_t position)
@@ -235,8 +301,9 @@ static struct run find_run(struct bytes text, size_t position)
 
 		if (!inside && (digit || comma))
 			run.span.offset = (uint32_t)position;
-		ended = inside && !digit && !comma;
-		inside = digit || comma;
+		else if (inside && !digit && !comma)
+			ended = !run.digits || !is_padding(text, position);
+		inside = (inside || digit || comma) && !ended;
 		run.digits = run.digits || digit;
 		run.commas = run.commas || comma;
 		run.span.length += inside ? 1 : 0;
@@ -244,7 +311,7 @@ static struct run find_run(struct bytes text, size_t position)
 	return run;
 }
 
-/* Finds the only run with digits and commas, before which there is no digit. */
+/* Finds the only run with digits and commas. A number may stand before it, if a parenthesis opens it. */
 static enum reason find_tuple(struct bytes text, struct span *span)
 {
 	bool early = false; /* a number before the tuple, for those who start at the first digit */
@@ -268,19 +335,32 @@ static enum reason find_tuple(struct bytes text, struct span *span)
 
 	if (!found)
 		reason = REASON_MALFORMED;
-	else if (early)
+	else if (early && (span->offset == 0 || text.data[span->offset - 1] != '('))
 		reason = REASON_AMBIGUOUS;
 	return reason;
 }
 
-static enum reason parse_reply_tuple(enum form form, struct bytes text, struct hostport *hostport)
+/* Can scanf, or somebody who counts no digits, read six numbers somewhere? */
+static bool has_six_numbers(struct bytes text)
 {
-	enum reason reason = find_tuple(text, &hostport->span);
+	unsigned int commas = 0;
+	bool digits = false;
+	bool found = false;
 
-	if (reason == REASON_NONE)
-		reason = parse_tuple(form, bytes_part(text, hostport->span.offset, hostport->span.length),
-				     &hostport->endpoint);
-	return reason;
+	for (size_t index = 0; index < text.length && !found; index++) {
+		uint8_t byte = text.data[index];
+
+		if (byte == ',') {
+			commas++;
+		} else if (digits_is_digit(byte)) {
+			digits = true;
+		} else if (byte != ' ' && (byte < '\t' || byte > '\r') && byte != '+' && byte != '-') {
+			commas = 0;
+			digits = false;
+		}
+		found = digits && commas >= 5;
+	}
+	return found;
 }
 
 /* A parenthesis would end the tuple of a 229 where it begins, or begin it where it is under way. */
@@ -296,6 +376,31 @@ static bool is_229_start(struct bytes text, size_t position)
 
 	return text.length - position >= 4 && start[0] == '(' && is_229_delimiter(start[1]) && start[2] == start[1] &&
 	       start[3] == start[1];
+}
+
+/* Can somebody read the port of a 229, with whatever stands around it? */
+static bool has_extended_port(struct bytes text)
+{
+	bool found = false;
+
+	for (size_t index = 0; index + 3 < text.length && !found; index++) {
+		bool bars = memcmp(text.data + index, "|||", 3) == 0 && digits_is_digit(text.data[index + 3]);
+
+		found = bars || (is_229_start(text, index) && index + 4 < text.length &&
+				 digits_is_digit(text.data[index + 4]));
+	}
+	return found;
+}
+
+static enum reason parse_reply_tuple(struct bytes text, struct hostport *hostport)
+{
+	enum reason reason = find_tuple(text, &hostport->span);
+
+	if (reason == REASON_NONE && has_extended_port(text))
+		reason = REASON_AMBIGUOUS;
+	if (reason == REASON_NONE)
+		reason = parse_tuple(bytes_part(text, hostport->span.offset, hostport->span.length), hostport);
+	return reason;
 }
 
 /*
@@ -333,6 +438,8 @@ static enum reason parse_229(struct bytes text, struct hostport *hostport)
 	uint32_t port = 0;
 	enum reason reason = find_229(text, &start);
 
+	if (reason == REASON_NONE && has_six_numbers(text))
+		reason = REASON_AMBIGUOUS;
 	if (reason == REASON_NONE) {
 		hostport->delimiter = text.data[start + 1];
 		position = start + 4;
@@ -365,14 +472,14 @@ enum reason hostport_parse(enum form form, struct bytes text, struct hostport *h
 		switch (form) {
 		case FORM_PORT:
 		case FORM_LPRT:
-			reason = parse_tuple(form, text, &result.endpoint);
+			reason = parse_tuple(text, &result);
 			break;
 		case FORM_EPRT:
 			reason = parse_eprt(text, &result);
 			break;
 		case FORM_227:
 		case FORM_228:
-			reason = parse_reply_tuple(form, text, &result);
+			reason = parse_reply_tuple(text, &result);
 			break;
 		case FORM_229:
 			reason = parse_229(text, &result);
@@ -385,6 +492,11 @@ enum reason hostport_parse(enum form form, struct bytes text, struct hostport *h
 	if (reason == REASON_NONE)
 		*hostport = result;
 	return reason;
+}
+
+bool hostport_could_be_read(struct bytes text)
+{
+	return has_six_numbers(text) || has_extended_port(text);
 }
 
 /* Writes count numbers, each with a comma behind it. */

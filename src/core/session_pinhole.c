@@ -142,8 +142,8 @@ static enum reason announce(const struct turn *turn, const struct hostport *host
 	struct outcome *outcome = turn->outcome;
 	enum reason reason;
 
-	if (hostport->form == FORM_229 ? hostport->endpoint.port == announced->port
-				       : endpoint_equal(&hostport->endpoint, announced))
+	if (!hostport->padded && (hostport->form == FORM_229 ? hostport->endpoint.port == announced->port
+							     : endpoint_equal(&hostport->endpoint, announced)))
 		return REASON_NONE;
 	reason = offer_announce(turn->line, text_offset, hostport, announced, !turn->session->resizable,
 				&outcome->edit);

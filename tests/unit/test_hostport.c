@@ -292,8 +292,20 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("(10,0,0,5,4,1)\0"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("x\r(10,0,0,5,4,1)"), REASON_MALFORMED, NULL, 0, NULL },
 		/* a digit in front: RFC 1123 has clients start there */
-		{ TEXT("Entering Passive Mode 2 (10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
-		{ TEXT("IPv4 (10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("Entering Passive Mode 2 10,0,0,5,4,1"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("IPv4 [10,0,0,5,4,1]"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		/* which ends their reading, and the others find the parenthesis */
+		{ TEXT("Entering Passive Mode 2 (10,0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, "10,0,0,5,4,1" },
+		{ TEXT("IPv4 (10,0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, "10,0,0,5,4,1" },
+		{ TEXT("1, 2 (10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		/* zeros and blanks, which are not passed on */
+		{ TEXT("(010,000,00,005,04,001)"), REASON_NONE, "10.0.0.5", 1025, "010,000,00,005,04,001" },
+		{ TEXT("(10, 0, 0,  5, 4, 1)."), REASON_NONE, "10.0.0.5", 1025, "10, 0, 0,  5, 4, 1" },
+		{ TEXT("( 10,0,0,5,4,1 )"), REASON_NONE, "10.0.0.5", 1025, "10,0,0,5,4,1" },
+		{ TEXT("(00010,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("(10 ,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("(10,\t0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("(10,0,0,5,4,1) (|||25|)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("1 10,0,0,5,4,1"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		/* a second candidate */
 		{ TEXT("(10,0,0,5,4,1) (10,0,0,99,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
@@ -303,9 +315,9 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("(10,0,0,5,4,1) ,22"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("1,234 bytes (10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("mode 2, (10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
-		/* scanf skips white space and would see a tuple where others see none */
-		{ TEXT("(10, 0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
-		{ TEXT("(10,0,0,5,4, 1)"), REASON_MALFORMED, NULL, 0, NULL },
+		/* scanf skips white space and would see a tuple where others see none, so it leaves without */
+		{ TEXT("(10, 0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, "10, 0,0,5,4,1" },
+		{ TEXT("(10,0,0,5,4, 1)"), REASON_NONE, "10.0.0.5", 1025, "10,0,0,5,4, 1" },
 		{ TEXT("(10,\t0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		/* something at the number's side */
 		{ TEXT("(-10,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
@@ -321,8 +333,8 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("(1\xff\xf1" "0,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(10,0,0,5,4,1|"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		/* the numbers themselves */
-		{ TEXT("(010,0,0,5,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
-		{ TEXT("(10,0,0,5,4,01)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("(010,0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, "010,0,0,5,4,1" },
+		{ TEXT("(10,0,0,5,4,01)"), REASON_NONE, "10.0.0.5", 1025, "10,0,0,5,4,01" },
 		{ TEXT("(266,0,0,5,4,1)"), REASON_OVERFLOW, NULL, 0, NULL },
 		{ TEXT("(10,0,0,5,4,256)"), REASON_OVERFLOW, NULL, 0, NULL },
 		{ TEXT("(10,0,0,5,4294967300,1)"), REASON_OVERFLOW, NULL, 0, NULL },
@@ -339,7 +351,7 @@ static void a_228_is_searched_like_a_227(void **state)
 		  "4,4,10,0,0,5,2,4,1" },
 		{ TEXT("(6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,4,1)"), REASON_NONE, "2001:db8::1", 1025,
 		  "6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,4,1" },
-		{ TEXT("Mode 1 (4,4,10,0,0,5,2,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("Mode 1 4,4,10,0,0,5,2,4,1"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(4,4,10,0,0,5,2,4,1) (4,4,10,0,0,99,2,4,1)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(4,4,10,0,0,5,2,4)"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("(6,4,10,0,0,5,2,4,1)"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
@@ -609,15 +621,46 @@ static void check_client(const char *name, const char *text, bool must_see, bool
 			 unit_escape(unit_string(text)));
 }
 
+/* GNU wget: from the first digit on, and what is no digit is a number of none. Each number is one octet. */
+static bool count_digits(const char *text, unsigned int n[6])
+{
+	bool found = true;
+
+	text += strcspn(text, "0123456789");
+	for (unsigned int index = 0; index < 6 && found; index++) {
+		n[index] = 0;
+		for (; *text >= '0' && *text <= '9'; text++)
+			n[index] = (n[index] * 10 + (unsigned int)(*text - '0')) & 0xff;
+		found = index == 5 || *text == ',';
+		if (found && *text == ',')
+			text++;
+	}
+	return found;
+}
+
+/* What leaves in place of a tuple with zeros or blanks in it. */
+static void unpad(const struct hostport *hostport, char *text)
+{
+	char *tuple = text + hostport->span.offset;
+	const char *rest = tuple + hostport->span.length;
+	uint8_t plain[HOSTPORT_TEXT_MAX];
+	size_t length = hostport_format(hostport->form, hostport->delimiter, &hostport->endpoint, plain);
+
+	assert_true(length < hostport->span.length);
+	memcpy(tuple, plain, length);
+	memmove(tuple + length, rest, strlen(rest) + 1);
+}
+
 /* Random texts must not have NULs in them: these clients would not see the rest. */
-static const char reply_alphabet[] = "0123456789,,,,,,()() ||||!+-.x\t\xff=";
+static const char reply_alphabet[] = "0123456789,,,,,,()()   ||||!+-.x\t\xff=";
 
 static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state)
 {
 	static const char *const bases[] = {
 		"Entering Passive Mode (10,0,0,5,4,1).", "=10,0,0,5,4,1", "Mode. 10,0,0,5,4,1",
 		"OK, (10,0,0,5,204,12) ok", "(10,0,0,5,4,1) 1025", "x (10,0,0,5,4,1) y (ok)",
-		"Entering [192,168,255,1,255,255]",
+		"Entering [192,168,255,1,255,255]", "Mode 2 (10,0,0,5,4,1)", "(010,000,000,005,004,001)",
+		"( 10, 0, 0, 5, 4, 1)",
 	};
 	uint64_t seed = 6;
 	unsigned int accepted = 0;
@@ -630,6 +673,7 @@ static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state
 		unsigned int n[6] = { 0 };
 		struct hostport hostport;
 		const struct endpoint *endpoint = &hostport.endpoint;
+		bool alone;
 
 		memcpy(text, base, length);
 		length = unit_mutate(&seed, reply_alphabet, (uint8_t *)text, length, sizeof(text) - 1);
@@ -638,9 +682,16 @@ static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state
 			continue;
 
 		accepted++;
+		if (!hostport_could_be_read(unit_bytes(text, length)))
+			fail_msg("%s", unit_escape(unit_bytes(text, length)));
+		if (hostport.padded)
+			unpad(&hostport, text);
 		check_client("scanf", text, true, scan_everywhere(text, n), n, endpoint, true);
 		check_client("expression", text, true, match_expression(text, n), n, endpoint, true);
-		check_client("first digit", text, true, scan_first_digit(text, n), n, endpoint, true);
+		/* A number before the tuple ends the reading of these. */
+		alone = strcspn(text, "0123456789") == hostport.span.offset;
+		check_client("first digit", text, alone, scan_first_digit(text, n), n, endpoint, true);
+		check_client("digits", text, alone, count_digits(text, n), n, endpoint, true);
 		check_client("parenthesis", text, false, scan_first_parenthesis(text, n), n, endpoint, true);
 		check_client("last commas", text, false, scan_last_commas(text, n), n, endpoint, false);
 	}
