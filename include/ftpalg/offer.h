@@ -23,8 +23,8 @@ struct edit {
  * Announces endpoint in the place of hostport's, in canonical form. base is where the text that hostport was read from
  * starts in the line.
  *
- * With keep_length the line's length must not change. A 227, 228 or 229 has free text before its tuple to take from or
- * to pad, and is always tried that way first, as is any tuple of the same length. Returns REASON_NONE; REASON_NO_RESIZE
+ * With keep_length the line's length must not change. A 227, 228 or 229 has free text before its tuple to take from
+ * then; a shorter tuple is padded in any case, so that only growth changes a length. Returns REASON_NONE; REASON_NO_RESIZE
  * where keep_length can't be met; REASON_FAMILY_MISMATCH where the form can't express the endpoint. An edit that would
  * change nothing has at.length == 0 and length == 0.
  */

@@ -3,7 +3,9 @@
  * How a line must change.
  *
  * A line that keeps its length needs no sequence adjustment, which the kernel can't do on every connection, and can be
- * lost and sent again without care. So a reply's tuple that grows or shrinks is paid for by the prose before it:
+ * lost and sent again without care. A reply's tuple that shrinks gives its room to the prose before it. One that grows
+ * grows the line, where it may, because some clients expect the words that servers usually say; where it may not, the
+ * prose pays for it:
  *
  *   227 Entering Passive Mode (10,0,0,5,4,1).
  *   227 Entering Passiv (198,51,100,1,200,1).
@@ -12,7 +14,7 @@
  *   |                  opener: a byte that may belong to the tuple, and a space before it
  *   code and separator: never touched
  *
- * Where there is too little prose, and in commands, which have none, the length changes or the offer is refused.
+ * Where there is too little prose, and in commands, which have none, the offer is refused then.
  */
 #include "ftpalg/offer.h"
 
@@ -114,7 +116,7 @@ enum reason offer_announce(struct bytes line, uint32_t base, const struct hostpo
 		   tuple.length > line.length - tuple.offset) {
 		/* Not the line that hostport was read from. */
 		reason = REASON_MALFORMED;
-	} else if (length != tuple.length && !form_is_active(hostport->form)) {
+	} else if (!form_is_active(hostport->form) && (length < tuple.length || (keep_length && length > tuple.length))) {
 		done = replace_with_prose(line, base, tuple, text, length, edit);
 	}
 

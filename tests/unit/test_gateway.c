@@ -74,12 +74,12 @@ static const struct scenario scenarios[] = {
 		"200 1\r\n200 2\r\n200 3\r\n150 here\r\n226 done\r\n221 bye\r\n", 3, 0, false,
 	},
 	{
-		"227 of a server behind DNAT keeps its length",
+		"227 of a server behind DNAT keeps its words",
 		"203.0.113.77", NULL, "10.0.0.2", "198.51.100.200",
 		{ LOGIN, { C, "PASV\r\n" }, { S, "227 Entering Passive Mode (10,0,0,2,195,149).\r\n" },
 		  { C, "LIST\r\n" }, { S, "150 here\r\n226 done\r\n" } },
 		"PASV\r\nLIST\r\n",
-		"227 Entering Passiv (198,51,100,200,195,149).\r\n150 here\r\n226 done\r\n", 1, 0, false,
+		"227 Entering Passive Mode (198,51,100,200,195,149).\r\n150 here\r\n226 done\r\n", 1, 0, false,
 	},
 	{
 		"a server behind DNAT may announce its public address itself",

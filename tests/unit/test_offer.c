@@ -108,7 +108,7 @@ static void a_reply_pays_for_its_tuple_with_prose(void **state)
 		{ FORM_227, "227 Entering Passive Mode (10,0,0,5,4,1).", "198.51.100.1", 51201, true, REASON_NONE,
 		  "227 Entering Passiv (198,51,100,1,200,1)." },
 		{ FORM_227, "227 Entering Passive Mode (10,0,0,5,4,1).", "198.51.100.1", 51201, false, REASON_NONE,
-		  "227 Entering Passiv (198,51,100,1,200,1)." },
+		  "227 Entering Passive Mode (198,51,100,1,200,1)." },
 		{ FORM_227, "227 Mode. 10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NONE, "227 Mode 10,0,0,55,4,1" },
 		{ FORM_227, "227 Mode=10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NONE, "227 Mod=10,0,0,55,4,1" },
 		{ FORM_229, "229 Extended Passive (|||80|)", "", 49152, true, REASON_NONE,
