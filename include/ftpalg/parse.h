@@ -93,6 +93,7 @@ enum reply_kind {
 	REPLY_TEXT,  /* no reply code and separator at its start: only valid inside a multi-line reply */
 	REPLY_FIRST, /* "nnn-": opens a multi-line reply */
 	REPLY_LAST,  /* "nnn " or a bare "nnn": a whole reply, or the end of a multi-line one */
+	REPLY_TABBED, /* "nnn" and a tab: a whole reply to most clients; inside a multi-line one, text to most */
 };
 
 struct reply {

@@ -30,7 +30,7 @@
 	/* the dialogue */ \
 	X(REASON_NOT_LOGGED_IN,     "not-logged-in",        "an offer was made before the login was complete") \
 	X(REASON_EPSV_ALL,          "epsv-all",             "an offer other than EPSV after EPSV ALL (RFC 2428 section 4)") \
-	X(REASON_UNSOLICITED,       "unsolicited",          "a 227, 228 or 229 that answers no PASV, LPSV or EPSV") \
+	X(REASON_UNSOLICITED,       "unsolicited",          "a reply in which a client could read an endpoint, and which answers no request for one (PASV, EPSV and the like)") \
 	X(REASON_CLIENT_FIRST,      "client-first",         "the client spoke before the server's greeting") \
 	X(REASON_NOT_FTP,           "not-ftp",              "the first line of a peer is not FTP (HTTP, TLS or something else on the control port)") \
 	X(REASON_ODD_VERB,          "odd-verb",             "control bytes, Telnet codes or 8-bit bytes in or before a verb: some server could read another command") \

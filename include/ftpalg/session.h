@@ -3,7 +3,7 @@
  * The dialogue of one control connection: the waist of the hourglass. Whoever has lines (packets, a TLS proxy, a
  * capture, a test) calls session_input and obeys the outcome.
  *
- *                220                     230, 232
+ *                220                 2yz to a login
  *   GREETING ----------> LOGIN -----------------------> READY
  *      |                  |  ^                          |  |
  *      |                  |  +--- REIN, USER accepted --+  |
@@ -66,7 +66,8 @@ struct outcome {
 /* A command that waits for its final reply. */
 struct session_command {
 	uint32_t number;
-	uint8_t verb; /* enum verb; VERB_COUNT for a command that was overwritten */
+	uint16_t more; /* commands that keep a session alive, sent directly behind this one */
+	uint8_t verb;  /* enum verb; VERB_COUNT for a command that was overwritten */
 };
 
 /* A transfer command that waits for its final reply; of more at once than there is room for, the path is not kept. */
@@ -96,8 +97,16 @@ struct session {
 	uint32_t epsv_all_number;
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
 	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
-	uint16_t multiline; /* the code that opened a multi-line reply; 0: none is open */
-	bool multiline_refused; /* its first line was overwritten, so its last one must be */
+	bool protected;   /* a security exchange is complete (RFC 2228), so a login may have been said unseen */
+	bool out_of_step; /* a client may be a reply behind: there was one too many, for some readers at least */
+
+	uint16_t multiline;       /* the code that opened a multi-line reply; 0: none is open */
+	uint16_t multiline_shown; /* and what the client has read in its place: 425 where it was refused */
+	uint16_t multiline_loose; /* code of a line in it that some clients take for its end */
+	bool multiline_offered;   /* an endpoint has been announced in it */
+	uint16_t refused_code;    /* what a refusal of the current line must begin with, so that it ends a reply */
+	bool refused_continues;   /* where the line does, and nowhere else */
+	uint8_t answered;         /* verb of the command that the last line answered; VERB_COUNT: none */
 
 	/* Commands without a final reply, oldest first, as a ring. */
 	struct session_command pipeline[SESSION_PIPELINE_MAX];

@@ -316,10 +316,10 @@ void parse_reply(struct bytes line, struct reply *reply)
 		code = (uint16_t)(code * 10 + (digits[index] - '0'));
 	}
 	separator = ended ? ' ' : line.data[position];
-	coded = coded && code >= 100 && code <= 659 && (separator == ' ' || separator == '-');
+	coded = coded && code >= 100 && code <= 659 && (separator == ' ' || separator == '-' || separator == '\t');
 
 	if (coded) {
-		reply->kind = separator == '-' ? REPLY_FIRST : REPLY_LAST;
+		reply->kind = separator == '-' ? REPLY_FIRST : separator == '\t' ? REPLY_TABBED : REPLY_LAST;
 		reply->code = code;
 		reply->text = span_between(ended ? position : position + 1, line.length);
 	} else {

@@ -4,8 +4,8 @@
  *
  * A session sees every line of both directions, in the order in which the gateway lets them pass, and keeps what is
  * needed to know what a line means: has the server greeted, is somebody logged in, which commands wait for their reply.
- * Replies are paired with commands first in, first out (RFC 959 5.4); a 1yz leaves its command waiting. That pairing is
- * what makes a 227 trustworthy: it counts only while the oldest waiting command is the PASV that it answers.
+ * Replies are paired with the oldest command that they can answer (session_pipeline.c); a 1yz leaves its command waiting.
+ * That pairing is what makes a 227 trustworthy: it counts only while a PASV waits, and uses it up (session_reply.c).
  *
  * Refusals are written over the line, same length, so that neither peer's numbers move and the dialogue goes on: the
  * server itself answers the mutilated command with 5xx, the client reads 425 instead of a forged 227. A session is
@@ -120,12 +120,15 @@ void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form fo
 	struct edit *edit = &turn->outcome->edit;
 
 	offer_refuse_reply(turn->line, reason, edit);
-	/* The first line of a multi-line reply stays one, or the client would take the next line for another reply. */
-	if (turn->line.length > 3 && turn->line.data[3] == '-' && edit->length > 3)
-		edit->replacement[3] = '-';
-	/* And inside a 425, it must not end it. */
-	if (turn->session->multiline == 425 && edit->length > 3)
-		edit->replacement[3] = '-';
+	/*
+	 * What is written into a multi-line reply has its code, and ends it only where the line did: clients differ in what
+	 * they take for an end, and whoever sees one too early is a reply behind from then on.
+	 */
+	if (edit->length > 3) {
+		for (unsigned int i = 0, code = turn->session->refused_code; i < 3; i++, code /= 10)
+			edit->replacement[2 - i] = (uint8_t)('0' + code % 10);
+		edit->replacement[3] = turn->session->refused_continues ? '-' : ' ';
+	}
 	turn_refuse(turn, reason, form, VERB_UNKNOWN);
 }
 
@@ -144,10 +147,12 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 	session->now = now;
 	outcome->verdict = OUTCOME_PASS;
 	outcome->reason = REASON_NONE;
-	if (direction == DIRECTION_ORIGINAL)
+	if (direction == DIRECTION_ORIGINAL) {
+		session_settle_reply(&turn);
 		session_take_command(&turn);
-	else
+	} else {
 		session_take_reply(&turn);
+	}
 }
 
 void session_revoke_offer(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,
@@ -191,7 +196,7 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning)
 {
 	if (direction == DIRECTION_REPLY)
-		return parse_reply_may_matter(beginning);
+		return session_awaits_endpoint(session) || parse_reply_may_matter(beginning);
 	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
 }
 

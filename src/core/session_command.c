@@ -10,24 +10,6 @@
 
 #include "session_internal.h"
 
-bool session_pipeline_holds(const struct session *session, enum verb verb)
-{
-	for (unsigned int i = 0; i < session->pipeline_count; i++)
-		if (session->pipeline[(session->pipeline_head + i) % SESSION_PIPELINE_MAX].verb == verb)
-			return true;
-	return false;
-}
-
-static void pipeline_push(struct session *session, enum verb verb)
-{
-	unsigned int at = (session->pipeline_head + session->pipeline_count) % SESSION_PIPELINE_MAX;
-
-	session->pipeline[at].verb = (uint8_t)verb;
-	session->pipeline[at].number = session->next_number++;
-	session->unseen_command = false;
-	session->pipeline_count++;
-}
-
 static struct bytes command_argument(const struct turn *turn, const struct command *command)
 {
 	struct bytes argument = { turn->line.data + command->argument.offset, command->argument.length };
@@ -198,7 +180,7 @@ static enum reason judge_session(const struct turn *turn, enum reason parsed, co
 		return REASON_NOT_FTP;
 	if (session_pipeline_holds(session, VERB_AUTH))
 		return REASON_BEHIND_AUTH;
-	if (session->pipeline_count == SESSION_PIPELINE_MAX)
+	if (session_pipeline_is_full(turn->session, command->verb))
 		return REASON_PIPELINE_FULL;
 	if (policy_rule_requires_tls(session->rule) && !session->secured &&
 	    (command->verb == VERB_USER || command->verb == VERB_PASS))
@@ -264,5 +246,5 @@ void session_take_command(const struct turn *turn)
 	session->any_command = session->any_command || parsed == REASON_NONE;
 	if (command.verb == VERB_UNKNOWN && session->state == SESSION_LOGIN)
 		session->unknown_verbs++;
-	pipeline_push(session, reason == REASON_NONE ? command.verb : VERB_COUNT);
+	session_pipeline_push(session, reason == REASON_NONE ? command.verb : NO_COMMAND);
 }

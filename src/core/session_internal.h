@@ -25,11 +25,36 @@ void turn_refuse(const struct turn *turn, enum reason reason, enum form form, en
 void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command);
 void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form form);
 
+/* Where there is no command, or one that was overwritten. */
+#define NO_COMMAND VERB_COUNT
+
 /* Does a command with this verb wait for its reply? */
 bool session_pipeline_holds(const struct session *session, enum verb verb);
+/* Is there no room for one more of this verb? */
+bool session_pipeline_is_full(struct session *session, enum verb verb);
+void session_pipeline_push(struct session *session, enum verb verb);
+/* The command that has waited longest, or NULL. */
+const struct session_command *session_pipeline_oldest(const struct session *session);
+/* The oldest request for an endpoint that waits, or NULL. */
+const struct session_command *session_pipeline_endpoint_request(const struct session *session);
+/* A 1yz: the transfer has begun. */
+void session_pipeline_begin(struct session *session);
+/*
+ * Takes out the command that a final reply with this code answers; endpoint says that an endpoint is announced in it.
+ * False: there is none.
+ */
+bool session_pipeline_answer(struct session *session, uint16_t code, bool endpoint, struct session_command *command);
+
+/* The client goes on: a multi-line reply that it may have taken as ended has ended. */
+void session_settle_reply(const struct turn *turn);
+
+/* Could a client take an endpoint from the next reply, whatever its code: as the answer to a request, or to its next one? */
+bool session_awaits_endpoint(const struct session *session);
 
 void session_take_command(const struct turn *turn);
 void session_take_reply(const struct turn *turn);
+/* The final reply to verb, the command with that number. */
+void session_take_answer(const struct turn *turn, enum verb verb, uint32_t command, uint16_t code);
 
 /*
  * Judges an offer that the dialogue allows, asks for its expectation and announces it. text_offset is where hostport's

@@ -2,16 +2,40 @@
 /*
  * Replies: which command is answered, and what follows from it.
  *
- * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Clients are less exact, and
- * some take any "227 " at the start of a line for the answer to their PASV, so text that looks like one is overwritten
- * wherever it stands and was not asked for. Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with
- * one in it, a reply is not the same for all of them.
+ * Theory of operation
+ *
+ * An endpoint is announced in a reply, and clients find it there in different ways (doc/readers.md): some take any 2yz for
+ * the answer to their PASV, some any "227" at the start of a line; some read the last line of a reply, some the first
+ * digit of any, some all of it. So the question is never whether a line is a 227 but whether a client could read an
+ * endpoint in it. Where one could, three things must hold, or the line is overwritten:
+ *
+ *   - A request for an endpoint waits (PASV, EPSV, ...), which no reply has answered. The announcement uses it up, as an
+ *     error does, or a reply to a later command: for each request that reaches the server there is one announcement or none.
+ *   - It is in a reply of its own: the line begins a reply or stands in one whose code is a 227, 228 or 229. Lines inside
+ *     other replies, and replies to other commands, hold names that somebody has chosen.
+ *   - All who read an endpoint in the reply read the one that is judged. Lines before and behind it hold no other.
+ *
+ * Pairing may lose its step, when a command is never answered or answered twice, and finds back by itself
+ * (session_pipeline.c). That makes a forged announcement no easier: it would still have to begin a reply, in place of the
+ * answer to a request that waits, and of that reply there would be one too many. The order of other commands decides
+ * nothing.
+ *
+ * A client that is a reply behind reads later what was said before it asked. So whatever could put a client behind (a
+ * reply that nothing asked for, a line within a reply that some take for its end) is remembered, and from then on no
+ * reply passes that could be read as an announcement and is none.
+ *
+ * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Some servers end one with
+ * another code, and some clients go on then. They are followed when the client goes on, but in greetings and in replies to
+ * transfers only: those are the server's own words, whereas a message of a directory or a listing could pretend an end,
+ * with a 227 behind it.
+ *
+ * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
+ * of them.
  */
 #include <string.h>
 
+#include "digits.h"
 #include "session_internal.h"
-
-#define NO_COMMAND VERB_COUNT
 
 static enum form code_form(uint16_t code)
 {
@@ -27,46 +51,33 @@ static enum form code_form(uint16_t code)
 	}
 }
 
-static bool form_answers(enum form form, enum verb verb)
+static bool asks_for_port(enum verb verb)
 {
-	switch (form) {
-	case FORM_227:
-		return verb == VERB_PASV || verb == VERB_CPSV || verb == VERB_PASW;
-	case FORM_228:
-		return verb == VERB_LPSV;
-	case FORM_229:
-		return verb == VERB_EPSV || verb == VERB_SPSV;
-	default:
-		return false;
-	}
-}
-
-static struct session_command *pipeline_at(struct session *session, unsigned int index)
-{
-	return &session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
+	return verb == VERB_EPSV || verb == VERB_SPSV;
 }
 
 /*
- * Which waiting command does a reply with this code answer? The oldest, with one exception: STAT may be sent while a
- * transfer runs and is answered at once (RFC 959 4.1.3), before the transfer's final reply.
+ * May a reply of this form answer the request? 227 and 229 each are taken for the other by clients that look at the code,
+ * and nobody who expects the one finds anything in the other (hostport.c). Of a 228 some would read the wrong six numbers.
  */
-static unsigned int pipeline_find(struct session *session, uint16_t code)
+static bool form_answers(enum form form, enum verb verb)
 {
-	if (session->preliminary && code >= 211 && code <= 213 && verb_is_transfer((enum verb)pipeline_at(session, 0)->verb))
-		for (unsigned int i = 1; i < session->pipeline_count; i++)
-			if (pipeline_at(session, i)->verb == VERB_STAT)
-				return i;
-	return 0;
+	return (form == FORM_228) == (verb == VERB_LPSV);
 }
 
-static void pipeline_remove(struct session *session, unsigned int index)
+/* What is read in the answer to this request by clients that don't look at its code. */
+static enum form verb_form(enum verb verb)
 {
-	for (unsigned int i = index; i > 0; i--)
-		*pipeline_at(session, i) = *pipeline_at(session, i - 1);
-	session->pipeline_head = (uint8_t)((session->pipeline_head + 1) % SESSION_PIPELINE_MAX);
-	session->pipeline_count--;
-	if (index == 0)
-		session->preliminary = false;
+	if (verb == VERB_LPSV)
+		return FORM_228;
+	return asks_for_port(verb) ? FORM_229 : FORM_227;
+}
+
+bool session_awaits_endpoint(const struct session *session)
+{
+	return session->state != SESSION_GREETING &&
+	       (session->unseen_command || session->out_of_step || session->pipeline_count == 0 ||
+		session_pipeline_endpoint_request(session));
 }
 
 static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t code)
@@ -92,7 +103,7 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
 
-	if (reply->kind == REPLY_LAST && reply->code / 100 == 2 && code_form(reply->code) == FORM_NONE) {
+	if (reply->code / 100 == 2 && code_form(reply->code) == FORM_NONE) {
 		/* Some servers that ask for no login say so at once. */
 		session->state = reply->code == 230 ? SESSION_READY : SESSION_LOGIN;
 		return;
@@ -103,164 +114,54 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 	turn_close(turn, REASON_NOT_FTP);
 }
 
-static void take_login(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
+/* Which request would an announcement answer? False: none. */
+static bool find_request(const struct session *session, struct session_command *request)
 {
-	struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_LOGIN);
+	const struct session_command *waiting = session_pipeline_endpoint_request(session);
 
-	if (verb == VERB_USER && code / 100 <= 3) {
-		memcpy(session->name, session->next_name, sizeof(session->name));
-		session->name_length = command == session->next_name_number ? session->next_name_length : 0;
-	}
-	/* Whoever comes next has not made the offer that is open. */
-	if (verb == VERB_USER && code / 100 == 3) {
-		session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
-		session->state = SESSION_LOGIN;
-		return;
-	}
-	if (code != 230 && code != 232)
-		return;
-	session->state = SESSION_READY;
-	event.code = code;
-	event.text.data = session->name;
-	event.text.length = session->name_length;
-	turn_report(turn, &event);
+	/* The gateway before this one let the request pass. The transfer that will use it has the next number. */
+	*request = (struct session_command){ .number = session->next_number - 1, .verb = NO_COMMAND };
+	if (waiting)
+		*request = *waiting;
+	return waiting || session->unseen_command;
 }
 
-/* For a proxy: from here on the client speaks in clear again. */
-static void clear_session(const struct turn *turn)
+static enum reason judge_announcement(const struct turn *turn, enum form form, struct span place,
+				      const struct session_command *request, struct hostport *hostport)
 {
-	static const uint8_t cleared[] = "cleared";
-	struct event event = turn_event(turn, EVENT_TLS);
-
-	if (!turn->session->secured)
-		return;
-	turn->session->secured = false;
-	event.text.data = cleared;
-	event.text.length = sizeof(cleared) - 1;
-	turn_report(turn, &event);
-}
-
-static void take_reinitialize(const struct turn *turn, uint16_t code)
-{
-	struct session *session = turn->session;
-
-	if (code / 100 != 2)
-		return;
-	session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
-	session->state = SESSION_LOGIN;
-	session->epsv_all = false;
-	session->epsv_all_asked = false;
-	clear_session(turn);
-}
-
-/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
-static void secure_session(const struct turn *turn)
-{
-	static const uint8_t terminated[] = "terminated";
-	struct event event = turn_event(turn, EVENT_TLS);
-
-	turn->session->state = SESSION_LOGIN;
-	turn->session->secured = true;
-	turn->session->any_command = false;
-	event.text.data = terminated;
-	event.text.length = sizeof(terminated) - 1;
-	turn_report(turn, &event);
-}
-
-static void take_auth(const struct turn *turn, uint16_t code)
-{
-	if (code != 234)
-		return;
-	session_close_pinhole(turn->session, turn->ops, REASON_SUPERSEDED);
-	if (turn->session->terminated)
-		secure_session(turn);
-	else
-		session_set_opaque(turn->session, turn->ops);
-}
-
-static void report_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
-{
-	struct event event = turn_event(turn, EVENT_TRANSFER);
-
-	event.verb = verb;
-	event.code = code;
-	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
-		struct session_transfer *transfer = &turn->session->transfers[i];
-
-		if (!transfer->waiting || transfer->number != command)
-			continue;
-		event.text.data = transfer->path;
-		event.text.length = transfer->path_length;
-		event.duration = turn->now - transfer->start;
-		transfer->waiting = false;
-	}
-	turn_report(turn, &event);
-}
-
-static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
-{
-	struct session *session = turn->session;
-
-	report_transfer(turn, verb, code, command);
-	/*
-	 * Perl's Net::FTP connects behind its command, and reads the refusal then: its SYN must meet the server's reset, not a
-	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.
-	 */
-	if (code / 100 >= 4 && session->pinhole == PINHOLE_OPEN && !form_is_active(session->pinhole_form))
-		return;
-	/* An offer that was made after this transfer's command is for the next one. */
-	if ((int32_t)(command - session->pinhole_command) > 0)
-		session_close_pinhole(session, turn->ops, code / 100 == 2 ? REASON_TRANSFER_ENDED
-									   : REASON_SERVER_REFUSED);
-}
-
-/* 229 would be the answer to a plain EPSV: that server has not read the argument. */
-static void take_epsv_all(struct session *session, uint32_t command, uint16_t code)
-{
-	if (!session->epsv_all_asked || command != session->epsv_all_number)
-		return;
-	session->epsv_all_asked = false;
-	session->epsv_all = session->epsv_all || (code / 100 == 2 && code != 229);
-}
-
-/* The final reply to verb, the command with that number. */
-static void take_answer(const struct turn *turn, enum verb verb, uint32_t command, uint16_t code)
-{
-	struct session *session = turn->session;
-
-	if (verb == VERB_USER || verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT)
-		take_login(turn, verb, code, command);
-	else if (verb == VERB_REIN)
-		take_reinitialize(turn, code);
-	else if (verb == VERB_AUTH)
-		take_auth(turn, code);
-	else if (verb == VERB_EPSV)
-		take_epsv_all(session, command, code);
-	else if (verb == VERB_CCC && code == 200)
-		clear_session(turn);
-	else if (verb_is_transfer(verb))
-		take_transfer(turn, verb, code, command);
-	else if (verb_is_active_offer(verb) && command == session->pinhole_command && code / 100 >= 4)
-		session_close_pinhole(session, turn->ops, REASON_SERVER_REFUSED);
-}
-
-/* A 227, 228 or 229 that the session asked for. */
-static void take_passive_offer(const struct turn *turn, enum form form, const struct reply *reply, uint32_t command)
-{
-	struct bytes text = { turn->line.data + reply->text.offset, reply->text.length };
-	struct session *session = turn->session;
-	struct hostport hostport;
+	const struct bytes text = { turn->line.data + place.offset, place.length };
+	const struct session *session = turn->session;
 	enum reason reason;
 
 	if (session->state != SESSION_READY && session->rule->login_required)
-		reason = REASON_NOT_LOGGED_IN;
-	else
-		reason = hostport_parse(form, text, &hostport);
+		return REASON_NOT_LOGGED_IN;
+	if (request->verb != NO_COMMAND && !form_answers(form, (enum verb)request->verb))
+		return REASON_UNSOLICITED;
+	if (session->epsv_all && asks_for_port((enum verb)request->verb) && form != FORM_229)
+		return REASON_EPSV_ALL;
+	/* One announcement a reply. */
+	if (session->multiline_offered)
+		return REASON_AMBIGUOUS;
+	reason = hostport_parse(form, text, hostport);
+	/* Some count off a code and its separator, whether there are any or not. */
+	if (reason == REASON_NONE && place.offset + hostport->span.offset < 4)
+		reason = REASON_AMBIGUOUS;
+	return reason;
+}
+
+/* What stands at place is read as an endpoint, and request asked for one. */
+static void take_announcement(const struct turn *turn, enum form form, struct span place,
+			      const struct session_command *request)
+{
+	struct session *session = turn->session;
+	struct hostport hostport;
+	enum reason reason = judge_announcement(turn, form, place, request, &hostport);
+
 	if (reason == REASON_NONE)
-		reason = session_accept_offer(turn, &hostport, reply->text.offset, command);
+		reason = session_accept_offer(turn, &hostport, place.offset, request->number);
 	if (reason != REASON_NONE)
 		turn_refuse_reply(turn, reason, form);
+	session->multiline_offered = reason == REASON_NONE;
 }
 
 /* A line that begins like 227, 228 or 229 and answers no request: as text, as an early or a late reply. */
@@ -270,6 +171,15 @@ static void judge_unsolicited(const struct turn *turn, const struct reply *reply
 		turn_refuse_reply(turn, REASON_UNSOLICITED, code_form(reply->code));
 	else
 		report_anomaly(turn, REASON_UNSOLICITED, reply->code);
+}
+
+/* Any other line that announces nothing: refused where a client could take it for an announcement. */
+static bool refuse_likeness(const struct turn *turn)
+{
+	if (!session_awaits_endpoint(turn->session) || !hostport_could_be_read(turn->line))
+		return false;
+	turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
+	return true;
 }
 
 /*
@@ -288,22 +198,80 @@ static bool text_begins_like_offer(const struct turn *turn, struct reply *reply)
 	return true;
 }
 
+static bool begins_with_code(struct bytes line)
+{
+	return line.length >= 3 && digits_is_digit(line.data[0]) && digits_is_digit(line.data[1]) &&
+	       digits_is_digit(line.data[2]);
+}
+
 /* A line that is neither a reply nor inside one. */
 static void judge_text(const struct turn *turn)
 {
 	struct reply reply = { .kind = REPLY_TEXT };
 
+	if (begins_with_code(turn->line))
+		turn->session->out_of_step = true;
 	if (text_begins_like_offer(turn, &reply))
 		judge_unsolicited(turn, &reply);
-	else if (turn->line.length > 0)
+	else if (!refuse_likeness(turn) && turn->line.length > 0)
 		report_anomaly(turn, REASON_MALFORMED, 0);
 }
 
-/* A line inside a multi-line reply that does not end it. */
-static void judge_inner_line(const struct turn *turn, struct reply *reply)
+/* The text of a line: what is behind its code, if that is the code of the reply that it stands in; else all of it. */
+static struct span text_place(const struct turn *turn, const struct reply *reply)
 {
-	if (reply->kind == REPLY_TEXT ? text_begins_like_offer(turn, reply) : code_form(reply->code) != FORM_NONE)
+	const struct span all = { 0, (uint32_t)turn->line.length };
+
+	return reply->kind != REPLY_TEXT && reply->code == turn->session->multiline ? reply->text : all;
+}
+
+/* A line of a 227, 228 or 229 that has more than one. */
+static void judge_announcing_line(const struct turn *turn, const struct reply *reply)
+{
+	const struct span place = text_place(turn, reply);
+	const enum form form = code_form(turn->session->multiline);
+	struct session_command request;
+
+	if (!text_has_digit(turn->line, &place))
+		return;
+	if (find_request(turn->session, &request))
+		take_announcement(turn, form, place, &request);
+	else
+		turn_refuse_reply(turn, REASON_UNSOLICITED, form);
+}
+
+/* A line inside a multi-line reply that does not end it. */
+static void judge_inner_line(const struct turn *turn, const struct reply *reply)
+{
+	const struct session *session = turn->session;
+	struct reply text = { .kind = REPLY_TEXT };
+
+	if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
+		judge_announcing_line(turn, reply);
+	else if (reply->kind != REPLY_TEXT && code_form(reply->code) != FORM_NONE)
 		judge_unsolicited(turn, reply);
+	else if (text_begins_like_offer(turn, &text) && hostport_could_be_read(turn->line))
+		judge_unsolicited(turn, &text);
+	else
+		refuse_likeness(turn);
+}
+
+static bool answers_transfer(const struct session *session)
+{
+	const struct session_command *oldest = session_pipeline_oldest(session);
+
+	return oldest && verb_is_transfer((enum verb)oldest->verb);
+}
+
+/* Some clients take a line for the end of the reply that it stands in. */
+static void note_loose_end(struct session *session, struct bytes line, const struct reply *reply)
+{
+	const bool own_words = session->state == SESSION_GREETING || answers_transfer(session);
+
+	if (begins_with_code(line) && (line.length == 3 || line.data[3] != '-'))
+		session->out_of_step = true;
+	if (own_words && reply->kind == REPLY_LAST && code_form(reply->code) == FORM_NONE)
+		session->multiline_loose = reply->code;
 }
 
 static void take_multiline_start(const struct turn *turn, const struct reply *reply)
@@ -311,45 +279,103 @@ static void take_multiline_start(const struct turn *turn, const struct reply *re
 	struct session *session = turn->session;
 
 	session->multiline = reply->code;
-	session->multiline_refused = code_form(reply->code) != FORM_NONE;
-	/* RFC 959 and 2428 give these replies one line; spread over two, peers differ in which one counts. */
-	if (session->multiline_refused)
-		turn_refuse_reply(turn, REASON_AMBIGUOUS, code_form(reply->code));
+	session->multiline_shown = reply->code;
+	session->multiline_loose = 0;
+	session->multiline_offered = false;
+	judge_inner_line(turn, reply);
+	if (turn->outcome->verdict == OUTCOME_REFUSE)
+		session->multiline_shown = 425;
+}
+
+static bool oldest_asks(const struct session *session)
+{
+	const struct session_command *oldest = session_pipeline_oldest(session);
+
+	return oldest && verb_is_passive_request((enum verb)oldest->verb);
+}
+
+/* A reply to a request, by a code that is its own or by one that some clients take for it. */
+static bool announces(const struct turn *turn, const struct reply *reply)
+{
+	const struct session *session = turn->session;
+
+	if (code_form(reply->code) != FORM_NONE)
+		return session_pipeline_endpoint_request(session) || text_has_digit(turn->line, &reply->text);
+	return reply->code / 100 == 2 && oldest_asks(session) &&
+	       hostport_could_be_read(turn->line);
+}
+
+static void take_final_announcement(const struct turn *turn, const struct reply *reply,
+				    const struct session_command *request)
+{
+	enum form form = code_form(reply->code);
+
+	if (form == FORM_NONE)
+		form = verb_form((enum verb)request->verb);
+	if (turn->session->multiline_shown != 0 && turn->session->multiline_shown != reply->code)
+		turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
+	else if (text_has_digit(turn->line, &reply->text))
+		take_announcement(turn, form, reply->text, request);
+}
+
+/* True: there is no more to be said of the reply, since no command can be answered by it. */
+static bool judge_final_reply(const struct turn *turn, const struct reply *reply, bool *endpoint)
+{
+	struct session *session = turn->session;
+	struct session_command request;
+	bool unsolicited = false;
+
+	*endpoint = announces(turn, reply);
+	if (*endpoint && find_request(session, &request)) {
+		take_final_announcement(turn, reply, &request);
+	} else if (session->multiline_shown != 0 && session->multiline_shown != reply->code) {
+		/* The beginning was refused, and so must be the end. */
+		turn_refuse_reply(turn, REASON_UNSOLICITED, code_form(reply->code));
+		unsolicited = code_form(reply->code) != FORM_NONE;
+	} else if (code_form(reply->code) != FORM_NONE) {
+		judge_unsolicited(turn, reply);
+		unsolicited = *endpoint;
+	} else {
+		refuse_likeness(turn);
+	}
+	return unsolicited;
+}
+
+static void report_surplus(const struct turn *turn, uint16_t code)
+{
+	struct session *session = turn->session;
+
+	/* 421 may come at any time (RFC 959 4.2.2), and the first reply of an adopted session may answer what was not seen. */
+	if (code == 421 || (session->adopted && session->next_number == 0))
+		return;
+	session->out_of_step = true;
+	if (code_form(code) == FORM_NONE)
+		report_anomaly(turn, REASON_UNSOLICITED, code);
 }
 
 static void take_final_reply(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
-	enum form form = code_form(reply->code);
-	unsigned int index = pipeline_find(session, reply->code);
-	enum verb verb = session->pipeline_count > 0 ? (enum verb)pipeline_at(session, index)->verb : NO_COMMAND;
-	uint32_t command = pipeline_at(session, index)->number;
+	struct session_command command;
+	bool endpoint;
 
 	if (reply->code / 100 == 1) {
-		session->preliminary = true;
+		refuse_likeness(turn);
+		session_pipeline_begin(session);
 		session_watch_pinhole(session, turn->ops);
 		return;
 	}
-	if (session->multiline_refused) {
-		session->multiline_refused = false;
-		turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
-	} else if (form != FORM_NONE && session->unseen_command) {
-		/* The gateway before this one let the request pass. The transfer that will use it has the next number. */
-		take_passive_offer(turn, form, reply, session->next_number - 1);
-	} else if (form != FORM_NONE && form_answers(form, verb)) {
-		take_passive_offer(turn, form, reply, command);
-	} else if (form != FORM_NONE) {
-		judge_unsolicited(turn, reply);
-	}
-	session->unseen_command = false;
-	if (session->pipeline_count == 0) {
-		/* 421 may come at any time (RFC 959 4.2.2). */
-		if (reply->code != 421 && form == FORM_NONE && !(session->adopted && session->next_number == 0))
-			report_anomaly(turn, REASON_UNSOLICITED, reply->code);
+	if (judge_final_reply(turn, reply, &endpoint)) {
+		session->out_of_step = true;
 		return;
 	}
-	pipeline_remove(session, index);
-	take_answer(turn, verb, command, reply->code);
+	if (session_pipeline_answer(session, reply->code, endpoint, &command)) {
+		session->answered = command.verb;
+		session_take_answer(turn, (enum verb)command.verb, command.number, reply->code);
+	} else if (!(endpoint && session->unseen_command)) {
+		report_surplus(turn, reply->code);
+	}
+	session->unseen_command = false;
 }
 
 /*
@@ -370,33 +396,76 @@ static void begin_dialogue(struct session *session)
 	session->unseen_command = false;
 }
 
+/* How a refusal of this line must look, for all who read it in its place. */
+static void prepare_refusal(struct session *session, const struct reply *reply, bool ends)
+{
+	session->refused_code = session->multiline != 0 ? session->multiline_shown : 425;
+	session->refused_continues = session->multiline != 0 ? !ends : reply->kind == REPLY_FIRST;
+}
+
+static void take_whole_reply(const struct turn *turn, const struct reply *reply)
+{
+	if (turn->session->state == SESSION_GREETING)
+		take_greeting(turn, reply);
+	else
+		take_final_reply(turn, reply);
+	turn->session->multiline_shown = 0;
+	turn->session->multiline_offered = false;
+}
+
+void session_settle_reply(const struct turn *turn)
+{
+	struct session *session = turn->session;
+	struct reply reply = { .kind = REPLY_LAST, .code = session->multiline_loose };
+	struct session_command command;
+
+	if (session->multiline == 0 || reply.code == 0)
+		return;
+	session->multiline = 0;
+	session->multiline_shown = 0;
+	if (session->state == SESSION_GREETING)
+		take_greeting(turn, &reply);
+	else if (reply.code / 100 == 1)
+		session_pipeline_begin(session);
+	else if (session_pipeline_answer(session, reply.code, false, &command))
+		session_take_answer(turn, (enum verb)command.verb, command.number, reply.code);
+}
+
+static void read_reply(const struct turn *turn, struct reply *reply)
+{
+	parse_reply(turn->line, reply);
+	/* A line of a file that was sent as it is has its own CR before that of the reply. */
+	while (reply->text.length > 0 && turn->line.data[reply->text.offset + reply->text.length - 1] == '\r')
+		reply->text.length--;
+}
+
 void session_take_reply(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct reply reply;
+	bool ends;
 
 	if (parse_reply_is_ambiguous(turn->line)) {
 		turn_close(turn, REASON_CONTROL_BYTE);
 		return;
 	}
-	parse_reply(turn->line, &reply);
+	read_reply(turn, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);
-	if (session->multiline != 0) {
-		if (reply.kind != REPLY_LAST || reply.code != session->multiline) {
-			judge_inner_line(turn, &reply);
-			return;
-		}
-		session->multiline = 0;
-	} else if (reply.kind == REPLY_FIRST) {
-		take_multiline_start(turn, &reply);
-		return;
-	} else if (reply.kind == REPLY_TEXT && session->state != SESSION_GREETING) {
-		judge_text(turn);
+	session->answered = NO_COMMAND;
+	ends = reply.kind == REPLY_LAST && reply.code == session->multiline;
+	prepare_refusal(session, &reply, ends);
+	if (session->multiline != 0 && !ends) {
+		judge_inner_line(turn, &reply);
+		if (turn->outcome->verdict != OUTCOME_REFUSE)
+			note_loose_end(session, turn->line, &reply);
 		return;
 	}
-	if (session->state == SESSION_GREETING)
-		take_greeting(turn, &reply);
+	session->multiline = 0;
+	if (reply.kind == REPLY_FIRST)
+		take_multiline_start(turn, &reply);
+	else if (reply.kind == REPLY_TEXT)
+		judge_text(turn);
 	else
-		take_final_reply(turn, &reply);
+		take_whole_reply(turn, &reply);
 }

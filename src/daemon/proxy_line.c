@@ -151,7 +151,6 @@ static bool passes_features(struct proxy_session *session, enum verb verb, struc
 static void take_reply(struct proxy_session *session, struct bytes line)
 {
 	struct session *core = &session->session;
-	const uint8_t waiting = core->pipeline_count;
 	const enum verb verb = oldest_command(core);
 	struct reply reply;
 
@@ -162,8 +161,8 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 		return;
 	if (passes_features(session, verb, line, &reply))
 		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);
-	if (core->pipeline_count < waiting)
-		security_take_reply(session, verb, reply.code);
+	if (core->answered != VERB_COUNT)
+		security_take_reply(session, (enum verb)core->answered, reply.code);
 }
 
 static bool lines_may_pass(const struct proxy_session *session, enum leg_side side)

@@ -393,6 +393,33 @@ static void a17_an_argument_that_comes_back_is_no_offer(void **state)
 	}
 }
 
+/* inet_aton() takes 010 for 8, and some servers write all numbers with three digits, or with a blank before them. */
+static void a97_padded_numbers_of_a_reply_leave_as_plain_ones(void **state)
+{
+	static const char *const replies[] = {
+		"227 Entering Passive Mode (203,000,113,009,195,080)\r\n",
+		"227 Entering Passive Mode (203, 0, 113, 9, 195, 80)\r\n",
+		"227 (203,0,113,9,195,080)\r\n",
+		"227-Entering\r\n227 (203,00,113,9,195,80)\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(replies); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[index]));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		assert_int_equal(attack->world.pinholes[0].destination.port, 50000);
+		assert_true(attack_hears(attack, S, mark, "(203,0,113,9,195,80)"));
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a16_nobodys_address_and_the_firewalls_own_are_refused),
 		cmocka_unit_test(a16_an_unspecified_address_means_the_peer_and_is_filled_in),
 		cmocka_unit_test(a17_an_argument_that_comes_back_is_no_offer),
+		cmocka_unit_test(a97_padded_numbers_of_a_reply_leave_as_plain_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

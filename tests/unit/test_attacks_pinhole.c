@@ -102,9 +102,9 @@ static void a21_an_unsolicited_227_opens_nothing(void **state)
 	attack_assert_nothing_opened(attack);
 	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 3);
 	assert_false(attack_hears(attack, S, mark, "(203"));
-	/* The answer of one form to a request of another. */
-	SAY(attack, C, "EPSV\r\n");
-	SAY(attack, S, FORGED "\r\n");
+	/* The answer of one form to a request of another, of which some would read the first six numbers. */
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "228 Long (4,4,203,0,113,9,2,195,80)\r\n");
 	SAY(attack, C, "LIST\r\n");
 	SAY(attack, S, FORGED "\r\n");
 	attack_assert_nothing_opened(attack);
@@ -568,6 +568,268 @@ static void a33_all_sessions_of_a_source_share_its_pinholes(void **state)
 	attack_end(attack);
 }
 
+/* What GNU wget, lftp and Net::FTP read in any 2yz to their PASV (doc/readers.md). */
+static void a82_an_answer_by_another_code_is_judged_too(void **state)
+{
+	static const char *const replies[] = {
+		"200 Entering Passive Mode (10,0,0,99,195,80)\r\n",
+		"250 Entering Passive Mode (203,0,113,10,195,80)\r\n",
+		"200 ok 10, 0, 0, 99, 195, 80\r\n",
+		"299 1,,,,,25\r\n",
+		"200 ok (203,0,113,9,0,25)\r\n",
+		"200-ok\r\n 203,0,113,10,195,80\r\n200 ok\r\n",
+		"200-203,0,113,10,195,80\r\n200 ok\r\n",
+		"150 203,0,113,10,195,80\r\n",
+		"331 203,0,113,10,195,80\r\n",
+		"500 203,0,113,10,195,80\r\n",
+		"200x 203,0,113,10,195,80\r\n",
+		"203,0,113,10,195,80\r\n",
+		"220 (|||25|)\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(replies); index++) {
+		static const char *const requests[] = { "PASV\r\n", "EPSV\r\n", "CPSV\r\n", "LPSV\r\n" };
+
+		for (size_t request = 0; request < ARRAY_SIZE(requests); request++) {
+			struct attack *attack = attack_open(PLAIN);
+			struct bytes reply = unit_string(replies[index]);
+			size_t mark;
+
+			attack_login(attack);
+			attack_say_bytes(attack, C, unit_string(requests[request]));
+			mark = attack_mark(attack, S);
+			attack_say_cut(attack, S, reply, reply.length / 2);
+			attack_assert_nothing_opened(attack);
+			if (hostport_could_be_read(attack_heard(attack, S, mark)))
+				fail_msg("%s", replies[index]);
+			attack_assert_alive(attack);
+			attack_end(attack);
+		}
+	}
+}
+
+static void a82_an_answer_by_another_code_that_names_the_server_is_an_offer(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "200 Entering Passive Mode (203,0,113,9,195,80)\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	SAY(attack, S, "200 Entering Passive Mode (203,0,113,9,195,81)\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	attack_end(attack);
+}
+
+/* Some readers take the first line of a reply, some the last, some all of it, some count off four bytes of each. */
+static void a93_the_lines_of_one_answer_hold_one_endpoint(void **state)
+{
+	static const char *const replies[] = {
+		"227-(203,0,113,9,195,80)\r\n227 (10,0,0,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n10,0,0,99,195,80\r\n227 ok\r\n",
+		"227-ok\r\n227 (203,0,113,9,195,80)\r\n227 (10,0,0,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n200 (10,0,0,99,195,80)\r\n227 ok\r\n",
+		"229-(|||50000|)\r\n229 (10,0,0,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n227 (203,0,113,9,195,81)\r\n",
+		"227-ok\r\n    203,0,113,9,195,80\r\n229 (|||25|)\r\n227 ok\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(replies); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[index]));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		assert_false(attack_hears(attack, S, mark, "10,0,0,99"));
+		assert_false(attack_hears(attack, S, mark, "|||25|"));
+		assert_false(attack_hears(attack, S, mark, "195,81"));
+		assert_true(attack_hears(attack, S, mark, index == 4 ? "|||50000|" : "203,0,113,9"));
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+static void a93_numbers_that_some_would_begin_elsewhere_open_nothing(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	/* Whoever counts off a code and a space reads 3.0.113.9. */
+	SAY(attack, S, "227-ok\r\n  203,0,113,9,195,80\r\n227 ok\r\n");
+	attack_assert_nothing_opened(attack);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+/* What was said too early waits in the client's buffer, and is the answer to whatever it asks next. */
+static void a94_a_client_that_is_a_reply_behind_reads_no_endpoint(void **state)
+{
+	static const char *const early[] = {
+		"200 ok\r\n200 (10,0,0,99,195,80)\r\n",
+		"200 ok\r\n200 ok\r\n",
+		"200-ok\r\n226 end\r\n200 ok\r\n",
+		"200-ok\r\n200x\r\n200 ok\r\n",
+		"200x\r\n200 ok\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(early); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark = attack_mark(attack, S);
+
+		attack_login(attack);
+		SAY(attack, C, "TYPE I\r\n");
+		attack_say_bytes(attack, S, unit_string(early[index]));
+		SAY(attack, C, "NOOP\r\n");
+		SAY(attack, S, "200 (10,0,0,99,195,80)\r\n");
+		assert_false(attack_hears(attack, S, mark, "10,0,0,99"));
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+/* In step, a name is a name: nobody expects an endpoint. */
+static void a94_a_name_of_numbers_passes_where_nobody_expects_an_endpoint(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark = attack_mark(attack, S);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PWD\r\n");
+	SAY(attack, S, "257 \"/10,0,0,99,195,80\"\r\n");
+	assert_true(attack_hears(attack, S, mark, "/10,0,0,99,195,80"));
+	attack_end(attack);
+}
+
+/* Pairing finds back, and whoever leaves commands unanswered gains no announcement by it. */
+static void a95_out_of_step_a_forged_227_gains_nothing(void **state)
+{
+	static const char *const dialogues[] = {
+		/* commands that are never answered, or twice, then a name */
+		"C NOOP|C NOOP|C ABOR|C MKD x|S 257 \"x|S " FORGED,
+		"C PASV|C MKD x|S 257 \"x|S " FORGED,
+		"C PASV|S 500 no|C MKD x|S 257 \"x|S " FORGED,
+		"C PASV|S 250 late|C MKD x|S 257 \"x|S " FORGED,
+		"C PASV|C RETR f|S 150 go|S " FORGED,
+		"C RETR f|S 150 go|C ABOR|S 226 ok|C STAT d|S 213-d|S " FORGED "|S 213 end|S " FORGED,
+		"C PASV|C STAT d|S 213-d|S " FORGED "|S 213 end|S " FORGED,
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(dialogues); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		const char *at = dialogues[index];
+
+		attack_login(attack);
+		while (*at != '\0') {
+			char line[128];
+			size_t length = strcspn(at, "|");
+
+			snprintf(line, sizeof(line), "%.*s\r\n", (int)length - 2, at + 2);
+			attack_say_bytes(attack, at[0] == 'C' ? C : S, unit_string(line));
+			at += length + (at[length] == '|');
+		}
+		if (attack->world.pinholes_made > 0)
+			fail_msg("%s", dialogues[index]);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+static void a95_pairing_finds_back(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	for (unsigned int round = 0; round < 5; round++) {
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, "250 late\r\n227 (203,0,113,9,195,80)\r\n");
+		SAY(attack, C, "RETR f\r\n");
+		SAY(attack, S, "150 go\r\n");
+		SAY(attack, C, "NOOP\r\nABOR\r\n");
+		SAY(attack, S, "226 done\r\n");
+		assert_int_equal(attack->world.pinholes_made, round + 1);
+	}
+	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 0);
+	attack_end(attack);
+}
+
+static void a95_a_keep_alive_is_no_flood(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "STOR big\r\n");
+	SAY(attack, S, "150 go\r\n");
+	for (unsigned int count = 0; count < 1000; count++)
+		SAY(attack, C, "NOOP\r\nPWD\r\nTYPE I\r\n");
+	SAY(attack, S, "226 done\r\n");
+	for (unsigned int count = 0; count < 3000; count++)
+		SAY(attack, S, "200 ok\r\n");
+	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_UNSOLICITED), 0);
+	SAY(attack, S, "200 ok\r\n");
+	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_UNSOLICITED), 1);
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
+/* A message file, or a listing, could pretend that its reply has ended. */
+static void a96_a_pretended_end_is_believed_of_the_servers_own_words_only(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *reply;
+		unsigned int pinholes;
+	} rows[] = {
+		{ "CWD d\r\n", "250-\r\n150 end\r\n226 end\r\n", 0 },
+		{ "STAT d\r\n", "213-d\r\n226 end\r\n", 0 },
+		{ "STOR x\r\n", "553-\r\n553- excluded\r\n", 0 },
+		{ "STOR x\r\n", "553-\r\n227 end\r\n", 0 },
+		{ "STOR x\r\n", "553-\r\n553- excluded\r\n150 Opening\r\n226 done\r\n", 1 },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[index].command));
+		attack_say_bytes(attack, S, unit_string(rows[index].reply));
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, FORGED "\r\n");
+		assert_int_equal(attack->world.pinholes_made, rows[index].pinholes);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+/* A refusal inside a reply must not end it, or the client is a reply behind. */
+static void a94_a_refusal_inside_a_reply_ends_nothing(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "CWD pub\r\n");
+	mark = attack_mark(attack, S);
+	SAY(attack, S, "250-\r\n" FORGED "\r\n2271 files are in this directory\r\n250 ok\r\n");
+	assert_true(attack_hears(attack, S, mark, "250-Refused"));
+	assert_true(attack_hears(attack, S, mark, "2271 files"));
+	attack_end(attack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,6 +861,17 @@ int main(void)
 		cmocka_unit_test(a33_a_source_has_a_quota_of_sessions),
 		cmocka_unit_test(a33_a_flood_of_offers_has_one_pinhole_and_a_rate),
 		cmocka_unit_test(a33_all_sessions_of_a_source_share_its_pinholes),
+		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
+		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
+		cmocka_unit_test(a93_the_lines_of_one_answer_hold_one_endpoint),
+		cmocka_unit_test(a93_numbers_that_some_would_begin_elsewhere_open_nothing),
+		cmocka_unit_test(a94_a_client_that_is_a_reply_behind_reads_no_endpoint),
+		cmocka_unit_test(a94_a_name_of_numbers_passes_where_nobody_expects_an_endpoint),
+		cmocka_unit_test(a95_out_of_step_a_forged_227_gains_nothing),
+		cmocka_unit_test(a95_pairing_finds_back),
+		cmocka_unit_test(a95_a_keep_alive_is_no_flood),
+		cmocka_unit_test(a96_a_pretended_end_is_believed_of_the_servers_own_words_only),
+		cmocka_unit_test(a94_a_refusal_inside_a_reply_ends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,9 +229,10 @@ static void a77_replies_too_many_open_nothing(void **state)
 	SAY(attack, C, "NOOP\r\n");
 	SAY(attack, S, PASSIVE);
 	attack_assert_nothing_opened(attack);
+	/* Chatter is no answer to a request, and the request has one. */
 	SAY(attack, C, "PASV\r\n");
-	SAY(attack, S, "200 chatter\r\n" PASSIVE);
-	attack_assert_nothing_opened(attack);
+	SAY(attack, S, "200 chatter\r\n" PASSIVE PASSIVE);
+	assert_int_equal(attack->world.pinholes_made, 1);
 	attack_assert_alive(attack);
 	attack_end(attack);
 }
@@ -395,6 +396,38 @@ static void a80_bytes_that_begin_before_a_line_hide_no_offer(void **state)
 		}
 }
 
+/* RFC 959 5.4: any 2yz. Only the login's own commands count, and a security exchange alone is none. */
+static void a98_what_is_no_login_opens_nothing(void **state)
+{
+	static const char *const dialogues[] = {
+		"C NOOP|S 230 in", "C USER u|S 331 pw|C NOOP|S 200 ok", "C USER u|S 331 pw|C PASS x|S 530 no",
+		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok", "C CCC|S 200 ok", "C AUTH GSSAPI|S 334 go|C ADAT A|S 535 no|C CCC|S 200 ok",
+		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok|C REIN|S 220 ok|C CCC|S 200 ok",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(dialogues); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		const char *at = dialogues[index];
+
+		SAY(attack, S, "220 ready\r\n");
+		while (*at != '\0') {
+			char line[64];
+			size_t length = strcspn(at, "|");
+
+			snprintf(line, sizeof(line), "%.*s\r\n", (int)length - 2, at + 2);
+			attack_say_bytes(attack, at[0] == 'C' ? C : S, unit_string(line));
+			at += length + (at[length] == '|');
+		}
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, PASSIVE);
+		if (attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN) != 1)
+			fail_msg("%s", dialogues[index]);
+		attack_assert_nothing_opened(attack);
+		attack_end(attack);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a80_a_gateway_that_comes_back_keeps_the_numbers_right),
 		cmocka_unit_test(a80_an_adopted_session_is_judged_like_any_other),
 		cmocka_unit_test(a80_bytes_that_begin_before_a_line_hide_no_offer),
+		cmocka_unit_test(a98_what_is_no_login_opens_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,7 +337,7 @@ static void replies_are_split_into_code_and_text(void **state)
 		{ TEXT("2271 x"), REPLY_TEXT, 0, "2271 x" },
 		{ TEXT(" 227 x"), REPLY_TEXT, 0, " 227 x" },
 		{ TEXT("227:x"), REPLY_TEXT, 0, "227:x" },
-		{ TEXT("227\tx"), REPLY_TEXT, 0, "227\tx" },
+		{ TEXT("227\tx"), REPLY_TABBED, 227, "x" },
 		{ TEXT("22a x"), REPLY_TEXT, 0, "22a x" },
 		{ TEXT("-27 x"), REPLY_TEXT, 0, "-27 x" },
 		{ TEXT("099 x"), REPLY_TEXT, 0, "099 x" },
