@@ -26,6 +26,8 @@ bool address_is_unspecified(const struct address *address);
  * the deprecated ::/96), which belong to another family. The unspecified address is martian too.
  */
 bool address_is_martian(const struct address *address);
+/* An address that means something within one network only: 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7. */
+bool address_is_private(const struct address *address);
 
 /* An address of another family is in no network. prefix is at most 32 or 128. */
 bool network_contains(const struct network *network, const struct address *address);

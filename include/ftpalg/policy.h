@@ -17,8 +17,9 @@
 #define POLICY_NAME_MAX 32
 
 enum foreign_server {
+	FOREIGN_SERVER_REWRITE_PRIVATE, /* a private or unreachable address is replaced by the server's own, another refused */
 	FOREIGN_SERVER_REFUSE,  /* a 227 or 228 that names another host than the server: answered to the client as 425 */
-	FOREIGN_SERVER_REWRITE, /* the server's own address is put in its place: for servers that announce a private address */
+	FOREIGN_SERVER_REWRITE, /* the server's own address is put in the place of any other */
 };
 
 enum tls_policy {

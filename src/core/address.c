@@ -66,6 +66,18 @@ bool address_is_martian(const struct address *address)
 	return martian;
 }
 
+/* RFC 1918, RFC 6598 (between a provider and its customers), RFC 4193. */
+bool address_is_private(const struct address *address)
+{
+	const uint8_t *octets = address->octets;
+
+	if (address->family == FAMILY_IPV6)
+		return (octets[0] & 0xfe) == 0xfc;
+	return address->family == FAMILY_IPV4 &&
+	       (octets[0] == 10 || (octets[0] == 172 && (octets[1] & 0xf0) == 16) ||
+		(octets[0] == 192 && octets[1] == 168) || (octets[0] == 100 && (octets[1] & 0xc0) == 64));
+}
+
 static uint8_t family_bits(uint8_t family)
 {
 	uint8_t bits = 0;

@@ -84,7 +84,7 @@ void policy_rule_set_defaults(struct policy_rule *rule)
 	rule->download = true;
 	rule->login_required = true;
 	rule->unknown_verbs = true;
-	rule->foreign_server = FOREIGN_SERVER_REFUSE;
+	rule->foreign_server = FOREIGN_SERVER_REWRITE_PRIVATE;
 	rule->tls = TLS_ALLOW;
 	rule->port_min = 1024;
 	memcpy(rule->port_denied, default_port_denied, sizeof(default_port_denied));
@@ -155,13 +155,27 @@ static bool is_fxp_target(const struct policy_rule *rule, const struct endpoint 
 }
 
 /*
+ * Is a foreign address of a 227 or 228 replaced by the server's own? By default one that nobody outside the server's network
+ * can mean: servers behind a NAT that others do announce it, and most clients ignore it. The port was the server's to
+ * choose, so the data connection goes where the control connection does, and to no third host. A public one may be meant
+ * (a cluster, an FXP): nobody knows what the server's own would lead to, so it is refused.
+ */
+static bool is_replaced(const struct policy_rule *rule, enum form form, const struct address *address)
+{
+	if (form != FORM_227 && form != FORM_228)
+		return false;
+	if (rule->foreign_server == FOREIGN_SERVER_REWRITE_PRIVATE)
+		return address_is_private(address) || address_is_martian(address);
+	return rule->foreign_server == FOREIGN_SERVER_REWRITE;
+}
+
+/*
  * Judges where an offer points to, and fills in the peer itself where the policy says so. own is the offering peer's
  * address. It may always be named, even if it is martian: packets come from there, so somebody has it.
  */
 static enum reason judge_address(const struct policy_rule *rule, const struct address *own, enum form form,
 				 struct policy_answer *answer)
 {
-	bool rewrite = rule->foreign_server == FOREIGN_SERVER_REWRITE && (form == FORM_227 || form == FORM_228);
 	enum reason reason = REASON_NONE;
 
 	if (!address_equal(&answer->endpoint.address, own)) {
@@ -169,7 +183,7 @@ static enum reason judge_address(const struct policy_rule *rule, const struct ad
 
 		answer->third_party = !martian && is_fxp_target(rule, &answer->endpoint);
 		/* An address that is replaced by the server's own is not used, so it may be anything. */
-		if (!answer->third_party && rewrite)
+		if (!answer->third_party && is_replaced(rule, form, &answer->endpoint.address))
 			answer->endpoint.address = *own;
 		else if (martian)
 			reason = REASON_MARTIAN_ADDRESS;

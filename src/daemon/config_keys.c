@@ -107,7 +107,7 @@ static const struct config_key policy_keys[] = {
 	{ "unknown-verbs", config_read_yes, P(unknown_verbs), .expected = YES_OR_NO },
 	{ "deny-verbs", config_read_deny_verbs, P(verb_denied),
 	  .expected = "FTP commands that ftpalg.conf(5) lists, or none", .list = true },
-	{ "foreign-server", config_read_foreign_server, P(foreign_server), .expected = "refuse or rewrite" },
+	{ "foreign-server", config_read_foreign_server, P(foreign_server), .expected = "rewrite-private, refuse or rewrite" },
 	{ "tls", config_read_tls, P(tls), .expected = "allow, forbid, require, terminate or terminate-require" },
 	{ "port-min", config_read_number, P(port_min), .minimum = 1, .maximum = 65535, .unit = 1 },
 	{ "deny-ports", config_read_deny_ports, RUN(struct policy_rule, port_denied, port_denied_count),

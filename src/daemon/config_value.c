@@ -178,7 +178,8 @@ const char *config_read_legs(struct config_value *value, void *owner)
 const char *config_read_foreign_server(struct config_value *value, void *owner)
 {
 	static const char *const words[] = {
-		[FOREIGN_SERVER_REFUSE] = "refuse", [FOREIGN_SERVER_REWRITE] = "rewrite", NULL
+		[FOREIGN_SERVER_REWRITE_PRIVATE] = "rewrite-private", [FOREIGN_SERVER_REFUSE] = "refuse",
+		[FOREIGN_SERVER_REWRITE] = "rewrite", NULL
 	};
 	unsigned int choice;
 	const char *wrong = choice_read(value, words, &choice);

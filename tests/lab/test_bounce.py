@@ -27,7 +27,8 @@ from servers import Proftpd
 from tap import Plan, check, check_equal
 
 SCRIPTED_PORT, PROFTPD_PORT = 21, 2121
-SETTINGS = {"gateway": {"control-ports": f"{SCRIPTED_PORT}, {PROFTPD_PORT}"}}
+# The lab's addresses are private, and by default the server's own would take their place (test_dialogues.py).
+SETTINGS = {"gateway": {"control-ports": f"{SCRIPTED_PORT}, {PROFTPD_PORT}"}, "policy": {"foreign-server": "refuse"}}
 
 
 # The lab's addresses (topology.ADDRESSES, "grow"); main() checks that they still are.

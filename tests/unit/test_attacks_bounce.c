@@ -298,10 +298,10 @@ static void a13_a_host_port_has_six_numbers_and_nothing_else(void **state)
 static void a14_a_server_offers_nobody_but_itself(void **state)
 {
 	static const struct row rows[] = {
-		{ PLAIN, "227 Entering Passive Mode (10,0,0,99,0,80)", REASON_FOREIGN_ADDRESS },
-		{ SNAT, "227 Entering Passive Mode (10,0,0,99,195,80)", REASON_FOREIGN_ADDRESS },
-		{ DNAT, "227 Entering Passive Mode (192,168,7,7,195,80)", REASON_FOREIGN_ADDRESS },
-		{ PLAIN, "227 Entering Passive Mode (127,0,0,1,195,80)", REASON_MARTIAN_ADDRESS },
+		{ PLAIN, "227 Entering Passive Mode (203,0,113,99,0,80)", REASON_FOREIGN_ADDRESS },
+		{ SNAT, "227 Entering Passive Mode (198,51,100,99,195,80)", REASON_FOREIGN_ADDRESS },
+		{ DNAT, "227 Entering Passive Mode (198,51,100,7,195,80)", REASON_FOREIGN_ADDRESS },
+		{ PLAIN, "227 Entering Passive Mode (10,0,0,99,0,80)", REASON_LOW_PORT },
 		{ PLAIN, "227 at (203,0,113,9,195,80), no, (10,0,0,9,195,80)", REASON_AMBIGUOUS },
 	};
 
@@ -393,6 +393,33 @@ static void a17_an_argument_that_comes_back_is_no_offer(void **state)
 	}
 }
 
+/* Servers behind a NAT of others announce it. Whatever they say, the client is sent back to them. */
+static void a99_a_private_address_becomes_the_servers_own(void **state)
+{
+	static const char *const replies[] = {
+		"227 Entering Passive Mode (10,0,0,99,195,80)\r\n", "227 Entering Passive Mode (192,168,7,7,195,80)\r\n",
+		"227 Entering Passive Mode (172,16,1,69,195,80)\r\n", "227 Entering Passive Mode (127,0,0,1,195,80)\r\n",
+		"227 Entering Passive Mode (10,0,0,5,195,80)\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(replies); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[index]));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		assert_true(address_equal(&attack->world.pinholes[0].destination.address,
+					  &(struct address){ FAMILY_IPV4, { 203, 0, 113, 9 } }));
+		assert_true(attack_hears(attack, S, mark, "(203,0,113,9,195,80)"));
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* inet_aton() takes 010 for 8, and some servers write all numbers with three digits, or with a blank before them. */
 static void a97_padded_numbers_of_a_reply_leave_as_plain_ones(void **state)
 {
@@ -442,6 +469,7 @@ int main(void)
 		cmocka_unit_test(a16_nobodys_address_and_the_firewalls_own_are_refused),
 		cmocka_unit_test(a16_an_unspecified_address_means_the_peer_and_is_filled_in),
 		cmocka_unit_test(a17_an_argument_that_comes_back_is_no_offer),
+		cmocka_unit_test(a99_a_private_address_becomes_the_servers_own),
 		cmocka_unit_test(a97_padded_numbers_of_a_reply_leave_as_plain_ones),
 	};
 

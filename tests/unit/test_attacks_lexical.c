@@ -371,7 +371,7 @@ static void a56_vendors_passive_requests_are_policys(void **state)
 	(void)state;
 	attack_login(attack);
 	SAY(attack, C, "CPSV\r\n");
-	SAY(attack, S, "227 Entering Passive Mode (10,0,0,99,195,80)\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (198,51,100,99,195,80)\r\n");
 	attack_assert_nothing_opened(attack);
 	SAY(attack, C, "CPSV\r\n");
 	SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");
@@ -396,7 +396,7 @@ static void a102_p_at_sw_is_pasv(void **state)
 	(void)state;
 	attack_login(attack);
 	SAY(attack, C, "p@sw\r\n");
-	SAY(attack, S, "227 Entering Passive Mode (10,0,0,99,195,80)\r\n");
+	SAY(attack, S, "227 Entering Passive Mode (198,51,100,99,195,80)\r\n");
 	attack_assert_nothing_opened(attack);
 	SAY(attack, C, "P@SW\r\n");
 	SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");

@@ -349,13 +349,13 @@ static void a25_behind_http_no_other_inside_host_can_be_named(void **state)
 
 	(void)state;
 	SAY(attack, S, "220 ready\r\n");
-	SAY(attack, C, "POST / HTTP/1.1\r\nPORT 10,0,0,99,195,80\r\n");
+	SAY(attack, C, "POST / HTTP/1.1\r\nPORT 192,0,2,99,195,80\r\n");
 	attack_assert_closed(attack, REASON_NOT_FTP);
 	attack_end(attack);
 	/* And if all of the dialogue were played, the address would still be judged. */
 	attack = attack_open(SNAT);
 	attack_login(attack);
-	SAY(attack, C, "PORT 10,0,0,99,195,80\r\n");
+	SAY(attack, C, "PORT 192,0,2,99,195,80\r\n");
 	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
 	attack_assert_nothing_opened(attack);
 	attack_end(attack);
@@ -490,7 +490,7 @@ static void a32_a_connection_that_finds_no_row_is_turned_away_visibly(void **sta
 	assert_int_equal(attack->world.output.reason, REASON_TABLE_FULL);
 	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_TABLE_FULL), 1);
 	assert_true(attack->world.peer[C].reset && attack->world.peer[S].reset);
-	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
+	SAY(attack, C, "PORT 192,0,2,99,0,25\r\n");
 	assert_int_equal(attack_mark(attack, C), 0);
 	attack_end(attack);
 }
@@ -572,9 +572,9 @@ static void a33_all_sessions_of_a_source_share_its_pinholes(void **state)
 static void a82_an_answer_by_another_code_is_judged_too(void **state)
 {
 	static const char *const replies[] = {
-		"200 Entering Passive Mode (10,0,0,99,195,80)\r\n",
+		"200 Entering Passive Mode (192,0,2,99,195,80)\r\n",
 		"250 Entering Passive Mode (203,0,113,10,195,80)\r\n",
-		"200 ok 10, 0, 0, 99, 195, 80\r\n",
+		"200 ok 192, 0, 2, 99, 195, 80\r\n",
 		"299 1,,,,,25\r\n",
 		"200 ok (203,0,113,9,0,25)\r\n",
 		"200-ok\r\n 203,0,113,10,195,80\r\n200 ok\r\n",
@@ -627,11 +627,11 @@ static void a82_an_answer_by_another_code_that_names_the_server_is_an_offer(void
 static void a93_the_lines_of_one_answer_hold_one_endpoint(void **state)
 {
 	static const char *const replies[] = {
-		"227-(203,0,113,9,195,80)\r\n227 (10,0,0,99,195,80)\r\n",
-		"227-(203,0,113,9,195,80)\r\n10,0,0,99,195,80\r\n227 ok\r\n",
-		"227-ok\r\n227 (203,0,113,9,195,80)\r\n227 (10,0,0,99,195,80)\r\n",
-		"227-(203,0,113,9,195,80)\r\n200 (10,0,0,99,195,80)\r\n227 ok\r\n",
-		"229-(|||50000|)\r\n229 (10,0,0,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n227 (192,0,2,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n192,0,2,99,195,80\r\n227 ok\r\n",
+		"227-ok\r\n227 (203,0,113,9,195,80)\r\n227 (192,0,2,99,195,80)\r\n",
+		"227-(203,0,113,9,195,80)\r\n200 (192,0,2,99,195,80)\r\n227 ok\r\n",
+		"229-(|||50000|)\r\n229 (192,0,2,99,195,80)\r\n",
 		"227-(203,0,113,9,195,80)\r\n227 (203,0,113,9,195,81)\r\n",
 		"227-ok\r\n    203,0,113,9,195,80\r\n229 (|||25|)\r\n227 ok\r\n",
 	};
@@ -646,7 +646,7 @@ static void a93_the_lines_of_one_answer_hold_one_endpoint(void **state)
 		mark = attack_mark(attack, S);
 		attack_say_bytes(attack, S, unit_string(replies[index]));
 		assert_int_equal(attack->world.pinholes_made, 1);
-		assert_false(attack_hears(attack, S, mark, "10,0,0,99"));
+		assert_false(attack_hears(attack, S, mark, "192,0,2,99"));
 		assert_false(attack_hears(attack, S, mark, "|||25|"));
 		assert_false(attack_hears(attack, S, mark, "195,81"));
 		assert_true(attack_hears(attack, S, mark, index == 4 ? "|||50000|" : "203,0,113,9"));
@@ -673,7 +673,7 @@ static void a93_numbers_that_some_would_begin_elsewhere_open_nothing(void **stat
 static void a94_a_client_that_is_a_reply_behind_reads_no_endpoint(void **state)
 {
 	static const char *const early[] = {
-		"200 ok\r\n200 (10,0,0,99,195,80)\r\n",
+		"200 ok\r\n200 (192,0,2,99,195,80)\r\n",
 		"200 ok\r\n200 ok\r\n",
 		"200-ok\r\n226 end\r\n200 ok\r\n",
 		"200-ok\r\n200x\r\n200 ok\r\n",
@@ -689,8 +689,8 @@ static void a94_a_client_that_is_a_reply_behind_reads_no_endpoint(void **state)
 		SAY(attack, C, "TYPE I\r\n");
 		attack_say_bytes(attack, S, unit_string(early[index]));
 		SAY(attack, C, "NOOP\r\n");
-		SAY(attack, S, "200 (10,0,0,99,195,80)\r\n");
-		assert_false(attack_hears(attack, S, mark, "10,0,0,99"));
+		SAY(attack, S, "200 (192,0,2,99,195,80)\r\n");
+		assert_false(attack_hears(attack, S, mark, "192,0,2,99"));
 		attack_assert_alive(attack);
 		attack_end(attack);
 	}
@@ -705,8 +705,8 @@ static void a94_a_name_of_numbers_passes_where_nobody_expects_an_endpoint(void *
 	(void)state;
 	attack_login(attack);
 	SAY(attack, C, "PWD\r\n");
-	SAY(attack, S, "257 \"/10,0,0,99,195,80\"\r\n");
-	assert_true(attack_hears(attack, S, mark, "/10,0,0,99,195,80"));
+	SAY(attack, S, "257 \"/192,0,2,99,195,80\"\r\n");
+	assert_true(attack_hears(attack, S, mark, "/192,0,2,99,195,80"));
 	attack_end(attack);
 }
 

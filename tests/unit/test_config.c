@@ -91,7 +91,7 @@ static void the_defaults_are_closed_and_strict(void **state)
 	assert_int_equal(config.policy.rule_count, 1);
 	assert_string_equal(rule->name, "policy");
 	assert_true(rule->login_required);
-	assert_int_equal(rule->foreign_server, FOREIGN_SERVER_REFUSE);
+	assert_int_equal(rule->foreign_server, FOREIGN_SERVER_REWRITE_PRIVATE);
 	assert_int_equal(rule->port_min, 1024);
 	assert_true(rule->port_denied_count > 0);
 	assert_int_equal(rule->fxp_count, 0);
@@ -508,7 +508,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: tls: \"requir\" is not understood; expected allow, forbid, require, terminate or "
 		  "terminate-require\n" },
 		{ "[policy]\nforeign-server = allow\n",
-		  "2: foreign-server: \"allow\" is not understood; expected refuse or rewrite\n" },
+		  "2: foreign-server: \"allow\" is not understood; expected rewrite-private, refuse or rewrite\n" },
 		{ "[policy]\nadvertise = 10.0.0.1+70000\n",
 		  "2: advertise: \"10.0.0.1+70000\" is out of range; expected ADDRESS, ADDRESS+OFFSET, "
 		  "ADDRESS-OFFSET or none\n" },
