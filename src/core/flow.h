@@ -46,6 +46,8 @@ struct flow_adoption {
 		bool told;        /* its receiver has acknowledged something: highest is known */
 		bool waiting;     /* its sender has something to say: lowest is known, and kept what it said there */
 		bool asked;       /* its receiver was probed, at last_asked */
+		bool placed;      /* its sender has been heard: place is known */
+		uint32_t place;   /* in the sender's numbers */
 		uint32_t highest; /* in the receiver's numbers */
 		uint32_t lowest;  /* in the sender's numbers */
 		uint64_t last_asked;

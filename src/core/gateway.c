@@ -283,7 +283,7 @@ static void take_live(struct passage *passage)
 	const struct stream *reply = &flow->stream[DIRECTION_REPLY];
 
 	flow_touch(&gateway->table, flow, passage->now);
-	passage->plausibility = passage_plausibility(passage);
+	passage->plausibility = adoption_is_under_way(flow) ? adoption_weigh(passage) : passage_plausibility(passage);
 	take_echo(passage);
 	take_acknowledgement(passage);
 	passage->change.flags = safe_flags(&passage->packet);

@@ -41,6 +41,11 @@
  * since nobody knows what the receiver read. It is also closed where the receiver stands in the middle of an edited
  * part, whose bytes died with the gateway that wrote them.
  *
+ * Strangers. Anybody who knows the ports can be the first that is heard, and where there was an edit conntrack keeps nobody
+ * out. The numbers that the two peers use fit each other: each acknowledges about where the other one is. A packet
+ * whose numbers don't fit what was heard before is one of two of which one is a stranger's. As long as no stream has
+ * begun, all starts over with it: strangers, who don't hear the answers, don't go on, and the peers do.
+ *
  * What is kept. Repetitions are further and further apart, half a minute after a long outage, and a gateway that
  * dropped one after each of its deaths would wear out its users. So what was said while the receiver was asked is
  * kept, read when the stream begins, and let out in the sender's name; the sender's repetitions are then those of
@@ -81,6 +86,55 @@ void adoption_begin(struct passage *passage, const struct connection *connection
 	for (int i = 0; i < 2; i++)
 		flow->stream[i].kernel = connection->seqadj[i];
 	note_deadline(passage->gateway, flow, passage->now);
+}
+
+/* As far apart as two numbers of one stream are: nothing that was said so far is more than a window away. */
+#define ADOPTION_REACH 131072
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+	return a - b <= ADOPTION_REACH || b - a <= ADOPTION_REACH;
+}
+
+/* Could a number of this direction's stream be this one, by what is known of it? */
+static bool fits(const struct flow *flow, enum direction direction, uint32_t number)
+{
+	const struct flow_adopted *adopted = &flow->adoption.direction[direction];
+	const struct stream *stream = &flow->stream[direction];
+
+	if (stream->started)
+		return is_near(number, stream->in_next);
+	return (!adopted->told || is_near(number, adopted->highest)) &&
+	       (!adopted->placed || is_near(number, adopted->place));
+}
+
+/* Who was heard first may have been a stranger. From here on only what is heard now counts. */
+static void start_over(struct passage *passage)
+{
+	struct flow *flow = passage->flow;
+
+	adoption_end(passage->gateway, flow);
+	memset(&flow->adoption, 0, sizeof(flow->adoption));
+	flow->adoption.since = passage->now;
+	note_deadline(passage->gateway, flow, passage->now);
+}
+
+enum plausibility adoption_weigh(struct passage *passage)
+{
+	struct flow *flow = passage->flow;
+	const struct packet *packet = &passage->packet;
+	enum direction opposite = direction_opposite(passage->direction);
+
+	if ((packet->flags & (TCP_ACK | TCP_RST)) != TCP_ACK)
+		return PLAUSIBLE_NOT;
+	if (!fits(flow, passage->direction, packet->seq) || !fits(flow, opposite, packet->ack)) {
+		if (flow->stream[DIRECTION_ORIGINAL].started || flow->stream[DIRECTION_REPLY].started)
+			return PLAUSIBLE_NOT;
+		start_over(passage);
+	}
+	flow->adoption.direction[passage->direction].placed = true;
+	flow->adoption.direction[passage->direction].place = packet->seq;
+	return PLAUSIBLE;
 }
 
 static bool is_settled(const struct gateway *gateway, const struct flow *flow, uint64_t now)
@@ -268,10 +322,21 @@ static void wait_for_receiver(struct passage *passage)
 	passage_decide(passage, GATEWAY_DROP, REASON_ADOPTING);
 }
 
+bool adoption_is_under_way(const struct flow *flow)
+{
+	return !flow->stream[DIRECTION_ORIGINAL].started || !flow->stream[DIRECTION_REPLY].started;
+}
+
 bool adoption_take(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;
 
+	if (passage->plausibility == PLAUSIBLE_NOT && adoption_is_under_way(passage->flow)) {
+		if (packet->payload.length == 0)
+			return false;
+		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
+		return true;
+	}
 	hear(passage);
 	if (passage->flow->state != FLOW_LIVE)
 		return true;

@@ -6,9 +6,8 @@
  * it. Anybody can send a SYN in anybody's name, and a SYN and ACK of any number passes conntrack on an established
  * connection. So two things are asked, always:
  *
- *  - of conntrack, whether this connection's handshake is under way. Where it is not, a connection without a row is
- *    older than the gateway, and the packet, which its receiver answers with an acknowledgement (RFC 9293 3.10.7.4),
- *    passes and begins nothing; one that has a row can't begin anew.
+ *  - of conntrack, whether this connection's handshake is under way. Where it is not, the packet goes no further, with a
+ *    row or without: it is a stranger's, or that of another connection, which conntrack was not found to have.
  *  - of the client, whether it answers with the two numbers that the server chose for it. Until then the row is an
  *    EMBRYO (flow.h): no session, no event, nobody's quota, a bounded share of the table.
  *
@@ -96,8 +95,6 @@ void handshake_take(struct passage *passage)
 		return;
 	}
 	passage->direction = connection.direction;
-	if (!connection.opening && !passage->flow && passage->direction == DIRECTION_REPLY)
-		return;
 	/* A client that would like its dialogue to begin anew is refused as well, whatever conntrack says. */
 	if (!connection.opening || passage->direction == DIRECTION_ORIGINAL) {
 		refuse(passage, REASON_OUT_OF_WINDOW);

@@ -150,6 +150,12 @@ void passage_reset_sender(const struct passage *passage);
 /* The packet's flow has just been adopted: neither of its streams has begun. */
 void adoption_begin(struct passage *passage, const struct connection *connection);
 
+/* Has one of the flow's streams not begun? */
+bool adoption_is_under_way(const struct flow *flow);
+
+/* Where the numbers of a packet lie, while adoption is under way. May make it start over. */
+enum plausibility adoption_weigh(struct passage *passage);
+
 /*
  * Hears what an adopted flow's packet tells of the other stream's beginning. True: the packet's own stream has not begun,
  * or the flow was closed, and the packet is decided.

@@ -41,9 +41,6 @@ enum plausibility passage_plausibility(const struct passage *passage)
 	const struct packet_timestamps *last = &flow->echo[passage->direction].timestamps;
 	uint32_t newest = other->out_next + other->finished;
 
-	/* Of a stream that has not begun nobody knows the numbers; gateway_adopt.c asks for them. */
-	if (!own->started || !other->started)
-		return PLAUSIBLE;
 	if (!(packet->flags & TCP_ACK) || !place_is_plausible(own, packet))
 		return PLAUSIBLE_NOT;
 	if (other->passing)

@@ -66,7 +66,7 @@ static void a83_a_blind_syn_and_ack_begins_nothing_where_the_gateway_is_new(void
 {
 	(void)state;
 	rig_begin(&rig, RIG_SNAT);
-	assert_int_equal(rig_packet(&rig, S, 0x11111111, 0x22222222, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
+	assert_int_equal(rig_packet(&rig, S, 0x11111111, 0x22222222, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_DROP);
 	assert_int_equal(gateway_session_count(rig.gateway), 0);
 	/* The session is adopted, and goes on. */
 	rig_at(&rig, C, 0, "NOOP\r\n", 0);
@@ -384,6 +384,25 @@ static void a89_a_stranger_does_not_end_an_adopted_session(void **state)
 	assert_false(rig_reported(&rig, "session-close"));
 }
 
+/* Its payload is the first that a new gateway sees of the connection. */
+static void a89_a_stranger_who_is_first_does_not_stop_an_adoption(void **state)
+{
+	(void)state;
+	for (int side = 0; side < 2; side++) {
+		rig_begin(&rig, RIG_SNAT);
+		rig_packet(&rig, side ? S : C, 0x12345678, 0x87654321, TCP_ACK, 0, "NOOP\r\n", 6);
+		assert_int_equal(gateway_session_count(rig.gateway), 1);
+		rig_at(&rig, C, 0, "NOOP\r\n", 0);
+		rig_settle(&rig);
+		rig_at(&rig, C, 0, "NOOP\r\n", 0);
+		rig_settle(&rig);
+		rig_at(&rig, C, 0, "NOOP\r\n", 0);
+		assert_int_equal(rig.at->peer[1].got_length, 6);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +421,7 @@ int main(void)
 		cmocka_unit_test_teardown(a89_a_strangers_timestamp_and_window_are_not_repeated, finish),
 		cmocka_unit_test_teardown(a89_a_strangers_acknowledgement_releases_nothing, finish),
 		cmocka_unit_test_teardown(a89_payload_with_a_strangers_acknowledgement_is_not_the_peers, finish),
+		cmocka_unit_test_teardown(a89_a_stranger_who_is_first_does_not_stop_an_adoption, finish),
 		cmocka_unit_test_teardown(a89_a_stranger_does_not_end_an_adopted_session, finish),
 	};
 

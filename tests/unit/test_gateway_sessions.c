@@ -186,7 +186,10 @@ static void a_connection_whose_ends_are_not_the_packets_does_not_pass(void **sta
 		rig.events[0] = '\0';
 	}
 	rig.lookup_other = NULL;
+	rig.at->peer[0].next = rig.at->peer[0].first;
 	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	rig_acknowledge(&rig, C);
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
 }
 
 /* --- the table --- */
