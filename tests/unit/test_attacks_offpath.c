@@ -292,9 +292,11 @@ static void a88_what_stands_still_goes_where_the_pool_is_short(void **state)
 	hoard(0);
 	for (int i = 0; i < 60; i++) {
 		/* A byte now and then is no progress. */
-		rig.at = &rig.connections[1];
-		rig_packet(&rig, C, rig.at->peer[0].next,
-			   rig.at->peer[0].other_first + GREETED + (uint32_t)i / 9, TCP_ACK, 0, "", 0);
+		for (unsigned int j = 1; j < RIG_CONNECTIONS; j++) {
+			rig.at = &rig.connections[j];
+			rig_packet(&rig, C, rig.at->peer[0].next,
+				   rig.at->peer[0].other_first + GREETED + (uint32_t)i / 9, TCP_ACK, 0, "", 0);
+		}
 		tick(SECOND);
 	}
 	assert_true(rig_reported(&rig, "session-close:unacknowledged"));
