@@ -4,12 +4,14 @@
  *
  *   flood serve ADDRESS PORT
  *   flood attack KIND COUNT RATE SOURCE SOURCES SERVER SERVERS PORT
+ *   flood syn RATE SOURCE SOURCES SERVER PORT
  *
  * `serve` is an FTP server of a few replies, which transfers nothing. `attack` keeps COUNT sessions of one KIND open
  * and lets them act RATE times a second, all of them together and in turn: the rate is that of the whole process and
  * not of a session, so that whoever measures something beside it knows what the processor is asked to do. The sessions
  * leave from SOURCES addresses, of which SOURCE is the first, to SERVERS addresses beginning with SERVER. A session
- * that is ended by the other side is opened again. Once a second a line tells what was done so far.
+ * that is ended by the other side is opened again. Once a second a line tells what was done so far. `syn` sends RATE
+ * SYNs a second in the names of SOURCES addresses, each time from another port, and answers none of what comes back.
  *
  * One process has at most as many sessions as the kernel lets it have descriptors; start several. IPv4 only: the
  * sessions' number is what matters here, and that is the same table for both families.
@@ -18,6 +20,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -234,6 +237,23 @@ static void act_long(struct session *session)
 	say(session, line);
 }
 
+static void act_odd(struct session *session)
+{
+	say(session, "XYZZY 1\r\n");
+}
+
+/* An offer that is refused, and told in an event each time. */
+static void act_bounce(struct session *session)
+{
+	say(session, "PORT 203,0,113,250,0,25\r\n");
+}
+
+/* The session ends, and another one is opened in its place. */
+static void act_churn(struct session *session)
+{
+	shutdown(session->descriptor, SHUT_RDWR);
+}
+
 static void act_mute(struct session *session)
 {
 	(void)session;
@@ -245,6 +265,9 @@ static const struct kind kinds[] = {
 	{ "slow", true, act_slow },  /* a byte at a time */
 	{ "held", true, act_held },  /* the beginning of an offer, and silence */
 	{ "long", true, act_long },  /* a line longer than any */
+	{ "odd", true, act_odd },    /* verbs of no RFC */
+	{ "bounce", true, act_bounce },
+	{ "churn", true, act_churn },
 	{ "mute", false, act_mute }, /* never logs in */
 };
 static const struct kind *kind;
@@ -398,6 +421,66 @@ static int attack(char **arguments)
 	return 0;
 }
 
+/* -------------------------------------------------------- SYNs ---------------------------------------------------- */
+
+static uint32_t sum16(uint32_t sum, const uint8_t *at, size_t length)
+{
+	for (size_t i = 0; i + 1 < length; i += 2)
+		sum += (uint32_t)at[i] << 8 | at[i + 1];
+	return sum;
+}
+
+static void put_checksum(uint8_t *at, uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	at[0] = (uint8_t)(~sum >> 8);
+	at[1] = (uint8_t)~sum;
+}
+
+static void syn_send(int raw, const struct sockaddr_in *source, const struct sockaddr_in *server, uint16_t port)
+{
+	/* 20 bytes of IPv4, 24 of TCP with an MSS. */
+	uint8_t packet[44] = { 0x45, 0, 0, 44, 0, 1, 0x40, 0, 64, 6, [32] = 0x60, 0x02, 0xff, 0xff, [40] = 2, 4, 5, 0xb4 };
+	const uint16_t source_port = htons(port);
+
+	memcpy(packet + 12, &source->sin_addr, 4);
+	memcpy(packet + 16, &server->sin_addr, 4);
+	memcpy(packet + 20, &source_port, 2);
+	memcpy(packet + 22, &server->sin_port, 2);
+	put_checksum(packet + 36, sum16(6 + 24, packet + 12, 32));
+	if (sendto(raw, packet, sizeof(packet), 0, (const struct sockaddr *)server, sizeof(*server)) > 0)
+		statistics.acted++;
+}
+
+static void syn_flood(char **arguments)
+{
+	const double rate = atof(arguments[0]);
+	const unsigned int sources = (unsigned int)atoi(arguments[2]);
+	const struct sockaddr_in server = endpoint(arguments[3], 0, (unsigned int)atoi(arguments[4]));
+	const int raw = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	uint64_t next_report = milliseconds(), last = next_report;
+	double budget = 0;
+
+	if (raw < 0 || sources == 0)
+		die("socket");
+	for (;;) {
+		const uint64_t now = milliseconds();
+
+		for (budget += rate * (double)(now - last) / 1000; budget >= 1; budget -= 1) {
+			const struct sockaddr_in source = endpoint(arguments[1], (unsigned int)statistics.acted % sources, 0);
+
+			syn_send(raw, &source, &server, (uint16_t)(1024 + statistics.acted / sources % 60000));
+		}
+		last = now;
+		if (now >= next_report) {
+			printf("open=0 ready=0 acted=%lu\n", statistics.acted);
+			next_report = now + 1000;
+		}
+		poll(NULL, 0, 1);
+	}
+}
+
 int main(int argument_count, char **arguments)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -406,7 +489,10 @@ int main(int argument_count, char **arguments)
 		serve(arguments + 2);
 	if (argument_count == 10 && strcmp(arguments[1], "attack") == 0)
 		return attack(arguments + 2);
+	if (argument_count == 7 && strcmp(arguments[1], "syn") == 0)
+		syn_flood(arguments + 2);
 	fprintf(stderr, "usage: flood serve ADDRESS PORT\n"
+		"       flood syn RATE SOURCE SOURCES SERVER PORT\n"
 		"       flood attack KIND COUNT RATE SOURCE SOURCES SERVER SERVERS PORT\n");
 	return 2;
 }

@@ -73,9 +73,10 @@ class Attack:
 
     def is_ready(self):
         report = self.statistics()
-        # A session that is ended at once for its over-long line is being opened again most of the time.
-        needed = self.count // 2 if self.kind == "long" else self.count
-        return report.get("ready", 0) >= needed
+        # A session that is ended for its over-long line, or ends itself, is being opened again most of the time.
+        if self.kind in ("long", "churn"):
+            return report.get("opened", 0) >= self.count
+        return report.get("ready", 0) >= self.count
 
 
 def ipv4(lab, network, number):
