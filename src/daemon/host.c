@@ -55,60 +55,57 @@ static enum reason host_tell(struct host *host, const struct endpoint *client, e
 static enum reason host_lookup(void *context, const struct tuple *seen, struct connection *connection)
 {
 	struct host *host = context;
-	const enum reason reason = conntrack_lookup(&host->conntrack, seen, connection);
+	const enum reason reason = broker_link_lookup(&host->link, seen, connection);
 
-	return host_tell(host, &seen->source, reason, host->conntrack.error);
+	return host_tell(host, &seen->source, reason, host->link.error);
 }
 
 static enum reason host_recall(void *context, const struct nat_view *view, struct connection *connection)
 {
 	struct host *host = context;
-	const enum reason reason = conntrack_recall(&host->conntrack, view, connection);
+	const enum reason reason = broker_link_recall(&host->link, view, connection);
 
-	return host_tell(host, &view->client, reason, host->conntrack.error);
+	return host_tell(host, &view->client, reason, host->link.error);
 }
 
 static enum reason host_expect(void *context, const struct nat_view *master, struct expectation *expectation)
 {
 	struct host *host = context;
-	const enum reason reason = expect_create(&host->expect, master, expectation);
+	const enum reason reason = broker_link_expect(&host->link, master, expectation);
 
-	return host_tell(host, &master->client, reason, host->expect.error);
+	return host_tell(host, &master->client, reason, host->link.error);
 }
 
 static enum reason host_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct host *host = context;
-	const enum reason reason = expect_delete(&host->expect, master, expectation);
+	const enum reason reason = broker_link_unexpect(&host->link, master, expectation);
 
-	return host_tell(host, &master->client, reason, host->expect.error);
+	return host_tell(host, &master->client, reason, host->link.error);
 }
 
 static enum reason host_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct host *host = context;
-	const enum reason reason = expect_peek(&host->expect, master, expectation);
+	const enum reason reason = broker_link_peek(&host->link, master, expectation);
 
-	return host_tell(host, &master->client, reason, host->expect.error);
+	return host_tell(host, &master->client, reason, host->link.error);
 }
 
 static enum reason host_seqadj(void *context, const struct nat_view *master, enum direction direction,
 			       const struct seqadj *seqadj)
 {
 	struct host *host = context;
-	const enum reason reason = conntrack_adjust(&host->conntrack, master, direction, seqadj);
+	const enum reason reason = broker_link_adjust(&host->link, master, direction, seqadj);
 
-	return host_tell(host, &master->client, reason, host->conntrack.error);
+	return host_tell(host, &master->client, reason, host->link.error);
 }
 
 static void host_inject(void *context, struct bytes packet)
 {
 	struct host *host = context;
-	const int error = rawsock_send(&host->rawsock, packet);
 
-	if (error && log_limit_allows(&host->inject_limit, host_now()))
-		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; is there a route to both"
-			    " peers, and no output rule that drops packets with the gateway's mark?", strerror(-error));
+	broker_link_inject(&host->link, packet);
 }
 
 static void host_event(void *context, const struct event *event)
@@ -118,30 +115,21 @@ static void host_event(void *context, const struct event *event)
 	journal_event(&host->journal, event);
 }
 
-static int host_open_sockets(struct host *host, uint32_t mark, enum host_kind kind, char *error, size_t size)
+static int host_open_netlink(struct host *host, char *error, size_t size)
 {
-	int result = netlink_open(&host->netlink);
+	const int result = netlink_open(&host->netlink);
 
-	if (result) {
+	if (result)
 		snprintf(error, size, "can't talk to conntrack: %s; try: modprobe nf_conntrack_netlink",
 			 strerror(-result));
-		return -1;
-	}
-	if (kind == HOST_WITH_PACKETS)
-		result = rawsock_open(&host->rawsock, mark);
-	if (result) {
-		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
-			 strerror(-result));
-		return -1;
-	}
-	return 0;
+	return result;
 }
 
 int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size)
 {
 	memset(host, 0, sizeof(*host));
 	host->journal.outlet.descriptor = -1;
-	host->rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
+	host->link.descriptor = -1;
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
 		.seqadj = host_seqadj, .inject = host_inject, .event = host_event, .peek = host_peek,
@@ -150,7 +138,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
 	if (journal_open(&host->journal, config) < 0)
 		snprintf(error, size, "can't open the events file %s: %s", config->events, strerror(errno));
-	else if (host_open_sockets(host, config->mark, kind, error, size) == 0)
+	else if (kind == HOST_WITH_PACKETS || host_open_netlink(host, error, size) == 0)
 		return 0;
 	host_close(host);
 	return -1;
@@ -158,7 +146,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 
 void host_close(struct host *host)
 {
-	rawsock_close(&host->rawsock);
+	broker_link_close(&host->link);
 	netlink_close(&host->netlink);
 	journal_close(&host->journal);
 }

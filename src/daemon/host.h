@@ -3,25 +3,26 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
+#include "daemon/broker_link.h"
 #include "daemon/config.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
 #include "net/conntrack.h"
 #include "net/expect.h"
-#include "net/rawsock.h"
 
 struct host {
 	struct ops ops; /* its context is the host */
+	/* HOST_WITHOUT_PACKETS */
 	struct netlink netlink;
 	struct conntrack conntrack;
 	struct expect expect;
-	struct rawsock rawsock;
+	/* HOST_WITH_PACKETS: its owner opens it */
+	struct broker_link link;
 	struct journal journal;
 	struct log_limit refusal_limits[REASON_COUNT];
-	struct log_limit inject_limit;
 };
 
-/* What a process does: judge packets, or relay connections, for which it needs no raw sockets. */
+/* What a process does: judge packets, for which it asks a broker; or relay connections, and speak to conntrack itself. */
 enum host_kind {
 	HOST_WITH_PACKETS,
 	HOST_WITHOUT_PACKETS,

@@ -35,6 +35,7 @@
 #include "ftpalg/address.h"
 #include "ftpalg/packet.h"
 #include "net/nfqueue.h"
+#include "net/rawsock.h"
 #include "proxy_internal.h"
 
 #define ADMISSION_BATCH 64
@@ -48,6 +49,7 @@ struct admission {
 	const struct config_proxy *config;
 	struct host *host;
 	struct nfqueue queue;
+	struct nfverdict verdict;
 	struct rawsock rawsock;
 	struct event *watch;
 	struct log_limit limit;
@@ -162,8 +164,14 @@ struct admission *admission_open(const struct config *config, struct host *host,
 		free(admission);
 		return NULL;
 	}
-	if (nfqueue_open(&admission->queue, &settings, error, size) == 0)
-		return admission;
+	result = nfqueue_open(&admission->queue, &settings, error, size);
+	if (!result) {
+		result = nfqueue_open_verdict(&admission->queue, &admission->verdict);
+		if (!result)
+			return admission;
+		snprintf(error, size, "can't use netfilter queue %u twice: %s", config->proxy.queue, strerror(-result));
+		nfqueue_close(&admission->queue);
+	}
 	rawsock_close(&admission->rawsock);
 	free(admission);
 	return NULL;
@@ -182,6 +190,7 @@ void admission_close(struct admission *admission)
 		return;
 	if (admission->watch)
 		event_free(admission->watch);
+	nfverdict_close(&admission->verdict);
 	nfqueue_close(&admission->queue);
 	rawsock_close(&admission->rawsock);
 	free(admission);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The worker reads bytes from anybody and may change the firewall's state, so it keeps the one capability that
- * ctnetlink checks with every message, and nothing else. The raw sockets are open and marked already: sending needs no
- * capability.
+ * The worker reads bytes from anybody, so it keeps no capability at all: reading from a queue needs none once the queue is
+ * bound, and what does need one its broker does for it. The kernel asks whoever sends a netlink message for its
+ * capability, so the queue's socket gives the worker no other power. The broker keeps the one that netfilter asks for with
+ * every message, and has a dozen system calls. Its raw sockets are open and marked already: sending needs no capability.
  *
- * The system calls are those of the loop: netlink and raw sockets that are open, memory, time, the log, and reading the
+ * The worker's system calls are those of its loop: sockets that are open, memory, time, the log, and reading the
  * configuration again. That last one is why files may be opened, but only to read, and by a user who has no special
  * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
  * makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets of
@@ -45,9 +46,16 @@
 /* The strings of one line of the user database. */
 #define SANDBOX_PASSWD_SIZE 4096
 
+/* Requests, netlink, raw packets, the log, the processor that it runs on. There are no allocations. */
+static const int sandbox_broker_calls[] = {
+	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(restart_syscall),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(write), SCMP_SYS(poll), SCMP_SYS(ppoll),
+	SCMP_SYS(close), SCMP_SYS(munmap), SCMP_SYS(exit_group),
+};
+
 static const int sandbox_calls[] = {
-	/* the queue, ctnetlink, raw packets */
-	SCMP_SYS(recvmsg), SCMP_SYS(sendto),
+	/* the queue, the broker; a proxy: ctnetlink */
+	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
 	/* the loop; which of two calls the C library makes depends on the architecture, the time on the clock source */
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall),
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction),
@@ -64,7 +72,7 @@ static const int sandbox_calls[] = {
 static const int sandbox_proxy_calls[] = {
 	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(listen), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
-	SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
+	SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
 	/* memory of OpenSSL and of the C library's allocator, random bytes, one-time initialisations */
 	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
 };
@@ -97,24 +105,43 @@ static int sandbox_add_proxy(scmp_filter_ctx filter)
 	return result;
 }
 
-static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
+/* What reads a configuration may open files to read them. */
+static int sandbox_add_worker(scmp_filter_ctx filter)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	int result = filter ? 0 : -ENOMEM;
+	int result = sandbox_add_calls(filter, sandbox_calls, sizeof(sandbox_calls) / sizeof(sandbox_calls[0]));
 
-	if (!result)
-		result = sandbox_add_calls(filter, sandbox_calls, sizeof(sandbox_calls) / sizeof(sandbox_calls[0]));
-	if (!result && kind != SANDBOX_WORKER)
-		result = sandbox_add_proxy(filter);
-	if (!result && kind == SANDBOX_PROBE)
-		result = sandbox_add_calls(filter, sandbox_probe_calls,
-					   sizeof(sandbox_probe_calls) / sizeof(sandbox_probe_calls[0]));
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
+	return result;
+}
+
+static int sandbox_add_broker(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, 0, 0);
+	int result = sandbox_add_calls(filter, sandbox_broker_calls,
+				       sizeof(sandbox_broker_calls) / sizeof(sandbox_broker_calls[0]));
+
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), 1, &itself);
+	return result;
+}
+
+static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int result = filter ? 0 : -ENOMEM;
+
+	if (!result)
+		result = kind == SANDBOX_BROKER ? sandbox_add_broker(filter) : sandbox_add_worker(filter);
+	if (!result && (kind == SANDBOX_PROXY || kind == SANDBOX_PROBE))
+		result = sandbox_add_proxy(filter);
+	if (!result && kind == SANDBOX_PROBE)
+		result = sandbox_add_calls(filter, sandbox_probe_calls,
+					   sizeof(sandbox_probe_calls) / sizeof(sandbox_probe_calls[0]));
 	if (!result)
 		result = seccomp_load(filter);
 	if (filter)
@@ -143,7 +170,7 @@ static int sandbox_keep_capabilities(const struct passwd *user, enum sandbox_kin
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		select = CAPNG_SELECT_ALL;
 	capng_clear(CAPNG_SELECT_ALL);
-	if (kind != SANDBOX_PROBE)
+	if (kind == SANDBOX_BROKER || kind == SANDBOX_PROXY)
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 	if (user)
 		result = capng_change_id((int)user->pw_uid, (int)user->pw_gid,

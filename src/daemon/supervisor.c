@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * The supervisor reads nothing from a peer, and no key. It starts a worker and, where the policy terminates TLS, the
- * proxy; waits for them; and looks once a second at a counter that each one's loop moves, in a page that it maps with
- * that one alone.
+ * The supervisor reads nothing from a peer, and no key. It starts a worker with its broker (broker.c) and, where the policy
+ * terminates TLS, the proxy; waits for them; and looks once a second at a counter that each one's loop moves, in a page
+ * that it maps with that one alone.
  *
  *   STARTING --ready--> RUNNING --died, hung--> PAUSE --a second--> STARTING
  *      |  (the first time: give up)                |
@@ -15,8 +15,10 @@
  * or this process did, the other has done nothing wrong.
  *
  * What a worker agreed lives in the kernel; the next one adopts the connections that go on. What the proxy relays ends
- * with it. A reload is passed on to both, and its policy is kept for those that are started later. Giving up means both: a
- * gateway that inspects what is in clear and leaves TLS to nobody is not what was asked for.
+ * with it. A worker and its broker are one: they begin with a socket whose two ends are theirs alone, neither lives without
+ * the other, and the next pair begins when both have ended. A reload is passed on, and its policy is kept for those that
+ * are started later. Giving up means all: a gateway that inspects what is in clear and leaves TLS to nobody is not what was
+ * asked for.
  */
 #include "daemon/supervisor.h"
 
@@ -27,22 +29,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/broker.h"
 #include "daemon/log.h"
 #include "daemon/proxy.h"
 #include "daemon/worker.h"
 
-#define SUPERVISOR_CHILDREN 2
+#define SUPERVISOR_CHILDREN 3
 
-typedef int child_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor);
+struct child;
+
+typedef int child_run(const struct child *child, pid_t supervisor);
 
 struct child {
+	const struct supervisor *supervisor;
 	const char *name;
 	const char *fate; /* what becomes of its connections when it dies */
 	child_run *run;
+	struct child *partner; /* NULL: it lives alone */
+	int channel;           /* its end of the socket that it has with its partner, while it is started; or -1 */
 	struct worker_page *page;
 	pid_t pid;        /* 0: none */
 	bool was_ready;   /* some process in this place was, once */
@@ -54,6 +63,7 @@ struct supervisor {
 	struct config *config; /* as at the start, with the policy that was read last */
 	struct config *spare;
 	const char *config_path;
+	struct broker_page *policies; /* the same, for the broker */
 	sigset_t signals; /* that are waited for, and blocked outside of that */
 	struct child child[SUPERVISOR_CHILDREN];
 	size_t count;
@@ -61,21 +71,68 @@ struct supervisor {
 	int result;
 };
 
-/* In the new process. It takes SIGHUP once it has a handler, and ends by SIGTERM until then. */
-static _Noreturn void supervisor_become(const struct supervisor *supervisor, const struct child *child, pid_t parent)
+/* It takes SIGHUP once it has a handler, and ends by SIGTERM until then. */
+static void supervisor_unblock(const struct supervisor *supervisor)
 {
 	sigset_t signals = supervisor->signals;
-	int result;
 
 	sigdelset(&signals, SIGHUP);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static int supervisor_run_worker(const struct child *child, pid_t self)
+{
+	const struct supervisor *supervisor = child->supervisor;
+
+	munmap(supervisor->policies, sizeof(*supervisor->policies));
+	supervisor_unblock(supervisor);
+	return worker_run(supervisor->config, supervisor->config_path, child->channel, child->page, self);
+}
+
+static int supervisor_run_proxy(const struct child *child, pid_t self)
+{
+	const struct supervisor *supervisor = child->supervisor;
+
+	munmap(supervisor->policies, sizeof(*supervisor->policies));
+	supervisor_unblock(supervisor);
+	return proxy_run(supervisor->config, supervisor->config_path, child->page, self);
+}
+
+/* A broker ends with its channel, and not by signals that are meant for all of the service: they stay blocked. */
+static int supervisor_run_broker(const struct child *child, pid_t self)
+{
+	const struct supervisor *supervisor = child->supervisor;
+
+	if (mprotect(supervisor->policies, sizeof(*supervisor->policies), PROT_READ) < 0)
+		return -1;
+	return broker_run(supervisor->config, child->channel, supervisor->policies, child->page, self);
+}
+
+static void supervisor_close_channel(struct child *child)
+{
+	if (child->channel >= 0)
+		close(child->channel);
+	child->channel = -1;
+}
+
+/* In the new process. */
+static _Noreturn void supervisor_become(struct supervisor *supervisor, struct child *child, pid_t parent)
+{
+	int result;
+
+	for (size_t i = 0; i < supervisor->count; i++) {
+		if (&supervisor->child[i] == child)
+			continue;
+		munmap(supervisor->child[i].page, sizeof(*supervisor->child[i].page));
+		supervisor_close_channel(&supervisor->child[i]);
+	}
 	log_forget();
-	result = child->run(supervisor->config, supervisor->config_path, child->page, parent);
+	result = child->run(child, parent);
 	log_finish();
 	_exit(result == 0 ? 0 : 1);
 }
 
-static int supervisor_start(struct supervisor *supervisor, struct child *child)
+static int supervisor_fork(struct supervisor *supervisor, struct child *child)
 {
 	const pid_t self = getpid();
 
@@ -83,17 +140,43 @@ static int supervisor_start(struct supervisor *supervisor, struct child *child)
 	child->beat = atomic_load(&child->page->beat);
 	child->misses = 0;
 	child->pid = fork();
-	if (child->pid == 0) {
-		for (size_t i = 0; i < supervisor->count; i++)
-			if (&supervisor->child[i] != child)
-				munmap(supervisor->child[i].page, sizeof(*supervisor->child[i].page));
+	if (child->pid == 0)
 		supervisor_become(supervisor, child, self);
-	}
 	if (child->pid > 0)
 		return 0;
 	log_message(LOG_LEVEL_ERROR, "can't start %s: %s", child->name, strerror(errno));
 	child->pid = 0;
 	return -1;
+}
+
+/* Starts a child, and its partner with it. */
+static int supervisor_start(struct supervisor *supervisor, struct child *child)
+{
+	struct child *partner = child->partner;
+	int ends[2] = { -1, -1 };
+	int result;
+
+	if (partner && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		log_message(LOG_LEVEL_ERROR, "can't start %s: %s", child->name, strerror(errno));
+		return -1;
+	}
+	child->channel = ends[0];
+	if (partner)
+		partner->channel = ends[1];
+	result = supervisor_fork(supervisor, child);
+	if (!result && partner)
+		result = supervisor_fork(supervisor, partner);
+	supervisor_close_channel(child);
+	if (partner)
+		supervisor_close_channel(partner);
+	return result;
+}
+
+/* Starts again what has ended, once its partner has too. */
+static void supervisor_restart(struct supervisor *supervisor, struct child *child)
+{
+	if (child->pid == 0 && (!child->partner || child->partner->pid == 0))
+		supervisor_start(supervisor, child);
 }
 
 /* Did it end as it was told to? Before it has handlers, a signal that asks for the end ends it. */
@@ -117,10 +200,11 @@ static void supervisor_tell_death(const struct supervisor *supervisor, const str
 			    fate);
 }
 
+/* Signals are for who has peers; a broker ends with its partner. */
 static void supervisor_signal(const struct supervisor *supervisor, int number)
 {
 	for (size_t i = 0; i < supervisor->count; i++)
-		if (supervisor->child[i].pid != 0)
+		if (supervisor->child[i].pid != 0 && supervisor->child[i].run != supervisor_run_broker)
 			kill(supervisor->child[i].pid, number);
 }
 
@@ -141,6 +225,8 @@ static void supervisor_reap(struct supervisor *supervisor, struct child *child)
 	}
 	if (child->was_ready) {
 		supervisor_tell_death(supervisor, child, status);
+		if (child->partner && child->partner->pid != 0)
+			kill(child->partner->pid, SIGKILL);
 		return;
 	}
 	/* What keeps the first one from starting (a taken queue, an unreadable key) it has told, and it will last. */
@@ -165,15 +251,24 @@ static void supervisor_watch(const struct supervisor *supervisor, struct child *
 	child->misses = 0;
 }
 
-/* The children read the file for themselves, and tell what is wrong with it; those that come after them begin with this. */
+/*
+ * The broker has no files, so the policy that was read again comes to it from here, and first: what a worker asks for by a
+ * wider policy must not be refused. Who has peers reads the file for itself, and tells what is wrong with it; those that
+ * come after them begin with this.
+ */
 static void supervisor_reload(struct supervisor *supervisor)
 {
+	struct broker_page *policies = supervisor->policies;
+	const uint32_t turn = atomic_load(&policies->turn) + 1;
 	FILE *nowhere = fopen("/dev/null", "we");
 
 	if (!nowhere)
 		return;
-	if (config_load(supervisor->spare, supervisor->config_path, nowhere) == 0)
+	if (config_load(supervisor->spare, supervisor->config_path, nowhere) == 0) {
 		supervisor->config->policy = supervisor->spare->policy;
+		policies->policy[turn % 2] = supervisor->spare->policy;
+		atomic_store(&policies->turn, turn);
+	}
 	fclose(nowhere);
 }
 
@@ -198,7 +293,8 @@ static bool supervisor_has_children(const struct supervisor *supervisor)
 static void supervisor_start_all(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->count && supervisor->result == 0; i++)
-		supervisor->result = supervisor_start(supervisor, &supervisor->child[i]);
+		if (supervisor->child[i].run != supervisor_run_broker)
+			supervisor->result = supervisor_start(supervisor, &supervisor->child[i]);
 	if (supervisor->result == 0)
 		return;
 	supervisor->ending = true;
@@ -223,45 +319,63 @@ static int supervisor_loop(struct supervisor *supervisor)
 				continue;
 			/* A quiet second has passed, so processes that die at once are not started over and over. */
 			supervisor_watch(supervisor, child);
-			if (child->pid == 0 && !supervisor->ending)
-				supervisor_start(supervisor, child);
+			if (!supervisor->ending && child->run != supervisor_run_broker)
+				supervisor_restart(supervisor, child);
 		}
 	}
 	return supervisor->result;
 }
 
-/* Makes room for one more process. */
-static int supervisor_add(struct supervisor *supervisor, const char *name, const char *fate, child_run *run)
+static void *supervisor_share(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	log_message(LOG_LEVEL_ERROR, "no memory");
+	return NULL;
+}
+
+/* Makes room for one more process. NULL: there is no memory. */
+static struct child *supervisor_add(struct supervisor *supervisor, const char *name, const char *fate, child_run *run)
 {
 	struct child *child = &supervisor->child[supervisor->count];
 
-	*child = (struct child){ .name = name, .fate = fate, .run = run };
-	child->page = mmap(NULL, sizeof(*child->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (child->page == MAP_FAILED) {
-		log_message(LOG_LEVEL_ERROR, "no memory");
-		return -1;
-	}
+	*child = (struct child){ .supervisor = supervisor, .name = name, .fate = fate, .run = run, .channel = -1 };
+	child->page = supervisor_share(sizeof(*child->page));
+	if (!child->page)
+		return NULL;
 	supervisor->count++;
-	return 0;
+	return child;
 }
 
 /* Fills the places of those that are to run. */
 static int supervisor_prepare(struct supervisor *supervisor, const struct config *config)
 {
+	struct child *worker;
+	struct child *broker;
+
 	supervisor->config = malloc(sizeof(*supervisor->config));
 	supervisor->spare = malloc(sizeof(*supervisor->spare));
-	if (!supervisor->config || !supervisor->spare) {
+	supervisor->policies = supervisor_share(sizeof(*supervisor->policies));
+	if (!supervisor->config || !supervisor->spare || !supervisor->policies) {
 		log_message(LOG_LEVEL_ERROR, "no memory");
 		return -1;
 	}
 	*supervisor->config = *config;
-	if (supervisor_add(supervisor, "the worker", "; the next one takes over the connections that go on",
-			   worker_run) < 0)
+	supervisor->policies->policy[0] = config->policy;
+	worker = supervisor_add(supervisor, "the worker", "; the next one takes over the connections that go on",
+				supervisor_run_worker);
+	broker = supervisor_add(supervisor, "the broker", "; the worker ends with it, and both are started again",
+				supervisor_run_broker);
+	if (!worker || !broker)
 		return -1;
+	worker->partner = broker;
+	broker->partner = worker;
 	if (!config_terminates(config))
 		return 0;
-	return supervisor_add(supervisor, "the proxy", "; the connections that it relayed have ended, the next one takes "
-			      "new ones", proxy_run);
+	return supervisor_add(supervisor, "the proxy", "; the connections that it relayed have ended, the next one takes"
+			      " new ones", supervisor_run_proxy) ? 0 : -1;
 }
 
 int supervisor_run(const struct config *config, const char *config_path)
@@ -279,6 +393,8 @@ int supervisor_run(const struct config *config, const char *config_path)
 		result = supervisor_loop(&supervisor);
 	for (size_t i = 0; i < supervisor.count; i++)
 		munmap(supervisor.child[i].page, sizeof(*supervisor.child[i].page));
+	if (supervisor.policies)
+		munmap(supervisor.policies, sizeof(*supervisor.policies));
 	free(supervisor.config);
 	free(supervisor.spare);
 	return result;

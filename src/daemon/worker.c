@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The worker opens everything, closes the sandbox behind itself, and only then takes the first packet. It is a single
- * thread: a packet is read, judged with whatever ctnetlink writes that takes, and returned with its verdict before the
- * next one is read.
+ * thread: a packet is read, judged with whatever ctnetlink writes that takes, and its verdict noted before the next one is
+ * read. What needs a right over the kernel, verdicts too, its broker does (broker.c).
  *
  * On the way out nothing is taken down. NAT, expectations and sequence adjustments live in conntrack, so what was
  * agreed goes on without a gateway, and the next gateway finds it.
@@ -48,6 +48,7 @@ struct worker {
 	uint64_t deadline; /* of the timer */
 	struct worker_page *page;
 	pid_t supervisor;
+	int channel; /* to the broker */
 	int result;
 };
 
@@ -104,6 +105,14 @@ static void worker_fail(struct worker *worker)
 	event_base_loopbreak(worker->base);
 }
 
+/* Without its broker it can do nothing. The supervisor tells what became of that, and starts both anew. */
+static bool worker_has_lost_broker(struct worker *worker)
+{
+	if (worker->host.link.broken)
+		worker_fail(worker);
+	return worker->host.link.broken;
+}
+
 static void worker_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
@@ -112,7 +121,7 @@ static void worker_on_queue(evutil_socket_t descriptor, short what, void *contex
 	(void)descriptor;
 	(void)what;
 	atomic_fetch_add(&worker->page->beat, 1);
-	if (received >= 0 && worker_advance_timer(worker) == 0)
+	if (worker_has_lost_broker(worker) || (received >= 0 && worker_advance_timer(worker) == 0))
 		return;
 	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->config->queue,
 		    strerror(received < 0 ? -received : ENOMEM));
@@ -128,7 +137,7 @@ static void worker_on_time(evutil_socket_t descriptor, short what, void *context
 	(void)what;
 	atomic_fetch_add(&worker->page->beat, 1);
 	gateway_tick(worker->gateway, now);
-	if (worker_set_timer(worker, now) < 0)
+	if (!worker_has_lost_broker(worker) && worker_set_timer(worker, now) < 0)
 		worker_fail(worker);
 }
 
@@ -211,7 +220,11 @@ static int worker_open(struct worker *worker)
 		.number = config->queue,
 		.length = config->queue_length,
 		.full_open = config->queue_full_open,
-		.passed_mark = config->passed_mark,
+	};
+	const struct nfqueue_outlet outlet = {
+		.context = &worker->host.link,
+		.decide = broker_link_decide,
+		.flush = broker_link_flush,
 	};
 	char error[WORKER_ERROR_MAX];
 
@@ -225,6 +238,9 @@ static int worker_open(struct worker *worker)
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
 	}
+	nfqueue_set_outlet(&worker->queue, &outlet);
+	if (broker_link_open(&worker->host.link, worker->channel, nfqueue_descriptor(&worker->queue)) < 0)
+		return -1;
 	if (worker_create_loop(worker) < 0)
 		return -1;
 	if (sandbox_enter(config->user, SANDBOX_WORKER, worker->supervisor, error, sizeof(error)) < 0) {
@@ -275,7 +291,8 @@ static void worker_tell_end(const struct worker *worker)
 		    queue->failed, worker->host.journal.outlet.lost_total);
 }
 
-int worker_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
+int worker_run(const struct config *config, const char *config_path, int channel, struct worker_page *page,
+	       pid_t supervisor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int result;
@@ -288,6 +305,7 @@ int worker_run(const struct config *config, const char *config_path, struct work
 	worker->config_path = config_path;
 	worker->page = page;
 	worker->supervisor = supervisor;
+	worker->channel = channel;
 	worker->result = worker_open(worker);
 	if (!worker->result) {
 		atomic_store(&page->ready, true);

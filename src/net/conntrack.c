@@ -49,6 +49,9 @@
 /* After a dump there is none for so many times as long as it took. */
 #define CONNTRACK_DUMP_REST 9
 
+/* NF_CT_HELPER_NAME_LEN, which no uapi header has: net/netfilter/nf_conntrack_helper.h. */
+#define CONNTRACK_HELPER_NAME_SIZE 16
+
 struct conntrack_entry {
 	struct tuple original;
 	struct tuple reply;
@@ -56,6 +59,7 @@ struct conntrack_entry {
 	uint16_t zone;
 	bool opening;
 	bool helper;
+	char helper_name[CONNTRACK_HELPER_NAME_SIZE];
 	bool liberal;
 	struct seqadj seqadj[2];
 };
@@ -185,6 +189,25 @@ static bool conntrack_get_liberal(const struct nlattr *attribute)
 	return liberal;
 }
 
+/* The name that the entry's helper has; empty where there is none. */
+static void conntrack_get_helper(const struct nlattr *attribute, char *name)
+{
+	const struct nlattr *parts[CTA_HELP_MAX + 1];
+	size_t length;
+
+	name[0] = '\0';
+	if (!attribute)
+		return;
+	netlink_index_nested(attribute, parts, CTA_HELP_MAX);
+	if (!parts[CTA_HELP_NAME])
+		return;
+	length = mnl_attr_get_payload_len(parts[CTA_HELP_NAME]);
+	if (length >= CONNTRACK_HELPER_NAME_SIZE)
+		length = CONNTRACK_HELPER_NAME_SIZE - 1;
+	memcpy(name, mnl_attr_get_payload(parts[CTA_HELP_NAME]), length);
+	name[length] = '\0';
+}
+
 /* False where the message is no entry of a TCP connection. */
 static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *entry)
 {
@@ -200,6 +223,7 @@ static bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_
 	state = conntrack_get_state(parts[CTA_PROTOINFO]);
 	entry->opening = state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
 	entry->helper = parts[CTA_HELP] != NULL;
+	conntrack_get_helper(parts[CTA_HELP], entry->helper_name);
 	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);
 	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_ORIG], &entry->seqadj[DIRECTION_ORIGINAL]);
 	conntrack_get_seqadj(parts[CTA_SEQ_ADJ_REPLY], &entry->seqadj[DIRECTION_REPLY]);
@@ -258,7 +282,7 @@ static int conntrack_get(struct conntrack *conntrack, const struct tuple *tuple,
 
 	conntrack_put_tuple(header, CTA_TUPLE_ORIG, tuple);
 	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
-	return netlink_call(conntrack->netlink, header, take, context);
+	return netlink_get(conntrack->netlink, header, take, context);
 }
 
 /* Dumps the entries whose original tuple has client as its source, and whose reply tuple has server. */
@@ -466,17 +490,27 @@ static bool conntrack_is_of(const struct conntrack_read_back *read_back, const s
 	       tuple_equal(&read_back->entry.reply, &reply);
 }
 
-enum reason conntrack_recall(struct conntrack *conntrack, const struct nat_view *view, struct connection *connection)
+static enum reason conntrack_read(struct conntrack *conntrack, const struct nat_view *view,
+				  struct conntrack_read_back *read_back)
 {
 	const struct tuple original = conntrack_original_tuple(view);
-	struct conntrack_read_back read_back = { .valid = false };
-	const int error = conntrack_get(conntrack, &original, conntrack_take_read_back, &read_back);
+	int error;
 
+	read_back->valid = false;
+	error = conntrack_get(conntrack, &original, conntrack_take_read_back, read_back);
 	conntrack->error = error;
 	if (error && error != -ENOENT)
 		return REASON_KERNEL_REFUSED;
-	if (error || !conntrack_is_of(&read_back, view))
-		return REASON_NO_CONNECTION;
+	return error || !conntrack_is_of(read_back, view) ? REASON_NO_CONNECTION : REASON_NONE;
+}
+
+enum reason conntrack_recall(struct conntrack *conntrack, const struct nat_view *view, struct connection *connection)
+{
+	struct conntrack_read_back read_back;
+	const enum reason reason = conntrack_read(conntrack, view, &read_back);
+
+	if (reason != REASON_NONE)
+		return reason;
 	memset(connection, 0, sizeof(*connection));
 	conntrack_describe(&read_back.entry, connection);
 	return REASON_NONE;
@@ -544,5 +578,29 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 	if (!read_back.entry.liberal || kept->position != seqadj->position || kept->before != seqadj->before ||
 	    kept->after != seqadj->after)
 		return REASON_NO_RESIZE;
+	return REASON_NONE;
+}
+
+enum reason conntrack_confirm(struct conntrack *conntrack, const struct nat_view *master, const char *carrier)
+{
+	struct conntrack_read_back read_back;
+	const enum reason reason = conntrack_read(conntrack, master, &read_back);
+
+	if (reason != REASON_NONE)
+		return reason;
+	return strcmp(read_back.entry.helper_name, carrier) == 0 ? REASON_NONE : REASON_NO_CARRIER;
+}
+
+enum reason conntrack_find_receiver(struct conntrack *conntrack, const struct tuple *tuple,
+				    struct connection *connection)
+{
+	const struct tuple sent = tuple_reverse(tuple);
+	struct conntrack_read_back read_back = { .valid = false };
+	const int error = conntrack_get(conntrack, &sent, conntrack_take_read_back, &read_back);
+
+	if (error || !read_back.valid || read_back.entry.zone != conntrack->zone)
+		return REASON_NO_CONNECTION;
+	conntrack_describe(&read_back.entry, connection);
+	connection->direction = tuple_equal(&sent, &read_back.entry.original) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 	return REASON_NONE;
 }

@@ -45,6 +45,19 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 enum reason conntrack_create(struct conntrack *conntrack, const struct nat_view *view, const char *helper,
 			     uint32_t timeout);
 
+/*
+ * For who has the connection's description from elsewhere: REASON_NONE where there is just this connection and the helper
+ * called carrier is attached to it, REASON_NO_CARRIER, REASON_NO_CONNECTION, REASON_KERNEL_REFUSED.
+ */
+enum reason conntrack_confirm(struct conntrack *conntrack, const struct nat_view *master, const char *carrier);
+
+/*
+ * Finds the connection whose packets have this tuple where they reach their receiver, behind all NAT. Its direction is
+ * the tuple's. As conntrack_lookup, but it never dumps.
+ */
+enum reason conntrack_find_receiver(struct conntrack *conntrack, const struct tuple *tuple,
+				    struct connection *connection);
+
 /* The parts of ctnetlink messages that expectations need too. */
 uint8_t conntrack_family(const struct address *address);
 struct tuple conntrack_original_tuple(const struct nat_view *view);

@@ -183,7 +183,7 @@ static int expect_find(struct expect *expect, const struct nat_view *master, con
 	int error;
 
 	found->valid = false;
-	error = netlink_call(expect->netlink, header, expect_take_found, found);
+	error = netlink_get(expect->netlink, header, expect_take_found, found);
 	if (!error && (!found->valid || !tuple_equal(&found->master, &original)))
 		error = -ENOENT;
 	return error;

@@ -82,16 +82,14 @@ static bool netlink_take_message(const struct nlmsghdr *message, void (*take)(co
 	return false;
 }
 
-int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
-		 void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+/* Sends the request and takes its answers until one ends it. single: the first one that is no error does. */
+static int netlink_exchange(struct netlink *netlink, struct nlmsghdr *request, bool single,
+			    void (*take)(const struct nlmsghdr *answer, void *context), void *context)
 {
 	const uint32_t sequence = ++netlink->sequence;
 	uint8_t *const buffer = netlink->answer.bytes;
 
 	request->nlmsg_seq = sequence;
-	/* NLM_F_DUMP is two bits, and one of them means NLM_F_EXCL in another request. */
-	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-		request->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
 		return -errno;
 
@@ -105,10 +103,30 @@ int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 			continue;
 		if (length < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
-			if (message->nlmsg_seq == sequence && netlink_take_message(message, take, context, &result))
+		for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
+			if (message->nlmsg_seq != sequence)
+				continue;
+			if (netlink_take_message(message, take, context, &result))
 				return result;
+			if (single)
+				return 0;
+		}
 	}
+}
+
+int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
+		 void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+{
+	/* NLM_F_DUMP is two bits, and one of them means NLM_F_EXCL in another request. */
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		request->nlmsg_flags |= NLM_F_ACK;
+	return netlink_exchange(netlink, request, false, take, context);
+}
+
+int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
+		void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+{
+	return netlink_exchange(netlink, request, true, take, context);
 }
 
 struct netlink_index_target {

@@ -50,6 +50,13 @@ struct nlmsghdr *netlink_begin(union netlink_request *request, uint8_t subsystem
 int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 		 void (*take)(const struct nlmsghdr *answer, void *context), void *context);
 
+/*
+ * The same for a request that one answer, or an error, ends: the kernel is not asked for an acknowledgement besides, which
+ * would be one more message to wait for.
+ */
+int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
+		void (*take)(const struct nlmsghdr *answer, void *context), void *context);
+
 /* Fills table[0..max] with the attributes of an answer, or of one attribute; NULL for those that it does not have. */
 void netlink_index(const struct nlmsghdr *answer, const struct nlattr **table, uint16_t max);
 void netlink_index_nested(const struct nlattr *attribute, const struct nlattr **table, uint16_t max);

@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -33,8 +34,6 @@
 #define NFQUEUE_PAUSE 20000000 /* nanoseconds */
 #define NFQUEUE_BUFFER_MIN (1 << 20)
 #define NFQUEUE_BUFFER_MAX (1 << 26)
-/* The largest attribute, and so the largest packet that a verdict can carry. */
-#define NFQUEUE_PACKET_MAX (UINT16_MAX - sizeof(struct nlattr))
 
 static int nfqueue_socket(struct nfqueue *queue, uint32_t length)
 {
@@ -130,7 +129,6 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 
 	memset(&queue->counters, 0, sizeof(queue->counters));
 	queue->number = settings->number;
-	queue->passed_mark = settings->passed_mark;
 	result = nfqueue_socket(queue, settings->length);
 	if (!result)
 		result = nfqueue_try(queue);
@@ -156,44 +154,48 @@ void nfqueue_close(struct nfqueue *queue)
 	queue->socket = NULL;
 }
 
+void nfqueue_set_outlet(struct nfqueue *queue, const struct nfqueue_outlet *outlet)
+{
+	queue->outlet = *outlet;
+}
+
+static int nfqueue_decide(void *context, const struct nfverdict_decision *decision)
+{
+	nfverdict_add(context, decision);
+	return 0;
+}
+
+static int nfqueue_flush(void *context)
+{
+	nfverdict_flush(context);
+	return 0;
+}
+
+int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict)
+{
+	const int descriptor = fcntl(nfqueue_descriptor(queue), F_DUPFD_CLOEXEC, 0);
+
+	queue->outlet = (struct nfqueue_outlet){ .context = verdict, .decide = nfqueue_decide, .flush = nfqueue_flush };
+	return descriptor < 0 ? -errno : nfverdict_open(verdict, descriptor, queue->number, 0);
+}
+
 int nfqueue_descriptor(const struct nfqueue *queue)
 {
 	return mnl_socket_get_fd(queue->socket);
 }
 
-/* A packet that waits for its verdict. */
-struct nfqueue_packet {
-	uint32_t id;
-	uint32_t mark;
-};
-
-static int nfqueue_send_verdict(struct nfqueue *queue, const struct nfqueue_packet *waiting, int verdict,
-				struct bytes packet)
+static int nfqueue_answer(struct nfqueue *queue, struct nfverdict_decision *waiting, struct nfqueue_answer answer)
 {
-	struct nlmsghdr *message = nfq_nlmsg_put(queue->sent.bytes, NFQNL_MSG_VERDICT, queue->number);
-
-	nfq_nlmsg_verdict_put(message, (int)waiting->id, verdict);
-	/* The kernel replaces the whole mark, so what others have put there goes back with it. */
-	if (queue->passed_mark && verdict == NF_ACCEPT)
-		nfq_nlmsg_verdict_put_mark(message, waiting->mark | queue->passed_mark);
-	if (packet.length)
-		nfq_nlmsg_verdict_put_pkt(message, packet.data, (uint32_t)packet.length);
-	return mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0 ? -errno : 0;
-}
-
-static void nfqueue_answer(struct nfqueue *queue, const struct nfqueue_packet *waiting, struct nfqueue_answer answer)
-{
-	const struct bytes none = { .length = 0 };
-	int verdict = answer.verdict == NFQUEUE_DROP ? NF_DROP : NF_ACCEPT;
-
-	if (answer.verdict != NFQUEUE_REPLACE)
-		answer.packet = none;
-	if (answer.packet.length > NFQUEUE_PACKET_MAX ||
-	    nfqueue_send_verdict(queue, waiting, verdict, answer.packet) < 0) {
-		/* Out of memory, or a packet that no message can hold: a packet without a verdict stays for ever. */
+	waiting->accept = answer.verdict != NFQUEUE_DROP;
+	if (answer.verdict == NFQUEUE_REPLACE)
+		waiting->packet = answer.packet;
+	if (waiting->packet.length > NFVERDICT_PACKET_MAX) {
+		/* No message can hold it, and a packet without a verdict stays for ever. */
 		queue->counters.failed++;
-		nfqueue_send_verdict(queue, waiting, NF_DROP, none);
+		waiting->accept = false;
+		waiting->packet.length = 0;
 	}
+	return queue->outlet.decide(queue->outlet.context, waiting);
 }
 
 /* The packet in a message, empty where it did not arrive whole. */
@@ -219,15 +221,16 @@ static void nfqueue_take_error(struct nfqueue *queue, const struct nlmsghdr *mes
 		queue->counters.failed++;
 }
 
-/* Returns how many packets the message held: 1 or 0. */
+/* Returns how many packets the message held, 1 or 0, or -errno. */
 static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *message,
 				struct nfqueue_answer (*judge)(struct bytes, void *), void *context)
 {
 	struct nlattr *parts[NFQA_MAX + 1] = { NULL };
 	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 	const struct nfqnl_msg_packet_hdr *header;
-	struct nfqueue_packet waiting = { .mark = 0 };
+	struct nfverdict_decision waiting = { .mark = 0 };
 	struct bytes packet;
+	int result;
 
 	if (message->nlmsg_type == NLMSG_ERROR) {
 		nfqueue_take_error(queue, message);
@@ -249,27 +252,47 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 		answer = judge(packet, context);
 	else
 		queue->counters.truncated++;
-	nfqueue_answer(queue, &waiting, answer);
-	return 1;
+	result = nfqueue_answer(queue, &waiting, answer);
+	return result < 0 ? result : 1;
+}
+
+/* Takes what one datagram of the kernel holds. Returns how many packets, or -errno. */
+static int nfqueue_take_datagram(struct nfqueue *queue, ssize_t length,
+				 struct nfqueue_answer (*judge)(struct bytes, void *), void *context)
+{
+	const struct nlmsghdr *message = &queue->received.header;
+	int rest = (int)length;
+	int packets = 0;
+
+	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
+		const int taken = nfqueue_take_message(queue, message, judge, context);
+
+		if (taken < 0)
+			return taken;
+		packets += taken;
+	}
+	return packets;
 }
 
 int nfqueue_receive(struct nfqueue *queue, int limit,
 		    struct nfqueue_answer (*judge)(struct bytes packet, void *context), void *context)
 {
 	int packets = 0;
+	int result = 0;
 
-	while (packets < limit) {
+	while (packets < limit && result >= 0) {
 		const ssize_t length = mnl_socket_recvfrom(queue->socket, queue->received.bytes,
 							   sizeof(queue->received));
-		const struct nlmsghdr *message = &queue->received.header;
-		int rest = (int)length;
 
 		if (length < 0 && errno == EINTR)
 			continue;
-		if (length < 0)
-			return errno == EAGAIN ? packets : -errno;
-		for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
-			packets += nfqueue_take_message(queue, message, judge, context);
+		if (length < 0 && errno == EAGAIN)
+			break;
+		result = length < 0 ? -errno : nfqueue_take_datagram(queue, length, judge, context);
+		packets += result;
 	}
-	return packets;
+	/* Decisions that were taken stand, whatever became of the socket. */
+	if (queue->outlet.flush(queue->outlet.context) < 0 && result >= 0)
+		result = -EPIPE;
+	return result < 0 ? result : packets;
 }

@@ -5,13 +5,12 @@
 
 #include <libmnl/libmnl.h>
 
-#include "ftpalg/base.h"
+#include "net/nfverdict.h"
 
 struct nfqueue_settings {
 	uint16_t number;
 	uint32_t length; /* packets that the kernel keeps for us */
 	bool full_open;  /* the kernel passes packets that find the queue full, instead of dropping them */
-	uint32_t passed_mark; /* bits that are added to the mark of what leaves; 0: marks stay as they are */
 };
 
 struct nfqueue_counters {
@@ -33,14 +32,24 @@ struct nfqueue_answer {
 	struct bytes packet; /* NFQUEUE_REPLACE: what leaves instead; valid until the next packet is judged */
 };
 
+/*
+ * Where decisions go: to the kernel, by who may do that (src/net/nfverdict.h). flush is called before nfqueue_receive()
+ * returns. Both return 0, or -errno where nothing can be sent any more.
+ */
+struct nfqueue_outlet {
+	void *context;
+	int (*decide)(void *context, const struct nfverdict_decision *decision);
+	int (*flush)(void *context);
+};
+
 /* A packet of the largest size, its netlink attributes, and room to spare. */
 #define NFQUEUE_MESSAGE_SIZE (65536 + 4096)
 
 struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
-	uint32_t passed_mark;
 	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
+	struct nfqueue_outlet outlet;
 	struct nfqueue_counters counters;
 	union {
 		struct nlmsghdr header; /* for its alignment */
@@ -54,6 +63,13 @@ struct nfqueue {
  */
 int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size);
 void nfqueue_close(struct nfqueue *queue);
+
+/*
+ * Where the queue's decisions go from now on; to be told before the first packet is taken. Or, for who may send verdicts
+ * itself: opens verdict for the queue. Returns 0, or -errno with nothing to close.
+ */
+void nfqueue_set_outlet(struct nfqueue *queue, const struct nfqueue_outlet *outlet);
+int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict);
 
 /* Readable when packets wait; never blocks. */
 int nfqueue_descriptor(const struct nfqueue *queue);

@@ -235,6 +235,7 @@ static struct nfqueue_answer judge(struct bytes bytes, void *context)
 static void run_queue(char **argv)
 {
 	static struct nfqueue queue;
+	static struct nfverdict verdict;
 	const struct nfqueue_settings settings = { .number = (uint16_t)read_number(argv[0]), .length = 1024 };
 	char error[256];
 	struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
@@ -244,6 +245,8 @@ static void run_queue(char **argv)
 		return;
 	}
 	wait[1].fd = nfqueue_descriptor(&queue);
+	if (nfqueue_open_verdict(&queue, &verdict) < 0)
+		die("can't send verdicts");
 	printf("bound\n");
 	if (fflush(stdout) == EOF)
 		die("nobody listens");
@@ -253,6 +256,7 @@ static void run_queue(char **argv)
 	printf("packets=%llu truncated=%llu gone=%llu failed=%llu\n", (unsigned long long)queue.counters.packets,
 	       (unsigned long long)queue.counters.truncated, (unsigned long long)queue.counters.gone,
 	       (unsigned long long)queue.counters.failed);
+	nfverdict_close(&verdict);
 	nfqueue_close(&queue);
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-The supervisor keeps a worker running: one that dies is replaced, one that hangs is ended, none outlives its supervisor,
-and sessions go on with the next one.
+The supervisor keeps a worker and its broker running: where one dies or hangs, both are replaced, none outlives its
+supervisor, and sessions go on with the next ones.
 """
 
 import contextlib
@@ -28,8 +28,13 @@ def is_gone(pid):
         return True
 
 
+def pair_of(gateway):
+    """The worker and its broker."""
+    return wait_until(lambda: children(gateway.process.pid)[1:] and children(gateway.process.pid), "a worker")[:2]
+
+
 def worker_of(gateway):
-    return wait_until(lambda: children(gateway.process.pid), "a worker")[0]
+    return pair_of(gateway)[0]
 
 
 def starts(gateway):
@@ -45,15 +50,15 @@ def session(lab, family):
         yield client
 
 
-def replaced_after(lab, family, number):
-    """number, sent to the worker, makes the supervisor replace it; a session that was open goes on."""
+def replaced_after(lab, family, number, which=0):
+    """number, sent to the worker or its broker, makes the supervisor replace both; a session that was open goes on."""
     gateway = lab.gateway
     with session(lab, family) as client:
         check_equal(client.list_active(), LISTING, "the listing before")
-        began, worker = starts(gateway), worker_of(gateway)
-        os.kill(worker, number)
+        began, pair = starts(gateway), pair_of(gateway)
+        os.kill(pair[which], number)
         wait_until(lambda: starts(gateway) == began + 1, "the next worker", WATCHDOG + 10)
-        check(is_gone(worker), "the old worker is still there")
+        check(all(is_gone(pid) for pid in pair), "the old worker or its broker is still there")
         check_equal(client.list_active(), LISTING, "the listing with the next worker")
         check_equal(client.list_passive(), LISTING, "a passive listing with the next worker")
 
@@ -71,19 +76,68 @@ def busy_worker_is_left_alone(lab, family):
 
 def killed_supervisor_takes_its_worker_along(lab):
     gateway = lab.gateway
-    worker = worker_of(gateway)
+    pair = pair_of(gateway)
     os.kill(gateway.process.pid, signal.SIGKILL)
     gateway.process.wait()
-    wait_until(lambda: is_gone(worker), "the end of the worker")
+    wait_until(lambda: all(is_gone(pid) for pid in pair), "the end of the worker and its broker")
     gateway.process = None
     gateway.start()
 
 
+def signals_of_the_whole_group(lab):
+    """A terminal's SIGINT, or a service manager's SIGTERM, comes to all: the broker stays until its worker has ended."""
+    gateway = lab.gateway
+    for pid in (pair_of(gateway)[1], gateway.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    check_equal(gateway.process.wait(), 0, "the exit status")
+    check("ftpalg: stopped" in gateway.process.output(), "the worker did not end by itself")
+    gateway.process = None
+    gateway.start()
+
+
+def alone_with_each_other(lab):
+    """The two ends of the channel, and the queue's socket, are the only things that both have."""
+    pair = pair_of(lab.gateway)
+    held = [{os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd") if int(name) > 2}
+            for pid in pair]
+    shared = {name for name in held[0] & held[1] if name.startswith("socket:")}
+    check_equal(len(shared), 1, f"sockets that both have ({shared})")
+    check_equal(len([name for name in held[1] if not name.startswith("socket:") and not name.startswith("/")]), 0,
+                f"what else the broker has: {held[1]}")
+    check(not [name for name in os.listdir(f"/proc/{lab.gateway.process.pid}/fd")
+               if os.readlink(f"/proc/{lab.gateway.process.pid}/fd/{name}").startswith("socket:") and int(name) > 2],
+          "the supervisor has kept an end")
+
+
+def a_reload_reaches_the_broker(lab):
+    """A policy that is read again is the broker's too: what it allows now is not refused, and after a death neither."""
+    gateway = lab.gateway
+    with open(gateway.configuration, encoding="ascii") as file:
+        text = file.read()
+    for allowed in (False, True):
+        with open(gateway.configuration, "w", encoding="ascii") as file:
+            file.write(text + f"[policy]\npassive = {'yes' if allowed else 'no'}\n")
+        before = gateway.process.output().count("reloaded: ")
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        wait_until(lambda: gateway.process.output().count("reloaded: ") > before, "the policy")
+        with session(lab, 4) as client:
+            if allowed:
+                check_equal(client.list_passive(), LISTING, "a passive listing")
+            else:
+                client.command(b"PASV", "5")
+    began = starts(gateway)
+    os.kill(worker_of(gateway), signal.SIGKILL)
+    wait_until(lambda: starts(gateway) == began + 1, "the next worker", WATCHDOG + 10)
+    with session(lab, 4) as client:
+        check_equal(client.list_passive(), LISTING, "a passive listing with the next worker")
+    check("refused a request" not in gateway.process.output(), "the broker has refused something")
+
+
 def polite_end(lab):
     gateway = lab.gateway
-    worker = worker_of(gateway)
+    pair = pair_of(gateway)
     gateway.stop()
-    check(is_gone(worker), "the worker is still there")
+    check(all(is_gone(pid) for pid in pair), "the worker or its broker is still there")
     gateway.start()
 
 
@@ -95,6 +149,13 @@ def main():
                  signal.SIGKILL, fixture=guarded)
     plan.add("a worker that hangs is killed and replaced, and its session goes on", replaced_after, 4, signal.SIGSTOP,
              fixture=guarded)
+    plan.add("a broker that was killed is replaced, and its worker with it", replaced_after, 4, signal.SIGKILL, 1,
+             fixture=guarded)
+    plan.add("a broker that hangs is killed and replaced, and its worker with it", replaced_after, 4, signal.SIGSTOP, 1,
+             fixture=guarded)
+    plan.add("a broker ends after its worker", signals_of_the_whole_group, fixture=guarded)
+    plan.add("worker and broker share the channel and the queue", alone_with_each_other, fixture=guarded)
+    plan.add("a policy that is read again reaches both", a_reload_reaches_the_broker, fixture=guarded)
     plan.add("a worker that works or waits is left alone", busy_worker_is_left_alone, 4, fixture=guarded)
     plan.add("a worker does not outlive its supervisor", killed_supervisor_takes_its_worker_along, fixture=guarded)
     plan.add("SIGTERM ends both", polite_end, fixture=guarded)

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The kernel asks for CAP_NET_ADMIN, of the process that sends and of the one that opened the socket, for any message to
+ * any netfilter subsystem, and which subsystem a message is for stands in its bytes, where no filter of system calls can
+ * see it. Whoever may set a verdict or an expectation may therefore delete the whole rule set. So the worker, which reads
+ * what peers send, may do neither: it has a queue to read from and this process to ask.
+ *
+ *   peers --> kernel's queue --> worker ==== requests, verdicts ====> broker --> kernel: ctnetlink, verdicts, raw packets
+ *
+ * The broker reads nothing but its requests (broker_wire.h). Each is checked by itself (broker_check.h) and then against
+ * conntrack, here: a master must be a connection that exists, with both tuples as they were said, and with the carrier;
+ * an injected packet must belong to a control connection. Only then a netlink message is made, from the numbers that were
+ * checked. The packets in verdicts are copied and not looked into.
+ *
+ * The two are one thread of work on two sides of a wall: one waits while the other runs. A scheduler doesn't see that, and
+ * wakes the broker on another processor, which takes several times what the request does. So the broker goes where its
+ * worker is.
+ *
+ * What a worker that was taken over can do with that is what a gateway does, to control connections only: see
+ * doc/threat-model.md, A90.
+ */
+#include "daemon/broker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "daemon/broker_check.h"
+#include "daemon/host.h"
+#include "daemon/log.h"
+#include "daemon/sandbox.h"
+#include "net/conntrack.h"
+#include "net/expect.h"
+#include "net/nfverdict.h"
+#include "net/rawsock.h"
+
+#define BROKER_ERROR_MAX 256
+/* The kernel module that is the carrier, and the name of its helper. */
+#define BROKER_CARRIER "sane"
+/* It moves for its supervisor even where nobody asks. */
+#define BROKER_BEAT_MICROSECONDS 250000
+/* A worker that the scheduler moves to and fro is not followed at each step. */
+#define BROKER_FOLLOW_MICROSECONDS 10000
+
+struct broker {
+	const struct config *config;
+	const struct broker_page *policies;
+	struct worker_page *page;
+	int channel;
+	struct broker_rules rules;
+	struct netlink netlink;
+	struct conntrack conntrack;
+	struct expect expect;
+	struct rawsock rawsock;
+	struct nfverdict verdict;
+	uint16_t processor;    /* that it is bound to; or UINT16_MAX */
+	uint64_t may_follow;   /* when it may go to another one */
+	struct log_limit refusal_limit;
+	struct log_limit inject_limit;
+	uint8_t datagram[BROKER_DATAGRAM_MAX];
+};
+
+static struct broker_endpoint put_endpoint(const struct endpoint *endpoint)
+{
+	struct broker_endpoint wire = { .family = endpoint->address.family, .port = endpoint->port };
+
+	memcpy(wire.octets, endpoint->address.octets, sizeof(wire.octets));
+	return wire;
+}
+
+static void put_connection(const struct connection *connection, struct broker_answer *answer)
+{
+	answer->view.client = put_endpoint(&connection->view.client);
+	answer->view.server_seen = put_endpoint(&connection->view.server_seen);
+	answer->view.server = put_endpoint(&connection->view.server);
+	answer->view.client_seen = put_endpoint(&connection->view.client_seen);
+	answer->direction = (uint8_t)connection->direction;
+	answer->opening = connection->opening;
+	answer->shared = connection->shared;
+	answer->carrier = connection->carrier;
+	answer->resizable = connection->resizable;
+	for (size_t i = 0; i < 2; i++) {
+		answer->seqadj[i].position = connection->seqadj[i].position;
+		answer->seqadj[i].before = connection->seqadj[i].before;
+		answer->seqadj[i].after = connection->seqadj[i].after;
+	}
+}
+
+/* Others' connections are nobody's business. */
+static enum reason broker_look_up(struct broker *broker, const struct tuple *seen, struct broker_answer *answer)
+{
+	struct connection connection = { .carrier = false };
+	enum reason reason = conntrack_lookup(&broker->conntrack, seen, &connection);
+
+	answer->error = broker->conntrack.error;
+	if (reason == REASON_NONE && !broker_is_control(&broker->rules, &connection.view))
+		reason = REASON_NO_CONNECTION;
+	if (reason == REASON_NONE)
+		put_connection(&connection, answer);
+	return reason;
+}
+
+static enum reason broker_recall(struct broker *broker, const struct nat_view *master, struct broker_answer *answer)
+{
+	struct connection connection;
+	const enum reason reason = conntrack_recall(&broker->conntrack, master, &connection);
+
+	answer->error = broker->conntrack.error;
+	if (reason == REASON_NONE)
+		put_connection(&connection, answer);
+	return reason;
+}
+
+static enum reason broker_change(struct broker *broker, struct broker_order *order, struct broker_answer *answer)
+{
+	enum reason reason = conntrack_confirm(&broker->conntrack, &order->master, BROKER_CARRIER);
+
+	answer->error = broker->conntrack.error;
+	if (reason != REASON_NONE)
+		return reason;
+	if (order->kind == BROKER_ADJUST) {
+		reason = conntrack_adjust(&broker->conntrack, &order->master, order->direction, &order->seqadj);
+		answer->error = broker->conntrack.error;
+		return reason;
+	}
+	reason = expect_create(&broker->expect, &order->master, &order->expectation);
+	answer->error = broker->expect.error;
+	answer->port = order->expectation.destination.port;
+	return reason;
+}
+
+/*
+ * Neither needs the master to be confirmed: what is looked for is an expectation that says itself, in the kernel, that it
+ * is this master's.
+ */
+static enum reason broker_end_expectation(struct broker *broker, const struct broker_order *order,
+					  struct broker_answer *answer)
+{
+	const enum reason reason = order->kind == BROKER_PEEK
+		? expect_peek(&broker->expect, &order->master, &order->expectation)
+		: expect_delete(&broker->expect, &order->master, &order->expectation);
+
+	answer->error = broker->expect.error;
+	return reason;
+}
+
+/*
+ * A packet leaves on a control connection, or it is a reset to or from a control port: peers of a connection that conntrack
+ * has forgotten shall hear of it.
+ */
+static bool broker_may_inject(struct broker *broker, const struct broker_order *order)
+{
+	struct connection connection;
+
+	if (conntrack_find_receiver(&broker->conntrack, &order->tuple, &connection) == REASON_NONE)
+		return broker_is_control(&broker->rules, &connection.view);
+	return order->only_reset && broker_touches_control(&broker->rules, &order->tuple);
+}
+
+static void broker_object(struct broker *broker, const char *fault)
+{
+	if (log_limit_allows(&broker->refusal_limit, host_now()))
+		log_message(LOG_LEVEL_ERROR, "the broker has refused a request: %s", fault);
+}
+
+static void broker_inject(struct broker *broker, const struct broker_order *order)
+{
+	int error;
+
+	if (!broker_may_inject(broker, order)) {
+		broker_object(broker, "a packet that belongs to no control connection");
+		return;
+	}
+	error = rawsock_send(&broker->rawsock, order->packet);
+	if (error && log_limit_allows(&broker->inject_limit, host_now()))
+		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; is there a route to both"
+			    " peers, and no output rule that drops packets with the gateway's mark?", strerror(-error));
+}
+
+static void broker_pass_verdicts(struct broker *broker, struct bytes verdicts)
+{
+	struct nfverdict_decision decision;
+
+	if (!broker->verdict.socket)
+		return;
+	while (broker_next_verdict(&verdicts, &decision))
+		nfverdict_add(&broker->verdict, &decision);
+	nfverdict_flush(&broker->verdict);
+}
+
+static int broker_answer(const struct broker *broker, const struct broker_answer *answer)
+{
+	ssize_t sent;
+
+	do
+		sent = send(broker->channel, answer, sizeof(*answer), MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent == (ssize_t)sizeof(*answer) ? 0 : -1;
+}
+
+/* A processor that this process may not have is no harm. */
+static void broker_follow(struct broker *broker, uint16_t processor)
+{
+	const uint64_t now = host_now();
+	cpu_set_t set;
+
+	if (processor == broker->processor || now < broker->may_follow || processor >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	broker->processor = processor;
+	broker->may_follow = now + BROKER_FOLLOW_MICROSECONDS;
+}
+
+/* Returns -1 where nobody takes the answer any more. */
+static int broker_serve(struct broker *broker, struct bytes datagram)
+{
+	struct broker_answer answer = { .reason = REASON_NONE };
+	struct broker_order order;
+	enum reason reason = REASON_NONE;
+	const char *fault;
+
+	broker->rules.policy = &broker->policies->policy[atomic_load(&broker->policies->turn) % 2];
+	fault = broker_check(&broker->rules, datagram, &order);
+	if (fault) {
+		broker_object(broker, fault);
+		answer.error = -EPERM;
+		answer.reason = REASON_KERNEL_REFUSED;
+		return order.kind == BROKER_INJECT || order.kind == BROKER_VERDICTS ? 0 : broker_answer(broker, &answer);
+	}
+	broker_follow(broker, order.processor);
+	switch (order.kind) {
+	case BROKER_LOOKUP:
+		reason = broker_look_up(broker, &order.seen, &answer);
+		break;
+	case BROKER_RECALL:
+		reason = broker_recall(broker, &order.master, &answer);
+		break;
+	case BROKER_EXPECT:
+	case BROKER_ADJUST:
+		reason = broker_change(broker, &order, &answer);
+		break;
+	case BROKER_UNEXPECT:
+	case BROKER_PEEK:
+		reason = broker_end_expectation(broker, &order, &answer);
+		break;
+	case BROKER_INJECT:
+		broker_inject(broker, &order);
+		return 0;
+	case BROKER_VERDICTS:
+		broker_pass_verdicts(broker, order.verdicts);
+		return 0;
+	case BROKER_HELLO:
+		return 0;
+	}
+	answer.reason = (uint16_t)reason;
+	return broker_answer(broker, &answer);
+}
+
+/* Takes the queue's socket from the first datagram: -1 where there is none, -2 where nobody is there. */
+static int broker_take_queue(int channel)
+{
+	union {
+		struct cmsghdr header; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct broker_header hello;
+	struct iovec content = { .iov_base = &hello, .iov_len = sizeof(hello) };
+	struct msghdr message = {
+		.msg_iov = &content, .msg_iovlen = 1,
+		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+	};
+	const struct cmsghdr *header;
+	int queue = -1;
+
+	if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(hello))
+		return -2;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(queue)))
+		memcpy(&queue, CMSG_DATA(header), sizeof(queue));
+	return queue;
+}
+
+static int broker_open_sockets(struct broker *broker)
+{
+	const struct config *config = broker->config;
+	int result = netlink_open(&broker->netlink);
+	int queue;
+
+	if (result) {
+		log_message(LOG_LEVEL_ERROR, "can't talk to conntrack: %s; try: modprobe nf_conntrack_netlink",
+			    strerror(-result));
+		return -1;
+	}
+	result = rawsock_open(&broker->rawsock, config->mark);
+	if (result) {
+		log_message(LOG_LEVEL_ERROR, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and"
+			    " CAP_NET_ADMIN", strerror(-result));
+		return -1;
+	}
+	queue = broker_take_queue(broker->channel);
+	if (queue >= 0)
+		result = nfverdict_open(&broker->verdict, queue, config->queue, config->passed_mark);
+	return queue == -2 || result ? -1 : 0;
+}
+
+static int broker_open(struct broker *broker, pid_t supervisor)
+{
+	const struct timeval beat = { .tv_usec = BROKER_BEAT_MICROSECONDS };
+	char error[BROKER_ERROR_MAX];
+
+	if (broker_open_sockets(broker) < 0)
+		return -1;
+	if (setsockopt(broker->channel, SOL_SOCKET, SO_RCVTIMEO, &beat, sizeof(beat)) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		log_message(LOG_LEVEL_ERROR, "can't set up the broker: %s", strerror(errno));
+		return -1;
+	}
+	if (sandbox_enter(broker->config->user, SANDBOX_BROKER, supervisor, error, sizeof(error)) < 0) {
+		log_message(LOG_LEVEL_ERROR, "%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+static int broker_loop(struct broker *broker)
+{
+	for (;;) {
+		const ssize_t length = recv(broker->channel, broker->datagram, sizeof(broker->datagram), MSG_TRUNC);
+		const struct bytes datagram = { broker->datagram, (size_t)length };
+		const int error = errno;
+
+		atomic_fetch_add(&broker->page->beat, 1);
+		log_flush();
+		if (length == 0)
+			return 0;
+		if (length < 0 && error != EAGAIN && error != EINTR)
+			return -1;
+		/* A longer datagram than there are is one that was made to be misread. */
+		if (length > (ssize_t)sizeof(broker->datagram))
+			return -1;
+		if (length > 0 && broker_serve(broker, datagram) < 0)
+			return 0;
+	}
+}
+
+int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct worker_page *page,
+	       pid_t supervisor)
+{
+	static struct broker broker;
+	const struct broker_answer ready = { .reason = REASON_NONE };
+	int result;
+
+	broker.config = config;
+	broker.policies = policies;
+	broker.page = page;
+	broker.channel = channel;
+	broker.processor = UINT16_MAX;
+	broker.rules.ports = config->control_ports;
+	broker.rules.port_count = config->control_port_count;
+	broker.conntrack = (struct conntrack){ .netlink = &broker.netlink, .zone = config->zone };
+	broker.expect = (struct expect){ .netlink = &broker.netlink, .zone = config->zone };
+	broker.rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
+	result = broker_open(&broker, supervisor);
+	if (!result) {
+		atomic_store(&page->ready, true);
+		result = broker_answer(&broker, &ready) < 0 ? 0 : broker_loop(&broker);
+	}
+	nfverdict_close(&broker.verdict);
+	rawsock_close(&broker.rawsock);
+	netlink_close(&broker.netlink);
+	close(channel);
+	return result;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The process that has the right to change the firewall, for one that reads what peers send. */
+#ifndef DAEMON_BROKER_H
+#define DAEMON_BROKER_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "daemon/config.h"
+#include "daemon/worker.h"
+
+/* The policy in force, which the supervisor writes and the broker reads: policy[turn % 2]. */
+struct broker_page {
+	_Atomic uint32_t turn;
+	struct policy policy[2];
+};
+
+/*
+ * Serves the other end of channel until that is closed. It does not outlive the process supervisor. Returns 0, or -1 after
+ * a failure that it has told.
+ */
+int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct worker_page *page,
+	       pid_t supervisor);
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A request waits for its answer, because the core acts on what the kernel has acknowledged. Verdicts wait for nothing and
+ * go together, once for each turn of the loop, and before whatever must not overtake them. What a line needed of the kernel
+ * was answered before its verdict was noted here.
+ *
+ * A broker that has gone is told by the socket at once, and then everything fails until the loop ends. One that hangs
+ * makes this process hang with it, which the supervisor sees.
+ */
+#include "daemon/broker_link.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int link_fail(struct broker_link *link)
+{
+	link->broken = true;
+	link->error = -EPIPE;
+	return -EPIPE;
+}
+
+static int link_send(struct broker_link *link, const void *datagram, size_t length)
+{
+	ssize_t sent;
+
+	do
+		sent = link->broken ? -1 : send(link->descriptor, datagram, length, MSG_NOSIGNAL);
+	while (sent < 0 && !link->broken && errno == EINTR);
+	return sent == (ssize_t)length ? 0 : link_fail(link);
+}
+
+static int link_receive(struct broker_link *link, void *answer, size_t length)
+{
+	ssize_t received;
+
+	do
+		received = link->broken ? -1 : recv(link->descriptor, answer, length, 0);
+	while (received < 0 && !link->broken && errno == EINTR);
+	return received == (ssize_t)length ? 0 : link_fail(link);
+}
+
+static struct broker_header link_header(enum broker_kind kind)
+{
+	const int processor = sched_getcpu();
+
+	return (struct broker_header){ .kind = (uint8_t)kind, .processor = (uint16_t)(processor < 0 ? 0 : processor) };
+}
+
+/* The queue's socket goes with the first datagram, before either end closes its sandbox. */
+static int link_hand_over(const struct broker_link *link, int queue)
+{
+	union {
+		struct cmsghdr header; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(queue))];
+	} control = { .bytes = "" };
+	struct broker_header hello = { .kind = BROKER_HELLO };
+	struct iovec content = { .iov_base = &hello, .iov_len = sizeof(hello) };
+	struct msghdr message = { .msg_iov = &content, .msg_iovlen = 1 };
+
+	if (queue >= 0) {
+		struct cmsghdr *header;
+
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(queue));
+		memcpy(CMSG_DATA(header), &queue, sizeof(queue));
+	}
+	return sendmsg(link->descriptor, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(hello) ? 0 : -1;
+}
+
+int broker_link_open(struct broker_link *link, int descriptor, int queue)
+{
+	struct broker_answer answer;
+
+	link->descriptor = descriptor;
+	link->broken = false;
+	link->used = 0;
+	return link_hand_over(link, queue) == 0 && link_receive(link, &answer, sizeof(answer)) == 0 ? 0 : -1;
+}
+
+void broker_link_close(struct broker_link *link)
+{
+	if (link->descriptor >= 0)
+		close(link->descriptor);
+	link->descriptor = -1;
+}
+
+static struct broker_endpoint put_endpoint(const struct endpoint *endpoint)
+{
+	struct broker_endpoint wire = { .family = endpoint->address.family, .port = endpoint->port };
+
+	memcpy(wire.octets, endpoint->address.octets, sizeof(wire.octets));
+	return wire;
+}
+
+static struct broker_view put_view(const struct nat_view *view)
+{
+	return (struct broker_view){
+		.client = put_endpoint(&view->client),
+		.server_seen = put_endpoint(&view->server_seen),
+		.server = put_endpoint(&view->server),
+		.client_seen = put_endpoint(&view->client_seen),
+	};
+}
+
+static struct endpoint get_endpoint(const struct broker_endpoint *wire)
+{
+	struct endpoint endpoint = { .address = { .family = wire->family }, .port = wire->port };
+
+	memcpy(endpoint.address.octets, wire->octets, sizeof(endpoint.address.octets));
+	return endpoint;
+}
+
+static enum reason link_call(struct broker_link *link, const struct broker_request *request,
+			     struct broker_answer *answer)
+{
+	if (link_send(link, request, sizeof(*request)) < 0 || link_receive(link, answer, sizeof(*answer)) < 0)
+		return REASON_KERNEL_REFUSED;
+	link->error = answer->error;
+	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
+}
+
+/* Asks for a connection. */
+static enum reason link_find(struct broker_link *link, const struct broker_request *request,
+			     struct connection *connection)
+{
+	struct broker_answer answer;
+	const enum reason reason = link_call(link, request, &answer);
+
+	if (reason != REASON_NONE)
+		return reason;
+	*connection = (struct connection){
+		.view = {
+			.client = get_endpoint(&answer.view.client),
+			.server_seen = get_endpoint(&answer.view.server_seen),
+			.server = get_endpoint(&answer.view.server),
+			.client_seen = get_endpoint(&answer.view.client_seen),
+		},
+		.direction = answer.direction ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
+		.opening = answer.opening != 0,
+		.shared = answer.shared != 0,
+		.carrier = answer.carrier != 0,
+		.resizable = answer.resizable != 0,
+	};
+	for (size_t i = 0; i < 2; i++) {
+		connection->seqadj[i].position = answer.seqadj[i].position;
+		connection->seqadj[i].before = answer.seqadj[i].before;
+		connection->seqadj[i].after = answer.seqadj[i].after;
+	}
+	return REASON_NONE;
+}
+
+enum reason broker_link_lookup(struct broker_link *link, const struct tuple *seen, struct connection *connection)
+{
+	struct broker_request request = { .header = link_header(BROKER_LOOKUP) };
+
+	request.tuple.source = put_endpoint(&seen->source);
+	request.tuple.destination = put_endpoint(&seen->destination);
+	return link_find(link, &request, connection);
+}
+
+enum reason broker_link_recall(struct broker_link *link, const struct nat_view *view, struct connection *connection)
+{
+	const struct broker_request request = { .header = link_header(BROKER_RECALL), .master = put_view(view) };
+
+	return link_find(link, &request, connection);
+}
+
+static enum reason link_ask(struct broker_link *link, enum broker_kind kind, const struct nat_view *master,
+			    const struct expectation *expectation, struct broker_answer *answer)
+{
+	const struct endpoint source = { .address = expectation->source };
+	struct broker_request request = {
+		.header = link_header(kind),
+		.direction = (uint8_t)expectation->nat_direction,
+		.translated = expectation->translated,
+		.saved_port = expectation->saved_port,
+		.timeout = expectation->timeout,
+		.master = put_view(master),
+	};
+
+	request.tuple.source = put_endpoint(&source);
+	request.tuple.destination = put_endpoint(&expectation->destination);
+	return link_call(link, &request, answer);
+}
+
+enum reason broker_link_expect(struct broker_link *link, const struct nat_view *master, struct expectation *expectation)
+{
+	struct broker_answer answer;
+	const enum reason reason = link_ask(link, BROKER_EXPECT, master, expectation, &answer);
+
+	if (reason == REASON_NONE)
+		expectation->destination.port = answer.port;
+	return reason;
+}
+
+enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view *master,
+				 const struct expectation *expectation)
+{
+	struct broker_answer answer;
+
+	return link_ask(link, BROKER_UNEXPECT, master, expectation, &answer);
+}
+
+enum reason broker_link_peek(struct broker_link *link, const struct nat_view *master,
+			     const struct expectation *expectation)
+{
+	struct broker_answer answer;
+
+	return link_ask(link, BROKER_PEEK, master, expectation, &answer);
+}
+
+enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,
+			       const struct seqadj *seqadj)
+{
+	struct broker_answer answer;
+	const struct broker_request request = {
+		.header = link_header(BROKER_ADJUST),
+		.direction = (uint8_t)direction,
+		.position = seqadj->position,
+		.before = seqadj->before,
+		.after = seqadj->after,
+		.master = put_view(master),
+	};
+
+	/* Numbers of packets that were judged before were made for the old adjustment: they leave before it changes. */
+	broker_link_flush(link);
+	return link_call(link, &request, &answer);
+}
+
+void broker_link_inject(struct broker_link *link, struct bytes packet)
+{
+	struct {
+		struct broker_header header;
+		uint8_t packet[PACKET_PLAIN_MAX];
+	} datagram = { .header = link_header(BROKER_INJECT) };
+
+	if (packet.length > sizeof(datagram.packet))
+		return;
+	memcpy(datagram.packet, packet.data, packet.length);
+	/* A reset follows what it comes after. */
+	broker_link_flush(link);
+	link_send(link, &datagram, sizeof(datagram.header) + packet.length);
+}
+
+int broker_link_flush(void *context)
+{
+	struct broker_link *link = context;
+	const size_t used = link->used;
+
+	link->used = 0;
+	return used ? link_send(link, link->verdicts, used) : 0;
+}
+
+int broker_link_decide(void *context, const struct nfverdict_decision *decision)
+{
+	struct broker_link *link = context;
+	const struct broker_verdict verdict = {
+		.id = decision->id,
+		.mark = decision->mark,
+		.length = (uint32_t)decision->packet.length,
+		.accept = decision->accept,
+	};
+	const size_t padded = (decision->packet.length + 3) & ~(size_t)3;
+	int result = 0;
+
+	if (link->used + sizeof(verdict) + padded > sizeof(link->verdicts))
+		result = broker_link_flush(link);
+	if (link->used == 0) {
+		const struct broker_header header = link_header(BROKER_VERDICTS);
+
+		memcpy(link->verdicts, &header, sizeof(header));
+		link->used = sizeof(header);
+	}
+	memcpy(link->verdicts + link->used, &verdict, sizeof(verdict));
+	link->used += sizeof(verdict);
+	if (padded) {
+		memset(link->verdicts + link->used + padded - 4, 0, 4);
+		memcpy(link->verdicts + link->used, decision->packet.data, decision->packet.length);
+		link->used += padded;
+	}
+	return result;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What goes between a process that reads peers' bytes and its broker: datagrams of one host, so in its byte order.
+ *
+ * Every field has a fixed width and no structure has padding, so that any bytes may be read as one: whatever they hold is
+ * a number, which broker_check() then believes or not.
+ */
+#ifndef DAEMON_BROKER_WIRE_H
+#define DAEMON_BROKER_WIRE_H
+
+#include <stdint.h>
+
+#include "ftpalg/packet.h"
+
+enum broker_kind {
+	BROKER_LOOKUP = 1, /* the connection of a tuple */
+	BROKER_RECALL,     /* a master, found by its own two tuples */
+	BROKER_EXPECT,
+	BROKER_UNEXPECT,
+	BROKER_PEEK,
+	BROKER_ADJUST,   /* a sequence adjustment */
+	BROKER_INJECT,   /* a packet without payload; no answer */
+	BROKER_VERDICTS, /* of packets in the queue; no answer */
+	BROKER_HELLO,    /* comes first, and the queue's socket with it; the answer tells that the broker is ready */
+};
+
+struct broker_endpoint {
+	uint8_t family; /* 0: none, and then everything else is 0 too */
+	uint8_t none;
+	uint16_t port;
+	uint8_t octets[16];
+};
+
+/* struct nat_view */
+struct broker_view {
+	struct broker_endpoint client;
+	struct broker_endpoint server_seen;
+	struct broker_endpoint server;
+	struct broker_endpoint client_seen;
+};
+
+/* Every datagram to the broker begins with it. */
+struct broker_header {
+	uint8_t kind;
+	uint8_t none;
+	uint16_t processor; /* that the sender runs on; any number is right */
+};
+
+/* The first six kinds. What a kind has no use for is 0. */
+struct broker_request {
+	struct broker_header header;
+	uint8_t direction;  /* of the adjustment, or of the expectation's NAT */
+	uint8_t translated; /* the expectation's */
+	uint16_t saved_port;
+	uint32_t timeout;
+	uint32_t position;
+	int32_t before;
+	int32_t after;
+	struct broker_view master;
+	/* The tuple to look up; or the expectation's, whose source has no port. */
+	struct {
+		struct broker_endpoint source;
+		struct broker_endpoint destination;
+	} tuple;
+};
+
+struct broker_answer {
+	uint16_t reason;
+	uint16_t port;    /* of the expectation that was created */
+	int32_t error;    /* -errno, after REASON_KERNEL_REFUSED */
+	uint8_t direction;
+	uint8_t opening;
+	uint8_t shared;
+	uint8_t carrier;
+	uint8_t resizable;
+	uint8_t none[3];
+	struct broker_view view;
+	struct {
+		uint32_t position;
+		int32_t before;
+		int32_t after;
+	} seqadj[2];
+};
+
+/* BROKER_INJECT: the header, and the packet. BROKER_VERDICTS: the header, and verdicts, as many as there is room for. */
+/* Followed by length bytes of what leaves instead of the packet, and by zeros up to a multiple of four. */
+struct broker_verdict {
+	uint32_t id;
+	uint32_t mark;
+	uint32_t length;
+	uint8_t accept;
+	uint8_t none[3];
+};
+
+/*
+ * A packet of the largest size fits. AF_UNIX counts a datagram against the sender's buffer, which by default is three
+ * times as large (net.core.wmem_default).
+ */
+#define BROKER_DATAGRAM_MAX (65536 + 256)
+
+_Static_assert(sizeof(struct broker_request) == 24 + 6 * 20, "a request has no padding");
+_Static_assert(sizeof(struct broker_answer) == 16 + 4 * 20 + 2 * 12, "an answer has no padding");
+_Static_assert(sizeof(struct broker_verdict) == 16, "a verdict has no padding");
+
+#endif
