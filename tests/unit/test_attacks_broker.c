@@ -149,6 +149,7 @@ static void header_set(struct broker_request *request) { request->header.none = 
 static void beyond_ipv4(struct broker_request *request) { request->tuple.destination.octets[4] = 1; }
 static void with_position(struct broker_request *request) { request->position = 1; }
 static void far_after(struct broker_request *request) { request->after = INT32_MAX; }
+static void far_forth(struct broker_request *request) { request->before = INT32_MAX; }
 static void far_before(struct broker_request *request) { request->before = INT32_MIN; }
 static void with_tuple(struct broker_request *request) { request->tuple.source = put("10.0.0.5", 1); }
 static void with_timeout(struct broker_request *request) { request->timeout = 60; }
@@ -206,6 +207,7 @@ static const struct {
 	{ "an adjustment", BROKER_ADJUST, nothing, true },
 	{ "one of another service's", BROKER_ADJUST, other_port, false },
 	{ "one too far", BROKER_ADJUST, far_after, false },
+	{ "one from too far", BROKER_ADJUST, far_forth, false },
 	{ "one too far back", BROKER_ADJUST, far_before, false },
 	{ "one of a third direction", BROKER_ADJUST, no_direction, false },
 	{ "one with a tuple", BROKER_ADJUST, with_tuple, false },
@@ -308,6 +310,15 @@ static void a90_policy(void **state)
 	assert_non_null(judge(&fixture));
 	offer_port(&fixture.request, 50000);
 	fixture.request.tuple.destination = put("192.0.3.7", 50000);
+	assert_non_null(judge(&fixture));
+
+	/* Who would come after a passive offer for a third party is not known: nothing is opened. */
+	begin(&fixture, BROKER_EXPECT);
+	rule->fxp[0] = (struct fxp_target){ unit_network("192.0.2.0/24"), { 50000, 50010 } };
+	rule->fxp_count = 1;
+	make_passive(&fixture.request);
+	fixture.request.tuple.destination = put("192.0.2.7", 50000);
+	fixture.request.translated = 0;
 	assert_non_null(judge(&fixture));
 
 	/* A stricter rule for one network, before the one for all. */
