@@ -8,7 +8,8 @@
  *   EXPECT        one of the master's two peers comes to the other, or the server to a listed third party; the endpoint is
  *                 judged by the same function of the policy that judged the offer, with the rule for this master
  *   ADJUST        offsets in bounds. The sender of this could as well change the connection's bytes
- *   INJECT        20 or 40 bytes of IP and a TCP header, no payload; a reset or an acknowledgement; checksums right
+ *   INJECT        20 or 40 bytes of IP and a TCP header; a reset without payload, or a segment that begins and ends nothing;
+ *                 its checksum right
  *   VERDICTS      whole, each with a verdict of two; packets are not looked into
  *
  * What can't be known here is whether there was an offer at all: the policy's limits hold against whoever has the worker,
@@ -203,15 +204,17 @@ static const char *take_packet(struct bytes bytes, struct broker_order *order)
 	struct packet packet;
 	uint8_t flags;
 
-	if (bytes.length > PACKET_PLAIN_MAX || packet_parse(bytes, &packet) != REASON_NONE)
+	if (bytes.length > BROKER_PACKET_MAX || packet_parse(bytes, &packet) != REASON_NONE)
 		return "a packet that is none";
 	flags = packet.flags;
-	if (packet.length != bytes.length || packet.payload.length ||
+	if (packet.length != bytes.length ||
 	    packet.ip_header != (packet.tuple.source.address.family == FAMILY_IPV4 ? BROKER_IPV4_HEADER
 										    : BROKER_IPV6_HEADER))
-		return "a packet with more than its headers";
-	if (flags != (TCP_RST | TCP_ACK) && flags != TCP_RST && flags != TCP_ACK)
+		return "a packet with more than two headers and a payload";
+	if (flags != (TCP_RST | TCP_ACK) && flags != TCP_RST && flags != TCP_ACK && flags != (TCP_ACK | TCP_PSH))
 		return "a packet that neither resets nor acknowledges";
+	if (packet.payload.length && flags & TCP_RST)
+		return "a reset with a payload";
 	if (packet_verify_checksum(bytes, &packet) != REASON_NONE)
 		return "a packet with a wrong checksum";
 	order->packet = bytes;

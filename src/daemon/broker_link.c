@@ -238,7 +238,7 @@ void broker_link_inject(struct broker_link *link, struct bytes packet)
 {
 	struct {
 		struct broker_header header;
-		uint8_t packet[PACKET_PLAIN_MAX];
+		uint8_t packet[BROKER_PACKET_MAX];
 	} datagram = { .header = link_header(BROKER_INJECT) };
 
 	if (packet.length > sizeof(datagram.packet))

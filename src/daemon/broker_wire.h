@@ -92,6 +92,9 @@ struct broker_verdict {
 	uint8_t none[3];
 };
 
+/* The largest packet that is injected: what a gateway kept of a line while it adopted its connection, a segment at a time. */
+#define BROKER_PACKET_MAX 2048
+
 /*
  * A packet of the largest size fits. AF_UNIX counts a datagram against the sender's buffer, which by default is three
  * times as large (net.core.wmem_default).

@@ -60,8 +60,9 @@ static void check_order(const struct broker_order *order, struct bytes datagram)
 		assert(order->seen.source.address.family == order->seen.destination.address.family);
 		break;
 	case BROKER_INJECT:
-		assert(packet_parse(order->packet, &packet) == REASON_NONE && packet.payload.length == 0);
-		assert(!(packet.flags & ~(TCP_RST | TCP_ACK)));
+		assert(packet_parse(order->packet, &packet) == REASON_NONE);
+		assert(!(packet.flags & ~(TCP_RST | TCP_ACK | TCP_PSH)));
+		assert(!packet.payload.length || !(packet.flags & TCP_RST));
 		break;
 	case BROKER_VERDICTS:
 		while (broker_next_verdict(&rest, &decision))

@@ -351,7 +351,7 @@ static void a90_injected_packets(void **state)
 		bool allowed;
 	} flags[] = {
 		{ TCP_RST, true }, { TCP_RST | TCP_ACK, true }, { TCP_ACK, true }, { TCP_SYN, false },
-		{ TCP_SYN | TCP_ACK, false }, { TCP_FIN | TCP_ACK, false }, { TCP_ACK | TCP_PSH, false }, { 0, false },
+		{ TCP_SYN | TCP_ACK, false }, { TCP_FIN | TCP_ACK, false }, { TCP_ACK | TCP_PSH, true }, { 0, false },
 		{ TCP_RST | TCP_SYN, false }, { TCP_ACK | TCP_URG, false },
 	};
 	static const char *const addresses[][2] = {
@@ -369,12 +369,33 @@ static void a90_injected_packets(void **state)
 			const size_t length = packet_build(&plain, packet);
 
 			assert_int_equal(judge_packet(packet, length) == NULL, flags[i].allowed);
-			/* Payload; less than a packet; a checksum that is wrong. */
+			/* More or less than a packet; a checksum that is wrong. */
 			assert_non_null(judge_packet(packet, length + 1));
 			assert_non_null(judge_packet(packet, length - 1));
 			packet[length - 1] ^= 1;
 			assert_non_null(judge_packet(packet, length));
 		}
+}
+
+/* What was kept of a line leaves in segments of its own; a reset takes nothing with it. */
+static void a90_injected_payload(void **state)
+{
+	static const uint8_t flags[] = { TCP_ACK, TCP_ACK | TCP_PSH, TCP_RST | TCP_ACK, TCP_RST };
+	struct packet_plain plain = {
+		.tuple = { unit_endpoint("203.0.113.9", 21), unit_endpoint("10.0.0.5", 40000) }, .flags = TCP_ACK,
+	};
+	uint8_t header[PACKET_PLAIN_MAX], packet[128];
+	const struct bytes bytes = { header, packet_build(&plain, header) };
+	struct packet view;
+
+	(void)state;
+	assert_int_equal(packet_parse(bytes, &view), REASON_NONE);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		const struct packet_change change = { .flags = flags[i], .payload = unit_string("NOOP\r\n") };
+		const size_t length = packet_rewrite(bytes, &view, &change, packet, sizeof(packet));
+
+		assert_int_equal(judge_packet(packet, length) == NULL, !(flags[i] & TCP_RST));
+	}
 }
 
 static size_t add_verdict(uint8_t *datagram, size_t used, uint32_t id, uint8_t accept, const char *packet)
@@ -429,6 +450,7 @@ int main(void)
 		cmocka_unit_test(a90_lengths),
 		cmocka_unit_test(a90_policy),
 		cmocka_unit_test(a90_injected_packets),
+		cmocka_unit_test(a90_injected_payload),
 		cmocka_unit_test(a90_verdicts),
 	};
 
