@@ -33,6 +33,9 @@ struct check_ruleset {
 	bool queue;              /* a rule feeds the configured queue */
 	bool bypass;             /* ... with bypass */
 	bool foreign_helper;     /* a rule attaches the kernel's own ftp helper */
+	bool syn_first;          /* a rule asks whether what is NEW begins with a SYN */
+	bool other_zone;         /* a rule puts packets into another zone than the configured one */
+	uint16_t translated_port; /* a DNAT sends a control port to this one, which is none; else 0 */
 	uint32_t carrier_ports;
 	uint32_t queue_ports;
 };

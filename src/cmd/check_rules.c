@@ -13,6 +13,21 @@ static void check_ports(struct check *check, const char *family, uint32_t ports,
 				      check->config->control_ports[i]);
 }
 
+/* Where the rules leave it to conntrack how a connection may begin, the sysctl has to hold. */
+static void check_pickup(struct check *check, const char *family, const struct check_ruleset *ruleset)
+{
+	if (check_read_sysctl("net/netfilter/nf_conntrack_tcp_loose") == 0)
+		return;
+	if (ruleset->queue && !ruleset->syn_first)
+		check_missing(check, "rules, %s: none keeps conntrack from picking up control connections in the "
+			      "middle, past the gateway: " CHECK_LOAD_RULES
+			      ", or set net.netfilter.nf_conntrack_tcp_loose to 0", family);
+	if (ruleset->translated_port)
+		check_missing(check, "rules, %s: a DNAT leads to port %u, which the rules come to know with its first "
+			      "connection only: add it to control-ports, or set "
+			      "net.netfilter.nf_conntrack_tcp_loose to 0", family, ruleset->translated_port);
+}
+
 static void check_family(struct check *check, const char *family, const struct check_ruleset *ruleset)
 {
 	const struct config *config = check->config;
@@ -33,6 +48,10 @@ static void check_family(struct check *check, const char *family, const struct c
 	if (ruleset->foreign_helper)
 		check_missing(check, "rules, %s: one attaches the kernel's own ftp helper, which rewrites the same "
 			      "lines: remove it", family);
+	check_pickup(check, family, ruleset);
+	if (ruleset->other_zone)
+		check_note(check, "rules, %s: packets are put into other zones than %u; control connections in "
+			   "those do not pass", family, config->zone);
 	if (check->missing == missing)
 		check_ok(check, "rules, %s: the carrier is attached and queue %u is fed", family, config->queue);
 }

@@ -67,17 +67,61 @@ static bool queue_matches(const struct config *config, const char *text)
 	return first <= config->queue && config->queue <= last;
 }
 
+static bool is_control_port(const struct config *config, unsigned long port)
+{
+	for (size_t i = 0; i < config->control_port_count; i++)
+		if (config->control_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; else 0. */
+static uint16_t translated_port_read(const struct config *config, const char *target)
+{
+	const size_t length = strcspn(target, " \n");
+	const char *bracket = memchr(target, ']', length);
+	const char *from = bracket ? bracket : target;
+	const char *colon = memchr(from, ':', (size_t)(target + length - from));
+	unsigned long first, last;
+
+	if (!colon || !isdigit((unsigned char)colon[1]))
+		return 0;
+	/* A second colon: an IPv6 address alone. */
+	if (!bracket && memchr(colon + 1, ':', length - (size_t)(colon + 1 - target)))
+		return 0;
+	range_read(colon + 1, &first, &last);
+	return first == last && is_control_port(config, first) ? 0 : (uint16_t)first;
+}
+
+/* Does the number that stands at text differ from the configured zone? */
+static bool zone_differs(const struct config *config, const char *text)
+{
+	return text && strtoul(text, NULL, 10) != config->zone;
+}
+
 static void iptables_read_line(const struct config *config, const char *line, struct check_ruleset *ruleset)
 {
 	static const char *const port_options[] = { "--dport", "--dports", "--ports", "--ctorigdstport" };
 	const char *helper = line_behind(line, "-j CT --helper");
 	const char *queue = line_behind(line, "--queue-num");
 	uint32_t ports = 0;
+	const char *state = line_behind(line, "--ctstate"), *translation = line_behind(line, "--to-destination");
+	bool any_port = true;
 	const char *option;
 
 	for (size_t i = 0; i < sizeof(port_options) / sizeof(port_options[0]); i++)
-		if ((option = line_behind(line, port_options[i])))
+		if ((option = line_behind(line, port_options[i]))) {
 			ports |= ports_find(config, option + 1, " ");
+			any_port = false;
+		}
+	if (translation && (ports || any_port) && !ruleset->translated_port)
+		ruleset->translated_port = translated_port_read(config, translation + 1);
+	if (state && strstr(state, "NEW") && strstr(line, "--tcp-flags FIN,SYN,RST,ACK"))
+		ruleset->syn_first = true;
+	if (line_behind(line, "-j CT") && (zone_differs(config, line_behind(line, "--zone")) ||
+					   zone_differs(config, line_behind(line, "--zone-orig")) ||
+					   zone_differs(config, line_behind(line, "--zone-reply"))))
+		ruleset->other_zone = true;
 	if (!queue)
 		queue = line_behind(line, "--queue-balance");
 	if (helper && line_behind(helper, RULES_CARRIER)) {
@@ -91,7 +135,7 @@ static void iptables_read_line(const struct config *config, const char *line, st
 		ruleset->bypass |= line_behind(queue, "--queue-bypass") != NULL;
 	}
 	/* The port may stand in the rule that jumps to the one that queues. */
-	if (queue || line_behind(line, "--ctorigdstport"))
+	if (queue || (line_behind(line, "--ctorigdstport") && !line_behind(line, "-j DROP")))
 		ruleset->queue_ports |= ports;
 }
 
@@ -121,6 +165,10 @@ static void table_merge(const struct table *table, struct check_ruleset *ruleset
 	ruleset->queue |= table->ruleset.queue;
 	ruleset->bypass |= table->ruleset.bypass;
 	ruleset->foreign_helper |= table->ruleset.foreign_helper;
+	ruleset->syn_first |= table->ruleset.syn_first;
+	ruleset->other_zone |= table->ruleset.other_zone;
+	if (!ruleset->translated_port)
+		ruleset->translated_port = table->ruleset.translated_port;
 	if (table->ruleset.carrier)
 		ruleset->carrier_ports |= table->ports;
 	if (table->ruleset.queue)
@@ -131,8 +179,17 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 {
 	const char *queue = line_behind(line, "queue");
 	const char *elements = line_behind(line, "elements =");
+	const char *state = line_behind(line, "ct state"), *translation = line_behind(line, "dnat");
 	const char *port;
 
+	if (state && strstr(state, "new") && (strstr(line, "fin,syn,rst,ack") || strstr(line, "fin | syn | rst | ack")))
+		table->ruleset.syn_first = true;
+	if (zone_differs(config, line_behind(line, "ct zone set")))
+		table->ruleset.other_zone = true;
+	port = line_behind(line, "dport");
+	if (translation && (translation = line_behind(translation, "to")) && !table->ruleset.translated_port &&
+	    (!port || ports_find(config, port + 1, *port && port[1] == '{' ? "}" : " ")))
+		table->ruleset.translated_port = translated_port_read(config, translation + 1);
 	if (line_behind(line, "type \"ftp\" protocol tcp"))
 		table->ruleset.foreign_helper = true;
 	if (line_behind(line, "ct helper set"))

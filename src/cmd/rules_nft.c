@@ -19,7 +19,8 @@ static void rules_nft_print_prerouting(const struct config *config, FILE *out)
 	      "\t# conntrack take a control connection for something else.\n"
 	      "\tchain prerouting {\n"
 	      "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
-	      "\t\ttcp sport @control_ports " BARE_SYN " fib saddr . iif oif missing counter name \"forged\" drop\n", out);
+	      "\t\ttcp sport @control_ports " BARE_SYN " fib saddr . iif oif missing counter name \"forged\" drop\n",
+	      out);
 	fputs("\t\tct state new ", out);
 	if (config->zone)
 		fprintf(out, "ct zone %u ", config->zone);
@@ -97,7 +98,11 @@ static void rules_nft_print_options(FILE *out)
 	for (unsigned int kind = RULES_OPTION_FIRST; kind <= UINT8_MAX; kind++) {
 		if (rules_option_is_kept(kind))
 			continue;
-		fprintf(out, "%sreset tcp option %u", in_rule == 0 ? "\t\t" : in_rule % KINDS_IN_LINE ? " " : " \\\n\t\t\t", kind);
+		if (in_rule == 0)
+			fputs("\t\t", out);
+		else
+			fputs(in_rule % KINDS_IN_LINE ? " " : " \\\n\t\t\t", out);
+		fprintf(out, "reset tcp option %u", kind);
 		in_rule = (in_rule + 1) % (KINDS_IN_LINE * 10);
 		if (in_rule == 0 || kind == UINT8_MAX)
 			fputc('\n', out);

@@ -153,7 +153,7 @@ static void parse_timestamps(const uint8_t *options, size_t length, struct packe
 	}
 }
 
-/* In its place, of its length, and for the first time: then all receivers read it alike, and no byte of the stream by it. */
+/* In its place, of its length, and for the first time: then all receivers read it, and the stream with it, alike. */
 static bool option_is_known(uint8_t kind, size_t size, bool syn, uint32_t *seen)
 {
 	bool known;
@@ -334,8 +334,8 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	if (!(change->flags & TCP_URG))
 		store16(tcp + 18, 0);
 	if (packet->foreign_options)
-		find_foreign_options(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN, packet->flags & TCP_SYN,
-				     tcp + TCP_HEADER_PLAIN);
+		find_foreign_options(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN,
+				     packet->flags & TCP_SYN, tcp + TCP_HEADER_PLAIN);
 	if (change->strip_sack)
 		strip_sack(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN);
 	set_ip_length(packet, length, out);

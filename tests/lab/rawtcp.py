@@ -27,11 +27,13 @@ def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", l
     header = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
                          (20 + len(options)) // 4 << 4, flags, 65535, 0, 0)
     segment = header + options + payload
-    segment = segment[:16] + struct.pack("!H", checksum(ends + struct.pack("!II", len(segment), 6) + segment)) + segment[18:]
+    total = checksum(ends + struct.pack("!II", len(segment), 6) + segment)
+    segment = segment[:16] + struct.pack("!H", total) + segment[18:]
     if family == socket.AF_INET6:
         return struct.pack("!IHBB", 6 << 28, len(extra) + len(segment), 60 if extra else 6, lifetime) + ends + \
             extra + segment
-    header = struct.pack("!BBHHHBBH", 0x45 + len(extra) // 4, 0, 20 + len(extra) + len(segment), 1, 0x4000, lifetime, 6, 0)
+    header = struct.pack("!BBHHHBBH", 0x45 + len(extra) // 4, 0, 20 + len(extra) + len(segment), 1, 0x4000, lifetime,
+                         6, 0)
     header += ends + extra
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + segment
 

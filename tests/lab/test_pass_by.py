@@ -279,7 +279,7 @@ def options_of_a_syn(lab, family):
     for port, flags, options, _ in segments:
         kind, number = divmod(port - 10000, 4)
         left = [pair for pair in kinds_of(options) if KNOWN.get(pair[0]) != pair[1]]
-        # A reset by nft takes the first of its kind; what is left of a harmless one can't be agreed on (next statement).
+        # A reset by nft takes the first of its kind; what is left of others nobody agrees on (next statement).
         if left and not (rules.FLAVOUR == "nft" and number == 2 and kind not in dangerous):
             check(False, f"kind {kind}, form {number}, flags {flags}: {left} left in the SYN")
 
@@ -311,7 +311,8 @@ def main():
             ("DNAT to another port", functools.partial(OpenLab, "dnat", translated=True)))
     for name, fixture in labs:
         for family in (4, 6):
-            for what, function in (("the client goes on", client_goes_on), ("the server speaks first", server_speaks_first),
+            for what, function in (("the client goes on", client_goes_on),
+                                   ("the server speaks first", server_speaks_first),
                                    ("its port was announced", port_was_announced)):
                 plan.add(f"a81: a session that conntrack has forgotten is over: {what} ({name}, IPv{family})", held,
                          family, function, fixture=fixture)

@@ -735,9 +735,44 @@ static void a_packet_that_would_be_too_long_is_dropped_with_a_reason(void **stat
 	}
 }
 
+/* A SYN and ACK leaves as it came, but for what would have its receiver read another stream. */
+static void a87_the_handshake_agrees_on_nothing_that_changes_what_is_read(void **state)
+{
+	static const uint8_t flags[] = { TCP_SYN | TCP_ACK, TCP_SYN | TCP_ACK | TCP_URG };
+	static const uint8_t padding[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+
+	(void)state;
+	rig_begin(&rig, RIG_PLAIN);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct packet_plain plain = {
+			.tuple = nat_view_tuple(&rig.at->view, S),
+			.seq = rig.at->peer[S].first - 1,
+			.ack = rig.at->peer[C].first,
+			.flags = flags[i],
+			.timestamps = { .present = true, .value = 1, .echo = 2 },
+		};
+		uint8_t bytes[PACKET_PLAIN_MAX];
+		const size_t length = packet_build(&plain, bytes);
+		uint8_t *tcp = bytes + 20;
+		uint32_t sum = (uint16_t)~(tcp[16] << 8 | tcp[17]);
+
+		/* The kind of MPTCP in place of that of timestamps, and the checksum that is right then (RFC 1624). */
+		sum += (30 - 8) << 8;
+		sum = (sum & 0xffff) + (sum >> 16);
+		tcp[22] = 30;
+		tcp[16] = (uint8_t)(~sum >> 8);
+		tcp[17] = (uint8_t)~sum;
+		gateway_packet(rig.gateway, (struct bytes){ bytes, length }, rig.now, &rig.output);
+		assert_int_equal(rig.output.verdict, GATEWAY_REPLACE);
+		assert_memory_equal(rig.output.packet + 40, padding, sizeof(padding));
+		assert_int_equal(rig.output.packet[20 + 13], TCP_SYN | TCP_ACK);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a87_the_handshake_agrees_on_nothing_that_changes_what_is_read, finish),
 		cmocka_unit_test_teardown(old_bytes_are_answered_and_not_read, finish),
 		cmocka_unit_test_teardown(old_bytes_are_answered_behind_edits_too, finish),
 		cmocka_unit_test_teardown(segments_behind_a_gap_wait_for_their_repetition, finish),

@@ -708,6 +708,9 @@ static void check_knows_the_iptables_rules_again(void **state)
 	assert_true(ruleset.queue);
 	assert_false(ruleset.bypass);
 	assert_false(ruleset.foreign_helper);
+	assert_true(ruleset.syn_first);
+	assert_false(ruleset.other_zone);
+	assert_int_equal(ruleset.translated_port, 0);
 	assert_int_equal(ruleset.carrier_ports, 3);
 	assert_int_equal(ruleset.queue_ports, 3);
 }
@@ -730,6 +733,20 @@ static void check_sees_what_differs_in_iptables_rules(void **state)
 		{ "-A FORWARD -p tcp -m tcp --dport 21 -j NFQUEUE --queue-num 210", { .queue_ports = 1 } },
 		{ "-A FORWARD -j NFQUEUE --queue-balance 20:23 --queue-bypass", { .queue = true, .bypass = true } },
 		{ ":FTPALG_FORWARD - [21:2121]", { .carrier = false } },
+		{ "-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j ACCEPT",
+		  { .syn_first = true } },
+		{ "-A X -p tcp -m conntrack --ctorigdstport 21 -j DROP", { .carrier = false } },
+		{ "-A PREROUTING -j CT --zone 0", { .carrier = false } },
+		{ "-A PREROUTING -j CT --zone 5", { .other_zone = true } },
+		{ "-A PREROUTING -j CT --zone-orig 5", { .other_zone = true } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j DNAT --to-destination 10.0.0.2:2121", { .carrier = false } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j DNAT --to-destination 10.0.0.2", { .carrier = false } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080", { .carrier = false } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j DNAT --to-destination 10.0.0.2:8021",
+		  { .translated_port = 8021 } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j DNAT --to-destination [fd00::2]:8021",
+		  { .translated_port = 8021 } },
+		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j DNAT --to-destination fd00::8021", { .carrier = false } },
 	};
 	const uint16_t ports[] = { 21, 2121 };
 
@@ -765,17 +782,21 @@ static const char nft_listing[] =
 	"\n"
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority mangle; policy accept;\n"
-	"\t\tct state invalid tcp dport @control_ports drop\n"
-	"\t\tct state invalid tcp sport @control_ports drop\n"
-	"\t\tmeta l4proto tcp ct original proto-dst @control_ports ct status ! expected jump control\n"
+	"\t\tmeta l4proto != tcp return\n"
+	"\t\tct state invalid,related,new,untracked jump first\n"
+	"\t\tmeta l4proto tcp ct original proto-dst @control_ports ct status ! expected goto control\n"
+	"\t}\n"
+	"\n"
+	"\tchain first {\n"
+	"\t\tct state related,new tcp flags syn / fin,syn,rst,ack,urg return\n"
+	"\t\ttcp dport @control_ports goto midway\n"
 	"\t}\n"
 	"\n"
 	"\tchain control {\n"
-	"\t\ttcp flags syn / syn,rst @ih,0,8 0x0-0xff drop\n"
-	"\t\ttcp flags syn / syn,rst reset tcp option fastopen\n"
-	"\t\ttcp flags syn / syn,rst reset tcp option 254\n"
-	"\t\ttcp flags syn / syn,rst tcp option maxseg size set 1160\n"
-	"\t\tct state established queue flags bypass to 21\n"
+	"\t\tct zone != 0 counter name \"other_zone\" drop\n"
+	"\t\ttcp flags syn / syn,rst jump handshake\n"
+	"\t\tct state new tcp flags syn / fin,syn,rst,ack,urg return\n"
+	"\t\tqueue flags bypass to 21\n"
 	"\t}\n"
 	"}\n";
 
@@ -787,7 +808,7 @@ static void check_knows_the_nft_rules_again(void **state)
 	(void)state;
 	set_ports(ports, ARRAY_SIZE(ports));
 	check_ruleset_read_nft(&config, nft_listing, &ipv4, &ipv6);
-	assert_true(ipv4.carrier && ipv4.queue && ipv4.bypass);
+	assert_true(ipv4.carrier && ipv4.queue && ipv4.bypass && ipv4.syn_first);
 	assert_false(ipv4.foreign_helper);
 	assert_int_equal(ipv4.carrier_ports, 3);
 	assert_int_equal(ipv4.queue_ports, 3);
@@ -809,6 +830,12 @@ static void check_sees_what_differs_in_nft_rules(void **state)
 		  { .carrier = false }, { .queue = true, .queue_ports = 2 } },
 		{ "table inet mine {\n\tchain forward {\n\t\tqueue to 0-20\n\t}\n}\n",
 		  { .carrier = false }, { .carrier = false } },
+		{ "table ip mine {\n\tchain pre {\n\t\ttcp dport 21 dnat to 10.0.0.2:8021\n\t}\n}\n",
+		  { .translated_port = 8021 }, { .carrier = false } },
+		{ "table ip mine {\n\tchain pre {\n\t\ttcp dport 80 dnat to 10.0.0.2:8021\n\t\tct zone set 5\n\t}\n}\n",
+		  { .other_zone = true }, { .carrier = false } },
+		{ "table ip6 mine {\n\tchain pre {\n\t\ttcp dport { 21, 2121 } dnat ip6 to [fd00::2]:8021\n\t}\n}\n",
+		  { .carrier = false }, { .translated_port = 8021 } },
 		{ "table ip mine {\n\tct helper x {\n\t\ttype \"ftp\" protocol tcp\n\t}\n}\n",
 		  { .foreign_helper = true }, { .carrier = false } },
 	};
