@@ -90,9 +90,9 @@ static size_t line_at(const char *text, const char *line)
 	snprintf(whole, sizeof(whole), "\n%s\n", line);
 	at = strstr(text, whole);
 	if (!at)
-		fail_msg("the line\n%s\nis missing from\n%s", line, text);
+		fail_msg("the line\n%s\nis missing from\n%.400s...\n", line, text);
 	if (strstr(at + 1, whole))
-		fail_msg("the line\n%s\nis there twice in\n%s", line, text);
+		fail_msg("the line\n%s\nis there twice in\n%.400s...\n", line, text);
 	return (size_t)(at - text);
 }
 
