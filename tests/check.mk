@@ -84,8 +84,10 @@ SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/repla
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
 	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
 # What only the release build can show: the others go without the filter of system calls.
-SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter'
-SUITE_CAPTIVE  := 'lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
+SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
+	'lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \
+	'lab/events-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reads' \
+	'lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
 SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
 SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
@@ -96,7 +98,7 @@ check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
 	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
-		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_CAPTIVE) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
+		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
 	$(make-release) $(RELEASE)/libftpalg.a

@@ -129,6 +129,46 @@ static void a86_a_pipe_that_is_read_slowly_has_whole_lines_and_is_told_what_it_m
 	}
 }
 
+/* The worker, the proxy and their supervisor write to one standard error. */
+static void a86_lines_of_two_writers_on_one_pipe_do_not_mix(void **state)
+{
+	struct outlet outlet[2];
+	char line[OUTLET_LINE_MAX];
+	char *text = NULL;
+	size_t length = 0;
+	uint64_t seed = 5;
+	FILE *all = open_memstream(&text, &length);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	set_reading(ends[0]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(outlet_open_inherited(&outlet[i], ends[1], SIZE, note, NULL), 0);
+	for (int i = 0; i < 4000; i++) {
+		const size_t size = 2 + unit_random_below(&seed, 700);
+		ssize_t got = 0;
+
+		memset(line, i % 2 ? 'X' : 'Y', size - 1);
+		line[size - 1] = '\n';
+		outlet_put(&outlet[i % 2], line, size, OUTLET_HEAVY, 1);
+		if (unit_random_below(&seed, 8) == 0)
+			got = read(ends[0], line, 1 + unit_random_below(&seed, sizeof(line) - 1));
+		if (got > 0)
+			fwrite(line, 1, (size_t)got, all);
+	}
+	fclose(all);
+	assert_true(length > 100000);
+	for (size_t i = 1; i < length; i++)
+		if (text[i - 1] == 'X' || text[i - 1] == 'Y')
+			assert_true(text[i] == text[i - 1] || text[i] == '\n');
+	free(text);
+	for (int i = 0; i < 2; i++)
+		outlet_close(&outlet[i], 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a86_a_socket_likewise(void **state)
 {
 	(void)state;
@@ -342,6 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a86_a_pipe_that_is_read_slowly_has_whole_lines_and_is_told_what_it_missed),
 		cmocka_unit_test(a86_a_socket_likewise),
+		cmocka_unit_test(a86_lines_of_two_writers_on_one_pipe_do_not_mix),
 		cmocka_unit_test(a86_a_terminal_that_was_stopped_likewise),
 		cmocka_unit_test(a86_a_reader_that_is_gone_or_a_full_disk_costs_nothing_but_the_lines),
 		cmocka_unit_test(an_inherited_descriptor_keeps_its_flags),
