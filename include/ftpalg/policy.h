@@ -49,6 +49,7 @@ struct policy_rule {
 	bool download; /* RETR; listings always pass */
 	bool login_required; /* offers before 230 or 232 are refused */
 	bool unknown_verbs;
+	bool proxy_header; /* a client may begin with a header of the PROXY protocol */
 	bool verb_denied[VERB_COUNT];
 	enum foreign_server foreign_server;
 	enum tls_policy tls;

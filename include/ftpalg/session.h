@@ -26,6 +26,7 @@
 #include "ftpalg/event.h"
 #include "ftpalg/offer.h"
 #include "ftpalg/policy.h"
+#include "ftpalg/proxyheader.h"
 #include "ftpalg/quota.h"
 
 /* Commands that wait for their reply. RFC 959 has a dialogue of one; pipelining clients send a handful. */
@@ -113,6 +114,7 @@ struct session {
 	uint8_t pipeline_head;
 	uint8_t pipeline_count;
 	bool preliminary;     /* the oldest command has had a 1yz */
+	struct proxyheader header; /* of a load balancer, before everything else */
 	bool any_command;     /* the client has sent a line that can be a command */
 	uint8_t unknown_verbs;/* before the login */
 	uint32_t next_number; /* of the next command */
@@ -171,6 +173,13 @@ void session_input(struct session *session, const struct ops *ops, enum directio
  */
 void session_revoke_offer(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,
 			  enum reason reason, struct outcome *outcome);
+
+/*
+ * May the client's next bytes be a header of the PROXY protocol? Then a caller that has bytes gives them to
+ * proxyheader_take with the session's header, and lets what belongs to it pass; one that has lines need not ask, since
+ * session_input takes version 1, which is a line.
+ */
+bool session_expects_header(const struct session *session);
 
 /*
  * Must the beginning of an unfinished line be held back until the line is complete? False: it may pass now, and the

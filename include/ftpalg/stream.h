@@ -51,7 +51,9 @@ struct stream {
 	uint32_t in_owed;
 	uint32_t line_passed; /* bytes of `line` that have been decided: line.length - line_passed are held */
 	struct buffer sent;
-	struct buffer line;   /* the unfinished line */
+	struct buffer line;   /* the unfinished line, or the beginning of one that carries a token */
+	uint32_t line_token;  /* bytes of that one that have passed; 0: it is none */
+	bool line_cr;         /* and the last of them was a CR */
 
 	struct seqadj kernel; /* as the kernel has it */
 	uint8_t edit_count;

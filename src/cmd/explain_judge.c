@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "ftpalg/token.h"
 #include "cmd/explain.h"
 #include "ftpalg/address.h"
 
@@ -150,6 +151,13 @@ static void judge_opaque(struct explanation *explanation, struct bytes bytes)
 		close_session(explanation, REASON_NOT_TLS);
 }
 
+/* Of a line that may be longer, since it carries a token, the beginning is judged. */
+static bool is_token_byte(const struct explanation *explanation, enum direction direction, uint8_t byte)
+{
+	return token_is_base64((struct bytes){ &byte, 1 }) &&
+	       token_offset(direction, (struct bytes){ explanation->pending[direction], LINE_MAX_LENGTH }) > 0;
+}
+
 static bool judge_bytes(struct explanation *explanation)
 {
 	const struct explain_burst *burst = &explanation->burst;
@@ -162,6 +170,8 @@ static bool judge_bytes(struct explanation *explanation)
 		} else if (burst->data[i] == '\n') {
 			if (!judge_line(explanation, burst->direction))
 				return false;
+		} else if (*pending == LINE_MAX_LENGTH && is_token_byte(explanation, burst->direction, burst->data[i])) {
+			continue;
 		} else if (*pending == LINE_MAX_LENGTH &&
 			   (burst->data[i] != '\r' || i + 1 == length || burst->data[i + 1] != '\n')) {
 			close_session(explanation, REASON_LINE_TOO_LONG);

@@ -13,12 +13,16 @@
  * for a line that can't leave would be a pinhole that nobody announced. Without room inspection stops before the line;
  * what follows is not taken, the sender repeats it, and by then there is room: the limits act like a full link.
  *
+ * A line that carries a token of RFC 2228 may be longer than the others, and is not kept: its bytes pass as they come, once
+ * its beginning has shown what it is, and nothing but base64 may follow. It costs a session no more than its beginning.
+ *
  * Behind a 234 a stream is TLS records (tlsrecord.c), which pass as they come, in order. They are kept until they are
  * acknowledged, as lines are: what the receiver reads is what was followed here, so both see TLS end at the same byte.
  * From that byte on there are lines again.
  */
 #include <string.h>
 
+#include "ftpalg/token.h"
 #include "inspect.h"
 
 /* One line that is being decided. */
@@ -186,6 +190,92 @@ static enum inspect_result decide_first_line(const struct pending *pending, enum
 	return INSPECT_DONE;
 }
 
+/* Puts the beginning of the line, as far as there is room, into the inspector's line. */
+static struct bytes join_beginning(const struct pending *pending, struct bytes body)
+{
+	struct inspector *inspector = pending->inspector;
+	struct stream *stream = pending->stream;
+	size_t have = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
+	size_t more = body.length < LINE_MAX_LENGTH - have ? body.length : LINE_MAX_LENGTH - have;
+
+	if (have > LINE_MAX_LENGTH)
+		more = 0;
+	if (more > 0)
+		memcpy(inspector->line + have, body.data, more);
+	return (struct bytes){ inspector->line, have + more };
+}
+
+/* May the line go on with body, and as one that carries a token? */
+static bool token_goes_on(const struct pending *pending, struct bytes beginning, struct bytes body)
+{
+	const struct stream *stream = pending->stream;
+	const size_t have = stream->line_token > 0 ? stream->line_token : stream->line.length;
+
+	if (have + body.length > TOKEN_LINE_MAX || !token_is_base64(body))
+		return false;
+	if (stream->line_token > 0)
+		return !stream->line_cr || body.length == 0;
+	if (stream->partial || token_offset(pending->direction, beginning) == 0)
+		return false;
+	/* What would have to be held can't be. */
+	return pending->direction == DIRECTION_REPLY ||
+	       !session_must_hold(&pending->flow->session, pending->direction, beginning);
+}
+
+/* The whole line has come: it is judged by its beginning. */
+static enum inspect_result decide_token(const struct pending *pending, struct bytes beginning, enum reason *reason)
+{
+	struct inspector *inspector = pending->inspector;
+	struct outcome *outcome = &inspector->outcome;
+
+	session_input(&pending->flow->session, inspector->ops, pending->direction, beginning, pending->now, outcome);
+	if (outcome->verdict == OUTCOME_PASS)
+		return INSPECT_DONE;
+	if (outcome->verdict != OUTCOME_CLOSE)
+		return close_session(pending, REASON_SPLIT_REFUSED, reason);
+	*reason = outcome->reason;
+	return INSPECT_CLOSE;
+}
+
+/* piece belongs to a line that is too long for one without a token. An empty one, or one with LF, ends it. */
+static enum inspect_result take_token(const struct pending *pending, struct bytes piece, enum reason *reason)
+{
+	struct inspector *inspector = pending->inspector;
+	struct stream *stream = pending->stream;
+	const bool ends = piece.length == 0 || piece.data[piece.length - 1] == '\n';
+	struct bytes beginning;
+	struct bytes unpassed;
+	struct bytes body = piece;
+
+	if (ends && body.length > 0)
+		body.length--;
+	while (body.length > 0 && body.data[body.length - 1] == '\r')
+		body.length--;
+	beginning = join_beginning(pending, stream->line_token > 0 ? (struct bytes){ body.data, 0 } : body);
+	if (!token_goes_on(pending, beginning, body))
+		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	unpassed = (struct bytes){ inspector->line + stream->line_passed, stream->line.length - stream->line_passed };
+	*reason = check_bytes(pending, unpassed.length + piece.length + TOKEN_BEGINNING);
+	if (*reason != REASON_NONE)
+		return INSPECT_STOP;
+	if (beginning.length > TOKEN_BEGINNING)
+		beginning.length = TOKEN_BEGINNING;
+	if (ends && decide_token(pending, beginning, reason) == INSPECT_CLOSE)
+		return INSPECT_CLOSE;
+	stream->line_token += (uint32_t)(piece.length + (stream->line_token > 0 ? 0 : stream->line.length));
+	stream->line_cr = body.length < piece.length;
+	stream_pass(stream, inspector->pool, unpassed);
+	stream_pass(stream, inspector->pool, piece);
+	stream->in_next = stream->in_decided;
+	buffer_clear(inspector->pool, &stream->line);
+	if (ends)
+		stream->line_token = 0;
+	else
+		buffer_append(inspector->pool, &stream->line, beginning);
+	stream->line_passed = stream->line.length;
+	return INSPECT_DONE;
+}
+
 /* piece ends a line. */
 static enum inspect_result take_line(struct pending *pending, struct bytes piece, enum reason *reason)
 {
@@ -193,11 +283,11 @@ static enum inspect_result take_line(struct pending *pending, struct bytes piece
 	struct stream *stream = pending->stream;
 	enum inspect_result result = INSPECT_DONE;
 
-	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 2)
-		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	if (stream->line_token > 0 || stream->line.length + piece.length > (size_t)inspector->line_limit + 2)
+		return take_token(pending, piece, reason);
 	assemble_line(pending, piece);
 	if (pending->content > inspector->line_limit)
-		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+		return take_token(pending, piece, reason);
 	*reason = check_room(pending, pending->whole.length - pending->passed);
 	if (*reason != REASON_NONE)
 		return INSPECT_STOP;
@@ -219,8 +309,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	const struct session *session = &pending->flow->session;
 	struct bytes rest;
 
-	if (stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
-		return close_session(pending, REASON_LINE_TOO_LONG, reason);
+	if (stream->line_token > 0 || stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
+		return take_token(pending, piece, reason);
 	if (session->state == SESSION_GREETING && pending->direction == DIRECTION_ORIGINAL)
 		return close_session(pending, REASON_CLIENT_FIRST, reason);
 	*reason = check_bytes(pending, stream->line.length + piece.length);
@@ -295,6 +385,23 @@ static enum inspect_result take_records(const struct pending *pending, struct by
 	return place == TLSRECORD_LINE ? leave_tls(pending, reason) : INSPECT_DONE;
 }
 
+/* Before the greeting, where the policy says that a load balancer may speak first. Moves fresh behind the header. */
+static enum inspect_result take_header(const struct pending *pending, struct bytes *fresh, enum reason *reason)
+{
+	struct session *session = &pending->flow->session;
+	struct bytes header = *fresh;
+
+	*reason = check_bytes(pending, fresh->length);
+	if (*reason != REASON_NONE)
+		return INSPECT_STOP;
+	if (proxyheader_take(&session->header, *fresh, &header.length) == PROXYHEADER_WRONG)
+		return close_session(pending, REASON_CLIENT_FIRST, reason);
+	stream_pass(pending->stream, pending->inspector->pool, header);
+	fresh->data += header.length;
+	fresh->length -= header.length;
+	return INSPECT_DONE;
+}
+
 enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow, enum direction direction,
 				  struct bytes fresh, uint64_t now, enum reason *reason)
 {
@@ -313,6 +420,10 @@ enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow
 
 		if (flow->tls[direction].reading) {
 			result = take_records(&pending, &fresh, reason);
+			continue;
+		}
+		if (direction == DIRECTION_ORIGINAL && session_expects_header(&flow->session)) {
+			result = take_header(&pending, &fresh, reason);
 			continue;
 		}
 		end = memchr(fresh.data, '\n', fresh.length);

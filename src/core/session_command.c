@@ -225,13 +225,32 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 	return REASON_NONE;
 }
 
+bool session_expects_header(const struct session *session)
+{
+	return session->state == SESSION_GREETING && session->rule->proxy_header && !session->header.done;
+}
+
+/* A whole header of version 1. */
+static bool take_header(const struct turn *turn)
+{
+	struct proxyheader *header = &turn->session->header;
+	size_t length;
+
+	return session_expects_header(turn->session) &&
+	       proxyheader_take(header, turn->line, &length) == PROXYHEADER_WITHIN &&
+	       proxyheader_take(header, (struct bytes){ (const uint8_t *)"\r\n", 2 }, &length) == PROXYHEADER_DONE;
+}
+
 void session_take_command(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct command command;
 	enum reason parsed = parse_command(turn->line, &command);
-	enum reason reason = judge_session(turn, parsed, &command);
+	enum reason reason;
 
+	if (take_header(turn))
+		return;
+	reason = judge_session(turn, parsed, &command);
 	if (reason != REASON_NONE) {
 		turn_close(turn, reason);
 		return;

@@ -346,6 +346,7 @@ void stream_set_passing(struct stream *stream, struct buffer_pool *pool)
 	buffer_clear(pool, &stream->sent);
 	buffer_clear(pool, &stream->line);
 	stream->line_passed = 0;
+	stream->line_token = 0;
 	stream->in_next = stream->in_decided;
 	stream->passing = true;
 }

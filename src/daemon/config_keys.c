@@ -105,6 +105,7 @@ static const struct config_key policy_keys[] = {
 	{ "download", config_read_yes, P(download), .expected = YES_OR_NO },
 	{ "login-required", config_read_yes, P(login_required), .expected = YES_OR_NO },
 	{ "unknown-verbs", config_read_yes, P(unknown_verbs), .expected = YES_OR_NO },
+	{ "proxy-header", config_read_yes, P(proxy_header), .expected = YES_OR_NO },
 	{ "deny-verbs", config_read_deny_verbs, P(verb_denied),
 	  .expected = "FTP commands that ftpalg.conf(5) lists, or none", .list = true },
 	{ "foreign-server", config_read_foreign_server, P(foreign_server), .expected = "rewrite-private, refuse or rewrite" },

@@ -408,6 +408,134 @@ static void a102_p_at_sw_is_pasv(void **state)
 	attack_end(attack);
 }
 
+/* Lines of RFC 2228 are as long as their token; they pass in pieces and cost no more than their beginning. */
+static void say_token(struct attack *attack, enum direction direction, const char *start, size_t length, const char *end)
+{
+	char *line = malloc(length + 64);
+	size_t begun = strlen(start);
+
+	assert_non_null(line);
+	memcpy(line, start, begun);
+	memset(line + begun, 'A', length - begun);
+	memcpy(line + length, end, strlen(end));
+	for (size_t said = 0, whole = length + strlen(end); said < whole && !attack->world.peer[C].reset; said += 1400) {
+		attack_say_bytes(attack, direction, unit_bytes(line + said, whole - said < 1400 ? whole - said : 1400));
+		/* So that what has come is acknowledged. */
+		if (said % 14000 == 0 && said > 0 && !attack->world.peer[C].reset)
+			attack_say_bytes(attack, direction_opposite(direction),
+					 unit_string(direction == C ? "200 ok\r\n" : "NOOP\r\n"));
+	}
+	free(line);
+}
+
+static void a106_a_token_may_be_long(void **state)
+{
+	static const size_t lengths[] = { 4600, 4608, 4609, 4610, 4611, 6000, 65400, 65535 };
+	static const char *const commands[] = { "ADAT ", "adat ", "MIC ", "CONF ", "ENC " };
+	static const char *const replies[] = { "335 ADAT=", "235 ADAT=", "631 ", "632 ", "633 " };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(commands) + ARRAY_SIZE(replies); j++) {
+			struct attack *attack = attack_open(PLAIN);
+			const bool command = j < ARRAY_SIZE(commands);
+			const enum direction direction = command ? C : S;
+			size_t mark;
+
+			attack_login(attack);
+			if (!command)
+				SAY(attack, C, "NOOP\r\n");
+			mark = attack_mark(attack, direction);
+			say_token(attack, direction, command ? commands[j] : replies[j - ARRAY_SIZE(commands)], lengths[i],
+				  j % 2 ? "=\n" : "\r\r\n");
+			if (attack_heard(attack, direction, mark).length <= lengths[i])
+				fail_msg("%zu %zu: %zu of %zu heard", i, j, attack_heard(attack, direction, mark).length, lengths[i]);
+			if (command)
+				SAY(attack, S, "200 ok\r\n");
+			attack_offer_honestly(attack);
+			attack_end(attack);
+		}
+}
+
+static void a106_other_lines_and_other_bytes_stay_short(void **state)
+{
+	static const struct {
+		enum direction direction;
+		const char *start;
+		size_t length;
+		const char *end;
+	} rows[] = {
+		{ C, "RETR ", 6000, "\r\n" },	{ C, "ADAT ", 65537, "\r\n" },	{ C, "ADAT ", 6000, "\rPORT 10,0,0,99,9,9\r\n" },
+		{ C, "ADAT ", 6000, " A\r\n" },	{ C, "ADAT ,", 6000, "\r\n" },	{ C, " ADAT ", 6000, "\r\n" },
+		{ C, "ADAT  ", 6000, "\r\n" },	{ C, "XADAT ", 6000, "\r\n" },	{ S, "230 ", 6000, "\r\n" },
+		{ S, "335 ", 6000, "\r\n" },	{ S, "227 ADAT=", 6000, "\r\n" },	{ S, "631 ", 6000, " (10,0,0,99,9,9)\r\n" },
+		{ S, "631 ", 65537, "\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "NOOP\r\n");
+		mark = attack_mark(attack, rows[i].direction);
+		say_token(attack, rows[i].direction, rows[i].start, rows[i].length, rows[i].end);
+		assert_false(attack_hears(attack, rows[i].direction, mark, "\n"));
+		assert_false(attack_hears(attack, rows[i].direction, mark, "10,0,0"));
+		attack_assert_nothing_opened(attack);
+		attack_end(attack);
+	}
+}
+
+/* What a load balancer says before the greeting, where the configuration has one. */
+static const struct {
+	const char *header;
+	size_t length;
+	bool right;
+} headers[] = {
+	{ TEXT("PROXY TCP4 198.51.100.7 203.0.113.9 40000 21\r\n"), true },
+	{ TEXT("PROXY TCP6 2001:db8::7 2001:db8::9 40000 21\r\n"), true },
+	{ TEXT("PROXY UNKNOWN\r\n"), true },
+	{ TEXT("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x07\xcb\0\x71\x09\x9c\x40\0\x15"), true },
+	{ TEXT("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"), true },
+	{ TEXT("PROXY TCP4 198.51.100.7\n"), false },
+	{ TEXT("PROXY TCP4 198.51.100.7\rUSER u\r\n"), false },
+	{ TEXT("PROXX TCP4\r\n"), false },
+	{ TEXT("USER u\r\n"), false },
+	{ TEXT("\r\n\r\n\0\r\nQUIT\r\n\x21"), false },
+	{ TEXT("\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c"), false },
+	{ TEXT("\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff"), false },
+	{ TEXT("POST / HTTP/1.1\r\n"), false },
+};
+
+static void a107_a_balancers_header_passes_where_it_is_configured(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(headers) * 2; i++)
+		for (size_t cut = 0; cut < headers[i / 2].length; cut++) {
+			struct attack *attack = attack_make(PLAIN);
+			const bool configured = i % 2 == 0;
+			struct bytes header = unit_bytes(headers[i / 2].header, headers[i / 2].length);
+
+			attack->world.policy.rules[0].proxy_header = configured;
+			attack_start(attack, 1000);
+			attack_say_cut(attack, C, header, cut);
+			if (!configured || !headers[i / 2].right) {
+				attack_assert_closed(attack, REASON_CLIENT_FIRST);
+				attack_end(attack);
+				continue;
+			}
+			assert_int_equal(attack_heard(attack, C, 0).length, header.length);
+			attack_login(attack);
+			attack_offer_honestly(attack);
+			/* Once, and before the greeting. What it claims is nobody's address. */
+			SAY(attack, C, "PORT 198,51,100,7,195,80\r\n");
+			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+			attack_end(attack);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +547,9 @@ int main(void)
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
 		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),
+		cmocka_unit_test(a106_a_token_may_be_long),
+		cmocka_unit_test(a106_other_lines_and_other_bytes_stay_short),
+		cmocka_unit_test(a107_a_balancers_header_passes_where_it_is_configured),
 		cmocka_unit_test(a102_p_at_sw_is_pasv),
 		cmocka_unit_test(a104_names_pass_whatever_bytes_they_have),
 		cmocka_unit_test(a104_no_erasure_makes_an_offer),

@@ -167,6 +167,7 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 		     "download = no\n"
 		     "login-required = no\n"
 		     "unknown-verbs = no\n"
+		     "proxy-header = yes\n"
 		     "deny-verbs = SITE, dele\n"
 		     "foreign-server = rewrite\n"
 		     "tls = require\n"
@@ -179,6 +180,7 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.policy.rule_count, 1);
 	assert_false(rule->active || rule->passive || rule->upload || rule->download);
 	assert_false(rule->login_required || rule->unknown_verbs);
+	assert_true(rule->proxy_header);
 	for (unsigned int verb = 0; verb < VERB_COUNT; verb++)
 		assert_int_equal(rule->verb_denied[verb], verb == VERB_SITE || verb == VERB_DELE);
 	assert_int_equal(rule->foreign_server, FOREIGN_SERVER_REWRITE);
@@ -462,8 +464,8 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
-		  "login-required, unknown-verbs, deny-verbs, foreign-server, tls, port-min, deny-ports, "
-		  "deny-passive-ports, fxp, advertise, pinhole-timeout\n" },
+		  "login-required, unknown-verbs, proxy-header, deny-verbs, foreign-server, tls, port-min, "
+		  "deny-ports, deny-passive-ports, fxp, advertise, pinhole-timeout\n" },
 		{ "[gateway]\nqueue = 3\n\nqueue = 3\n",
 		  "4: queue was set in line 2 already; expected it once in a section\n" },
 		{ "[gateway]\nqueue = 3\n 4\n",

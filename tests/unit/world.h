@@ -17,7 +17,7 @@
 #include "ftpalg/packet.h"
 #include "ftpalg/stream.h"
 
-#define WORLD_STREAM_MAX 65536
+#define WORLD_STREAM_MAX 131072
 #define WORLD_EVENTS_MAX 4096
 #define WORLD_ROAD_MAX 64
 
