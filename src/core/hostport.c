@@ -378,16 +378,21 @@ static bool is_229_start(struct bytes text, size_t position)
 	       start[3] == start[1];
 }
 
-/* Can somebody read the port of a 229, with whatever stands around it? */
+/* Can somebody read the port of a 229, with whatever stands around it? Some look for three bars or three marks only. */
 static bool has_extended_port(struct bytes text)
 {
 	bool found = false;
 
 	for (size_t index = 0; index + 3 < text.length && !found; index++) {
-		bool bars = memcmp(text.data + index, "|||", 3) == 0 && digits_is_digit(text.data[index + 3]);
+		bool bare = text.data[index] == '|' || text.data[index] == '!';
+		bool parenthesis = is_229_start(text, index);
+		size_t port = index + (parenthesis ? 4 : 3);
 
-		found = bars || (is_229_start(text, index) && index + 4 < text.length &&
-				 digits_is_digit(text.data[index + 4]));
+		while (port < text.length && (text.data[port] == ' ' || text.data[port] == '+'))
+			port++;
+		found = (parenthesis || (bare && text.data[index + 1] == text.data[index] &&
+					 text.data[index + 2] == text.data[index])) &&
+			port < text.length && digits_is_digit(text.data[port]);
 	}
 	return found;
 }

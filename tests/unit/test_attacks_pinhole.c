@@ -585,6 +585,9 @@ static void a82_an_answer_by_another_code_is_judged_too(void **state)
 		"200x 203,0,113,10,195,80\r\n",
 		"203,0,113,10,195,80\r\n",
 		"220 (|||25|)\r\n",
+		"220 |||25|\r\n",
+		"220 !!! 25!\r\n",
+		"220 (---25-)\r\n",
 	};
 
 	(void)state;
