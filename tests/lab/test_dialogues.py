@@ -65,7 +65,7 @@ CLIENTS = {
     "lftp": lambda address: ["lftp", "--norc", "-c", lftp_script(address)],
     "ftplib": lambda address: [sys.executable, "-c", FTPLIB, address, f"{SECONDS}"],
     "wget": lambda address: ["wget", "--no-config", "-q", "-t1", f"-T{SECONDS}", "-O", "-", f"ftp://u:x@{address}/f"],
-    "tnftp": lambda address: ["tnftp", "-q", f"{SECONDS}", "-o", "-", f"ftp://u:x@{address}/f"],
+    "tnftp": lambda address: ["tnftp", "-q", f"{SECONDS:.0f}", "-o", "-", f"ftp://u:x@{address}/f"],
 }
 
 

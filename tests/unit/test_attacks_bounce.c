@@ -393,6 +393,18 @@ static void a17_an_argument_that_comes_back_is_no_offer(void **state)
 	}
 }
 
+/* A public one may be meant, and then nobody knows what the server's own would lead to. */
+static void a99_a_public_address_stays_refused(void **state)
+{
+	static const struct row rows[] = {
+		{ PLAIN, "227 Entering Passive Mode (198,51,100,99,195,80)", REASON_FOREIGN_ADDRESS },
+		{ PLAIN, "227 Entering Passive Mode (172,32,0,1,195,80)", REASON_FOREIGN_ADDRESS },
+	};
+
+	(void)state;
+	REFUSE_REPLIES("PASV\r\n", rows);
+}
+
 /* Servers behind a NAT of others announce it. Whatever they say, the client is sent back to them. */
 static void a99_a_private_address_becomes_the_servers_own(void **state)
 {
@@ -469,6 +481,7 @@ int main(void)
 		cmocka_unit_test(a16_nobodys_address_and_the_firewalls_own_are_refused),
 		cmocka_unit_test(a16_an_unspecified_address_means_the_peer_and_is_filled_in),
 		cmocka_unit_test(a17_an_argument_that_comes_back_is_no_offer),
+		cmocka_unit_test(a99_a_public_address_stays_refused),
 		cmocka_unit_test(a99_a_private_address_becomes_the_servers_own),
 		cmocka_unit_test(a97_padded_numbers_of_a_reply_leave_as_plain_ones),
 	};
