@@ -16,6 +16,7 @@
 struct quota_limits {
 	uint32_t sessions;     /* at a time */
 	uint32_t pinholes;     /* at a time */
+	uint32_t relays;       /* data connections through the proxy, at a time */
 	uint32_t pinhole_rate; /* a second on average; ten seconds' worth may come at once */
 	uint32_t bytes;        /* held and unacknowledged, of all sessions together */
 };
@@ -24,6 +25,7 @@ struct quota_source {
 	struct address address;
 	uint32_t sessions;
 	uint32_t pinholes;
+	uint32_t relays;   /* they outlive their session, and keep the row */
 	uint32_t bytes;
 	uint32_t next;     /* in its bucket; index plus one */
 	uint32_t idle_next;
@@ -59,6 +61,11 @@ void quota_end_session(struct quota *quota, struct quota_source *source);
 /* May source open one more pinhole now? REASON_NONE: it is counted. REASON_QUOTA_PINHOLES, REASON_QUOTA_RATE. */
 enum reason quota_open_pinhole(const struct quota *quota, struct quota_source *source, uint64_t now);
 void quota_close_pinhole(struct quota_source *source);
+
+/* May source have one more data connection? Asked when it is offered, and counted from its begin to its end. */
+bool quota_allows_relay(const struct quota *quota, const struct quota_source *source);
+void quota_begin_relay(struct quota_source *source);
+void quota_end_relay(struct quota *quota, struct quota_source *source);
 
 /* Does source's use of the pool allow length bytes more? REASON_NONE or REASON_QUOTA_BYTES. */
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length);

@@ -69,6 +69,7 @@
 	X(REASON_EDITS_FULL,        "edits-full",           "more length-changing edits are unacknowledged in one direction than the limit") \
 	X(REASON_QUOTA_SESSIONS,    "quota-sessions",       "the source has as many sessions as one source may have") \
 	X(REASON_QUOTA_PINHOLES,    "quota-pinholes",       "the source has as many pinholes as one source may have") \
+	X(REASON_QUOTA_RELAYS,      "quota-relays",         "the session or its source has as many data connections as one may have") \
 	X(REASON_QUOTA_RATE,        "quota-rate",           "the source asks for pinholes faster than one source may") \
 	X(REASON_QUOTA_BYTES,       "quota-bytes",          "the source has as many bytes held or unacknowledged as one source may have") \
 	/* single packets */ \

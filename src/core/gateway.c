@@ -34,6 +34,7 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 	limits->unacknowledged = 65536;
 	limits->quota.sessions = 1024;
 	limits->quota.pinholes = 512;
+	limits->quota.relays = 512;
 	limits->quota.pinhole_rate = 1000;
 	limits->quota.bytes = 1048576;
 	limits->idle = UINT64_C(7440) * 1000000; /* RFC 5382 REQ-5: 2 hours 4 minutes */

@@ -53,6 +53,11 @@ static void bucket_remove(struct quota *quota, const struct quota_source *source
 	*at = source->next;
 }
 
+static bool source_is_idle(const struct quota_source *source)
+{
+	return source->sessions == 0 && source->relays == 0;
+}
+
 /* The row of the source that has been without a session for longest. */
 static struct quota_source *idle_take(struct quota *quota)
 {
@@ -61,7 +66,7 @@ static struct quota_source *idle_take(struct quota *quota)
 	while (source) {
 		quota->idle_first = source->idle_next;
 		source->idle = false;
-		if (source->sessions == 0) {
+		if (source_is_idle(source)) {
 			bucket_remove(quota, source);
 			return source;
 		}
@@ -125,7 +130,24 @@ enum reason quota_begin_session(struct quota *quota, const struct address *clien
 void quota_end_session(struct quota *quota, struct quota_source *source)
 {
 	source->sessions--;
-	if (source->sessions == 0)
+	if (source_is_idle(source))
+		idle_put(quota, source);
+}
+
+bool quota_allows_relay(const struct quota *quota, const struct quota_source *source)
+{
+	return quota->limits.relays == 0 || source->relays < quota->limits.relays;
+}
+
+void quota_begin_relay(struct quota_source *source)
+{
+	source->relays++;
+}
+
+void quota_end_relay(struct quota *quota, struct quota_source *source)
+{
+	source->relays--;
+	if (source_is_idle(source))
 		idle_put(quota, source);
 }
 

@@ -479,6 +479,8 @@ void config_set_defaults(struct config *config)
 	config->proxy.ports[0] = 21;
 	config->proxy.port_count = 1;
 	config->proxy.queue = 22;
+	config->proxy.session_relays = 4;
+	config->proxy.data_timeout = UINT64_C(300000000);
 	config->proxy.mark = 0x66747001;
 	config->proxy.table = 2100;
 	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");

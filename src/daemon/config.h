@@ -27,6 +27,13 @@ enum close_notify {
 	CLOSE_NOTIFY_LENIENT, /* either peer's is shown to the other, though it be in clear and can't tell */
 };
 
+/* Must a client's data connection resume the session of its control connection? */
+enum proxy_resumption {
+	PROXY_RESUMPTION_SHOWN,   /* once one of this control connection has */
+	PROXY_RESUMPTION_ALLOW,   /* no */
+	PROXY_RESUMPTION_REQUIRE, /* always */
+};
+
 #define CONFIG_FORWARDS_MAX 32
 
 /* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
@@ -52,7 +59,9 @@ struct config_proxy {
 	enum proxy_legs legs;
 	bool unnamed_by_address;  /* a client that names no server is promised the one of the address that it dialled */
 	bool untrusted;           /* a bad server certificate is passed on as an untrusted one instead of refused */
-	bool resumption_required; /* of clients, on data connections */
+	enum proxy_resumption resumption; /* by clients, on data connections */
+	uint32_t session_relays;  /* data connections at a time */
+	uint64_t data_timeout;    /* microseconds until the first byte of a data connection */
 	bool tls12_only;
 	enum close_notify close_notify;
 	bool ccc;                 /* clients may end TLS on the control connection */

@@ -89,7 +89,10 @@ static const struct config_key proxy_keys[] = {
 	{ "close-notify", config_read_close_notify, G(proxy.close_notify),
 	  .expected = "default, mirror, strict or lenient" },
 	{ "without-name", config_read_without_name, G(proxy.unnamed_by_address), .expected = "client or address" },
-	{ "resumption", config_read_resumption, G(proxy.resumption_required), .expected = "allow or require" },
+	{ "resumption", config_read_resumption, G(proxy.resumption), .expected = "shown, allow or require" },
+	{ "session-relays", config_read_number, G(proxy.session_relays), .minimum = 1, .maximum = 64, .unit = 1 },
+	{ "source-relays", config_read_number, G(limits.quota.relays), .minimum = 0, .maximum = 1048576, .unit = 1 },
+	{ "data-timeout", config_read_number, G(proxy.data_timeout), .minimum = 10, .maximum = 864000, .unit = SECOND },
 	{ "tls-versions", config_read_tls_versions, G(proxy.tls12_only), .expected = "1.2 or 1.2-1.3" },
 	{ "user", config_read_proxy_user, G(proxy.user), .expected = "the name of a user, or none" },
 };

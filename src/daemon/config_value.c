@@ -135,9 +135,16 @@ const char *config_read_close_notify(struct config_value *value, void *owner)
 
 const char *config_read_resumption(struct config_value *value, void *owner)
 {
-	static const char *const words[] = { "allow", "require", NULL };
+	static const char *const words[] = {
+		[PROXY_RESUMPTION_SHOWN] = "shown", [PROXY_RESUMPTION_ALLOW] = "allow",
+		[PROXY_RESUMPTION_REQUIRE] = "require", NULL
+	};
+	unsigned int choice;
+	const char *wrong = choice_read(value, words, &choice);
 
-	return boolean_read(value, words, owner);
+	if (!wrong)
+		((struct config *)owner)->proxy.resumption = choice;
+	return wrong;
 }
 
 const char *config_read_interception(struct config_value *value, void *owner)

@@ -26,9 +26,13 @@
 #define PROXY_ERROR_MAX 512
 #define PROXY_LISTENERS 2
 #define PROXY_SIGNALS 3
+#define PROXY_PAUSE_MICROSECONDS 250000
 #define PROXY_BEAT_MICROSECONDS 250000
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
+#define PROXY_FILES_OF_CONTROL 4  /* two legs, a listener, and one that is being closed */
+#define PROXY_FILES_OF_RELAY 6    /* two sockets and two pipes */
+#define PROXY_FILES_OF_ITS_OWN 64
 /* Sessions of the queue's worker count from 1; both may write to one file of events. */
 #define PROXY_FIRST_SESSION (UINT64_C(1) << 40)
 
@@ -38,6 +42,7 @@ struct proxy_process {
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
+	struct event *pause; /* of the listeners */
 	struct event *heart; /* NULL: nobody watches */
 	struct worker_page *page;
 	pid_t supervisor;
@@ -45,6 +50,31 @@ struct proxy_process {
 	uint32_t *buckets;
 	struct log_limit accept_limit;
 };
+
+/*
+ * Descriptors come back when something ends. A listener that is asked meanwhile stays ready, and the loop would do
+ * nothing else.
+ */
+static void proxy_pause_listeners(struct proxy_process *process)
+{
+	const struct timeval pause = { .tv_usec = PROXY_PAUSE_MICROSECONDS };
+
+	for (int i = 0; i < PROXY_LISTENERS; i++)
+		if (process->watch[i])
+			event_del(process->watch[i]);
+	event_add(process->pause, &pause);
+}
+
+static void proxy_on_pause_end(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+
+	(void)descriptor;
+	(void)what;
+	for (int i = 0; i < PROXY_LISTENERS; i++)
+		if (process->watch[i])
+			event_add(process->watch[i], NULL);
+}
 
 static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
@@ -55,10 +85,12 @@ static void proxy_on_accept(evutil_socket_t descriptor, short what, void *contex
 		const int accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		const int on = 1;
 
-		if (accepted < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
-		    log_limit_allows(&process->accept_limit, host_now()))
-			log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open files, or"
-				    " configure fewer sessions", strerror(errno));
+		if (accepted < 0 && wire_is_starved(errno)) {
+			proxy_pause_listeners(process);
+			if (log_limit_allows(&process->accept_limit, host_now()))
+				log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open"
+					    " files, or configure fewer sessions", strerror(errno));
+		}
 		if (accepted < 0)
 			return;
 		/* A byte that was sent as urgent (ABOR with Telnet Synch) stays where it is in the line. */
@@ -162,16 +194,26 @@ static int proxy_open_tls(struct proxy *proxy)
 	return -1;
 }
 
-/* As many descriptors as the sessions can need, where the hard limit allows it. */
-static void proxy_raise_limits(const struct config *config)
+/*
+ * As many descriptors as the sessions can need, where the hard limit allows it. Relays get what control connections leave
+ * over, so that no number of them keeps a client from its session; at the least a quarter, where the limit is low.
+ */
+static void proxy_share_descriptors(struct proxy *proxy)
 {
-	const rlim_t wanted = (rlim_t)config->limits.sessions * PROXY_FILES_PER_SESSION + 64;
-	struct rlimit limit;
+	const rlim_t sessions = proxy->config->limits.sessions;
+	const rlim_t wanted = sessions * PROXY_FILES_PER_SESSION + PROXY_FILES_OF_ITS_OWN;
+	const rlim_t kept = sessions * PROXY_FILES_OF_CONTROL + PROXY_FILES_OF_ITS_OWN;
+	struct rlimit limit = { .rlim_cur = wanted };
+	rlim_t rest;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+		limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	rest = limit.rlim_cur / 4;
+	if (limit.rlim_cur > kept && limit.rlim_cur - kept > rest)
+		rest = limit.rlim_cur - kept;
+	proxy->relays_max = rest / PROXY_FILES_OF_RELAY;
 }
 
 static int proxy_create_loop(struct proxy_process *process)
@@ -189,6 +231,9 @@ static int proxy_create_loop(struct proxy_process *process)
 		if (!process->watch[i] || event_add(process->watch[i], NULL) < 0)
 			goto failed;
 	}
+	process->pause = evtimer_new(proxy->base, proxy_on_pause_end, process);
+	if (!process->pause)
+		goto failed;
 	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
 	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
 	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
@@ -224,7 +269,7 @@ static int proxy_open(struct proxy_process *process)
 	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
 	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
 		return -1;
-	proxy_raise_limits(config);
+	proxy_share_descriptors(proxy);
 	process->admission = admission_open(config, &proxy->host, error, sizeof(error));
 	if (!process->admission) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
@@ -249,6 +294,8 @@ static void proxy_close(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (process->signal[i])
 			event_free(process->signal[i]);
+	if (process->pause)
+		event_free(process->pause);
 	if (process->heart)
 		event_free(process->heart);
 	admission_close(process->admission);

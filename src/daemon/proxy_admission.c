@@ -51,6 +51,7 @@ struct admission {
 	struct nfqueue queue;
 	struct nfverdict verdict;
 	struct rawsock rawsock;
+	int probe[2]; /* by family: descriptors may have run out when they are needed */
 	struct event *watch;
 	struct log_limit limit;
 	uint8_t packet[UINT16_MAX];
@@ -80,13 +81,12 @@ static bool admission_find_local(const struct admission *admission, const struct
 				 struct endpoint *local)
 {
 	const struct endpoint to = { .address = *client, .port = ROUTE_PORT };
-	const int descriptor = wire_probe_route(&to);
-	const bool found = descriptor >= 0 && wire_local(descriptor, local);
+	const int descriptor = admission->probe[client->family == FAMILY_IPV6];
 
-	if (descriptor >= 0)
-		close(descriptor);
+	if (descriptor < 0 || !wire_probe_route(descriptor, &to, local))
+		return false;
 	local->port = admission->config->port;
-	return found;
+	return true;
 }
 
 static void admission_send(struct admission *admission, struct bytes bytes, const struct packet *syn,
@@ -157,23 +157,19 @@ struct admission *admission_open(const struct config *config, struct host *host,
 	}
 	admission->config = &config->proxy;
 	admission->host = host;
+	admission->probe[0] = wire_probe(FAMILY_IPV4);
+	admission->probe[1] = wire_probe(FAMILY_IPV6);
 	result = rawsock_open(&admission->rawsock, config->proxy.mark);
 	if (result) {
 		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
 			 strerror(-result));
-		free(admission);
-		return NULL;
-	}
-	result = nfqueue_open(&admission->queue, &settings, error, size);
-	if (!result) {
+	} else if (nfqueue_open(&admission->queue, &settings, error, size) == 0) {
 		result = nfqueue_open_verdict(&admission->queue, &admission->verdict);
 		if (!result)
 			return admission;
 		snprintf(error, size, "can't use netfilter queue %u twice: %s", config->proxy.queue, strerror(-result));
-		nfqueue_close(&admission->queue);
 	}
-	rawsock_close(&admission->rawsock);
-	free(admission);
+	admission_close(admission);
 	return NULL;
 }
 
@@ -191,6 +187,9 @@ void admission_close(struct admission *admission)
 	if (admission->watch)
 		event_free(admission->watch);
 	nfverdict_close(&admission->verdict);
+	for (int i = 0; i < 2; i++)
+		if (admission->probe[i] >= 0)
+			close(admission->probe[i]);
 	nfqueue_close(&admission->queue);
 	rawsock_close(&admission->rawsock);
 	free(admission);

@@ -30,9 +30,6 @@
 /* What one leg may have waiting for the other: a few long lines. */
 #define LEG_BUFFER_MAX 16384U
 
-/* Data connections outlive their offer, so there can be several at a time. */
-#define PROXY_RELAYS_PER_SESSION 4
-
 struct proxy {
 	const struct config *config;
 	const char *config_path;
@@ -48,6 +45,7 @@ struct proxy {
 	uint64_t next_session;
 	uint32_t sessions;
 	struct relay_list relays;
+	uint64_t relays_max; /* control connections of all sessions still have descriptors then */
 	struct proxy_session *first;
 };
 
@@ -115,6 +113,7 @@ struct proxy_session {
 	struct nat_view client_master; /* the legs, as conntrack knows them */
 	struct nat_view server_master;
 	struct tls_tickets *tickets;
+	struct relay_account *relays; /* NULL until there is a source to count them for */
 	struct offer offer;
 	struct relay_follower transfer; /* the data connection of the latest offer */
 	uint16_t cut_code;  /* a reply with this code has begun that the client does not read; 0: none has */

@@ -183,7 +183,9 @@ static void offer_relay(struct proxy_session *session, int accepted)
 		.tickets = session->tickets,
 		.connecting = !from,
 		.close_notify = offer_close_notify(session),
-		.resumption_required = proxy->config->proxy.resumption_required,
+		.resumption = proxy->config->proxy.resumption,
+		.account = session->relays,
+		.silence = proxy->config->proxy.data_timeout,
 		.idle = proxy->config->limits.idle,
 		.session = session->session.id,
 		.view = session->session.view,
@@ -222,6 +224,16 @@ static int offer_take_connection(const struct offer *offer, struct endpoint *rem
 	return accepted;
 }
 
+/* Nobody comes any more. */
+static void offer_give_up(struct proxy_session *session)
+{
+	struct offer *offer = &session->offer;
+
+	offer_stop_listening(offer);
+	if (offer->active && !offer->used)
+		expect_delete(&session->proxy->host.expect, &session->client_master, &offer->onward);
+}
+
 /* Takes the connection that waits, if one does. */
 static void offer_accept(struct proxy_session *session)
 {
@@ -232,6 +244,11 @@ static void offer_accept(struct proxy_session *session)
 	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
 	for (int i = 0; i < OFFER_BACKLOG && !offer->used && accepted >= 0; i++) {
 		accepted = offer_take_connection(offer, &remote);
+		if (accepted < 0 && wire_is_starved(errno)) {
+			/* The listener would stay ready, and the loop with it. */
+			proxy_session_report(session, EVENT_ANOMALY, REASON_TABLE_FULL, strerror(errno));
+			offer_give_up(session);
+		}
 		if (accepted < 0)
 			continue;
 		if (!address_equal(&remote.address, &offer->source)) {
@@ -245,16 +262,6 @@ static void offer_accept(struct proxy_session *session)
 		offer_stop_listening(offer);
 		offer_relay(session, accepted);
 	}
-}
-
-/* Nobody comes any more. */
-static void offer_give_up(struct proxy_session *session)
-{
-	struct offer *offer = &session->offer;
-
-	offer_stop_listening(offer);
-	if (offer->active && !offer->used)
-		expect_delete(&session->proxy->host.expect, &session->client_master, &offer->onward);
 }
 
 static void offer_on_accept(evutil_socket_t descriptor, short what, void *context)
@@ -279,6 +286,20 @@ static enum reason offer_watch(struct proxy_session *session)
 	return offer->watch && event_add(offer->watch, NULL) == 0 ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
+/* Data connections outlive their offer, and their session: whoever takes one after the other must run out of them. */
+static enum reason offer_judge_count(const struct proxy_session *session)
+{
+	const struct proxy *proxy = session->proxy;
+
+	if (!session->relays)
+		return REASON_MEMORY_FULL;
+	if (session->relays->relays >= proxy->config->proxy.session_relays)
+		return REASON_QUOTA_RELAYS;
+	if (session->source && !quota_allows_relay(&proxy->quota, session->source))
+		return REASON_QUOTA_RELAYS;
+	return proxy->relays.count >= proxy->relays_max ? REASON_TABLE_FULL : REASON_NONE;
+}
+
 enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation)
 {
 	struct proxy_session *session = context;
@@ -289,8 +310,9 @@ enum reason offer_expect(void *context, const struct nat_view *master, struct ex
 	memset(&session->offer, 0, sizeof(session->offer));
 	session->offer.descriptor = -1;
 	transfer_begin_offer(session);
-	if (session->proxy->relays.count >= (uint64_t)PROXY_RELAYS_PER_SESSION * session->proxy->config->limits.sessions)
-		return REASON_TABLE_FULL;
+	reason = offer_judge_count(session);
+	if (reason != REASON_NONE)
+		return reason;
 	if (!expectation->translated)
 		reason = offer_direct(session, expectation);
 	else if (expectation->nat_direction == DIRECTION_REPLY)

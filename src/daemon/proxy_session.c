@@ -85,6 +85,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	if (session->greeting)
 		evbuffer_free(session->greeting);
 	tls_tickets_drop(session->tickets);
+	relay_account_drop(session->relays);
 	if (session->source)
 		quota_end_session(&proxy->quota, session->source);
 	*(session->previous ? &session->previous->next : &proxy->first) = session->next;
@@ -377,6 +378,7 @@ static void session_start(struct proxy_session *session, const struct nat_view *
 
 	session_open(&session->session, proxy->policy, &session->ops, proxy->next_session++, view, true, false);
 	session_set_quota(&session->session, &proxy->quota, session->source);
+	session->relays = relay_account_open(&proxy->quota, session->source);
 	session_terminate_tls(&session->session, &session->ops, secured);
 	/* Implicit FTPS has no rule for the level; servers and clients take it to be P until they say otherwise. */
 	session->protect = secured;

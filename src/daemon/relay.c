@@ -27,6 +27,21 @@
 /* The file has arrived; the other direction has this long to end too. */
 #define RELAY_LINGER_SECONDS 30
 
+struct relay_account *relay_account_open(struct quota *quota, struct quota_source *source)
+{
+	struct relay_account *account = malloc(sizeof(*account));
+
+	if (account)
+		*account = (struct relay_account){ .holders = 1, .quota = quota, .source = source };
+	return account;
+}
+
+void relay_account_drop(struct relay_account *account)
+{
+	if (account && --account->holders == 0)
+		free(account);
+}
+
 void relay_report(const struct relay *relay, enum event_type type, enum reason reason)
 {
 	const struct ops *ops = &relay->plan.host->ops;
@@ -65,6 +80,10 @@ static void relay_free(struct relay *relay)
 	if (relay->timer)
 		event_free(relay->timer);
 	tls_tickets_drop(relay->plan.tickets);
+	if (relay->plan.account->source)
+		quota_end_relay(relay->plan.account->quota, relay->plan.account->source);
+	relay->plan.account->relays--;
+	relay_account_drop(relay->plan.account);
 	if (relay->previous)
 		relay->previous->next = relay->next;
 	else
@@ -124,9 +143,14 @@ static void relay_set_timer(struct relay *relay, uint64_t seconds)
 	event_add(relay->timer, &delay);
 }
 
+/* A connection that has carried nothing yet is worth less patience than one that has. */
 static uint64_t relay_idle_seconds(const struct relay *relay)
 {
-	return relay->plan.idle / 1000000 + 1;
+	const bool silent = relay->half[RELAY_CLIENT].moved + relay->half[RELAY_SERVER].moved == 0;
+	const uint64_t patience = silent && relay->plan.silence < relay->plan.idle ? relay->plan.silence
+										   : relay->plan.idle;
+
+	return patience / 1000000 + 1;
 }
 
 /* Whose bytes are the file; where nobody knows, either end's may be. */
@@ -206,6 +230,24 @@ static void relay_listen(struct relay *relay)
 	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
 }
 
+/*
+ * Whoever resumes the session of the control connection is its client; whoever does not may be anybody behind the same
+ * address. There are clients that never resume, but none that does so now and then.
+ */
+static enum reason relay_judge_resumption(struct relay *relay)
+{
+	const struct relay_plan *plan = &relay->plan;
+
+	if (relay->leg[RELAY_CLIENT].resumed) {
+		tls_tickets_show(plan->tickets);
+		return REASON_NONE;
+	}
+	if (plan->resumption == PROXY_RESUMPTION_REQUIRE ||
+	    (plan->resumption == PROXY_RESUMPTION_SHOWN && tls_tickets_shown(plan->tickets)))
+		return REASON_NOT_RESUMED;
+	return REASON_NONE;
+}
+
 static enum reason relay_judge_tls(struct relay *relay, int end)
 {
 	struct tls_stream *stream = relay->wire[end].tls;
@@ -214,9 +256,7 @@ static enum reason relay_judge_tls(struct relay *relay, int end)
 	relay->leg[end].resumed = tls_stream_is_resumed(stream);
 	if (end == RELAY_SERVER && tls_stream_objection(stream))
 		return REASON_BAD_CERTIFICATE;
-	if (end == RELAY_CLIENT && relay->plan.resumption_required && !relay->leg[end].resumed)
-		return REASON_NOT_RESUMED;
-	return REASON_NONE;
+	return end == RELAY_CLIENT ? relay_judge_resumption(relay) : REASON_NONE;
 }
 
 /* REASON_HELD: it goes on when something happens. */
@@ -401,6 +441,10 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 	list->first = relay;
 	list->count++;
 	tls_tickets_hold(plan->tickets);
+	plan->account->holders++;
+	plan->account->relays++;
+	if (plan->account->source)
+		quota_begin_relay(plan->account->source);
 	relay->began = host_now();
 	relay_set_up_ends(relay);
 	relay->follower = follower;

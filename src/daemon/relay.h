@@ -5,10 +5,27 @@
 
 #include "daemon/config.h"
 #include "daemon/host.h"
+#include "ftpalg/quota.h"
 #include "net/tls.h"
 
 struct event_base;
 struct relay;
+
+/*
+ * What a session has of relays, and for which source. They outlive the session, so whoever counts here holds it: the
+ * session, and each of its relays.
+ */
+struct relay_account {
+	uint32_t holders;
+	uint32_t relays;
+	struct quota *quota;
+	struct quota_source *source; /* NULL: nobody's */
+};
+
+/* NULL: no memory. */
+struct relay_account *relay_account_open(struct quota *quota, struct quota_source *source);
+/* NULL is nothing to drop. */
+void relay_account_drop(struct relay_account *account);
 
 /* All relays of a process. */
 struct relay_list {
@@ -50,7 +67,9 @@ struct relay_plan {
 	bool commanded;       /* the transfer command has gone to the server */
 	enum relay_end source; /* and says whose bytes are the file; RELAY_ENDS: it did not */
 	enum close_notify close_notify;
-	bool resumption_required;
+	enum proxy_resumption resumption;
+	struct relay_account *account;
+	uint64_t silence; /* microseconds until the first byte */
 	uint64_t idle;    /* microseconds without a byte */
 	uint64_t session;
 	struct nat_view view;

@@ -244,13 +244,21 @@ int wire_connect(int descriptor, const struct endpoint *remote)
 	return -1;
 }
 
-int wire_probe_route(const struct endpoint *remote)
+int wire_probe(enum family family)
 {
-	const int domain = remote->address.family == FAMILY_IPV4 ? AF_INET : AF_INET6;
-	const int descriptor = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return socket(family == FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 
-	if (descriptor < 0 || wire_connect(descriptor, remote) == 0)
-		return descriptor;
-	close(descriptor);
-	return -1;
+bool wire_probe_route(int descriptor, const struct endpoint *remote, struct endpoint *local)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	/* What an earlier connect() has chosen stays until this one. */
+	return connect(descriptor, &none, sizeof(none)) == 0 && wire_connect(descriptor, remote) == 0 &&
+	       wire_local(descriptor, local);
+}
+
+bool wire_is_starved(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }

@@ -56,8 +56,12 @@ int wire_socket_shared(const struct endpoint *local, enum family family);
 int wire_socket_foreign(const struct endpoint *local, enum family family);
 /* The same for a socket that is bound to no address: it takes connections to any. 0, or -1 with errno. */
 int wire_allow_foreign(int descriptor, enum family family);
-/* A socket that knows its own address towards remote, and sends nothing; or -1 with errno. */
-int wire_probe_route(const struct endpoint *remote);
+/* Did accept(2) fail for want of descriptors or memory? The connection still waits then, and its listener stays ready. */
+bool wire_is_starved(int error);
+/* A socket to look routes up with, which sends nothing; or -1 with errno. */
+int wire_probe(enum family family);
+/* The address, and any port, by which this host talks to remote. False: there is no route. */
+bool wire_probe_route(int descriptor, const struct endpoint *remote, struct endpoint *local);
 /* Begins to connect. 0, or -1 with errno. */
 int wire_connect(int descriptor, const struct endpoint *remote);
 bool wire_local(int descriptor, struct endpoint *endpoint);

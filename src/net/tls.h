@@ -57,6 +57,9 @@ void tls_close(struct tls *tls);
 struct tls_tickets *tls_tickets_make(void);
 struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets);
 void tls_tickets_drop(struct tls_tickets *tickets);
+/* Has a data connection of the client's resumed the session of this control connection, or one of its own? */
+void tls_tickets_show(struct tls_tickets *tickets);
+bool tls_tickets_shown(const struct tls_tickets *tickets);
 
 /*
  * Streams take a reference to tickets and leave the descriptor to the caller. A client's control connection stops with

@@ -27,6 +27,7 @@ struct tls {
 struct tls_tickets {
 	unsigned int references;
 	/* the client's leg */
+	bool shown; /* a data connection has resumed */
 	uint8_t binding[TLS_BINDING_SIZE];
 	uint8_t ticket_cipher_key[TLS_TICKET_KEY_SIZE];
 	uint8_t ticket_mac_key[TLS_TICKET_KEY_SIZE];

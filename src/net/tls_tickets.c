@@ -59,6 +59,16 @@ void tls_tickets_drop(struct tls_tickets *tickets)
 	OPENSSL_clear_free(tickets, sizeof(*tickets));
 }
 
+void tls_tickets_show(struct tls_tickets *tickets)
+{
+	tickets->shown = true;
+}
+
+bool tls_tickets_shown(const struct tls_tickets *tickets)
+{
+	return tickets->shown;
+}
+
 static void tickets_drop_first(struct tls_tickets *tickets)
 {
 	tickets->session_count--;

@@ -22,7 +22,9 @@ static uint32_t buckets[BUCKETS];
 static void make(uint32_t sessions, uint32_t pinholes, uint32_t rate, uint32_t bytes)
 {
 	static const uint8_t key[16] = { 1 };
-	const struct quota_limits limits = { sessions, pinholes, rate, bytes };
+	const struct quota_limits limits = {
+		.sessions = sessions, .pinholes = pinholes, .pinhole_rate = rate, .bytes = bytes
+	};
 
 	quota_init(&quota, &limits, rows, ROWS, buckets, BUCKETS, key);
 }
@@ -144,6 +146,35 @@ static void rows_of_sources_that_left_are_used_again(void **state)
 	assert_int_equal(fifth->sessions, 2);
 }
 
+static void a110_data_connections_count_on_when_their_session_has_ended(void **state)
+{
+	struct quota_source *source, *others[ROWS];
+
+	(void)state;
+	make(0, 0, 0, 0);
+	begin("10.0.0.1", 0, &source);
+	assert_true(quota_allows_relay(&quota, source));
+	quota.limits.relays = 2;
+	quota_begin_relay(source);
+	assert_true(quota_allows_relay(&quota, source));
+	quota_begin_relay(source);
+	assert_false(quota_allows_relay(&quota, source));
+	quota_end_session(&quota, source);
+	/* Its row is not another's meanwhile. */
+	for (int i = 1; i < ROWS; i++)
+		assert_int_equal(begin((const char *const[]){ "", "10.0.0.2", "10.0.0.3", "10.0.0.4" }[i], 0, &others[i]),
+				 REASON_NONE);
+	assert_int_equal(begin("10.0.0.5", 0, &others[0]), REASON_QUOTA_SESSIONS);
+	assert_int_equal(begin("10.0.0.1", 0, &source), REASON_NONE);
+	assert_false(quota_allows_relay(&quota, source));
+	quota_end_session(&quota, source);
+	quota_end_relay(&quota, source);
+	assert_int_equal(begin("10.0.0.5", 0, &others[0]), REASON_QUOTA_SESSIONS);
+	quota_end_relay(&quota, source);
+	assert_int_equal(begin("10.0.0.5", 0, &others[0]), REASON_NONE);
+	assert_ptr_equal(others[0], source);
+}
+
 static void bytes_are_those_of_all_its_sessions(void **state)
 {
 	struct quota_source *source;
@@ -207,6 +238,7 @@ int main(void)
 		cmocka_unit_test(pinholes_are_bounded_by_rate),
 		cmocka_unit_test(who_comes_back_is_remembered),
 		cmocka_unit_test(rows_of_sources_that_left_are_used_again),
+		cmocka_unit_test(a110_data_connections_count_on_when_their_session_has_ended),
 		cmocka_unit_test(bytes_are_those_of_all_its_sessions),
 		cmocka_unit_test(sources_that_share_a_bucket_are_told_apart),
 		cmocka_unit_test(zero_is_without_limit),
