@@ -153,6 +153,45 @@ static void check_bypass(struct check *check, const struct family_words *family,
 			      check->config->proxy.port);
 }
 
+/* As nft prints it: "security", "security + 10", "-5". */
+static int read_priority(const char *text)
+{
+	static const struct {
+		const char *name;
+		int value;
+	} rows[] = {
+		{ "raw", -300 }, { "mangle", -150 }, { "dstnat", -100 }, { "filter", 0 }, { "security", 50 }, { "srcnat", 100 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const size_t length = strlen(rows[i].name);
+		const char *sign = text + length;
+
+		if (strncmp(text, rows[i].name, length) != 0)
+			continue;
+		sign += strspn(sign, " ");
+		if (*sign != '+' && *sign != '-')
+			return rows[i].value;
+		return rows[i].value + (*sign == '-' ? -1 : 1) * (int)strtol(sign + 1, NULL, 10);
+	}
+	return (int)strtol(text, NULL, 10);
+}
+
+/*
+ * The proxy has connections by then: what a later chain would have dropped it never sees. iptables-nft has its security
+ * table at priority 150, and not at the kernel's 50.
+ */
+static void check_late_chains(struct check *check, const struct family_words *family, const char *nft)
+{
+	static const char words[] = "hook forward priority ";
+	const int ours = nft && strstr(nft, "table inet ftpalg_proxy") ? 50 : 150;
+
+	for (const char *at = nft ? strstr(nft, words) : NULL; at; at = strstr(at + 1, words))
+		if (read_priority(at + strlen(words)) > ours)
+			check_note(check, "proxy, %s: a chain at forward has a priority after security; what it drops the "
+				   "proxy connects all the same", family->name);
+}
+
 static void check_interception(struct check *check, const struct family_words *family, const char *nft,
 			       const char *iptables)
 {
@@ -162,6 +201,7 @@ static void check_interception(struct check *check, const struct family_words *f
 	const unsigned int missing = check->missing;
 
 	check_bypass(check, family, &rules);
+	check_late_chains(check, family, nft);
 	/* nft 1.0.6 prints "queue num 22", later ones "queue to 22". */
 	snprintf(words_nft, sizeof(words_nft), " %u", proxy->queue);
 	snprintf(words_iptables, sizeof(words_iptables), "-j NFQUEUE --queue-num %u\n", proxy->queue);
@@ -177,6 +217,9 @@ static void check_interception(struct check *check, const struct family_words *f
 	    has_words(&rules, "table inet ftpalg_proxy", "FTPALG_PROXY_"))
 		check_note(check, "proxy, %s: rules that don't belong to interception = redirect are loaded too; if they "
 			   "are ftpalg's, " LOAD_PROXY_RULES, family->name);
+	if (!has_words(&rules, "chain keep", "-A FTPALG_PROXY_KEEP"))
+		check_missing(check, "proxy, %s: no rule keeps what the proxy sends to itself on this host: " LOAD_PROXY_RULES,
+			      family->name);
 	if (!has_words(&rules, "type nat hook", "\n*nat\n"))
 		check_missing(check, "proxy, %s: no table translates, so the kernel does not: " LOAD_PROXY_RULES,
 			      family->name);

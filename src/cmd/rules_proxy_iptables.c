@@ -23,6 +23,7 @@ static const struct jump jumps[] = {
 	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
 	{ "raw", "OUTPUT", "FTPALG_PROXY_OUT" },
 	{ "mangle", "PREROUTING", "FTPALG_PROXY_MARK" },
+	{ "mangle", "POSTROUTING", "FTPALG_PROXY_KEEP" },
 	{ "nat", "PREROUTING", "FTPALG_PROXY_NAT" },
 };
 static const size_t jump_count = sizeof(jumps) / sizeof(jumps[0]);
@@ -149,8 +150,12 @@ static void print_mangle(const struct config *config, FILE *out)
 {
 	const struct config_proxy *proxy = &config->proxy;
 
-	fputs("*mangle\n"
-	      ":FTPALG_PROXY_MARK - [0:0]\n"
+	fprintf(out,
+		"*mangle\n"
+		":FTPALG_PROXY_KEEP - [0:0]\n"
+		"# The first packet that the proxy sends anew is for this host, come what may.\n"
+		"-A FTPALG_PROXY_KEEP ! -o lo -m mark --mark 0x%x -j DROP\n", proxy->mark);
+	fputs(":FTPALG_PROXY_MARK - [0:0]\n"
 	      ":FTPALG_PROXY_LOCAL - [0:0]\n"
 	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
 	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
@@ -236,13 +241,17 @@ void rules_proxy_print_iptables(const struct config *config, struct rules_famili
 
 void rules_proxy_print_iptables_input(const struct config *config, struct rules_families families, FILE *out)
 {
-	fputs("#!/bin/sh\n"
-	      "# Made by \"ftpalg rules iptables --proxy --forward\". Run it with sh; running it again replaces what it\n"
-	      "# loaded.\n"
-	      "# Accepts, in front of everything else in INPUT, what was intercepted for the proxy and the data\n"
-	      "# connections that it has admitted.\n"
-	      "set -eu\n\n"
-	      "rules() {\n"
+	fprintf(out,
+		"#!/bin/sh\n"
+		"# Made by \"ftpalg rules iptables --proxy --forward\". Run it with sh; running it again replaces what it\n"
+		"# loaded.\n"
+		"# Accepts, in front of everything else in INPUT, what was intercepted for the proxy and the data\n"
+		"# connections that it has admitted. Who may connect to whom is for your FORWARD chain to say.\n"
+		"#\n"
+		"# An OUTPUT chain that drops by default must let out what the proxy sends to servers and clients, and:\n"
+		"#\tiptables -A OUTPUT -m mark --mark 0x%x -j ACCEPT\n"
+		"set -eu\n\n", config->proxy.mark);
+	fputs("rules() {\n"
 	      "\tcat <<'EOF'\n"
 	      "*filter\n"
 	      ":FTPALG_PROXY_ACCEPT - [0:0]\n", out);
@@ -258,7 +267,8 @@ void rules_proxy_print_iptables_input(const struct config *config, struct rules_
 			"-A FTPALG_PROXY_ACCEPT -p tcp --dport %u -m conntrack --ctstate DNAT -j ACCEPT\n",
 			config->proxy.port);
 	}
-	fputs("-A FTPALG_PROXY_ACCEPT -p tcp -m helper --helper " RULES_CARRIER
+	fputs("# The helper match is about the control connection that a connection is related to.\n"
+	      "-A FTPALG_PROXY_ACCEPT -p tcp -m helper --helper " RULES_CARRIER
 	      " -m conntrack --ctstate RELATED,ESTABLISHED -m tcp --dport 1024:65535 -j ACCEPT\n"
 	      "COMMIT\n"
 	      "EOF\n"

@@ -164,6 +164,19 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
 	      "\t\tct state new tcp dport @dialled_ports ct helper set \"carrier\"\n"
 	      "\t}\n\n", out);
+	fprintf(out,
+		"\t# The first packet that the proxy sends anew is for this host, come what may.\n"
+		"\tchain keep {\n"
+		"\t\ttype filter hook postrouting priority mangle; policy accept;\n"
+		"\t\toifname != \"lo\" meta mark 0x%x drop\n"
+		"\t}\n\n", config->proxy.mark);
+	if (config->zone)
+		fprintf(out,
+			"\t# It has its entry in the zone of the others.\n"
+			"\tchain zone {\n"
+			"\t\ttype filter hook output priority raw; policy accept;\n"
+			"\t\tmeta mark 0x%x ct zone set %u\n"
+			"\t}\n\n", config->proxy.mark, config->zone);
 }
 
 /* TPROXY, for all packets of a connection. */
@@ -216,7 +229,7 @@ void rules_proxy_print_nft_input(const struct config *config, FILE *out)
 {
 	fputs("# Made by \"ftpalg rules nft --proxy --forward\": accepts what was intercepted for the proxy and the data\n"
 	      "# connections that it has admitted. Keep it in a file and include it in your own input chain, in front\n"
-	      "# of what drops.\n", out);
+	      "# of what drops. Who may connect to whom is for your forward chains to say.\n", out);
 	if (config->proxy.tproxy) {
 		fprintf(out, "meta mark 0x%x tcp dport { ", config->proxy.mark);
 		rules_proxy_print_ports(config, false, ", ", out);

@@ -578,7 +578,7 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 	} rows[] = {
 		{ print_iptables, print_iptables_removal, 8 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
-		{ print_proxy_iptables, print_proxy_iptables_removal, 13 },
+		{ print_proxy_iptables, print_proxy_iptables_removal, 14 },
 	};
 
 	(void)state;
