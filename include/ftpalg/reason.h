@@ -47,7 +47,7 @@
 	X(REASON_BAD_CERTIFICATE,   "bad-certificate",      "the server's certificate is expired, for another name, or from nobody who is trusted") \
 	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \
 	X(REASON_TRUNCATED,         "truncated",            "a TLS connection ended without close_notify, so bytes may be missing") \
-	X(REASON_NO_CLOSE_NOTIFY,   "no-close-notify",      "a server's data connection ended without close_notify, and the client was shown just that") \
+	X(REASON_NO_CLOSE_NOTIFY,   "no-close-notify",      "a data connection in TLS ended without close_notify, and the other peer was shown just that") \
 	X(REASON_CUT,               "cut",                  "the server called a transfer complete whose data connection was cut; the client was told 426") \
 	X(REASON_PEER,              "peer",                 "somebody else than the peer came to a data connection's port") \
 	X(REASON_TIMEOUT,           "timeout",              "a peer did not answer in time") \

@@ -22,9 +22,9 @@ enum proxy_legs {
 /* A data connection in TLS ended without close_notify, so its end may be an attacker's. */
 enum close_notify {
 	CLOSE_NOTIFY_DEFAULT, /* of [server]: as [proxy] has it; of [proxy]: mirror */
-	CLOSE_NOTIFY_MIRROR,  /* a server's end is shown to a client in TLS as it was; all others are cuts */
+	CLOSE_NOTIFY_MIRROR,  /* it is shown to the other peer as it was, where that one has TLS; else it is a cut */
 	CLOSE_NOTIFY_STRICT,  /* it is a cut */
-	CLOSE_NOTIFY_LENIENT, /* either peer's is shown to the other, though it be in clear and can't tell */
+	CLOSE_NOTIFY_LENIENT, /* it is shown to the other peer even in clear, where it can't be told from a whole file's */
 };
 
 /* Must a client's data connection resume the session of its control connection? */

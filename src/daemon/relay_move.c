@@ -6,7 +6,7 @@
  *   what the source's leg shows           half          what the other leg is shown              the file
  *   close_notify; FIN, in clear           CLEAN         all bytes, close_notify, FIN             ends here
  *   FIN without close_notify              BARE          all bytes, FIN without close_notify      is the receiver's to judge
- *     where close-notify says strict, or mirror and the other leg is in clear, or the client is the source:
+ *     where close-notify says strict, or mirror and the other leg is in clear:
  *                                         (cut)         reset                                    is cut
  *   reset, an alert, silence, no answer   (cut)         reset                                    is cut
  *
@@ -127,7 +127,7 @@ static bool relay_leaves_judgement(const struct relay *relay, enum relay_end end
 	const enum close_notify demand = relay->plan.close_notify;
 
 	if (demand == CLOSE_NOTIFY_DEFAULT || demand == CLOSE_NOTIFY_MIRROR)
-		return end == RELAY_SERVER && relay->wire[!end].tls;
+		return relay->wire[!end].tls != NULL;
 	return demand == CLOSE_NOTIFY_LENIENT;
 }
 

@@ -47,6 +47,14 @@ def ends_bare(cell, private, reply, end):
         cell.proxy.wait_event("relay", since, reason="truncated")
 
 
+def uploads_bare(cell, reply, end):
+    """The same by a client (ftp-ssl): the server judges."""
+    with Dialogue(cell, True) as dialogue:
+        client, server = Peer(True, SIZE, half_close), Peer(False)
+        check_equal(dialogue.transfer(client, server), reply, "the reply")
+        check_equal(server.end, end, "the end that the server saw")
+
+
 class ImpatientServer:
     """Watches what comes on the data connection before the transfer command."""
 
@@ -250,8 +258,11 @@ def main():
     both = ScriptedCell({})
     plan.add("a92: a server's FIN without close_notify is shown to the client as it was", ends_bare, True, "226", "bare",
              fixture=both)
-    plan.add("a92: with close-notify = strict it is a cut", ends_bare, True, "426", "broken",
-             fixture=ScriptedCell({"close-notify": "strict"}))
+    strict = ScriptedCell({"close-notify": "strict"})
+    plan.add("a92: with close-notify = strict it is a cut", ends_bare, True, "426", "broken", fixture=strict)
+    plan.add("a92: and a client's too", uploads_bare, "426", "broken", fixture=strict)
+    plan.add("a92: a client's FIN without close_notify is shown to the server as it was", uploads_bare, "226", "bare",
+             fixture=both)
     plan.add("a server's leg hears no ClientHello before the transfer command", hello_waits_for_the_command, False,
              fixture=both)
     plan.add("unless the client's has come", hello_waits_for_the_command, True, fixture=both)
