@@ -194,7 +194,7 @@ static void bytes_are_those_of_all_its_sessions(void **state)
 static void sources_that_share_a_bucket_are_told_apart(void **state)
 {
 	static const uint8_t key[16] = { 1 };
-	static const struct quota_limits limits = { 0, 0, 1, 0 };
+	static const struct quota_limits limits = { .pinhole_rate = 1 };
 	static const char *const clients[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4" };
 	struct quota_source *sources[ROWS], *source;
 
