@@ -79,7 +79,10 @@ static void enter(const char *path)
 	}
 }
 
-/* Sends messages on the queue's socket, and prints what the kernel answers to the first that it has an answer to. */
+/*
+ * Sends messages on the queue's socket, and prints what the kernel answers to the first that it has an answer to. Packets
+ * of the session may wait in the queue before that.
+ */
 static void send_netlink(const void *messages, size_t length)
 {
 	union {
@@ -89,12 +92,17 @@ static void send_netlink(const void *messages, size_t length)
 	const int descriptor = nfqueue_descriptor(&queue);
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(&answer.header);
 
-	if (sendto(descriptor, messages, length, 0, NULL, 0) < 0)
+	if (sendto(descriptor, messages, length, 0, NULL, 0) < 0) {
 		say("sent", errno);
-	else if (mnl_socket_recvfrom(queue.socket, answer.bytes, sizeof(answer)) < 0)
-		say("silence", errno);
-	else
-		say("answer", answer.header.nlmsg_type == NLMSG_ERROR ? -error->error : 0);
+		return;
+	}
+	do
+		if (mnl_socket_recvfrom(queue.socket, answer.bytes, sizeof(answer)) < 0 && errno != ENOSPC) {
+			say("silence", errno);
+			return;
+		}
+	while (answer.header.nlmsg_type != NLMSG_ERROR);
+	say("answer", -error->error);
 }
 
 static struct nlmsghdr *begin_message(union netlink_request *request, uint8_t subsystem, uint8_t message, uint16_t resource)
