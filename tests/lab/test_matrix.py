@@ -153,6 +153,7 @@ def transfer(cell, family, passive, extended, client):
 
 
 def active_fails_without_gateway(lab):
+    lab.may_pass_by = True  # nobody judges here, and the rules are open
     with Vsftpd(lab.server, lab.addresses[4].server, lab.directory), lab.client.entered(), ftplib.FTP() as client:
         client.connect(lab.server_seen(4), timeout=10)
         client.login()
@@ -166,6 +167,7 @@ def active_fails_without_gateway(lab):
 
 
 def passive_fails_without_gateway(lab):
+    lab.may_pass_by = True  # nobody judges here, and the rules are open
     with ScriptedServer(lab.server, lab.addresses[4].server), ScriptedClient(lab.client, lab.server_seen(4)) as client:
         client.login()
         reply = client.command(b"PASV", "227")
