@@ -157,7 +157,7 @@ static struct bytes without_last_crs(struct bytes line)
  */
 static bool begins_like_command(struct bytes rest)
 {
-	uint8_t text[VERB_TEXT_MAX];
+	uint8_t text[VERB_TEXT_MAX] = { 0 };
 	size_t length = 0;
 
 	for (size_t index = 0; index < rest.length && length < sizeof(text); index++) {

@@ -62,7 +62,7 @@ static void nfverdict_send_each(struct nfverdict *verdict)
 	int rest = (int)verdict->used;
 
 	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-		const struct nlattr *attribute;
+		struct nlattr *attribute;
 
 		if (mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) >= 0)
 			continue;
