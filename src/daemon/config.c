@@ -559,7 +559,7 @@ static void config_take_text(struct config_reader *reader)
 	config_finish_servers(reader);
 	config_finish_proxy(reader);
 	if (reader->error_count > CONFIG_ERRORS_MAX)
-		fprintf(reader->errors, "%s: %u errors more\n", reader->path, reader->error_count - CONFIG_ERRORS_MAX);
+		fprintf(reader->errors, "%s: %u more errors\n", reader->path, reader->error_count - CONFIG_ERRORS_MAX);
 }
 
 int config_load(struct config *config, const char *path, FILE *errors)

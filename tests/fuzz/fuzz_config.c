@@ -39,6 +39,8 @@ static bool is_same(const void *a, const void *b, size_t size)
 	return memcmp(a, b, size) == 0;
 }
 
+#define MORE " more errors"
+
 static unsigned long count_lines(const uint8_t *data, size_t size)
 {
 	unsigned long lines = size > 0 && data[size - 1] != '\n';
@@ -48,7 +50,7 @@ static unsigned long count_lines(const uint8_t *data, size_t size)
 	return lines;
 }
 
-/* Every message is a line "PATH:LINE: ...". */
+/* Every message is a line "PATH:LINE: ...", but for the last, which may count those that are left out. */
 static void check_messages(const char *messages, const char *path, unsigned long lines)
 {
 	while (*messages) {
@@ -58,6 +60,8 @@ static void check_messages(const char *messages, const char *path, unsigned long
 
 		assert(end);
 		assert(strncmp(messages, path, strlen(path)) == 0 && messages[strlen(path)] == ':');
+		if (strcmp(end - strlen(MORE), MORE "\n") == 0)
+			return;
 		line = strtoul(messages + strlen(path) + 1, &colon, 10);
 		assert(line >= 1 && line <= lines);
 		assert(colon[0] == ':' && colon[1] == ' ' && colon + 2 < end);

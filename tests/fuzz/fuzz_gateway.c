@@ -157,6 +157,9 @@ static void op_event(void *context, const struct event *event)
 	struct rig *rig = context;
 
 	assert((unsigned int)event->type < EVENT_COUNT && (unsigned int)event->reason < REASON_COUNT);
+	/* Peers that go on after the end are adopted, once the row is gone. */
+	if (event->type == EVENT_SESSION_CLOSE)
+		rig->adopted = true;
 	if (event->type == EVENT_OFFER)
 		rig->announced[rig->announced_count++ % 64] = event->announced;
 	if (rig->note_count < EVENTS_MAX)

@@ -769,7 +769,7 @@ static void a86_errors_are_told_up_to_a_bound_and_then_counted(void **state)
 	for (const char *line = errors; *line; line = strchr(line, '\n') + 1)
 		lines++;
 	assert_int_equal(lines, 31);
-	more = strstr(errors, "errors more");
+	more = strstr(errors, "more errors");
 	assert_non_null(more);
 	free(errors);
 	free(text);

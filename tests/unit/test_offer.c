@@ -142,6 +142,11 @@ static void a_reply_pays_for_its_tuple_with_prose(void **state)
 		{ FORM_227, "227 M\xc3\xb6\xc3\xb6 (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
 		  "227 M    (10,0,0,55,4,1)" },
 		{ FORM_229, "229 ab\xff\xf1 (|||8000|)", "", 18000, true, REASON_NONE, "229 ab  (|||18000|)" },
+		/* so are marks and digits, which some client could read with the numbers */
+		{ FORM_227, "227 Go !!!x (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
+		  "227 Go     (10,0,0,55,4,1)" },
+		{ FORM_227, "227 Go 12 x (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
+		  "227 Go     (10,0,0,55,4,1)" },
 		{ FORM_227, "227 Mode (10,0,0,5,4,1)", "2001:db8::1", 1025, false, REASON_FAMILY_MISMATCH, NULL },
 	};
 
