@@ -128,6 +128,9 @@ void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form fo
 		for (unsigned int i = 0, code = turn->session->refused_code; i < 3; i++, code /= 10)
 			edit->replacement[2 - i] = (uint8_t)('0' + code % 10);
 		edit->replacement[3] = turn->session->refused_continues ? '-' : ' ';
+	} else if (turn->session->refused_continues) {
+		/* A code alone would be an end. */
+		memset(edit->replacement, ' ', edit->length);
 	}
 	turn_refuse(turn, reason, form, VERB_UNKNOWN);
 }
