@@ -115,8 +115,11 @@ static bool can_answer(const struct session *session, unsigned int index, uint16
 		return is_epsv_all(session, index);
 	if (!verb_is_transfer(verb))
 		return true;
-	/* One that has not begun does not end while a request before it waits. */
-	return code_ends_transfer(code) && (index == 0 || !asks_at(session, index - 1));
+	/*
+	 * The oldest, or one behind a request for an endpoint, since all else before it would have been the answered one; and
+	 * that one has not begun, so it does not end.
+	 */
+	return code_ends_transfer(code) && index == 0;
 }
 
 static unsigned int find_transfer(const struct session *session)
