@@ -152,7 +152,7 @@ static enum reason parse_short_tuple(struct bytes text, struct hostport *hostpor
 static enum reason parse_long_tuple(struct bytes text, struct hostport *hostport)
 {
 	struct endpoint *endpoint = &hostport->endpoint;
-	uint8_t octets[OCTETS_MAX];
+	uint8_t octets[OCTETS_MAX] = { 0 };
 	size_t count;
 	enum reason reason = read_tuple(text, hostport, octets, &count);
 	size_t size = 0;

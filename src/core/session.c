@@ -89,8 +89,8 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 {
 	struct bytes nothing = { turn->line.data, 0 };
 
-	/* SITE PSWD and the like. */
-	if (verb == VERB_SITE && turn->line.length > 4)
+	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
+	if (verb == VERB_SITE)
 		nothing.length = 4;
 	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
 }
@@ -186,13 +186,11 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 
 	if (parse_command_may_matter(beginning))
 		return true;
-	if (parse_command(beginning, &command) != REASON_NONE)
-		return true;
+	parse_command(beginning, &command);
 	/* A server that keeps it through the handshake would take it for the beginning of an encrypted line. */
 	if (session_pipeline_holds(session, VERB_AUTH))
 		return true;
-	if (policy_rule_requires_tls(session->rule) && (command.verb == VERB_USER || command.verb == VERB_PASS))
-		return true;
+	/* What a client says first, and before the greeting, may end the session whatever it is. */
 	return !session->any_command || policy_judge_verb(session->rule, command.verb) != REASON_NONE;
 }
 
@@ -200,7 +198,7 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 {
 	if (direction == DIRECTION_REPLY)
 		return session_awaits_endpoint(session) || parse_reply_may_matter(beginning);
-	return session->state == SESSION_GREETING || command_must_be_held(session, beginning);
+	return command_must_be_held(session, beginning);
 }
 
 void session_set_opaque(struct session *session, const struct ops *ops)
@@ -268,7 +266,7 @@ static bool may_end_offer(struct bytes rest)
 
 		if (byte >= '0' && byte <= '9') {
 			digits = true;
-		} else if (byte == ',' || (byte == delimiter && delimiter != 0)) {
+		} else if (byte == ',' || byte == delimiter) {
 			separated = true;
 		} else if (byte != ' ' && byte != '.' && byte != ':' &&
 			   ((byte & 0xdf) < 'A' || (byte & 0xdf) > 'F')) {

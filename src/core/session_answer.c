@@ -118,7 +118,7 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 	 * Perl's Net::FTP connects behind its command, and reads the refusal then: its SYN must meet the server's reset, not a
 	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.
 	 */
-	if (code / 100 >= 4 && session->pinhole == PINHOLE_OPEN && !form_is_active(session->pinhole_form))
+	if (code / 100 >= 4 && !form_is_active(session->pinhole_form))
 		return;
 	/* An offer that was made after this transfer's command is for the next one. */
 	if ((int32_t)(command - session->pinhole_command) > 0)
@@ -151,6 +151,7 @@ void session_take_answer(const struct turn *turn, enum verb verb, uint32_t comma
 		clear_session(turn);
 	else if (verb_is_transfer(verb))
 		take_transfer(turn, verb, code, command);
-	else if (verb_is_active_offer(verb) && command == session->pinhole_command && code / 100 >= 4)
+	/* An active one: a passive offer is itself the answer to its command. */
+	else if (command == session->pinhole_command && code / 100 >= 4)
 		session_close_pinhole(session, turn->ops, REASON_SERVER_REFUSED);
 }

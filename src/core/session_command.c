@@ -39,8 +39,6 @@ static enum reason take_active_offer(const struct turn *turn, const struct comma
 		return REASON_EPSV_ALL;
 	if (session->state != SESSION_READY && session->rule->login_required)
 		return REASON_NOT_LOGGED_IN;
-	if (!session->rule->active)
-		return REASON_ACTIVE_DENIED;
 	reason = hostport_parse(verb_form(command->verb), command_argument(turn, command), &hostport);
 	if (reason != REASON_NONE)
 		return reason;
@@ -63,8 +61,6 @@ static enum reason take_passive_request(const struct turn *turn, const struct co
 
 	if (session->epsv_all && command->verb != VERB_EPSV)
 		return REASON_EPSV_ALL;
-	if (!session->rule->passive)
-		return REASON_PASSIVE_DENIED;
 	/*
 	 * RFC 2428 4: the client promises to use nothing else. It is bound by that once the server has accepted it; one that
 	 * doesn't know EPSV answers 5yz, and clients fall back. What comes before the answer is judged as ever: an offer
@@ -92,8 +88,7 @@ static void remember_transfer(const struct turn *turn, const struct command *com
 		transfer->number = session->next_number;
 		transfer->start = turn->now;
 		transfer->path_length = (uint8_t)(path.length < SESSION_PATH_MAX ? path.length : SESSION_PATH_MAX);
-		if (transfer->path_length > 0)
-			memcpy(transfer->path, path.data, transfer->path_length);
+		memcpy(transfer->path, path.data, transfer->path_length);
 		return;
 	}
 }
@@ -107,8 +102,7 @@ static void remember_user(const struct turn *turn, const struct command *command
 		return;
 	session->next_name_number = session->next_number;
 	session->next_name_length = (uint8_t)(name.length < SESSION_NAME_MAX ? name.length : SESSION_NAME_MAX);
-	if (session->next_name_length > 0)
-		memcpy(session->next_name, name.data, session->next_name_length);
+	memcpy(session->next_name, name.data, session->next_name_length);
 }
 
 /*
@@ -161,7 +155,7 @@ static bool speaks_ftp(const struct turn *turn, enum reason parsed, const struct
 		return true;
 	if (memchr(verb.data, ':', verb.length))
 		return false;
-	if (!session->any_command && !session->adopted && parsed == REASON_NONE &&
+	if (!session->any_command && parsed == REASON_NONE &&
 	    (is_request_line(turn->line) || is_foreign_verb(verb)))
 		return false;
 	return session->state == SESSION_READY || session->unknown_verbs < SESSION_UNKNOWN_MAX;

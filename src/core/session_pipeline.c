@@ -185,7 +185,7 @@ static unsigned int find_answered(const struct session *session, uint16_t code)
 	for (unsigned int i = 0; i < session->pipeline_count && found == session->pipeline_count; i++)
 		if (can_answer(session, i, code))
 			found = i;
-	if (found == session->pipeline_count && found > 0 && !asks_at(session, 0))
+	if (found == session->pipeline_count && !asks_at(session, 0))
 		found = 0;
 	return found;
 }
@@ -243,7 +243,7 @@ void session_pipeline_begin(struct session *session)
 {
 	unsigned int index = find_transfer(session);
 
-	if (index > 0 && index < session->pipeline_count) {
+	if (index < session->pipeline_count) {
 		give_up(session, 0, index);
 		session->pipeline_head = (uint8_t)((session->pipeline_head + index) % SESSION_PIPELINE_MAX);
 		session->pipeline_count = (uint8_t)(session->pipeline_count - index);

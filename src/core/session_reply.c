@@ -154,7 +154,7 @@ static void take_announcement(const struct turn *turn, enum form form, struct sp
 			      const struct session_command *request)
 {
 	struct session *session = turn->session;
-	struct hostport hostport;
+	struct hostport hostport = { .form = form };
 	enum reason reason = judge_announcement(turn, form, place, request, &hostport);
 
 	if (reason == REASON_NONE)
@@ -248,7 +248,7 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 
 	if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
 		judge_announcing_line(turn, reply);
-	else if (reply->kind != REPLY_TEXT && code_form(reply->code) != FORM_NONE)
+	else if (code_form(reply->code) != FORM_NONE)
 		judge_unsolicited(turn, reply);
 	else if (text_begins_like_offer(turn, &text) && hostport_could_be_read(turn->line))
 		judge_unsolicited(turn, &text);
@@ -384,8 +384,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
  */
 static bool begins_dialogue(const struct session *session, const struct reply *reply)
 {
-	return session->unseen_command && session->multiline == 0 && reply->kind != REPLY_TEXT &&
-	       (reply->code == 120 || reply->code == 220);
+	return session->unseen_command && session->multiline == 0 && (reply->code == 120 || reply->code == 220);
 }
 
 static void begin_dialogue(struct session *session)
