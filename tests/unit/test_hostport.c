@@ -22,10 +22,15 @@ static void check_rows(enum form form, const struct row *rows, size_t count)
 {
 	for (size_t index = 0; index < count; index++) {
 		const struct row *row = &rows[index];
-		struct bytes text = unit_bytes(row->text, row->length);
+		/* A block of its own, so that whoever reads behind its end is noticed. */
+		uint8_t *block = malloc(row->length > 0 ? row->length : 1);
+		struct bytes text = { block, row->length };
 		struct hostport hostport;
-		enum reason reason = hostport_parse(form, text, &hostport);
+		enum reason reason;
 
+		assert_non_null(block);
+		memcpy(block, row->text, row->length);
+		reason = hostport_parse(form, text, &hostport);
 		if (reason != row->reason)
 			fail_msg("%s %s: %s", form_name(form), unit_escape(text), reason_name(reason));
 		if (reason == REASON_NONE) {
@@ -37,6 +42,7 @@ static void check_rows(enum form form, const struct row *rows, size_t count)
 			assert_int_equal(hostport.span.length, strlen(tuple));
 			assert_memory_equal(text.data + hostport.span.offset, tuple, strlen(tuple));
 		}
+		free(block);
 	}
 }
 
@@ -248,6 +254,7 @@ static void lprt_names_family_and_lengths(void **state)
 		{ TEXT(""), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("4"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("4,4"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("4,5"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT("4,4,10,0,0,5,2,4"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("4,4,10,0,0,5,2,4,1,1"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("4,4,10,0,0,5,1,4,1"), REASON_MALFORMED, NULL, 0, NULL },
@@ -280,6 +287,9 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("Mode OK, at last, (10,0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, t },
 		{ TEXT("(10,0,0,5,4,1) on port 1025"), REASON_NONE, "10.0.0.5", 1025, t },
 		{ TEXT("\xc3\x9c" "bertragung (10,0,0,5,4,1)"), REASON_NONE, "10.0.0.5", 1025, t },
+		{ TEXT("10,0,0,5,4,0"), REASON_NONE, "10.0.0.5", 1024, "10,0,0,5,4,0" },
+		{ TEXT("10,0,0,5,4,1,"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("10,0,0,5,4,1, "), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("10,0,0,5,4,1. Hurry"), REASON_NONE, "10.0.0.5", 1025, t },
 		/* nothing there: 227 Logout. */
 		{ TEXT(""), REASON_MALFORMED, NULL, 0, NULL },
@@ -356,6 +366,9 @@ static void a_228_is_searched_like_a_227(void **state)
 		{ TEXT("(4,4,10,0,0,5,2,4)"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("(6,4,10,0,0,5,2,4,1)"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT("(4,4,10,0,0,5,2,4,300)"), REASON_OVERFLOW, NULL, 0, NULL },
+		/* one number more than the longest has */
+		{ TEXT("(6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,4,1,1)"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("(6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,4,1,300)"), REASON_OVERFLOW, NULL, 0, NULL },
 	};
 
 	(void)state;
