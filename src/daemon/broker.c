@@ -289,6 +289,7 @@ static int broker_take_queue(int channel)
 	return queue;
 }
 
+/* 1: the worker ended before it had a queue, because it was told to or with a message of its own. */
 static int broker_open_sockets(struct broker *broker)
 {
 	const struct config *config = broker->config;
@@ -309,16 +310,19 @@ static int broker_open_sockets(struct broker *broker)
 	queue = broker_take_queue(broker->channel);
 	if (queue >= 0)
 		result = nfverdict_open(&broker->verdict, queue, config->queue, config->passed_mark);
-	return queue == -2 || result ? -1 : 0;
+	if (queue == -2)
+		return 1;
+	return result ? -1 : 0;
 }
 
 static int broker_open(struct broker *broker, pid_t supervisor)
 {
 	const struct timeval beat = { .tv_usec = BROKER_BEAT_MICROSECONDS };
 	char error[BROKER_ERROR_MAX];
+	const int result = broker_open_sockets(broker);
 
-	if (broker_open_sockets(broker) < 0)
-		return -1;
+	if (result)
+		return result;
 	if (setsockopt(broker->channel, SOL_SOCKET, SO_RCVTIMEO, &beat, sizeof(beat)) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		log_message(LOG_LEVEL_ERROR, "can't set up the broker: %s", strerror(errno));
@@ -370,7 +374,9 @@ int broker_run(const struct config *config, int channel, const struct broker_pag
 	broker.expect = (struct expect){ .netlink = &broker.netlink, .zone = config->zone };
 	broker.rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	result = broker_open(&broker, supervisor);
-	if (!result) {
+	if (result > 0) {
+		result = 0;
+	} else if (!result) {
 		atomic_store(&page->ready, true);
 		result = broker_answer(&broker, &ready) < 0 ? 0 : broker_loop(&broker);
 	}
