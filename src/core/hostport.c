@@ -274,7 +274,7 @@ struct run {
 	bool commas;
 };
 
-/* Is this one of the blanks between a comma and a number? */
+/* Is this byte, which is no digit and no comma, one of the blanks between a comma and a number? */
 static bool is_padding(struct bytes text, size_t position)
 {
 	size_t before = position;
@@ -284,8 +284,7 @@ static bool is_padding(struct bytes text, size_t position)
 		before--;
 	while (after < text.length && text.data[after] == ' ')
 		after++;
-	return text.data[position] == ' ' && text.data[before] == ',' && after < text.length &&
-	       digits_is_digit(text.data[after]);
+	return text.data[before] == ',' && after < text.length && digits_is_digit(text.data[after]);
 }
 
 /* Finds the first run at or behind position; its length is 0 where there is none. */
@@ -299,9 +298,9 @@ static struct run find_run(struct bytes text, size_t position)
 		bool digit = digits_is_digit(text.data[position]);
 		bool comma = text.data[position] == ',';
 
-		if (!inside && (digit || comma))
+		if (!inside)
 			run.span.offset = (uint32_t)position;
-		else if (inside && !digit && !comma)
+		else if (!digit && !comma)
 			ended = !run.digits || !is_padding(text, position);
 		inside = (inside || digit || comma) && !ended;
 		run.digits = run.digits || digit;
@@ -322,7 +321,7 @@ static enum reason find_tuple(struct bytes text, struct span *span)
 	while (run.span.length > 0 && reason == REASON_NONE) {
 		size_t end = (size_t)run.span.offset + run.span.length;
 
-		if (run.digits && !run.commas) {
+		if (!run.commas) {
 			early = early || !found;
 		} else if (run.digits) {
 			if (found || !may_stand_before(text, run.span.offset) || !may_stand_behind(text, end))
@@ -421,8 +420,10 @@ static enum reason find_229(struct bytes text, size_t *start)
 	enum reason reason = REASON_NONE;
 
 	for (size_t index = 0; index < text.length; index++) {
-		if (is_229_start(text, index) && count++ == 0)
+		if (is_229_start(text, index)) {
 			*start = index;
+			count++;
+		}
 		bars += text.data[index] == '|' ? 1 : 0;
 	}
 

@@ -72,7 +72,7 @@ static bool replace_with_prose(struct bytes line, uint32_t base, struct span tup
 	uint32_t prose_end = tuple.offset - opener;
 	bool enough;
 
-	if (prose_end - base < growth && opener > 0 && line.data[prose_end] == ' ') {
+	if (prose_end - base < growth && line.data[prose_end] == ' ') {
 		prose_end++;
 		opener--;
 	}
