@@ -250,6 +250,7 @@ static void lprt_names_family_and_lengths(void **state)
 		{ TEXT("6,4,10,0,0,5,2,4,1"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT("4,16,10,0,0,5,2,4,1"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT("5,4,10,0,0,5,2,4,1"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
+		{ TEXT("5,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,4,1"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT("0,4,10,0,0,5,2,4,1"), REASON_FAMILY_MISMATCH, NULL, 0, NULL },
 		{ TEXT(""), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("4"), REASON_MALFORMED, NULL, 0, NULL },
@@ -290,6 +291,7 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("10,0,0,5,4,0"), REASON_NONE, "10.0.0.5", 1024, "10,0,0,5,4,0" },
 		{ TEXT("10,0,0,5,4,1,"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("10,0,0,5,4,1, "), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("(10,0,0,5,4,1, x)"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("10,0,0,5,4,1. Hurry"), REASON_NONE, "10.0.0.5", 1025, t },
 		/* nothing there: 227 Logout. */
 		{ TEXT(""), REASON_MALFORMED, NULL, 0, NULL },
@@ -301,6 +303,7 @@ static void a_227_may_have_prose_but_one_reading(void **state)
 		{ TEXT("(10,0,0,5,4,1,)"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("(10,0,0,5,4,1)\0"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("x\r(10,0,0,5,4,1)"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("x\n(10,0,0,5,4,1)"), REASON_MALFORMED, NULL, 0, NULL },
 		/* a digit in front: RFC 1123 has clients start there */
 		{ TEXT("Entering Passive Mode 2 10,0,0,5,4,1"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("IPv4 [10,0,0,5,4,1]"), REASON_AMBIGUOUS, NULL, 0, NULL },
@@ -409,8 +412,11 @@ static void a_229_has_its_port_in_one_pair_of_parentheses(void **state)
 		{ TEXT("(|||6446|)\0"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("()))6446))"), REASON_MALFORMED, NULL, 0, NULL },
 		{ TEXT("((((6446()"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("(10,0,0,5,4,1)"), REASON_MALFORMED, NULL, 0, NULL },
+		{ TEXT("(|||6446"), REASON_MALFORMED, NULL, 0, NULL },
 		/* more than one thing */
 		{ TEXT("(|||6446|) (|||22|)"), REASON_AMBIGUOUS, NULL, 0, NULL },
+		{ TEXT("(|||6446|) 10,0,0,5,4,1"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(|||6446|) (!!!22!)"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(|||6446|) (!!!"), REASON_AMBIGUOUS, NULL, 0, NULL },
 		{ TEXT("(new) mode (|||6446|)"), REASON_AMBIGUOUS, NULL, 0, NULL },
@@ -430,6 +436,57 @@ static void a_229_has_its_port_in_one_pair_of_parentheses(void **state)
 
 	(void)state;
 	check_rows(FORM_229, rows, ARRAY_SIZE(rows));
+}
+
+/* Whatever somebody reads in it, and however loosely: six numbers, or a port behind three delimiters. */
+static void a_text_is_harmless_if_nobody_could_read_an_endpoint_in_it(void **state)
+{
+	static const struct {
+		const char *text;
+		bool read;
+	} rows[] = {
+		{ "10,0,0,5,4,1", true },
+		{ "10,0,0,5,4", false },
+		{ "10,0,0,5,4,", true },
+		{ ",,,,,", false },
+		{ "at 10, 0, 0, 5, 4, 1.", true },
+		{ "10,\t0,0,5,4,1", true },
+		{ "10,\v0,0,5,4,1", true },
+		{ "10,\r0,0,5,4,1", true },
+		{ "10,+0,0,5,4,1", true },
+		{ "10,-0,0,5,4,1", true },
+		{ "10,0,0,\x01" "5,4,1", false },
+		{ "10,0,0,x5,4,1", false },
+		{ "10,0,0,\x0e" "5,4,1", false },
+		{ "|||25", true },
+		{ "!!!25|", true },
+		{ "@@@25@", false },
+		{ "(@@@25@)", true },
+		{ "||| 25", true },
+		{ "|||+25", true },
+		{ "||| + 25", true },
+		{ "|||x25", false },
+		{ "(@@@ ", false },
+		{ "|||", false },
+		{ "||| ", false },
+		{ "||25", false },
+		{ "|| |25", false },
+		{ "| ||25", false },
+		{ "(@@25", false },
+		{ "(", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		size_t length = strlen(rows[index].text);
+		uint8_t *block = malloc(length);
+
+		memcpy(block, rows[index].text, length);
+		if (hostport_could_be_read((struct bytes){ block, length }) != rows[index].read)
+			fail_msg("\"%s\"", rows[index].text);
+		free(block);
+	}
 }
 
 static void a_refused_text_leaves_the_result_alone(void **state)
@@ -872,6 +929,7 @@ int main(void)
 		cmocka_unit_test(a_227_may_have_prose_but_one_reading),
 		cmocka_unit_test(a_228_is_searched_like_a_227),
 		cmocka_unit_test(a_229_has_its_port_in_one_pair_of_parentheses),
+		cmocka_unit_test(a_text_is_harmless_if_nobody_could_read_an_endpoint_in_it),
 		cmocka_unit_test(a_refused_text_leaves_the_result_alone),
 		cmocka_unit_test(forms_have_names_and_directions),
 		cmocka_unit_test(tuples_are_written_in_canonical_form),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Edits: an endpoint put in place of another, and refusals. What counts is the line that leaves. */
+#include <stdlib.h>
+
 #include "ftpalg/offer.h"
 #include "unit.h"
 
@@ -129,6 +131,10 @@ static void a_reply_pays_for_its_tuple_with_prose(void **state)
 		{ FORM_227, "227 =10,0,0,5,4,1", "10.0.0.55", 1025, false, REASON_NONE, "227 =10,0,0,55,4,1" },
 		{ FORM_227, "227 10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NO_RESIZE, NULL },
 		{ FORM_227, "227  10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NONE, "227 10,0,0,55,4,1" },
+		{ FORM_227, "227 Mode  10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NONE, "227 Mode 10,0,0,55,4,1" },
+		/* the separator is not prose, whatever it is */
+		{ FORM_227, "227-10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NO_RESIZE, NULL },
+		{ FORM_227, "227\t10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NO_RESIZE, NULL },
 		/* shrinking: spaces in front of what opens the tuple */
 		{ FORM_227, "227 Mode (198,51,100,1,4,1).", "10.0.0.5", 1025, true, REASON_NONE,
 		  "227 Mode     (10,0,0,5,4,1)." },
@@ -141,6 +147,13 @@ static void a_reply_pays_for_its_tuple_with_prose(void **state)
 		/* half a character and half a Telnet code are taken out whole */
 		{ FORM_227, "227 M\xc3\xb6\xc3\xb6 (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
 		  "227 M    (10,0,0,55,4,1)" },
+		{ FORM_227, "227 M\xe2\x80\x93 (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
+		  "227 M   (10,0,0,55,4,1)" },
+		/* and stay where nothing is taken out */
+		{ FORM_227, "227 M\xc3\xb6 (10,0,0,55,4,1)", "10.0.0.5", 1025, true, REASON_NONE,
+		  "227 M\xc3\xb6  (10,0,0,5,4,1)" },
+		{ FORM_227, "227 M\xc3\xb6 (10,0,0,5,4,1)", "10.0.0.9", 1025, true, REASON_NONE,
+		  "227 M\xc3\xb6 (10,0,0,9,4,1)" },
 		{ FORM_229, "229 ab\xff\xf1 (|||8000|)", "", 18000, true, REASON_NONE, "229 ab  (|||18000|)" },
 		/* so are marks and digits, which some client could read with the numbers */
 		{ FORM_227, "227 Go !!!x (10,0,0,5,4,1)", "10.0.0.55", 1025, true, REASON_NONE,
@@ -351,6 +364,7 @@ static void the_longest_line_can_be_refused_and_announced(void **state)
 	parse_command(line, &command);
 	offer_refuse_command(line, &command, &edit);
 	assert_int_equal(apply(line, &edit).length, sizeof(text));
+	assert_memory_equal(apply(line, &edit).data, "XXXX X", 6);
 
 	/* 8-bit bytes all over: the cut goes back through the whole prose */
 	memset(text, 0xc3, sizeof(text));
@@ -361,6 +375,49 @@ static void the_longest_line_can_be_refused_and_announced(void **state)
 	assert_int_equal(apply(line, &edit).length, sizeof(text));
 	offer_refuse_reply(line, REASON_LOW_PORT, &edit);
 	assert_int_equal(apply(line, &edit).length, sizeof(text));
+}
+
+static void a_longer_line_is_overwritten_as_far_as_there_is_room_and_announces_nothing(void **state)
+{
+	static char text[LINE_MAX_LENGTH + 1];
+	struct bytes line = unit_bytes(text, sizeof(text));
+	struct endpoint endpoint = unit_endpoint("198.51.100.1", 65535);
+	struct hostport hostport;
+	struct command command;
+	struct edit edit;
+	uint32_t base;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "SITE ", 5);
+	parse_command(line, &command);
+	offer_refuse_command(line, &command, &edit);
+	assert_int_equal(edit.at.offset, 0);
+	assert_int_equal(edit.length, LINE_MAX_LENGTH);
+	assert_memory_equal(edit.replacement, "XXXXXX", 6);
+	memcpy(text, "227 ", 4);
+	memcpy(text + sizeof(text) - 15, " (10,0,0,5,4,1)", 15);
+	base = read_offer(FORM_227, line, &hostport);
+	assert_int_equal(offer_announce(line, base, &hostport, &endpoint, true, &edit), REASON_MALFORMED);
+}
+
+/* Lines inside a 227 have no code: their prose may go back to the first byte, but not beyond. */
+static void prose_without_a_code_ends_at_the_line_s_beginning(void **state)
+{
+	static const char text[] = "\xc3\xb6 (10,0,0,5,4,1)";
+	uint8_t *block = malloc(sizeof(text) - 1);
+	struct bytes line = { block, sizeof(text) - 1 };
+	struct endpoint endpoint = unit_endpoint("10.0.0.55", 1025);
+	struct hostport hostport;
+	struct edit edit;
+
+	(void)state;
+	assert_non_null(block);
+	memcpy(block, text, line.length);
+	assert_int_equal(hostport_parse(FORM_227, line, &hostport), REASON_NONE);
+	assert_int_equal(offer_announce(line, 0, &hostport, &endpoint, true, &edit), REASON_NONE);
+	assert_line(apply(line, &edit), TEXT("  (10,0,0,55,4,1)"));
+	free(block);
 }
 
 /* Puts a line with a random offer of form together. Returns its length. */
@@ -455,6 +512,8 @@ int main(void)
 		cmocka_unit_test(a_refused_reply_is_a_425_of_the_same_length),
 		cmocka_unit_test(every_reason_fits_a_refusal),
 		cmocka_unit_test(the_longest_line_can_be_refused_and_announced),
+		cmocka_unit_test(a_longer_line_is_overwritten_as_far_as_there_is_room_and_announces_nothing),
+		cmocka_unit_test(prose_without_a_code_ends_at_the_line_s_beginning),
 		cmocka_unit_test(what_is_announced_is_what_is_read_from_the_line_that_leaves),
 	};
 

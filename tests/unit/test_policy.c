@@ -345,6 +345,7 @@ static void a_server_that_names_another_host_is_replaced_by_itself_where_asked(v
 		{ FORM_PORT, "10.0.0.99", 1025, REASON_FOREIGN_ADDRESS, NULL },
 		{ FORM_PORT, "127.0.0.1", 1025, REASON_MARTIAN_ADDRESS, NULL },
 	};
+	static const struct offer_row listed[] = { { FORM_227, "192.0.2.1", 20000, REASON_NONE, NULL } };
 	struct policy_rule rule;
 	struct nat_view view = unit_view(CLIENT, SERVER);
 
@@ -352,6 +353,11 @@ static void a_server_that_names_another_host_is_replaced_by_itself_where_asked(v
 	policy_rule_set_defaults(&rule);
 	rule.foreign_server = FOREIGN_SERVER_REWRITE;
 	check_offers(&rule, &view, rows, ARRAY_SIZE(rows), false);
+
+	/* A third party that is listed is meant. */
+	rule.fxp[0] = (struct fxp_target){ unit_network("192.0.2.0/24"), { 20000, 30000 } };
+	rule.fxp_count = 1;
+	check_offers(&rule, &view, listed, ARRAY_SIZE(listed), true);
 }
 
 static void the_first_rule_that_holds_client_and_server_decides(void **state)
