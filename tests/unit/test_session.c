@@ -456,6 +456,9 @@ static void greetings(void **state)
 			    "session-close:client-first") }, 0 },
 		{ "behind the greeting it is a command, which is answered", PLAIN, expect_a_header,
 		  { S("220 ready", ""), C("PROXY TCP4 192.0.2.1 192.0.2.2 1000 21", ""), S("500 ?", "") }, 0 },
+		{ "so is one whose verb is odd", PLAIN, NULL,
+		  { S("220 ready", ""), C_REFUSE("XY\tZZY / HTTP/1.1", REASON_ODD_VERB, "XXXXXXXXXXXXXXXXX",
+						 "refuse:odd-verb") }, 0 },
 		{ "later an unknown verb is one", PLAIN, NULL,
 		  { S("220 ready", ""), C("NOOP", ""), S("200 ok", ""), C("POST / HTTP/1.1", ""), S("500 ?", "") }, 0 },
 		{ "a first verb that only some would read", PLAIN, NULL,
@@ -974,6 +977,9 @@ static void transfers(void **state)
 		{ "the server refuses the transfer", PLAIN, NULL,
 		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("STOR x", ""),
 		    S("550 no", "transfer(STOR x 550) pinhole-close:server-refused") }, 0 },
+		{ "the server refuses it for now, and the client may still connect to learn so", PLAIN, NULL,
+		  { LOGIN, C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open"), C("RETR a", ""),
+		    S("425 no", "transfer(RETR a 425)") }, 1 },
 		{ "a failed transfer in several lines", PLAIN, NULL,
 		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open"), S("200 ok", ""), C("NLST", ""),
 		    S("150 here", ""),
@@ -1944,7 +1950,7 @@ static void the_rest_of_a_line_may_pass_if_it_ends_no_offer(void **state)
 		{ "", true },
 		{ "2026-11-28", false },
 		/* one number, however it is written, and letters of a verb before it */
-		{ "12", true }, { "1 2", true }, { "1.2", true }, { "1:2", true }, { "T 12", true }, { "ORT 12", true },
+		{ "T", true }, { "AB", true }, { "12", true }, { "1 2", true }, { "1.2", true }, { "1:2", true }, { "T 12", true }, { "ORT 12", true },
 		{ "AT1", true }, { "Z1", true }, { "1a2", true }, { "1f2", true }, { "2001:db8::1", true },
 		/* several */
 		{ "RT 10,0,0,5,4,1", false }, { "T 1,2", false }, { "1,2", false }, { ",1", false },
