@@ -27,6 +27,8 @@ def unpacked(package):
                                  stderr=subprocess.PIPE)
         if fetched.returncode != 0:
             raise Skip(f"{package} is not there and could not be fetched: {fetched.stderr.strip().splitlines()[-1]}")
+        if not os.path.exists(os.path.join(directory, "complete")):
+            raise Skip(f"{package} is not there and could not be fetched")
     return directory
 
 
