@@ -58,6 +58,7 @@ struct rig {
 	unsigned int announced_count;
 	struct note notes[EVENTS_MAX];
 	unsigned int note_count;
+	bool opening; /* to conntrack */
 	bool adopted;
 	struct gateway_output output;
 };
@@ -69,7 +70,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 {
 	const struct rig *rig = context;
 
-	connection->view = rig->view;
+	*connection = (struct connection){ .view = rig->view, .opening = rig->opening };
 	connection->direction = seen->destination.port == 21 ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	connection->carrier = true;
 	connection->resizable = true;
@@ -284,13 +285,17 @@ static void send_packet(struct rig *rig, enum direction direction, const struct 
 
 static void shake(struct rig *rig)
 {
-	struct packet_change change = {
+	const struct packet_change begun = {
 		.seq = rig->peer[1].first - 1,
 		.ack = rig->peer[0].first,
 		.flags = TCP_SYN | TCP_ACK,
 	};
+	const struct packet_change answered = { .seq = rig->peer[0].first, .ack = rig->peer[1].first, .flags = TCP_ACK };
 
-	send_packet(rig, DIRECTION_REPLY, &change, 0, true);
+	rig->opening = true;
+	send_packet(rig, DIRECTION_REPLY, &begun, 0, true);
+	rig->opening = false;
+	send_packet(rig, DIRECTION_ORIGINAL, &answered, 0, true);
 }
 
 /* A well-made segment from this offset. */

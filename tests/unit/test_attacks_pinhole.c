@@ -817,6 +817,18 @@ static void a96_a_pretended_end_is_believed_of_the_servers_own_words_only(void *
 	}
 }
 
+/* A greeting may end in another code than it began with, but not in one that greets nobody: no line follows it. */
+static void a96_a_greeting_that_ends_in_a_refusal_is_no_greeting(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	SAY(attack, S, "220-welcome\r\n331 Password\r\n");
+	SAY(attack, C, "PO\xff\xf4RT 10,0,0,5,4,1\r\n");
+	attack_assert_closed(attack, REASON_NOT_FTP);
+	attack_end(attack);
+}
+
 /* A refusal inside a reply must not end it, or the client is a reply behind. */
 static void a94_a_refusal_inside_a_reply_ends_nothing(void **state)
 {
@@ -874,6 +886,7 @@ int main(void)
 		cmocka_unit_test(a95_pairing_finds_back),
 		cmocka_unit_test(a95_a_keep_alive_is_no_flood),
 		cmocka_unit_test(a96_a_pretended_end_is_believed_of_the_servers_own_words_only),
+		cmocka_unit_test(a96_a_greeting_that_ends_in_a_refusal_is_no_greeting),
 		cmocka_unit_test(a94_a_refusal_inside_a_reply_ends_nothing),
 	};
 
