@@ -17,6 +17,7 @@
  */
 #include "cmd/rules.h"
 
+#define OPENS "-p tcp --tcp-flags SYN,RST,ACK SYN"
 #define BARE_SYN "-p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN"
 #define HANDSHAKE "-p tcp --tcp-flags SYN,RST SYN"
 /* A list of addresses, which the kernel keeps as long as a rule names it, the last 100 by default. */
@@ -96,11 +97,29 @@ static void rules_iptables_print_syn_data(const char *chain, const char *target,
 		fprintf(out, "-A %s " HANDSHAKE " -m u32 --u32 \"%s\"%s\n", chain, conditions[i], target);
 }
 
+/* Before anything else: what the other rules would not see, or would take for a data connection. */
+static void rules_iptables_print_meeting(const struct config *config, FILE *out)
+{
+	fputs("# conntrack follows TCP after an authentication header, where no rule for TCP sees it; ICMP (1, 58) may\n"
+	      "# concern a connection. And two SYNs that meet make a connection that was begun by the other side, as\n"
+	      "# nobody begins a control connection.\n"
+	      "-A FTPALG_FORWARD -p 1 -j RETURN\n"
+	      "-A FTPALG_FORWARD -p 58 -j RETURN\n"
+	      "-A FTPALG_FORWARD ! -p tcp -m conntrack --ctproto 6 -j DROP\n"
+	      "-A FTPALG_FORWARD " OPENS " -m conntrack --ctdir REPLY -m multiport --dports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" -j DROP\n"
+	      "-A FTPALG_FORWARD " OPENS " -m conntrack --ctdir REPLY " SERVERS " --rdest --rcheck -j DROP\n", out);
+}
+
 static void rules_iptables_print_first(const struct config *config, FILE *out)
 {
 	fputs("# A connection begins with a SYN. One that conntrack would pick up in the middle, in either direction,\n"
 	      "# or as an expected one, and what it can't assign to any, goes no further: whoever made conntrack forget\n"
 	      "# a control connection, and not its peers, would go on uninspected.\n"
+	      "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --dports ", out);
+	rules_print_ports(config, ",", out);
+	fputs(" -j DROP\n"
 	      "-A FTPALG_FIRST " BARE_SYN " -m conntrack --ctstate NEW,RELATED -j RETURN\n"
 	      "-A FTPALG_FIRST -p tcp -m multiport --ports ", out);
 	rules_print_ports(config, ",", out);
@@ -150,6 +169,7 @@ static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 	      "# The port that the client dialled counts, and so does that of the server. Expected connections are\n"
 	      "# data connections, whatever their port.\n"
 	      "-A FTPALG_FORWARD -p tcp -m conntrack --ctstate NEW,RELATED,INVALID,UNTRACKED -j FTPALG_FIRST\n", out);
+	rules_iptables_print_meeting(config, out);
 	rules_iptables_print_dispatch(config, "FTPALG_FORWARD", "FTPALG_CONTROL", out);
 	rules_iptables_print_first(config, out);
 	fputs("# Only a SYN without data passes by the queue: its entry is not confirmed yet. Everything else of a\n"

@@ -5,6 +5,7 @@
  *   prerouting  the first packet of a control connection gets the carrier
  *               TPROXY: what was admitted is assigned to the proxy and marked
  *               packets for the proxy's sockets with other hosts' addresses are marked
+ *               a client's packets that would lead conntrack by the nose are dropped (below)
  *   nat         what is marked is not translated: a DNAT would take it away from its socket
  *   routing     what is marked is for this host (ip rule, ip route)
  *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
@@ -14,6 +15,12 @@
  *
  * So the operator's forward chains decide about connections that end here as about those that pass. A connection that
  * was not admitted is not let in to the proxy's port; the proxy would close it.
+ *
+ * Two kinds of packets of a client would go round that. A SYN on an entry that the proxy's reset has closed is taken by
+ * conntrack for one of the old connection, and the entry leads it here: a ban would not be asked. And the carrier reads
+ * what clients say to the proxy: a segment of 8 bytes that begins 00 00 00 07, old bytes at that, and an answer whose
+ * cut the client chooses by its window, make it expect a connection to any port. In packet mode the gateway drops the
+ * segment; here the rules do, for any that begins so: neither FTP nor a TLS record does.
  *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
  * whose networks fit either has the connection queued or leaves it alone. What is left alone goes on, and was in the

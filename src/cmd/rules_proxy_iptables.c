@@ -139,11 +139,28 @@ static void print_assignment(const struct config *config, FILE *out)
 	print_each(config, false, before, "-g FTPALG_PROXY_INTERCEPT", out);
 	print_each(config, false,
 		   "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m addrtype ! --dst-type LOCAL -m conntrack --ctstate ESTABLISHED "
-		   "! --ctstatus EXPECTED -m tcp --dport", "-g FTPALG_PROXY_CHOOSE", out);
+		   "--ctdir ORIGINAL ! --ctstatus EXPECTED -m tcp --dport", "-g FTPALG_PROXY_CHOOSE", out);
 	fprintf(out,
 		"# Where no proxy listens, this drops.\n"
 		"-A FTPALG_PROXY_INTERCEPT -p tcp -j TPROXY --on-port %u --tproxy-mark 0x%x\n", proxy->port, proxy->mark);
 	print_call("choose", out);
+}
+
+/*
+ * The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules_proxy.c). u32
+ * does not look past extension headers: no segment with one is taken.
+ */
+static void print_guard(const struct config *config, FILE *out)
+{
+	fputs(":FTPALG_PROXY_GUARD - [0:0]\n"
+	      "# A SYN that conntrack takes for one of a connection that there is would not be asked for in FORWARD. And\n"
+	      "# no segment makes the carrier act: its protocol's begin with 00 00 00 07.\n"
+	      "-A FTPALG_PROXY_GUARD -p tcp --syn -m conntrack --ctstate ESTABLISHED -j DROP\n"
+	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP\n"
+	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP\n"
+	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP\n", out);
+	print_each(config, false, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport",
+		   "-j FTPALG_PROXY_GUARD", out);
 }
 
 static void print_mangle(const struct config *config, FILE *out)
@@ -159,6 +176,7 @@ static void print_mangle(const struct config *config, FILE *out)
 	      ":FTPALG_PROXY_LOCAL - [0:0]\n"
 	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
 	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
+	print_guard(config, out);
 	if (rules_proxy_diverts(config))
 		fprintf(out,
 			"# Packets for sockets of the proxy that have another host's address.\n"
@@ -302,6 +320,7 @@ void rules_proxy_print_iptables_removal(struct rules_families families, FILE *ou
 {
 	print_unloader("", jumps, jump_count,
 		       "\tunchain \"$1\" mangle FTPALG_PROXY_LOCAL\n"
+		       "\tunchain \"$1\" mangle FTPALG_PROXY_GUARD\n"
 		       "\tunchain \"$1\" security FTPALG_PROXY_QUEUE\n"
 		       "\tfor table in security mangle nat; do\n"
 		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_CHOOSE\n"

@@ -143,6 +143,17 @@ static void print_jump_to_divert(const struct config *config, FILE *out)
 			config->proxy.source_is_client ? "" : "ct helper \"" RULES_CARRIER "\" ");
 }
 
+/* The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules_proxy.c). */
+static void print_guard(FILE *out)
+{
+	fputs("\t# A SYN that conntrack takes for one of a connection that there is would not be asked for in the\n"
+	      "\t# forward chains. And no segment makes the carrier act: its protocol's begin with 00 00 00 07.\n"
+	      "\tchain guard {\n"
+	      "\t\tct state established " IS_SYN " drop\n"
+	      "\t\t@ih,0,32 0x7 drop\n"
+	      "\t}\n\n", out);
+}
+
 static void print_prerouting(const struct config *config, FILE *out)
 {
 	fputs("\t# The carrier lets both legs of a control connection hold expectations.\n"
@@ -151,14 +162,16 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\t\tct state new ", out);
 	if (config->zone)
 		fprintf(out, "ct zone %u ", config->zone);
-	fputs("tcp dport @intercepted_ports ct helper set \"carrier\"\n", out);
+	fputs("tcp dport @intercepted_ports ct helper set \"carrier\"\n"
+	      "\t\tiifname != \"lo\" meta l4proto tcp ct direction original ct original proto-dst @intercepted_ports "
+	      "jump guard\n", out);
 	print_jump_to_divert(config, out);
 	/* The first packet comes from the proxy itself, by the loopback interface. */
 	if (config->proxy.tproxy)
 		fprintf(out,
 			"\t\tiifname \"lo\" meta mark 0x%x tcp dport @intercepted_ports " IS_SYN " goto assign\n"
 			"\t\tiifname != \"lo\" fib daddr type != local tcp dport @intercepted_ports ct state established "
-			"ct status & expected == 0 jump choose_assign\n", config->proxy.mark);
+			"ct direction original ct status & expected == 0 jump choose_assign\n", config->proxy.mark);
 	fputs("\t}\n\n"
 	      "\tchain output {\n"
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
@@ -220,6 +233,7 @@ void rules_proxy_print_nft(const struct config *config, FILE *out)
 	print_admission(config, out);
 	print_assignment(config, out);
 	print_divert(config, out);
+	print_guard(out);
 	print_prerouting(config, out);
 	print_nat(config, out);
 	fputs("}\n", out);

@@ -163,7 +163,46 @@ static void a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue(void **s
 			       "-A FTPALG_CONTROL -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate NEW "
 			       "-j RETURN\n"
 			       "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21\n"));
-	assert_int_equal(occurrences(text, "-j RETURN"), 2);
+	/* ICMP is none of a control connection's packets. */
+	assert_int_equal(occurrences(text, "-j RETURN"), 4);
+	free(text);
+}
+
+/* conntrack looks past an authentication header, and a packet filter does not: all that it calls TCP has to be. */
+static void a120_what_conntrack_calls_tcp_is_tcp(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	assert_true(line_at(text, "meta l4proto != { tcp, icmp, ipv6-icmp } ct original protocol tcp counter name "
+			    "\"no_connection\" drop") < line_at(text, "meta l4proto != tcp return"));
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_FORWARD ! -p tcp -m conntrack --ctproto 6 -j DROP");
+	free(text);
+}
+
+/* Two SYNs that meet, the server's forged, make an entry whose client is the server; so does one that is expected. */
+static void a121_nobody_begins_a_control_connection_from_its_server(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	assert_true(line_at(text, "tcp flags & (syn | rst | ack) == syn ct direction reply jump meeting") <
+		    line_at(text, "ct state new,related,invalid,untracked jump first"));
+	assert_non_null(strstr(text, "chain meeting {\n"
+			       "tcp dport @control_ports counter name \"midway\" drop\n"
+			       "ip daddr . tcp dport @servers_ipv4 counter name \"midway\" drop\n"
+			       "ip6 daddr . tcp dport @servers_ipv6 counter name \"midway\" drop\n}\n"));
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_FORWARD -p tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctdir REPLY -m multiport "
+		"--dports 21 -j DROP");
+	line_at(text, "-A FTPALG_FORWARD -p tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctdir REPLY -m recent --name "
+		"FTPALG --rdest --rcheck -j DROP");
+	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --dports 21 -j DROP") <
+		    line_at(text, "-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate "
+			    "NEW,RELATED -j RETURN"));
 	free(text);
 }
 
@@ -178,6 +217,7 @@ static void a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn
 	assert_true(first < control);
 	assert_non_null(strstr(text,
 		"chain first {\n"
+		"ct state related tcp dport @control_ports goto midway\n"
 		"ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return\n"
 		"tcp dport @control_ports goto midway\n"
 		"tcp sport @control_ports goto midway\n"
@@ -564,9 +604,33 @@ static void the_forward_chains_are_asked_first(void **state)
 		/* Only the proxy's own packets, and the rest of what was admitted. */
 		assert_int_equal(occurrences(text, "-g FTPALG_PROXY_INTERCEPT"), 2 + tproxy);
 		assert_int_equal(occurrences(text, "FTPALG_PROXY_MARK -i lo -m mark"), tproxy);
-		assert_int_equal(occurrences(text, "FTPALG_PROXY_MARK ! -i lo"), tproxy);
+		assert_int_equal(occurrences(text, "FTPALG_PROXY_MARK ! -i lo -p tcp -m addrtype"), tproxy);
 		free(text);
 	}
+}
+
+/* What the gateway would drop of a client's packets, rules have to where the connection ends here. */
+static void a122_no_packet_of_a_client_leads_conntrack_past_the_proxy(void **state)
+{
+	char *text;
+
+	(void)state;
+	load_text("[proxy]\nport = 2100\ntls = server\n");
+	text = printed(print_proxy_nft);
+	line_at(text, "iifname != \"lo\" meta l4proto tcp ct direction original ct original proto-dst @intercepted_ports jump "
+		"guard");
+	assert_non_null(strstr(text, "chain guard {\n"
+			       "ct state established tcp flags & (fin | syn | rst | ack) == syn drop\n"
+			       "@ih,0,32 0x7 drop\n}\n"));
+	free(text);
+	text = printed(print_proxy_iptables);
+	line_at(text, "-A FTPALG_PROXY_GUARD -p tcp --syn -m conntrack --ctstate ESTABLISHED -j DROP");
+	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 21 -j "
+		"FTPALG_PROXY_GUARD");
+	free(text);
 }
 
 static void every_chain_that_is_made_is_taken_away(void **state)
@@ -578,7 +642,7 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 	} rows[] = {
 		{ print_iptables, print_iptables_removal, 8 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
-		{ print_proxy_iptables, print_proxy_iptables_removal, 14 },
+		{ print_proxy_iptables, print_proxy_iptables_removal, 15 },
 	};
 
 	(void)state;
@@ -938,6 +1002,9 @@ int main(void)
 		TEST(networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled),
 		TEST(all_is_intercepted_where_no_rule_terminates),
 		TEST(the_forward_chains_are_asked_first),
+		TEST(a120_what_conntrack_calls_tcp_is_tcp),
+		TEST(a121_nobody_begins_a_control_connection_from_its_server),
+		TEST(a122_no_packet_of_a_client_leads_conntrack_past_the_proxy),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
 		TEST(queue_mark_and_segment_size_are_the_configured_ones),
