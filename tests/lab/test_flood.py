@@ -25,7 +25,7 @@ import time
 
 from gateway import binary
 from lab import Lab
-from process import wait_until
+from process import children, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, naive_endpoint, offer_line
 from tap import Plan, Skip, check, check_equal
 
@@ -151,10 +151,10 @@ def is_sanitized():
 
 
 @contextlib.contextmanager
-def real_time(pid):
-    """The process pid and this thread, with all that it starts, before anything else on this machine."""
+def real_time(gateway):
+    """The gateway's processes and this thread, with all that it starts, before anything else on this machine."""
     def schedule(policy, priority):
-        for process in (pid, 0):
+        for process in (*(children(gateway.process.pid) or [gateway.process.pid]), 0):
             os.sched_setscheduler(process, policy, os.sched_param(priority))
     try:
         schedule(os.SCHED_RR, 1)
@@ -217,7 +217,7 @@ def well_behaved_client_works(lab):
     kinds = {kind: (count, RATES[kind], SOURCES[kind]) for kind, count in kinds.items()}
     pid = worker_pid(gateway)
     idle = memory(pid)
-    with real_time(pid), ScriptedServer(lab.server, lab.addresses[4].server):
+    with real_time(gateway), ScriptedServer(lab.server, lab.addresses[4].server):
         measured = Measured(lab)
         unloaded = measured.rounds()
         began = time.monotonic()

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-One kind of flood after the other, as fast as one process can send it, beside a client that behaves: its commands take
-at most twice as long as in quiet, and a newcomer's session is let in.
+One kind of flood after the other, as fast as one process can send it, beside a client that behaves: all its commands are
+answered, a newcomer's session is let in, and no process of the gateway is replaced. How much longer a command takes is
+printed; with the release build in check-long it is twice as long as in quiet at most.
 
       flood ---- client's host                                    flooded server
                               \\                                  /
@@ -10,7 +11,7 @@ at most twice as long as in quiet, and a newcomer's session is let in.
                               /                                  \\
       client that behaves ----                                    its own server
 
-What is asserted is the median of the commands' round trips; the 99th percentile is printed, and depends on what else
+What is compared is the median of the commands' round trips; the 99th percentile is printed, and depends on what else
 the machine does. Client, server and gateway run in the real-time class and the flood at the lowest priority, as in
 test_flood.py: a processor is then never short for the path that is measured, and what the flood makes the gateway do is
 all that it costs. Each kind lasts five seconds; sixty where LAB_FULL is set.
@@ -25,10 +26,11 @@ import time
 from lab import Lab
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
-from test_flood import FLOOD, Measured, flooding, ipv4, note, real_time, worker_pid
+from test_flood import FLOOD, Measured, flooding, ipv4, is_sanitized, note, real_time, worker_pid
 
 SECONDS = 60 if os.environ.get("LAB_FULL") else 5
-DEMANDED = 2.0
+# A median is compared where the machine and the build are for measuring: in check-long, without sanitizers.
+DEMANDED = 2.0 if os.environ.get("LAB_FULL") and not is_sanitized() else None
 # More than a process here can send, so that it never waits for its rate.
 UNLIMITED = 1000000
 SESSIONS, SOURCES = 200, 20
@@ -96,7 +98,7 @@ def newcomer_is_served(lab):
 
 def flood_costs_others_little(lab, flood):
     pid = worker_pid(lab.gateway)
-    with real_time(pid), ScriptedServer(lab.server, lab.addresses[4].server):
+    with real_time(lab.gateway), ScriptedServer(lab.server, lab.addresses[4].server):
         measured = Measured(lab)
         quiet = commands_for(measured, 1.5)
         with flood(lab) as count:
@@ -112,7 +114,7 @@ def flood_costs_others_little(lab, flood):
     check(acts > 0, "there was no flood")
     check_equal(worker_pid(lab.gateway), pid, "the process that holds the queue")
     ratio = flooded[0] / quiet[0]
-    check(ratio <= DEMANDED, f"a command takes {ratio:.2f} times as long as in quiet")
+    check(not DEMANDED or ratio <= DEMANDED, f"a command takes {ratio:.2f} times as long as in quiet")
 
 
 FLOODS = (
@@ -129,7 +131,7 @@ FLOODS = (
 def main():
     plan = Plan(__doc__)
     for words, flood in FLOODS:
-        plan.add(f"a flood of {words} at most doubles a command of others, and refuses nobody", flood_costs_others_little,
+        plan.add(f"a flood of {words} refuses nobody and stops nothing", flood_costs_others_little,
                  flood, fixture=functools.partial(Lab, mode="snat", settings=SETTINGS))
     plan.run()
 

@@ -150,13 +150,14 @@ class Supervised(Proxy):
         return self.process.output().count(READY)
 
     def children(self):
-        """{"worker": pid, "proxy": pid}; the proxy is who listens."""
+        """{"worker": pid, "broker": pid, "proxy": pid}; the proxy is who listens, and the broker comes after its worker."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            pids = {int(word) for word in file.read().split()}
+            pids = [int(word) for word in file.read().split()]
         listening = self.router.output(["ss", "-Hltnp", f"sport = :{PORT}"])
-        proxies = pids & {int(pid) for pid in re.findall(r"pid=(\d+)", listening)}
-        check_equal((len(pids), len(proxies)), (2, 1), "processes below the supervisor, and those that listen")
-        return {"proxy": min(proxies), "worker": min(pids - proxies)}
+        proxies = [pid for pid in pids if str(pid) in re.findall(r"pid=(\d+)", listening)]
+        check_equal((len(pids), len(proxies)), (3, 1), "processes below the supervisor, and those that listen")
+        worker, broker = (pid for pid in pids if pid not in proxies)
+        return {"proxy": proxies[0], "worker": worker, "broker": broker}
 
 
 class SupervisedCell(Cell):
@@ -265,7 +266,7 @@ def is_gone(pid):
 
 
 def replaced_after(cell, name, number):
-    """number ends one of the two; it is replaced, and the other one stays."""
+    """number ends one of the two; it is replaced, a worker with its broker, and the other one stays."""
     before, began = cell.proxy.children(), cell.proxy.starts()
     os.kill(before[name], number)
     cell.proxy.wait_ready(began + 1)
@@ -273,6 +274,7 @@ def replaced_after(cell, name, number):
     other = {"worker": "proxy", "proxy": "worker"}[name]
     check(is_gone(before[name]) and after[name] != before[name], f"the {name} was not replaced")
     check_equal(after[other], before[other], f"the process of the {other}")
+    check_equal(after["broker"] == before["broker"], name == "proxy", "the broker is as old as its worker")
     transfer(cell, 4, True, True)
 
 
@@ -318,7 +320,7 @@ def keys_are_the_proxys_alone(cell):
     key = private_key(cell.lab.path("local.key"))
     pids = cell.proxy.children()
     check(memory_contains(pids["proxy"], key), "this search does not find the key where it is")
-    for name, pid in (("worker", pids["worker"]), ("supervisor", cell.proxy.process.pid)):
+    for name, pid in (("worker", pids["worker"]), ("broker", pids["broker"]), ("supervisor", cell.proxy.process.pid)):
         check(not memory_contains(pid, key), f"the key is in the memory of the {name}")
 
 

@@ -918,7 +918,7 @@ def main():
              fixture=Cell("vsftpd", {"ccc": "allow"}, policy={"tls": "require"}, families=only))
     scripted = ScriptedCell({"tls": "client"})
     plan.add("REIN ends TLS on the client's leg, and AUTH begins it anew", rein_ends_tls, False, fixture=scripted)
-    for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (10,9,1,77,200,1)\r\n", "foreign-address"),
+    for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (198,51,100,77,200,1)\r\n", "foreign-address"),
                                  ("PASV", b"227 Entering Passive Mode (10,9,1,2,0,22)\r\n", "low-port"),
                                  ("EPSV", b"229 ok (|||65558|)\r\n", "overflow"),
                                  ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
