@@ -29,7 +29,7 @@ BIG, SMALL, HUGE = 2_000_000, 3000, 200_000_000
 SILENT = {("ProFTPD", "ftplib with bare LF"), ("pyftpdlib", "ftplib with bare LF"), ("ProFTPD", "ftplib byte by byte"),
           ("netkit-ftpd", "ftplib with EPSV ALL")}
 # Whose ABOR is for LAB_FULL only: Pure-FTPd leaves a reply out, for which Net::FTP waits with and without a gateway.
-# After Net::FTP's ABOR, with its urgent byte, inetutils-ftpd resets some connections, more of them through the gateway.
+# inetutils-ftpd resets some connections after an ABOR whose urgent byte the gateway made ordinary (A47).
 HASTY = {"Pure-FTPd", "inetutils-ftpd"}
 # Less than any timeout that a client could have waited for, and more than a busy machine takes for a visit.
 STALL = 10 * SLOWNESS
