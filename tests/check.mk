@@ -82,7 +82,7 @@ SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/t
 SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
-	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):900=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
+	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
 # What only the release build can show: the others go without the filter of system calls.
 SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
 	'lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \

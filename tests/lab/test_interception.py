@@ -29,7 +29,7 @@ from tap import Plan, Skip, check, check_equal
 
 def has_nft_queue():
     """Not every kernel has a queue in nft; the queue itself is there, by iptables."""
-    text = "table inet probe { chain forward { type filter hook forward priority 0; queue num 22\n} }"
+    text = "table inet probe {\nchain forward {\ntype filter hook forward priority 0\nqueue num 22\n}\n}\n"
     return subprocess.run(["nft", "-c", "-f", "-"], input=text, text=True, check=False,
                           stderr=subprocess.DEVNULL).returncode == 0
 
