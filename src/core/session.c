@@ -152,9 +152,7 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 	outcome->reason = REASON_NONE;
 	if (direction == DIRECTION_ORIGINAL) {
 		session_settle_reply(&turn);
-		/* A greeting that ends so can be none. */
-		if (session->state != SESSION_CLOSED)
-			session_take_command(&turn);
+		session_take_command(&turn);
 	} else {
 		session_take_reply(&turn);
 	}

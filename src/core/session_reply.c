@@ -421,8 +421,11 @@ void session_settle_reply(const struct turn *turn)
 		return;
 	session->multiline = 0;
 	session->multiline_shown = 0;
-	if (session->state == SESSION_GREETING)
-		take_greeting(turn, &reply);
+	/* It greets, and logs nobody in: the line may be one of a banner. Any other leaves the server to greet. */
+	if (session->state == SESSION_GREETING && reply.code / 100 == 2)
+		session->state = SESSION_LOGIN;
+	else if (session->state == SESSION_GREETING)
+		return;
 	else if (reply.code / 100 == 1)
 		session_pipeline_begin(session);
 	else if (session_pipeline_answer(session, reply.code, false, &command))

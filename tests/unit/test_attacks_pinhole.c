@@ -817,7 +817,7 @@ static void a96_a_pretended_end_is_believed_of_the_servers_own_words_only(void *
 	}
 }
 
-/* A greeting may end in another code than it began with, but not in one that greets nobody: no line follows it. */
+/* A greeting may end in another code than it began with, but not in one that greets nobody. */
 static void a96_a_greeting_that_ends_in_a_refusal_is_no_greeting(void **state)
 {
 	struct attack *attack = attack_open(PLAIN);
@@ -825,7 +825,22 @@ static void a96_a_greeting_that_ends_in_a_refusal_is_no_greeting(void **state)
 	(void)state;
 	SAY(attack, S, "220-welcome\r\n331 Password\r\n");
 	SAY(attack, C, "PO\xff\xf4RT 10,0,0,5,4,1\r\n");
-	attack_assert_closed(attack, REASON_NOT_FTP);
+	attack_assert_closed(attack, REASON_CLIENT_FIRST);
+	attack_end(attack);
+}
+
+static void a96_a_line_of_a_greeting_logs_nobody_in(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	SAY(attack, S, "220-welcome\r\n230 mirrors are listed in MIRRORS\r\n");
+	SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
+	attack_assert_nothing_opened(attack);
+	SAY(attack, S, "501 what?\r\n");
+	SAY(attack, C, "USER ftp\r\n");
+	SAY(attack, S, "230 in\r\n");
+	attack_assert_alive(attack);
 	attack_end(attack);
 }
 
@@ -887,6 +902,7 @@ int main(void)
 		cmocka_unit_test(a95_a_keep_alive_is_no_flood),
 		cmocka_unit_test(a96_a_pretended_end_is_believed_of_the_servers_own_words_only),
 		cmocka_unit_test(a96_a_greeting_that_ends_in_a_refusal_is_no_greeting),
+		cmocka_unit_test(a96_a_line_of_a_greeting_logs_nobody_in),
 		cmocka_unit_test(a94_a_refusal_inside_a_reply_ends_nothing),
 	};
 
