@@ -182,6 +182,12 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
 bool session_expects_header(const struct session *session);
 
 /*
+ * May the client speak? Not before the server has greeted. A greeting of several lines that ended in another code than it
+ * began with is one for clients that go by any code (a 2yz), and only what the client says next shows that it was.
+ */
+bool session_may_listen(const struct session *session);
+
+/*
  * Must the beginning of an unfinished line be held back until the line is complete? False: it may pass now, and the
  * line, once complete, will not be edited.
  */

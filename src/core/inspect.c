@@ -311,7 +311,7 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 
 	if (stream->line_token > 0 || stream->line.length + piece.length > (size_t)inspector->line_limit + 1)
 		return take_token(pending, piece, reason);
-	if (session->state == SESSION_GREETING && pending->direction == DIRECTION_ORIGINAL)
+	if (!session_may_listen(session) && pending->direction == DIRECTION_ORIGINAL)
 		return close_session(pending, REASON_CLIENT_FIRST, reason);
 	*reason = check_bytes(pending, stream->line.length + piece.length);
 	if (*reason == REASON_NONE && !buffer_append(inspector->pool, &stream->line, piece))

@@ -411,21 +411,29 @@ static void take_whole_reply(const struct turn *turn, const struct reply *reply)
 	turn->session->multiline_offered = false;
 }
 
+static bool is_greeted_loosely(const struct session *session)
+{
+	return session->multiline != 0 && session->multiline_loose / 100 == 2;
+}
+
+bool session_may_listen(const struct session *session)
+{
+	return session->state != SESSION_GREETING || is_greeted_loosely(session);
+}
+
 void session_settle_reply(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct reply reply = { .kind = REPLY_LAST, .code = session->multiline_loose };
 	struct session_command command;
 
-	if (session->multiline == 0 || reply.code == 0)
+	if (session->multiline == 0 || reply.code == 0 || !session_may_listen(session))
 		return;
 	session->multiline = 0;
 	session->multiline_shown = 0;
-	/* It greets, and logs nobody in: the line may be one of a banner. Any other leaves the server to greet. */
-	if (session->state == SESSION_GREETING && reply.code / 100 == 2)
+	/* It greets, and logs nobody in: the line may be one of a banner. */
+	if (session->state == SESSION_GREETING)
 		session->state = SESSION_LOGIN;
-	else if (session->state == SESSION_GREETING)
-		return;
 	else if (reply.code / 100 == 1)
 		session_pipeline_begin(session);
 	else if (session_pipeline_answer(session, reply.code, false, &command))

@@ -380,7 +380,8 @@ def expectation_table_is_shared(lab):
         for _ in range(20):
             check_equal(client.list_active(), LISTING, "an active listing")
             check_equal(client.list_passive(), LISTING, "a passive listing")
-            most = max(most, flood_expectations(lab))
+            # The kernel lists its table bucket by bucket, so a pinhole may be there twice while it is replaced.
+            most = max(most, min(flood_expectations(lab), flood_expectations(lab)))
             time.sleep(0.05)
         report = attacks[0].statistics()
     note(f"{count} sessions of one source, {report['positive']} PASV answered, {report['negative']} refused; "

@@ -829,6 +829,20 @@ static void a96_a_greeting_that_ends_in_a_refusal_is_no_greeting(void **state)
 	attack_end(attack);
 }
 
+/* Whatever way the client's next line is cut. */
+static void a96_a_greeting_that_ends_in_another_code_is_heard_in_pieces(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	SAY(attack, S, "220-welcome\r\n219 Please log in\r\n");
+	SAY(attack, C, "USER f");
+	SAY(attack, C, "tp\r\n");
+	SAY(attack, S, "230 in\r\n");
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
 static void a96_a_line_of_a_greeting_logs_nobody_in(void **state)
 {
 	struct attack *attack = attack_open(PLAIN);
@@ -903,6 +917,7 @@ int main(void)
 		cmocka_unit_test(a96_a_pretended_end_is_believed_of_the_servers_own_words_only),
 		cmocka_unit_test(a96_a_greeting_that_ends_in_a_refusal_is_no_greeting),
 		cmocka_unit_test(a96_a_line_of_a_greeting_logs_nobody_in),
+		cmocka_unit_test(a96_a_greeting_that_ends_in_another_code_is_heard_in_pieces),
 		cmocka_unit_test(a94_a_refusal_inside_a_reply_ends_nothing),
 	};
 
