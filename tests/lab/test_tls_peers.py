@@ -17,7 +17,7 @@ import time
 
 from gateway import binary
 from lab import Lab
-from process import SLOWNESS
+from process import SLOWNESS, wait_until
 from proxy import Proxy
 from scripted import ScriptedServer
 from tap import Plan, check, check_equal
@@ -96,7 +96,9 @@ def hello_waits_for_the_command(cell, client_first):
             secured = talk.socket.context.wrap_socket(data, do_handshake_on_connect=False)
             with contextlib.suppress(ssl.SSLWantReadError):
                 secured.do_handshake()
-        time.sleep(0.5)
+            wait_until(lambda: impatient.early is not None, "the server's ClientHello")
+        else:
+            time.sleep(0.5)
         check_equal(impatient.early, True if client_first else None, "a ClientHello before the command")
         talk.send(b"NLST\r\n")
         check_equal(talk.reply()[:3], "150", "the preliminary reply")
