@@ -152,6 +152,7 @@ check-long:
 	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
 		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
 	$(Q)tests/run 'mutate:3600=tests/mutate'
+	$(Q)tests/run 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
 
 bench: setup
 	$(make-release) all lab-programs
