@@ -217,17 +217,20 @@ static bool relay_connect_tls(struct relay *relay)
 
 /*
  * Has the client spoken, so that the server may hear us? What its control connection said before may be among the events
- * that wait: those come first.
+ * that wait: those come first. Until then nobody reads from the client's leg: a ClientHello that came between the look and
+ * a read would be answered, and the server never hear ours.
  */
-static void relay_listen(struct relay *relay)
+static bool relay_listen(struct relay *relay)
 {
 	uint8_t byte;
 
-	if (relay->hello || relay->plan.commanded || !relay->plan.secure[RELAY_SERVER] ||
-	    wire_peek(&relay->wire[RELAY_CLIENT], &byte) == TLS_WAIT)
-		return;
+	if (relay->hello || relay->plan.commanded || !relay->plan.secure[RELAY_SERVER])
+		return true;
+	if (wire_peek(&relay->wire[RELAY_CLIENT], &byte) == TLS_WAIT)
+		return false;
 	relay->hello = true;
 	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+	return true;
 }
 
 /*
@@ -317,7 +320,8 @@ static enum reason relay_set_up(struct relay *relay)
 		return reason;
 	if (!relay_connect_tls(relay))
 		return REASON_MEMORY_FULL;
-	relay_listen(relay);
+	if (!relay_listen(relay))
+		return REASON_HELD;
 	/* Both at once: either peer may wait for the other to be ready. */
 	client = relay_secure(relay, RELAY_CLIENT);
 	server = relay_secure(relay, RELAY_SERVER);
