@@ -30,7 +30,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
 LIBRARIES := libmnl libnetfilter_queue libevent_core libssl libcrypto inih jansson libseccomp libcap-ng libpcap
-ifneq ($(filter-out help clean setup check demo check-long bench compare,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean setup setup-build setup-demo check demo check-long bench compare,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 endif
@@ -146,7 +146,7 @@ help:
 	@echo 'make               builds $(BUILD)/ftpalg'
 	@echo 'make demo          installs what is missing, builds, shows the gateway at work'
 	@echo 'make install       to $$(DESTDIR)$$(SBINDIR), $$(MANDIR) and $$(DOCDIR); make uninstall takes it away again'
-	@echo 'make setup         installs what is missing (as root), or says what is'
+	@echo 'make setup         installs (as root), or names, what the tests lack; make setup-build: what the build lacks'
 	@echo 'make check         setup, build, and all tests that this host can run'
 	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
 	@echo 'make check-unit    unit tests, with sanitizers'

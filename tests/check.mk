@@ -94,6 +94,9 @@ SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)
 setup:
 	$(Q)tests/setup
 
+setup-build setup-demo: setup-%:
+	$(Q)tests/setup $*
+
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
@@ -164,10 +167,10 @@ compare: setup
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_helpers.py
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/compare
 
-demo: setup
+demo: setup-demo
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+.PHONY: setup setup-build setup-demo check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
 	coverage fuzz bench compare demo \
 	lab-programs fuzz-programs replay-programs

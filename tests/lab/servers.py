@@ -23,8 +23,8 @@ def unpacked(package):
     """The directory of an unpacked server; fetches it where it is missing."""
     directory = os.path.join(SERVERS, package)
     if not os.path.exists(os.path.join(directory, "complete")):
-        fetched = subprocess.run([os.path.join(HERE, "fetch-servers"), SERVERS], check=False, text=True,
-                                 stderr=subprocess.PIPE)
+        fetched = subprocess.run([os.path.join(HERE, "fetch-servers"), package], check=False, text=True,
+                                 stderr=subprocess.PIPE, env={**os.environ, "FTPALG_SERVERS": SERVERS})
         if fetched.returncode != 0:
             raise Skip(f"{package} is not there and could not be fetched: {fetched.stderr.strip().splitlines()[-1]}")
         if not os.path.exists(os.path.join(directory, "complete")):
