@@ -48,12 +48,12 @@ endif
 ALL_CFLAGS  = -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(OPTIMISE) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDOPTIMISE) $(LDFLAGS)
 
-# A directory is a layer. The core sees the public headers and nothing else.
-CORE_FLAGS   = -Iinclude
+# Which folder may include which is in tests/layers. The core has no library's flags.
+CORE_FLAGS   = -Iinclude -Isrc
 UPPER_FLAGS  = -Iinclude -Isrc -D_GNU_SOURCE -DFTPALG_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
 
-CORE_SOURCES  := $(wildcard src/core/*.c)
-UPPER_SOURCES := $(wildcard src/net/*.c src/daemon/*.c src/cmd/*.c)
+CORE_SOURCES  := $(wildcard src/core/*.c src/core/*/*.c)
+UPPER_SOURCES := $(filter-out $(CORE_SOURCES),$(wildcard src/*/*.c))
 MAIN_SOURCE   := src/cmd/main.c
 UNIT_SOURCES  := $(wildcard tests/unit/test_*.c)
 UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "digits.h"
+#include "core/digits.h"
 
 #define IPV6_GROUPS 8
 

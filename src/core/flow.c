@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "flow.h"
+#include "core/flow.h"
+#include "core/siphash.h"
 #include "ftpalg/address.h"
-#include "siphash.h"
 
 uint32_t flow_table_bucket_count(uint32_t count)
 {

@@ -3,10 +3,10 @@
 #ifndef CORE_GATEWAY_INTERNAL_H
 #define CORE_GATEWAY_INTERNAL_H
 
-#include "flow.h"
+#include "core/flow.h"
+#include "core/inspect.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
-#include "inspect.h"
 
 #define SECOND UINT64_C(1000000)
 /*

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
+#include "core/gateway_internal.h"
 #include "ftpalg/address.h"
-#include "gateway_internal.h"
 
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)
 {

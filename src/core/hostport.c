@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#include "digits.h"
+#include "core/digits.h"
 #include "ftpalg/address.h"
 
 /* The numbers of the longest tuple: family, length, 16 octets, length, two octets of the port. */

@@ -22,8 +22,8 @@
  */
 #include <string.h>
 
+#include "core/inspect.h"
 #include "ftpalg/token.h"
-#include "inspect.h"
 
 /* One line that is being decided. */
 struct pending {

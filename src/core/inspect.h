@@ -3,7 +3,7 @@
 #ifndef CORE_INSPECT_H
 #define CORE_INSPECT_H
 
-#include "flow.h"
+#include "core/flow.h"
 
 /* What inspection needs beside the flow: the same for every packet of a gateway. */
 struct inspector {

@@ -18,8 +18,8 @@
 
 #include <string.h>
 
-#include "digits.h"
-#include "telnet.h"
+#include "core/digits.h"
+#include "core/telnet.h"
 
 #define VERB_TEXT_MAX 7 /* XSHA256 */
 

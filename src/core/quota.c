@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "core/siphash.h"
 #include "ftpalg/address.h"
 #include "ftpalg/quota.h"
-#include "siphash.h"
 
 #define MICRO UINT64_C(1000000)
 #define BURST_SECONDS 10

@@ -13,8 +13,8 @@
  */
 #include <string.h>
 
+#include "core/session_internal.h"
 #include "ftpalg/address.h"
-#include "session_internal.h"
 
 /* Microseconds before a pinhole's deadline in which its absence could mean both. */
 #define PINHOLE_DOUBT UINT64_C(1000000)

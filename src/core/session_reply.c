@@ -34,8 +34,8 @@
  */
 #include <string.h>
 
-#include "digits.h"
-#include "session_internal.h"
+#include "core/digits.h"
+#include "core/session_internal.h"
 
 static enum form code_form(uint16_t code)
 {

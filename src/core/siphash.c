@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "siphash.h"
+#include "core/siphash.h"
 
 struct state {
 	uint64_t v0, v1, v2, v3;
