@@ -3,7 +3,7 @@
 #ifndef CMD_CHECK_H
 #define CMD_CHECK_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 struct check {
 	const struct config *config;

@@ -3,7 +3,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* What a command returns, which becomes the exit status of the program. */
 enum cmd_status {

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/model.h"
 #include "ftpalg/session.h"
 #include "ftpalg/tlsrecord.h"

@@ -3,7 +3,7 @@
 #ifndef CMD_RULES_H
 #define CMD_RULES_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
 #define RULES_CARRIER "sane"

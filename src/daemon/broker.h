@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/worker.h"
 
 /* The policy in force, which the supervisor writes and the broker reads: policy[turn % 2]. */

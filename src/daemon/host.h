@@ -3,8 +3,8 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
+#include "config/config.h"
 #include "daemon/broker_link.h"
-#include "daemon/config.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
 #include "net/conntrack.h"

@@ -3,7 +3,7 @@
 #ifndef DAEMON_JOURNAL_H
 #define DAEMON_JOURNAL_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/event_limit.h"
 #include "daemon/log.h"
 #include "daemon/outlet.h"

@@ -20,7 +20,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/host.h"
 #include "daemon/relay.h"
 #include "daemon/wire.h"

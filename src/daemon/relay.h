@@ -3,7 +3,7 @@
 #ifndef DAEMON_RELAY_H
 #define DAEMON_RELAY_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/host.h"
 #include "ftpalg/quota.h"
 #include "net/tls.h"

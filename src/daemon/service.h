@@ -3,7 +3,7 @@
 #ifndef DAEMON_SERVICE_H
 #define DAEMON_SERVICE_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /*
  * To be called first. From here on SIGHUP waits until somebody takes it, the signals that mean nothing to a service do

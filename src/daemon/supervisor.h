@@ -3,7 +3,7 @@
 #ifndef DAEMON_SUPERVISOR_H
 #define DAEMON_SUPERVISOR_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /*
  * Runs a worker and, where the policy terminates TLS, the proxy, until SIGTERM or SIGINT; SIGHUP is passed on. Returns 0,

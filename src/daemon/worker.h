@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* What a worker shows to its supervisor, in memory that both map. */
 struct worker_page {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

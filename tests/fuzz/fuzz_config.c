@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/rules.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "ftpalg/buffer.h"
 #include "ftpalg/offer.h"
 

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
-#include "daemon/config_value.h"
+#include "config/config.h"
+#include "config/value.h"
 #include "unit.h"
 
 #define MANUAL "doc/ftpalg.conf.5"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the settings of [proxy] must be together, among themselves and with the rest of the configuration. */
-#include "daemon/config.h"
-#include "daemon/config_value.h"
+#include "config/config.h"
+#include "config/value.h"
 
 static bool ports_overlap(const uint16_t *a, size_t a_count, const uint16_t *b, size_t b_count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/config_word.h"
+#include "config/word.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * One word of a setting's value. Readers accept exactly one spelling; they return NULL, or what is wrong with the word,
  * in words that continue "\"WORD\" ...". Private to config*.c.
  */
-#ifndef DAEMON_CONFIG_WORD_H
-#define DAEMON_CONFIG_WORD_H
+#ifndef CONFIG_WORD_H
+#define CONFIG_WORD_H
 
 #include "ftpalg/policy.h"
 

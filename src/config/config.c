@@ -18,7 +18,7 @@
  * A [rule] inherits from [policy] wherever that stands in the file, so inheritance is settled at the end: of each rule,
  * the keys that it set are known, and the bytes of all others are copied from [policy].
  */
-#include "daemon/config.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config_value.h"
+#include "config/value.h"
 
 #define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The settings of the configuration file and how the words of each are read. Private to config*.c. */
-#ifndef DAEMON_CONFIG_VALUE_H
-#define DAEMON_CONFIG_VALUE_H
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
 
 #include "ftpalg/base.h"
 

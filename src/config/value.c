@@ -3,12 +3,12 @@
  * Settings of one word. Each reader takes the whole of a value and accepts exactly one spelling of everything: a word
  * that could be a slip of the pen is an error, because a firewall that guesses is one nobody has configured.
  */
-#include "daemon/config_value.h"
+#include "config/value.h"
 
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/config_word.h"
+#include "config/config.h"
+#include "config/word.h"
 #include "ftpalg/address.h"
 
 static void *field_of(const struct config_value *value, void *owner)

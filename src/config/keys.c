@@ -3,8 +3,8 @@
  * Every key of the configuration file, once: its name, its place, who reads it, and what is right. A key that is added
  * here is read, refused when doubled, inherited by rules and named in error messages; doc/ftpalg.conf.5 describes it.
  */
-#include "daemon/config.h"
-#include "daemon/config_value.h"
+#include "config/config.h"
+#include "config/value.h"
 #include "ftpalg/buffer.h"
 #include "ftpalg/offer.h"
 

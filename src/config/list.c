@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/config_value.h"
-#include "daemon/config_word.h"
+#include "config/config.h"
+#include "config/value.h"
+#include "config/word.h"
 #include "ftpalg/address.h"
 
 static const char too_many[] = "is one too many";

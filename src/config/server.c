@@ -2,7 +2,7 @@
 /* Which [server] is it: by address, and by the name that the client asks for. The first that fits is it. */
 #include <string.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "ftpalg/address.h"
 
 static bool server_has_address(const struct config_server *server, const struct address *address)
