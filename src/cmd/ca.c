@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "net/authority.h"
+#include "tls/authority.h"
 
 #define CA_DAYS_MAX 36500
 #define CA_NAME_MAX 64 /* RFC 5280, ub-common-name */

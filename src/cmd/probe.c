@@ -10,7 +10,7 @@
 #include "daemon/log.h"
 #include "daemon/probe_client.h"
 #include "ftpalg/address.h"
-#include "net/proof.h"
+#include "tls/proof.h"
 
 #define FILTERS_MAX 16
 #define TOKEN_VARIABLE "FTPALG_PROBE_TOKEN"

@@ -35,10 +35,10 @@
 #include "daemon/host.h"
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
-#include "net/conntrack.h"
-#include "net/expect.h"
-#include "net/nfverdict.h"
-#include "net/rawsock.h"
+#include "netfilter/conntrack.h"
+#include "netfilter/expect.h"
+#include "netfilter/nfverdict.h"
+#include "netfilter/rawsock.h"
 
 #define BROKER_ERROR_MAX 256
 /* The kernel module that is the carrier, and the name of its helper. */

@@ -5,7 +5,7 @@
 
 #include "daemon/broker_wire.h"
 #include "ftpalg/policy.h"
-#include "net/nfverdict.h"
+#include "netfilter/nfverdict.h"
 
 /* What the configuration allows at all. */
 struct broker_rules {

@@ -5,7 +5,7 @@
 
 #include "daemon/broker_wire.h"
 #include "ftpalg/nat.h"
-#include "net/nfverdict.h"
+#include "netfilter/nfverdict.h"
 
 struct broker_link {
 	int descriptor;

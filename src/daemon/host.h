@@ -7,8 +7,8 @@
 #include "daemon/broker_link.h"
 #include "daemon/journal.h"
 #include "daemon/log.h"
-#include "net/conntrack.h"
-#include "net/expect.h"
+#include "netfilter/conntrack.h"
+#include "netfilter/expect.h"
 
 struct host {
 	struct ops ops; /* its context is the host */

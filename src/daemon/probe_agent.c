@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "daemon/probe_text.h"
-#include "daemon/wire.h"
 #include "ftpalg/address.h"
+#include "tls/wire.h"
 
 #define ACKNOWLEDGE_MAX (250 * MILLISECOND)
 

@@ -7,8 +7,8 @@
 
 #include "daemon/probe_agent_internal.h"
 #include "daemon/probe_text.h"
-#include "daemon/wire.h"
 #include "ftpalg/address.h"
+#include "tls/wire.h"
 
 #define SEND_MAX (2000 * MILLISECOND)
 #define ARMED_MAX (5000 * MILLISECOND)

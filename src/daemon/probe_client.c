@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
-#include "daemon/wire.h"
+#include "tls/wire.h"
 
 #define PARALLEL 8
 #define POLL_MAX (AGENT_SOCKETS_MAX + 1)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/wire.h"
-#include "net/proof.h"
+#include "tls/proof.h"
+#include "tls/wire.h"
 
 #define LOGIN_MAX UINT64_C(4000000)
 /* Every request names how long it may take at most (AGENT_WAIT_MAX), and the way takes time, too. */

@@ -8,7 +8,7 @@
 #include "daemon/probe_remote.h"
 #include "daemon/probe_text.h"
 #include "daemon/scenario_text.h"
-#include "net/proof.h"
+#include "tls/proof.h"
 
 #define RUN_MESSAGE_MAX 320
 #define RUN_NAME_MAX 64

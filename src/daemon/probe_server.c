@@ -19,9 +19,9 @@
 #include "daemon/probe_agent.h"
 #include "daemon/probe_link.h"
 #include "daemon/sandbox.h"
-#include "daemon/wire.h"
 #include "ftpalg/address.h"
-#include "net/proof.h"
+#include "tls/proof.h"
+#include "tls/wire.h"
 
 #define SECOND UINT64_C(1000000)
 #define SESSIONS_MAX 8

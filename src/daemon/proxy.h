@@ -4,7 +4,7 @@
 #define DAEMON_PROXY_H
 
 #include "daemon/worker.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 /*
  * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.

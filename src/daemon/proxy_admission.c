@@ -31,12 +31,12 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
-#include "daemon/wire.h"
 #include "ftpalg/address.h"
 #include "ftpalg/packet.h"
-#include "net/nfqueue.h"
-#include "net/rawsock.h"
+#include "netfilter/nfqueue.h"
+#include "netfilter/rawsock.h"
 #include "proxy_internal.h"
+#include "tls/wire.h"
 
 #define ADMISSION_BATCH 64
 /* Until the SYN is there; then it is conntrack's own timeout for a connection that opens. */

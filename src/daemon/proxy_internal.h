@@ -23,9 +23,9 @@
 #include "config/config.h"
 #include "daemon/host.h"
 #include "daemon/relay.h"
-#include "daemon/wire.h"
 #include "ftpalg/quota.h"
 #include "ftpalg/session.h"
+#include "tls/wire.h"
 
 /* What one leg may have waiting for the other: a few long lines. */
 #define LEG_BUFFER_MAX 16384U

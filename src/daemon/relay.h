@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "daemon/host.h"
 #include "ftpalg/quota.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 struct event_base;
 struct relay;

@@ -4,8 +4,8 @@
 #define DAEMON_RELAY_INTERNAL_H
 
 #include "daemon/relay.h"
-#include "daemon/wire.h"
 #include "ftpalg/event.h"
+#include "tls/wire.h"
 
 struct event;
 

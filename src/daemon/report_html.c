@@ -9,7 +9,7 @@
 #include "daemon/report_assets.h"
 #include "daemon/report_page.h"
 #include "ftpalg/address.h"
-#include "net/digest.h"
+#include "tls/digest.h"
 
 /* So few ladders are open from the start. */
 #define OPEN_SESSIONS 3

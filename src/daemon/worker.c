@@ -21,7 +21,7 @@
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
 #include "daemon/service.h"
-#include "net/nfqueue.h"
+#include "netfilter/nfqueue.h"
 
 /* Packets that are taken before signals and the clock get their turn. */
 #define WORKER_BATCH 64

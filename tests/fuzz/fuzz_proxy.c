@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "daemon/proxy_internal.h"
-#include "net/authority.h"
-#include "net/certs_internal.h"
 #include "peer.h"
+#include "tls/authority.h"
+#include "tls/certs_internal.h"
 
 #define LINES_MAX 8192U
 #define ROUNDS_MAX 400

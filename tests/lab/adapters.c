@@ -26,10 +26,10 @@
 #include "ftpalg/address.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
-#include "net/conntrack.h"
-#include "net/expect.h"
-#include "net/nfqueue.h"
-#include "net/rawsock.h"
+#include "netfilter/conntrack.h"
+#include "netfilter/expect.h"
+#include "netfilter/nfqueue.h"
+#include "netfilter/rawsock.h"
 
 static struct netlink kernel;
 

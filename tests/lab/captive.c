@@ -29,8 +29,8 @@
 #include "daemon/broker_link.h"
 #include "daemon/sandbox.h"
 #include "ftpalg/address.h"
-#include "net/netlink.h"
-#include "net/nfqueue.h"
+#include "netfilter/netlink.h"
+#include "netfilter/nfqueue.h"
 
 static struct broker_link broker;
 static struct nfqueue queue;

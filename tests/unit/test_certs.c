@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "net/authority.h"
-#include "net/certs.h"
-#include "net/certs_internal.h"
+#include "tls/authority.h"
+#include "tls/certs.h"
+#include "tls/certs_internal.h"
 #include "unit.h"
 
 #define ERROR_MAX 512

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/wire.h"
-#include "net/authority.h"
+#include "tls/authority.h"
+#include "tls/wire.h"
 #include "unit.h"
 
 #define ERROR_MAX 512

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Requests to netfilter's netlink subsystems, each acknowledged before the function returns.
+ *
+ * One struct netlink is one socket, for one thread. It belongs to whoever opened it; conntrack.c and expect.c borrow
+ * it.
+ */
+#ifndef NETFILTER_NETLINK_H
+#define NETFILTER_NETLINK_H
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdint.h>
+
+/* Large enough for every request that is made here: four IPv6 tuples and change. */
+#define NETLINK_REQUEST_SIZE 1024
+/* The kernel fills a dump's messages up to the size of the buffer that it sees. */
+#define NETLINK_ANSWER_SIZE 16384
+
+struct netlink {
+	struct mnl_socket *socket;
+	uint32_t sequence;
+	union {
+		struct nlmsghdr header; /* for its alignment */
+		uint8_t bytes[NETLINK_ANSWER_SIZE];
+	} answer;
+};
+
+union netlink_request {
+	struct nlmsghdr header;
+	uint8_t bytes[NETLINK_REQUEST_SIZE];
+};
+
+/* Opens the socket. Returns 0 or -errno; then nothing needs closing. */
+int netlink_open(struct netlink *netlink);
+void netlink_close(struct netlink *netlink);
+
+/*
+ * Begins a request: message of subsystem (NFNL_SUBSYS_...), family AF_..., flags besides NLM_F_REQUEST. Attributes are
+ * then put into the header that it returns, which is request's.
+ */
+struct nlmsghdr *netlink_begin(union netlink_request *request, uint8_t subsystem, uint8_t message, uint16_t flags,
+			       uint8_t family);
+
+/*
+ * Sends the request, hands each answer to take (which may be NULL; the answer is valid during that call only), and
+ * returns once the kernel has acknowledged the request or come to the end of its dump: 0, the kernel's error as -errno,
+ * or -ETIMEDOUT.
+ */
+int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
+		 void (*take)(const struct nlmsghdr *answer, void *context), void *context);
+
+/*
+ * The same for a request that one answer, or an error, ends: the kernel is not asked for an acknowledgement besides, which
+ * would be one more message to wait for.
+ */
+int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
+		void (*take)(const struct nlmsghdr *answer, void *context), void *context);
+
+/* Fills table[0..max] with the attributes of an answer, or of one attribute; NULL for those that it does not have. */
+void netlink_index(const struct nlmsghdr *answer, const struct nlattr **table, uint16_t max);
+void netlink_index_nested(const struct nlattr *attribute, const struct nlattr **table, uint16_t max);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The netfilter queue: packets come out, and each goes back with exactly one verdict. */
+#ifndef NETFILTER_NFQUEUE_H
+#define NETFILTER_NFQUEUE_H
+
+#include <libmnl/libmnl.h>
+
+#include "netfilter/nfverdict.h"
+
+struct nfqueue_settings {
+	uint16_t number;
+	uint32_t length; /* packets that the kernel keeps for us */
+	bool full_open;  /* the kernel passes packets that find the queue full, instead of dropping them */
+};
+
+struct nfqueue_counters {
+	uint64_t packets;
+	uint64_t truncated; /* arrived incomplete and were dropped */
+	uint64_t gone;      /* verdicts for packets that the kernel no longer had: rules or links changed. Normal */
+	uint64_t failed;    /* verdicts that the kernel refused for another reason */
+};
+
+enum nfqueue_verdict {
+	NFQUEUE_DROP,
+	NFQUEUE_ACCEPT,
+	NFQUEUE_REPLACE,
+};
+
+/* What shall become of a packet. */
+struct nfqueue_answer {
+	enum nfqueue_verdict verdict;
+	struct bytes packet; /* NFQUEUE_REPLACE: what leaves instead; valid until the next packet is judged */
+};
+
+/*
+ * Where decisions go: to the kernel, by who may do that (src/netfilter/nfverdict.h). flush is called before nfqueue_receive()
+ * returns. Both return 0, or -errno where nothing can be sent any more.
+ */
+struct nfqueue_outlet {
+	void *context;
+	int (*decide)(void *context, const struct nfverdict_decision *decision);
+	int (*flush)(void *context);
+};
+
+/* A packet of the largest size, its netlink attributes, and room to spare. */
+#define NFQUEUE_MESSAGE_SIZE (65536 + 4096)
+
+struct nfqueue {
+	struct mnl_socket *socket;
+	uint16_t number;
+	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
+	struct nfqueue_outlet outlet;
+	struct nfqueue_counters counters;
+	union {
+		struct nlmsghdr header; /* for its alignment */
+		char bytes[NFQUEUE_MESSAGE_SIZE];
+	} received, sent;
+};
+
+/*
+ * Binds to the queue; waits for two seconds if another process has it. Returns 0, or -errno with text that says what to do in error (of size bytes); then nothing needs
+ * closing. Packets wait in the socket from now on.
+ */
+int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size);
+void nfqueue_close(struct nfqueue *queue);
+
+/*
+ * Where the queue's decisions go from now on; to be told before the first packet is taken. Or, for who may send verdicts
+ * itself: opens verdict for the queue. Returns 0, or -errno with nothing to close.
+ */
+void nfqueue_set_outlet(struct nfqueue *queue, const struct nfqueue_outlet *outlet);
+int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict);
+
+/* Readable when packets wait; never blocks. */
+int nfqueue_descriptor(const struct nfqueue *queue);
+
+/*
+ * Takes up to limit packets, has each judged, and returns each with its verdict. Returns how many there were, or -errno
+ * where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would stay cut.
+ */
+int nfqueue_receive(struct nfqueue *queue, int limit,
+		    struct nfqueue_answer (*judge)(struct bytes packet, void *context), void *context);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Verdicts on packets of one netfilter queue, sent to the kernel several at a time. */
+#ifndef NETFILTER_NFVERDICT_H
+#define NETFILTER_NFVERDICT_H
+
+#include <libmnl/libmnl.h>
+
+#include "ftpalg/base.h"
+
+/* The largest attribute, and so the largest packet that a verdict can carry. */
+#define NFVERDICT_PACKET_MAX (UINT16_MAX - sizeof(struct nlattr))
+#define NFVERDICT_BATCH_SIZE 65536
+/* One verdict with the largest packet. */
+#define NFVERDICT_MESSAGE_SIZE (65536 + 256)
+
+struct nfverdict_decision {
+	uint32_t id;         /* of the packet in its queue */
+	uint32_t mark;       /* that the packet had */
+	bool accept;         /* or drop */
+	struct bytes packet; /* what leaves instead; empty: the packet as it came */
+};
+
+struct nfverdict {
+	struct mnl_socket *socket; /* the one that the queue is bound to: the kernel takes verdicts from no other */
+	uint16_t number;           /* of the queue */
+	uint32_t passed_mark;      /* bits that are added to the mark of what leaves; 0: marks stay as they are */
+	uint64_t failed;           /* packets that had to be dropped because their verdict could not be sent */
+	size_t used;
+	union {
+		struct nlmsghdr header; /* for its alignment */
+		char bytes[NFVERDICT_BATCH_SIZE + NFVERDICT_MESSAGE_SIZE];
+	} batch;
+};
+
+/* Prepares for the queue that descriptor is bound to. Takes the descriptor over. Returns 0 or -errno. */
+int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, uint32_t passed_mark);
+void nfverdict_close(struct nfverdict *verdict);
+
+/* Notes a decision, and sends what was noted before where there is no room for it. */
+void nfverdict_add(struct nfverdict *verdict, const struct nfverdict_decision *decision);
+/* Sends what was noted. */
+void nfverdict_flush(struct nfverdict *verdict);
+
+#endif

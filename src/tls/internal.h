@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of TLS share. */
+#ifndef TLS_INTERNAL_H
+#define TLS_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "tls/certs.h"
+#include "tls/tls.h"
+
+/* OpenSSL's servers give two tickets at first and one with each resumption; more are not worth keeping. */
+#define TLS_SESSIONS_MAX 4
+/* Of the bytes that wait to be decrypted: four records. */
+#define TLS_BULK_BUFFER 69632U
+#define TLS_BINDING_SIZE 16
+#define TLS_FINGERPRINT_SIZE 32
+#define TLS_TICKET_KEY_SIZE 32
+/* The longest that RFC 8446 4.6.1 allows: what a client holds is to resume as long as its control connection lives. */
+#define TLS_TICKET_SECONDS (7L * 86400)
+
+struct tls {
+	SSL_CTX *acceptor;
+	SSL_CTX *connector;
+	struct certs *certs;
+};
+
+struct tls_tickets {
+	unsigned int references;
+	/* the client's leg */
+	bool shown; /* a data connection has resumed */
+	uint8_t binding[TLS_BINDING_SIZE];
+	uint8_t ticket_cipher_key[TLS_TICKET_KEY_SIZE];
+	uint8_t ticket_mac_key[TLS_TICKET_KEY_SIZE];
+	struct certs_identity *identity;
+	unsigned int spent; /* TLS 1.3: tickets that data connections have used since the client was last given one */
+	SSL_SESSION *own; /* TLS 1.2: what a client without tickets resumes by its id */
+	/* the server's leg */
+	SSL_SESSION *sessions[TLS_SESSIONS_MAX]; /* oldest first; of TLS 1.2, the latest alone */
+	unsigned int session_count;
+	SSL_SESSION *spare; /* the last one that was used, for a server that gave us no other */
+	uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
+	bool fingerprint_known; /* the control connection's handshake is done */
+};
+
+struct tls_stream {
+	SSL *ssl;
+	struct tls *tls;
+	struct tls_tickets *tickets;
+	bool accepting;
+	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
+	char name[TLS_NAME_MAX];
+	char error[TLS_ERROR_MAX];
+};
+
+/* Keeps a session that the server gave us; takes over the reference. */
+void tls_tickets_put(struct tls_tickets *tickets, SSL_SESSION *session);
+/* A reference to a session to resume, or NULL. */
+SSL_SESSION *tls_tickets_take(struct tls_tickets *tickets);
+
+/* For SSL_CTX_set_tlsext_ticket_key_evp_cb. */
+int tls_tickets_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing);
+
+SSL_CTX *tls_acceptor_make(const struct tls_settings *settings);
+SSL_CTX *tls_connector_make(const struct tls_settings *settings, char *error, size_t size);
+
+#endif

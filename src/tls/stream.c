@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One TLS connection on a non-blocking socket. Whatever OpenSSL answers becomes one of enum tls_result; the distinction
+ * that matters is between an end that the peer said (close_notify) and one that anybody on the way could have made.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tls/certs_internal.h"
+#include "tls/internal.h"
+
+static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int descriptor, struct tls_tickets *tickets)
+{
+	struct tls_stream *stream = OPENSSL_zalloc(sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->tls = tls;
+	stream->ssl = SSL_new(context);
+	if (!stream->ssl || SSL_set_fd(stream->ssl, descriptor) != 1) {
+		SSL_free(stream->ssl);
+		OPENSSL_free(stream);
+		ERR_clear_error();
+		return NULL;
+	}
+	stream->tickets = tls_tickets_hold(tickets);
+	SSL_set_app_data(stream->ssl, stream);
+	return stream;
+}
+
+/* A data connection moves much and lives shortly: it keeps its buffers, and reads several records with one call. */
+static void stream_expect_bulk(struct tls_stream *stream)
+{
+	SSL_clear_mode(stream->ssl, SSL_MODE_RELEASE_BUFFERS);
+	SSL_set_read_ahead(stream->ssl, 1);
+	SSL_set_default_read_buffer_len(stream->ssl, TLS_BULK_BUFFER);
+}
+
+struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets)
+{
+	struct tls_stream *stream = stream_make(tls, tls->acceptor, descriptor, tickets);
+
+	if (!stream)
+		return NULL;
+	stream->accepting = true;
+	stream->follows = tickets->identity != NULL;
+	if (stream->follows) {
+		stream_expect_bulk(stream);
+		/* The control connection gives them; see tls/tickets.c. */
+		SSL_set_num_tickets(stream->ssl, 0);
+	}
+	SSL_set_accept_state(stream->ssl);
+	/* OpenSSL resumes a session only under the id context that it was made under: no other control connection's. */
+	if (SSL_set_session_id_context(stream->ssl, tickets->binding, sizeof(tickets->binding)) == 1)
+		return stream;
+	tls_stream_free(stream);
+	return NULL;
+}
+
+/* The chain must lead to an anchor, and the certificate must be for the name, or for the address where there is one. */
+static bool expect_server(struct tls_stream *stream, const char *name, const struct address *address)
+{
+	const size_t octets = address && address->family == FAMILY_IPV6 ? 16 : 4;
+
+	snprintf(stream->name, sizeof(stream->name), "%s", name);
+	if (stream->name[0])
+		return SSL_set_tlsext_host_name(stream->ssl, stream->name) == 1 &&
+		       SSL_set1_host(stream->ssl, stream->name) == 1;
+	return !address || X509_VERIFY_PARAM_set1_ip(SSL_get0_param(stream->ssl), address->octets, octets) == 1;
+}
+
+struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
+				      const struct address *address)
+{
+	struct tls_stream *stream = stream_make(tls, tls->connector, descriptor, tickets);
+	SSL_SESSION *session;
+
+	if (!stream)
+		return NULL;
+	SSL_set_connect_state(stream->ssl);
+	stream->follows = tickets->fingerprint_known;
+	if (stream->follows)
+		stream_expect_bulk(stream);
+	session = tls_tickets_take(tickets);
+	if (expect_server(stream, name, address) && (!session || SSL_set_session(stream->ssl, session) == 1)) {
+		SSL_SESSION_free(session);
+		return stream;
+	}
+	SSL_SESSION_free(session);
+	tls_stream_free(stream);
+	return NULL;
+}
+
+void tls_stream_free(struct tls_stream *stream)
+{
+	if (!stream)
+		return;
+	/* A connection that was cut must not spoil the session for the others. */
+	SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(stream->ssl);
+	tls_tickets_drop(stream->tickets);
+	OPENSSL_free(stream);
+	ERR_clear_error();
+}
+
+static enum tls_result stream_fail(struct tls_stream *stream, const char *text)
+{
+	snprintf(stream->error, sizeof(stream->error), "%s", text);
+	ERR_clear_error();
+	return TLS_FAILED;
+}
+
+/* What a call that did not succeed means. */
+static enum tls_result stream_judge(struct tls_stream *stream, int returned)
+{
+	const int saved = errno;
+
+	switch (SSL_get_error(stream->ssl, returned)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WAIT;
+	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+		return TLS_HELLO;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_END;
+	case SSL_ERROR_SYSCALL:
+		return stream_fail(stream, saved ? strerror(saved) : "the connection ended");
+	case SSL_ERROR_SSL:
+		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+			stream_fail(stream, "the connection ended without close_notify");
+			return TLS_CUT;
+		}
+		return stream_fail(stream, certs_reason());
+	default:
+		return stream_fail(stream, "TLS is in a state that is not expected");
+	}
+}
+
+static void stream_begin(void)
+{
+	ERR_clear_error();
+	errno = 0;
+}
+
+static bool read_fingerprint(SSL *ssl, uint8_t *out)
+{
+	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+
+	if (!certificate || X509_digest(certificate, EVP_sha256(), digest, &length) != 1)
+		return false;
+	memcpy(out, digest, TLS_FINGERPRINT_SIZE);
+	return true;
+}
+
+enum tls_result tls_stream_handshake(struct tls_stream *stream)
+{
+	int result;
+
+	stream_begin();
+	result = SSL_do_handshake(stream->ssl);
+	if (result != 1)
+		return stream_judge(stream, result);
+	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
+		stream->tickets->spent++;
+	if (!stream->accepting && !stream->follows)
+		stream->tickets->fingerprint_known = read_fingerprint(stream->ssl, stream->tickets->fingerprint);
+	return TLS_DONE;
+}
+
+const char *tls_stream_name(const struct tls_stream *stream)
+{
+	return stream->name;
+}
+
+bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
+			size_t pair)
+{
+	X509 *certificate = server ? SSL_get0_peer_certificate(server->ssl) : NULL;
+	const bool trusted = !server || !tls_stream_objection(server);
+
+	if (!stream->tickets->identity && pair != TLS_NO_PAIR && trusted)
+		stream->tickets->identity = certs_find_added(stream->tls->certs, pair);
+	else if (!stream->tickets->identity)
+		stream->tickets->identity = certs_find(stream->tls->certs, certificate, stream->name, address, trusted);
+	if (!stream->tickets->identity && certs_refusal(stream->tls->certs)) {
+		snprintf(stream->error, sizeof(stream->error), "clients would refuse what the authority can sign for this"
+			 " server: %s", certs_refusal(stream->tls->certs));
+	} else if (!stream->tickets->identity)
+		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it"
+			    " or the authority has expired");
+	return stream->tickets->identity != NULL;
+}
+
+const char *tls_stream_objection(const struct tls_stream *stream)
+{
+	uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
+	long verdict;
+
+	if (!read_fingerprint(stream->ssl, fingerprint))
+		return "the server showed no certificate";
+	if (stream->follows)
+		return memcmp(stream->tickets->fingerprint, fingerprint, sizeof(fingerprint)) == 0
+			       ? NULL : "the data connection's certificate is not the control connection's";
+	verdict = SSL_get_verify_result(stream->ssl);
+	return verdict == X509_V_OK ? NULL : X509_verify_cert_error_string(verdict);
+}
+
+enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length)
+{
+	int result;
+
+	stream_begin();
+	result = SSL_read_ex(stream->ssl, out, size, length);
+	return result == 1 ? TLS_DONE : stream_judge(stream, result);
+}
+
+/* New tickets for a client whose data connections have used some: they leave before the bytes that are written next. */
+static void stream_renew_tickets(struct tls_stream *stream)
+{
+	struct tls_tickets *tickets = stream->tickets;
+
+	if (SSL_version(stream->ssl) != TLS1_3_VERSION)
+		tickets->spent = 0;
+	for (unsigned int i = 0; i < TLS_SESSIONS_MAX && tickets->spent > 0; i++, tickets->spent--)
+		if (SSL_new_session_ticket(stream->ssl) != 1)
+			break;
+}
+
+enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length)
+{
+	int result;
+
+	stream_begin();
+	if (stream->accepting && !stream->follows && stream->tickets->spent > 0)
+		stream_renew_tickets(stream);
+	result = SSL_write_ex(stream->ssl, bytes.data, bytes.length, length);
+	return result == 1 ? TLS_DONE : stream_judge(stream, result);
+}
+
+uint64_t tls_stream_written(const struct tls_stream *stream)
+{
+	return BIO_number_written(SSL_get_wbio(stream->ssl));
+}
+
+enum tls_result tls_stream_finish(struct tls_stream *stream)
+{
+	int result;
+
+	stream_begin();
+	/* 0: ours is sent, the peer's has not come. */
+	result = SSL_shutdown(stream->ssl);
+	return result >= 0 ? TLS_DONE : stream_judge(stream, result);
+}
+
+bool tls_stream_is_resumed(const struct tls_stream *stream)
+{
+	return SSL_session_reused(stream->ssl) == 1;
+}
+
+const char *tls_stream_version(const struct tls_stream *stream)
+{
+	return SSL_get_version(stream->ssl);
+}
+
+const char *tls_stream_error(const struct tls_stream *stream)
+{
+	return stream->error;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The settings of both roles: TLS 1.2 and 1.3, no renegotiation, no compression, no early data. ALPN is "ftp" or absent
+ * (a client that wants another protocol was lured here; ALPACA), and tickets resume nothing but data connections of
+ * the control connection that they were given on.
+ */
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tls/certs_internal.h"
+#include "tls/internal.h"
+
+static const char system_anchors[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* RFC 7301 3.2: a list without "ftp" ends the handshake with the alert no_application_protocol. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in,
+			   unsigned int in_length, void *context)
+{
+	static const unsigned char ftp[] = { 'f', 't', 'p' };
+
+	(void)ssl;
+	(void)context;
+	for (unsigned int i = 0; i < in_length; i += 1U + in[i]) {
+		if (in[i] == sizeof(ftp) && in_length - i > sizeof(ftp) && memcmp(&in[i + 1], ftp, sizeof(ftp)) == 0) {
+			*out = &in[i + 1];
+			*out_length = sizeof(ftp);
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* RFC 6066 3: a list of names, of which only host_name (0) exists. */
+static void read_name(SSL *ssl, char *out)
+{
+	const unsigned char *data;
+	size_t length, named;
+
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &length) || length < 5 || data[2] != 0)
+		return;
+	named = (size_t)data[3] << 8 | data[4];
+	if (named > length - 5 || named >= TLS_NAME_MAX)
+		return;
+	/* Whatever is no host name in ASCII is taken as no name, so that it can't reach a certificate or a log. */
+	for (size_t i = 0; i < named; i++) {
+		const unsigned char byte = data[5 + i];
+
+		if (!(byte >= '0' && byte <= '9') && !((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') && byte != '-' &&
+		    byte != '.' && byte != '_')
+			return;
+	}
+	memcpy(out, &data[5], named);
+	out[named] = '\0';
+}
+
+/* Stops a control connection's handshake until somebody has chosen the certificate. */
+static int take_hello(SSL *ssl, int *alert, void *context)
+{
+	struct tls_stream *stream = SSL_get_app_data(ssl);
+	const struct certs_identity *identity = stream->tickets->identity;
+
+	(void)context;
+	if (!stream->name[0])
+		read_name(ssl, stream->name);
+	if (!identity)
+		return SSL_CLIENT_HELLO_RETRY;
+	if (SSL_use_cert_and_key(ssl, identity->certificate, identity->key, identity->chain, 1) == 1)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
+static int take_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_stream *stream = SSL_get_app_data(ssl);
+
+	tls_tickets_put(stream->tickets, session);
+	return 1;
+}
+
+/*
+ * Some clients refuse tickets in TLS 1.2 (curl) and resume by session id. The control connection's session is kept with
+ * the control connection, so there is no table that a flood could fill, and nothing of another's could be found.
+ */
+static int keep_own_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_tickets *tickets = ((struct tls_stream *)SSL_get_app_data(ssl))->tickets;
+
+	if (tickets->own || SSL_SESSION_get_protocol_version(session) != TLS1_2_VERSION)
+		return 0;
+	tickets->own = session;
+	return 1;
+}
+
+static SSL_SESSION *find_own_session(SSL *ssl, const unsigned char *id, int id_length, int *copy)
+{
+	SSL_SESSION *own = ((struct tls_stream *)SSL_get_app_data(ssl))->tickets->own;
+	const unsigned char *own_id;
+	unsigned int own_length;
+
+	*copy = 1;
+	if (!own)
+		return NULL;
+	/* It does not age while its control connection lives. */
+	SSL_SESSION_set_time(own, (long)time(NULL));
+	own_id = SSL_SESSION_get_id(own, &own_length);
+	return id_length > 0 && own_length == (unsigned int)id_length && memcmp(own_id, id, own_length) == 0 ? own : NULL;
+}
+
+static SSL_CTX *context_make(const SSL_METHOD *method, const struct tls_settings *settings)
+{
+	SSL_CTX *context = SSL_CTX_new(method);
+
+	if (!context)
+		return NULL;
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+			    SSL_OP_PRIORITIZE_CHACHA);
+	/* An idle control connection keeps no buffers. */
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+			 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* All three are strong; the first costs least, and each leg pays it for every byte of a file. */
+	if (SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+				     "TLS_CHACHA20_POLY1305_SHA256") &&
+	    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
+	    SSL_CTX_set_max_proto_version(context, settings->tls12_only ? TLS1_2_VERSION : 0))
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+SSL_CTX *tls_acceptor_make(const struct tls_settings *settings)
+{
+	SSL_CTX *context = context_make(TLS_server_method(), settings);
+
+	if (!context)
+		return NULL;
+	SSL_CTX_set_client_hello_cb(context, take_hello, NULL);
+	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_timeout(context, TLS_TICKET_SECONDS);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, tls_tickets_key);
+	SSL_CTX_sess_set_new_cb(context, keep_own_session);
+	SSL_CTX_sess_set_get_cb(context, find_own_session);
+	return context;
+}
+
+/* All anchors are read now: behind the sandbox a directory could be looked into no more. */
+static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t size)
+{
+	const bool given = path && *path;
+	const char *file = given ? path : system_anchors;
+
+	if (!given && access(file, R_OK) != 0)
+		return true; /* Without a store, no server is trusted: the configuration or its consequence says so. */
+	if (X509_STORE_load_file(SSL_CTX_get_cert_store(context), file) == 1)
+		return true;
+	snprintf(error, size, "can't read trust anchors from %s: %s", file, certs_reason());
+	return false;
+}
+
+SSL_CTX *tls_connector_make(const struct tls_settings *settings, char *error, size_t size)
+{
+	SSL_CTX *context = context_make(TLS_client_method(), settings);
+
+	if (!context) {
+		snprintf(error, size, "can't set up TLS: %s", certs_reason());
+		return NULL;
+	}
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context, take_session);
+	/* Verification runs and its result is asked for; the handshake goes on, so that a bad certificate can be shown. */
+	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+	if (read_anchors(context, settings->anchors, error, size))
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size)
+{
+	struct tls *tls = OPENSSL_zalloc(sizeof(*tls));
+
+	if (!tls) {
+		snprintf(error, size, "no memory");
+		return NULL;
+	}
+	tls->certs = certs_open(settings->certificate, settings->key, settings->ca_certificate, settings->ca_key, error,
+				size);
+	for (size_t i = 0; tls->certs && i < settings->pair_count; i++) {
+		if (certs_add(tls->certs, settings->pairs[i].certificate, settings->pairs[i].key, error, size))
+			continue;
+		certs_close(tls->certs);
+		tls->certs = NULL;
+	}
+	if (tls->certs)
+		tls->connector = tls_connector_make(settings, error, size);
+	if (tls->connector) {
+		tls->acceptor = tls_acceptor_make(settings);
+		if (!tls->acceptor)
+			snprintf(error, size, "can't set up TLS: %s", certs_reason());
+	}
+	if (tls->acceptor)
+		return tls;
+	tls_close(tls);
+	return NULL;
+}
+
+void tls_close(struct tls *tls)
+{
+	if (!tls)
+		return;
+	SSL_CTX_free(tls->acceptor);
+	SSL_CTX_free(tls->connector);
+	certs_close(tls->certs);
+	OPENSSL_free(tls);
+}

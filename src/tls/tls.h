@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TLS on a connected, non-blocking socket, in either role. Nothing here knows what is said inside, and nobody above
+ * needs OpenSSL's headers.
+ *
+ *   struct tls          keys, certificates and trust of one process
+ *   struct tls_tickets  what ties data connections to a control connection: the sessions that a server gave us to resume,
+ *                       and the identity and the binding under which a client may resume its own
+ *   struct tls_stream   one TLS connection
+ */
+#ifndef TLS_TLS_H
+#define TLS_TLS_H
+
+#include "ftpalg/base.h"
+
+#define TLS_NAME_MAX 256 /* a host name (RFC 1035 3.1) and its NUL */
+#define TLS_ERROR_MAX 160
+
+/* Files of one of one's own servers. */
+struct tls_pair {
+	const char *certificate;
+	const char *key;
+};
+
+/* Instead of the number of a pair: none of them. */
+#define TLS_NO_PAIR SIZE_MAX
+
+struct tls_settings {
+	const char *certificate;    /* PEM files; NULL or "": there is none */
+	const char *key;
+	const struct tls_pair *pairs; /* for single servers; tls_stream_present chooses */
+	size_t pair_count;
+	const char *ca_certificate; /* who signs minted certificates */
+	const char *ca_key;
+	const char *anchors;        /* who signs good servers' certificates; NULL or "": the system's store */
+	bool tls12_only;
+};
+
+enum tls_result {
+	TLS_DONE,
+	TLS_WAIT,   /* the socket has to become readable or writable */
+	TLS_HELLO,  /* handshake: the ClientHello has been read; tls_stream_present goes on */
+	TLS_END,    /* the peer said close_notify */
+	TLS_CUT,    /* the stream ended without it: what was read may be a part of what was sent */
+	TLS_FAILED, /* tls_stream_error says why */
+};
+
+struct tls;
+struct tls_tickets;
+struct tls_stream;
+
+/* Reads all files. NULL, with what is wrong in error (of size bytes). */
+struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size);
+void tls_close(struct tls *tls);
+
+/* Counted references: whoever calls _make or _hold owes a _drop. NULL where there is no memory. */
+struct tls_tickets *tls_tickets_make(void);
+struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets);
+void tls_tickets_drop(struct tls_tickets *tickets);
+/* Has a data connection of the client's resumed the session of this control connection, or one of its own? */
+void tls_tickets_show(struct tls_tickets *tickets);
+bool tls_tickets_shown(const struct tls_tickets *tickets);
+
+/*
+ * Streams take a reference to tickets and leave the descriptor to the caller. A client's control connection stops with
+ * TLS_HELLO until it is told what certificate to present; its data connections present the same.
+ */
+struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets);
+/*
+ * name: the host name that the server shall prove, sent as SNI; "": the address, in binary, is what it shall prove, or where
+ * address is NULL, nothing but that an anchor vouches for it.
+ */
+struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
+				      const struct address *address);
+void tls_stream_free(struct tls_stream *stream);
+
+enum tls_result tls_stream_handshake(struct tls_stream *stream);
+
+/* The name in the ClientHello; "": it had none. */
+const char *tls_stream_name(const struct tls_stream *stream);
+
+/*
+ * Chooses the certificate for a client behind TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
+ * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
+ * A server whose certificate is bad gets none of the given ones. False: there is none, and tls_stream_error says so.
+ */
+bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
+			size_t pair);
+
+/*
+ * What is wrong with the server's certificate, or NULL. On a data connection: anything but the certificate of its
+ * control connection.
+ */
+const char *tls_stream_objection(const struct tls_stream *stream);
+
+/* *length is what was read or written, at least 1, with TLS_DONE. */
+enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length);
+enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length);
+/* Bytes that have been written to the socket, handshake and records. */
+uint64_t tls_stream_written(const struct tls_stream *stream);
+/* Sends close_notify; TLS_DONE: it is on its way. Reading goes on. */
+enum tls_result tls_stream_finish(struct tls_stream *stream);
+
+bool tls_stream_is_resumed(const struct tls_stream *stream);
+/* "TLSv1.3"; static text. */
+const char *tls_stream_version(const struct tls_stream *stream);
+/* Why the last call failed. */
+const char *tls_stream_error(const struct tls_stream *stream);
+
+#endif
