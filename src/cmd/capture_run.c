@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include "base/log.h"
 #include "ftpalg/address.h"
 
 /* Files that are shorter are done before one could read how far they are. */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/log.h"
 #include "daemon/probe_client.h"
 #include "ftpalg/address.h"
 #include "tls/proof.h"

@@ -3,10 +3,10 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/log.h"
 #include "daemon/proxy.h"
-#include "daemon/service.h"
+#include "process/service.h"
 
 static int proxy_configured(const char *path)
 {

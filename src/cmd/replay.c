@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cmd/capture_run.h"
-#include "daemon/log.h"
 
 #define EVENT_BUFFER (1 << 16)
 

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cmd/capture_run.h"
-#include "daemon/log.h"
 #include "daemon/report.h"
 
 #define WIDTH_DEFAULT 100

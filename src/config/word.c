@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "daemon/character.h"
+#include "base/utf8.h"
 #include "ftpalg/address.h"
 
 const char word_not_understood[] = "is not understood";

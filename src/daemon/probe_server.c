@@ -14,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include "base/log.h"
 #include "daemon/probe.h"
 #include "daemon/probe_agent.h"
 #include "daemon/probe_link.h"
-#include "daemon/sandbox.h"
 #include "ftpalg/address.h"
+#include "process/sandbox.h"
 #include "tls/proof.h"
 #include "tls/wire.h"
 

@@ -16,9 +16,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
-#include "daemon/sandbox.h"
-#include "daemon/service.h"
+#include "base/log.h"
+#include "process/sandbox.h"
+#include "process/service.h"
 #include "proxy_internal.h"
 
 #define PROXY_BACKLOG 1024

@@ -30,7 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include "base/log.h"
 #include "ftpalg/address.h"
 #include "ftpalg/packet.h"
 #include "netfilter/nfqueue.h"

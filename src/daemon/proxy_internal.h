@@ -21,10 +21,10 @@
 #include <event2/event.h>
 
 #include "config/config.h"
-#include "daemon/host.h"
 #include "daemon/relay.h"
 #include "ftpalg/quota.h"
 #include "ftpalg/session.h"
+#include "host/host.h"
 #include "tls/wire.h"
 
 /* What one leg may have waiting for the other: a few long lines. */

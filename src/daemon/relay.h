@@ -4,8 +4,8 @@
 #define DAEMON_RELAY_H
 
 #include "config/config.h"
-#include "daemon/host.h"
 #include "ftpalg/quota.h"
+#include "host/host.h"
 #include "tls/tls.h"
 
 struct event_base;

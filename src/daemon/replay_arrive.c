@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/log.h"
+#include "base/log.h"
 #include "daemon/replay_internal.h"
 #include "ftpalg/address.h"
 

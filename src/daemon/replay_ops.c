@@ -2,7 +2,7 @@
 /* What the core asks of the kernel, answered from the tables of the replay (struct ops). */
 #include <string.h>
 
-#include "daemon/event_json.h"
+#include "base/event_json.h"
 #include "daemon/replay_internal.h"
 #include "ftpalg/address.h"
 

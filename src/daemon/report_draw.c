@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "daemon/character.h"
+#include "base/utf8.h"
 
 #define TIME_WIDTH 12
 #define WIDTH_MIN 60

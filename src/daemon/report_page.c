@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "daemon/character.h"
+#include "base/utf8.h"
 #include "ftpalg/address.h"
 
 void page_print(const struct page *page, const char *format, ...)

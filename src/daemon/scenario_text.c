@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "daemon/character.h"
+#include "base/utf8.h"
 
 struct name {
 	const char *text;

@@ -34,8 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/broker.h"
-#include "daemon/log.h"
+#include "base/log.h"
+#include "broker/broker.h"
 #include "daemon/proxy.h"
 #include "daemon/worker.h"
 

@@ -17,11 +17,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "daemon/host.h"
-#include "daemon/log.h"
-#include "daemon/sandbox.h"
-#include "daemon/service.h"
+#include "base/log.h"
+#include "host/host.h"
 #include "netfilter/nfqueue.h"
+#include "process/sandbox.h"
+#include "process/service.h"
 
 /* Packets that are taken before signals and the clock get their turn. */
 #define WORKER_BATCH 64

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/broker_check.h"
+#include "broker/check.h"
 #include "ftpalg/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -25,12 +25,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/broker.h"
-#include "daemon/broker_link.h"
-#include "daemon/sandbox.h"
+#include "broker/broker.h"
+#include "broker/link.h"
 #include "ftpalg/address.h"
 #include "netfilter/netlink.h"
 #include "netfilter/nfqueue.h"
+#include "process/sandbox.h"
 
 static struct broker_link broker;
 static struct nfqueue queue;

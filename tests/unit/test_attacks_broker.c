@@ -3,7 +3,7 @@
  * A90: what a worker that was taken over may ask of its broker. Each row changes one thing in a request that is allowed,
  * and says whether it still is.
  */
-#include "daemon/broker_check.h"
+#include "broker/check.h"
 #include "unit.h"
 
 /* The tests are in this order: a peer's two views differ, so that no check is right by luck. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "attack.h"
-#include "daemon/event_json.h"
+#include "base/event_json.h"
 
 enum fate {
 	PASSES,  /* byte for byte, and opens nothing */

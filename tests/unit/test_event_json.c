@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "daemon/event_json.h"
+#include "base/event_json.h"
 #include "unit.h"
 
 /* 2026-11-20 13:14:15 UTC */

@@ -2,7 +2,7 @@
 /* How many lines a peer can cause, that none is lost without being counted, and that nobody hides another's. */
 #include <stdlib.h>
 
-#include "daemon/event_limit.h"
+#include "base/event_limit.h"
 #include "unit.h"
 
 #define SECOND UINT64_C(1000000)

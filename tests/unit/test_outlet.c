@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/outlet.h"
+#include "base/outlet.h"
 #include "unit.h"
 
 #define SIZE 65536

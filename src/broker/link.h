@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A worker's end of the socket to its broker: what struct ops and the queue ask of the kernel, as requests. */
-#ifndef DAEMON_BROKER_LINK_H
-#define DAEMON_BROKER_LINK_H
+#ifndef BROKER_LINK_H
+#define BROKER_LINK_H
 
-#include "daemon/broker_wire.h"
+#include "broker/wire.h"
 #include "ftpalg/nat.h"
 #include "netfilter/nfverdict.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the processes of a service share: their signals, their configuration, their messages. */
-#ifndef DAEMON_SERVICE_H
-#define DAEMON_SERVICE_H
+#ifndef PROCESS_SERVICE_H
+#define PROCESS_SERVICE_H
 
 #include "config/config.h"
 

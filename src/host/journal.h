@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The way of an event out of a service: bounded by event_limit.h, written by outlet.h, never waited for. */
-#ifndef DAEMON_JOURNAL_H
-#define DAEMON_JOURNAL_H
+#ifndef HOST_JOURNAL_H
+#define HOST_JOURNAL_H
 
+#include "base/event_limit.h"
+#include "base/log.h"
+#include "base/outlet.h"
 #include "config/config.h"
-#include "daemon/event_limit.h"
-#include "daemon/log.h"
-#include "daemon/outlet.h"
 
 struct journal {
 	struct outlet outlet; /* closed: no events are wanted */

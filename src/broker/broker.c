@@ -9,7 +9,7 @@
  *
  *   peers --> kernel's queue --> worker ==== requests, verdicts ====> broker --> kernel: ctnetlink, verdicts, raw packets
  *
- * The broker reads nothing but its requests (broker_wire.h). Each is checked by itself (broker_check.h) and then against
+ * The broker reads nothing but its requests (broker/wire.h). Each is checked by itself (broker/check.h) and then against
  * conntrack, here: a master must be a connection that exists, with both tuples as they were said, and with the carrier;
  * an injected packet must belong to a control connection. Only then a netlink message is made, from the numbers that were
  * checked. The packets in verdicts are copied and not looked into.
@@ -21,7 +21,7 @@
  * What a worker that was taken over can do with that is what a gateway does, to control connections only: see
  * doc/threat-model.md, A90.
  */
-#include "daemon/broker.h"
+#include "broker/broker.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -31,14 +31,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "daemon/broker_check.h"
-#include "daemon/host.h"
-#include "daemon/log.h"
-#include "daemon/sandbox.h"
+#include "base/log.h"
+#include "broker/check.h"
+#include "host/host.h"
 #include "netfilter/conntrack.h"
 #include "netfilter/expect.h"
 #include "netfilter/nfverdict.h"
 #include "netfilter/rawsock.h"
+#include "process/sandbox.h"
 
 #define BROKER_ERROR_MAX 256
 /* The kernel module that is the carrier, and the name of its helper. */

@@ -4,8 +4,8 @@
  * visible, so that nothing that a peer sent can forge a line or speak to a terminal. What peers do is told by events
  * (event_json.h); this is for what happens to the gateway itself.
  */
-#ifndef DAEMON_LOG_H
-#define DAEMON_LOG_H
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

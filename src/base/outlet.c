@@ -22,7 +22,7 @@
  * Lines are never torn. The rest of a line that was written in part comes before anything else, and what is written to
  * a pipe at a time is whole lines of at most PIPE_BUF bytes, so that lines of several processes don't mix either.
  */
-#include "daemon/outlet.h"
+#include "base/outlet.h"
 
 #include <errno.h>
 #include <event2/event.h>

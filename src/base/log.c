@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/log.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/outlet.h"
+#include "base/outlet.h"
 
 #define LOG_MESSAGE_MAX 1024
 /* Messages of a quarter of an hour in which everything that can be told is told as often as it may be. */

@@ -21,7 +21,7 @@
  * the bucket of all. Which addresses share a set is known to anybody who reads this, and is worth nothing: to be forgotten
  * gives a source its burst back, and no more.
  */
-#include "daemon/event_limit.h"
+#include "base/event_limit.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The process that has the right to change the firewall, for one that reads what peers send. */
-#ifndef DAEMON_BROKER_H
-#define DAEMON_BROKER_H
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
 
 #include <stdatomic.h>
 #include <sys/types.h>

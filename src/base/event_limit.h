@@ -4,8 +4,8 @@
  * hides one of them behind a million others. What is beyond a bound is summed, and told as one event with a count.
  * Reads no clock and writes nothing: whoever calls it passes the time and is called back with the sums.
  */
-#ifndef DAEMON_EVENT_LIMIT_H
-#define DAEMON_EVENT_LIMIT_H
+#ifndef BASE_EVENT_LIMIT_H
+#define BASE_EVENT_LIMIT_H
 
 #include "ftpalg/event.h"
 

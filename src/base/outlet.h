@@ -3,8 +3,8 @@
  * Lines on their way out of a process that must not wait: events and messages. They stand in a queue of fixed size until
  * whoever reads them takes them. What there is no room for is lost, counted, and told as soon as there is room again.
  */
-#ifndef DAEMON_OUTLET_H
-#define DAEMON_OUTLET_H
+#ifndef BASE_OUTLET_H
+#define BASE_OUTLET_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -7,7 +7,7 @@
  * A broker that has gone is told by the socket at once, and then everything fails until the loop ends. One that hangs
  * makes this process hang with it, which the supervisor sees.
  */
-#include "daemon/broker_link.h"
+#include "broker/link.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/journal.h"
+#include "host/journal.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/event_json.h"
-#include "daemon/host.h"
+#include "base/event_json.h"
+#include "host/host.h"
 
 /* Half a second of the highest rate that was measured, and minutes of a usual one. */
 #define JOURNAL_SIZE ((size_t)4 << 20)

@@ -12,7 +12,7 @@
  * IPv4 and IPv6 besides, because connections are what it is for; and so may the server's end of a probe, which asks for no
  * right at all.
  */
-#include "daemon/sandbox.h"
+#include "process/sandbox.h"
 
 #include <cap-ng.h>
 #include <errno.h>

@@ -3,11 +3,11 @@
  * Written by hand rather than by a JSON library: there is one flat object, and a replay writes hundreds of thousands of
  * them a second.
  */
-#include "daemon/event_json.h"
+#include "base/event_json.h"
 
 #include <string.h>
 
-#include "daemon/character.h"
+#include "base/utf8.h"
 #include "ftpalg/address.h"
 
 /* What a character of up to four bytes can become: "\\xNN" for one byte. */

@@ -3,7 +3,7 @@
  * Everything that a session decides is an event. The log gets only what says that the host needs attention, and that at
  * a bounded rate, because traffic causes it.
  */
-#include "daemon/host.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -33,8 +33,8 @@
  * JSON's own escaping: so the result is valid JSON on one line, it can be decoded again without loss, and printed it
  * does nothing to a terminal.
  */
-#ifndef DAEMON_EVENT_JSON_H
-#define DAEMON_EVENT_JSON_H
+#ifndef BASE_EVENT_JSON_H
+#define BASE_EVENT_JSON_H
 
 #include <stdio.h>
 #include <time.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which requests the broker may carry out, as far as the request alone tells: a pure function of bytes. */
-#ifndef DAEMON_BROKER_CHECK_H
-#define DAEMON_BROKER_CHECK_H
+#ifndef BROKER_CHECK_H
+#define BROKER_CHECK_H
 
-#include "daemon/broker_wire.h"
+#include "broker/wire.h"
 #include "ftpalg/policy.h"
 #include "netfilter/nfverdict.h"
 

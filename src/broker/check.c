@@ -15,7 +15,7 @@
  * What can't be known here is whether there was an offer at all: the policy's limits hold against whoever has the worker,
  * the dialogue's do not.
  */
-#include "daemon/broker_check.h"
+#include "broker/check.h"
 
 #include <string.h>
 

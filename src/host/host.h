@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a gateway in the queue asks of the host: struct ops, made of the adapters, the file of events and the log. */
-#ifndef DAEMON_HOST_H
-#define DAEMON_HOST_H
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
 
+#include "base/log.h"
+#include "broker/link.h"
 #include "config/config.h"
-#include "daemon/broker_link.h"
-#include "daemon/journal.h"
-#include "daemon/log.h"
+#include "host/journal.h"
 #include "netfilter/conntrack.h"
 #include "netfilter/expect.h"
 

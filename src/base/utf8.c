@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/character.h"
+#include "base/utf8.h"
 
 size_t character_read(struct bytes text, uint32_t *character)
 {

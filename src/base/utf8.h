@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What bytes stand for as characters; which can be shown to somebody as they are, and which must be escaped. */
-#ifndef DAEMON_CHARACTER_H
-#define DAEMON_CHARACTER_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include "ftpalg/base.h"
 

@@ -8,7 +8,7 @@
  * Whoever started the service may have left it a SIGCHLD that is ignored, and no process would see its children end then
  * (waitpid(2)), or a mask (execve(2) keeps both).
  */
-#include "daemon/service.h"
+#include "process/service.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/host.h"
-#include "daemon/log.h"
+#include "base/log.h"
+#include "host/host.h"
 
 static struct log_limit library_limit;
 

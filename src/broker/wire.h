@@ -5,8 +5,8 @@
  * Every field has a fixed width and no structure has padding, so that any bytes may be read as one: whatever they hold is
  * a number, which broker_check() then believes or not.
  */
-#ifndef DAEMON_BROKER_WIRE_H
-#define DAEMON_BROKER_WIRE_H
+#ifndef BROKER_WIRE_H
+#define BROKER_WIRE_H
 
 #include <stdint.h>
 
