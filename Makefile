@@ -102,13 +102,13 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcmocka
 
 # The style and the script of the report's page, as arrays.
-$(BUILD)/report_assets.c: src/daemon/report.css src/daemon/report.js
-	$(Q)mkdir -p $(@D) && { echo '#include "daemon/report_assets.h"'; for kind in css js; do \
-		echo "const unsigned char report_$$kind[] = {" && od -An -v -tx1 src/daemon/report.$$kind | \
+$(BUILD)/report_assets.c: src/report/page.css src/report/page.js
+	$(Q)mkdir -p $(@D) && { echo '#include "report/assets.h"'; for kind in css js; do \
+		echo "const unsigned char report_$$kind[] = {" && od -An -v -tx1 src/report/page.$$kind | \
 		sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' && echo "};" && \
 		echo "const size_t report_$${kind}_length = sizeof(report_$$kind);"; done; } >$@
 
-$(BUILD)/report_assets.o: $(BUILD)/report_assets.c src/daemon/report_assets.h
+$(BUILD)/report_assets.o: $(BUILD)/report_assets.c src/report/assets.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -c -o $@ $<
 

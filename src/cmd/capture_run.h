@@ -6,7 +6,7 @@
 #include <getopt.h>
 
 #include "cmd/cmd.h"
-#include "daemon/replay.h"
+#include "replay/replay.h"
 
 /* Rows for getopt_long() and the short options that go with them. */
 #define CAPTURE_RUN_OPTIONS \

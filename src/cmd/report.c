@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "cmd/capture_run.h"
-#include "daemon/report.h"
+#include "report/report.h"
 
 #define WIDTH_DEFAULT 100
 #define WIDTH_LARGEST 1000

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "net/capture.h"
+#include "replay/capture.h"
 #include "world.h"
 
 #define TURNS_MAX 4096
