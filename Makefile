@@ -83,11 +83,11 @@ $(BUILD)/src/%.o: src/%.c
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
 # The scenarios of ftpalg probe, compiled in.
-SCENARIOS := $(sort $(wildcard tests/scenarios/*.scenario))
+SCENARIOS := $(sort $(wildcard src/probe/scenarios/*.scenario))
 
-$(BUILD)/src/scenarios.c: tests/embed $(SCENARIOS) tests/scenarios
+$(BUILD)/src/scenarios.c: src/embed $(SCENARIOS) src/probe/scenarios
 	$(call say,EMBED,$@)
-	$(Q)mkdir -p $(@D) && tests/embed $(SCENARIOS) >$@
+	$(Q)mkdir -p $(@D) && src/embed $(SCENARIOS) >$@
 
 $(BUILD)/src/scenarios.o: $(BUILD)/src/scenarios.c
 	$(call say,CC,$<)

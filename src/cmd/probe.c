@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/probe_client.h"
 #include "ftpalg/address.h"
+#include "probe/client.h"
 #include "tls/proof.h"
 
 #define FILTERS_MAX 16

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "daemon/scenario.h"
-#include "daemon/scenario_text.h"
+#include "probe/scenario.h"
+#include "probe/scenario_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "daemon/probe_run.h"
+#include "probe/run.h"
 #include "unit.h"
 
 struct line {

@@ -6,8 +6,8 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-#include "daemon/scenario.h"
-#include "daemon/scenario_text.h"
+#include "probe/scenario.h"
+#include "probe/scenario_text.h"
 #include "unit.h"
 
 #define HEAD "title a title\n"
@@ -231,7 +231,7 @@ static void text_is_read_token_by_token(void **state)
 static void the_scenarios_of_this_tree_are_right(void **state)
 {
 	static char text[SCENARIO_SIZE_MAX];
-	DIR *directory = opendir("tests/scenarios");
+	DIR *directory = opendir("src/probe/scenarios");
 	const struct dirent *entry;
 	unsigned int count = 0;
 
@@ -246,7 +246,7 @@ static void the_scenarios_of_this_tree_are_right(void **state)
 
 		if (!strstr(entry->d_name, ".scenario"))
 			continue;
-		snprintf(path, sizeof(path), "tests/scenarios/%s", entry->d_name);
+		snprintf(path, sizeof(path), "src/probe/scenarios/%s", entry->d_name);
 		file = fopen(path, "re");
 		assert_non_null(file);
 		length = fread(text, 1, sizeof(text), file);

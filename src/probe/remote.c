@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/probe_remote.h"
+#include "probe/remote.h"
 
 #include <stdlib.h>
 #include <string.h>

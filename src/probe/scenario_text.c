@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Escapes and variables. */
-#include "daemon/scenario_text.h"
+#include "probe/scenario_text.h"
 
 #include <string.h>
 

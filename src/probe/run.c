@@ -8,7 +8,7 @@
  *      |
  *   RUN_DIAL       the client's agent makes it; both know now by which address the other knows them
  *      |
- *   RUN_STEPS      step by step (probe_step.c, probe_data.c), until all are done or one decides
+ *   RUN_STEPS      step by step (probe/step.c, probe/data.c), until all are done or one decides
  *      |
  *   RUN_DRAIN      what has come and nobody waited for is fetched, because a report shows it
  *      |
@@ -17,7 +17,7 @@
  * At most one request to each side is under way. An answer may never come, because the link was lost or the run was
  * ended by its deadline; the tag tells a late one from the one that is waited for.
  */
-#include "daemon/probe_run.h"
+#include "probe/run.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * when one is expected. A link that is lost ends the scenarios that were under way and no others: it is made again for
  * those that come. When it can't be made, what is left is skipped.
  */
-#include "daemon/probe_client.h"
+#include "probe/client.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 #define PARALLEL 8
 #define POLL_MAX (AGENT_SOCKETS_MAX + 1)
-/* Milliseconds; probe_server.c has the same. */
+/* Milliseconds; probe/server.c has the same. */
 #define TICK 3
 #define REST 100
 /* Links that are lost one after the other without a scenario that came to its end; what comes back needs a moment. */

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/probe_run.h"
 #include "ftpalg/address.h"
 #include "ftpalg/hostport.h"
+#include "probe/run.h"
 
 #define VARIABLE_MAX 96
 #define TELNET_IAC 255

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The client's end: which scenarios there are, and all of them run. */
-#ifndef DAEMON_PROBE_CLIENT_H
-#define DAEMON_PROBE_CLIENT_H
+#ifndef PROBE_CLIENT_H
+#define PROBE_CLIENT_H
 
-#include "daemon/probe_run.h"
+#include "probe/run.h"
 
 #define PROBE_RUNS_MAX 512
 
@@ -19,7 +19,7 @@ struct probe_list {
 	size_t count;
 };
 
-/* Scenarios that are compiled in (the build makes this of tests/scenarios). */
+/* Scenarios that are compiled in (the build makes this of src/probe/scenarios). */
 struct probe_builtin {
 	const char *name;
 	const unsigned char *text;
@@ -53,11 +53,11 @@ struct probe_report {
 bool probe_run_all(const struct probe_settings *settings, const struct probe_list *list, struct probe_report *report);
 void probe_report_free(struct probe_report *report);
 
-/* probe_report.c */
+/* probe/results.c */
 void probe_report_table(const struct probe_report *report, FILE *out, bool colour);
 /* False: it could not be written. */
 bool probe_report_json(const struct probe_report *report, FILE *out);
-/* probe_html.c */
+/* probe/page.c */
 bool probe_report_html(const struct probe_report *report, FILE *out);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "daemon/probe_client.h"
+#include "probe/client.h"
 
 #define SUFFIX ".scenario"
 

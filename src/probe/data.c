@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/probe_run.h"
+#include "probe/run.h"
 
 /* A SYN that is lost is sent again after a second, so what shall arrive gets longer. */
 #define ARRIVE_MILLISECONDS 2500

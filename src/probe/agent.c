@@ -9,7 +9,7 @@
  * "Acknowledged" is SIOCOUTQ == 0, for which there is no event, so a process with such a call looks again every few
  * milliseconds. The wait is bounded: a helper may hold a segment back without acknowledging it.
  */
-#include "daemon/probe_agent_internal.h"
+#include "probe/agent_internal.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -21,8 +21,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "daemon/probe_text.h"
 #include "ftpalg/address.h"
+#include "probe/words.h"
 #include "tls/wire.h"
 
 #define ACKNOWLEDGE_MAX (250 * MILLISECOND)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What probe_agent.c and probe_agent_request.c share. */
-#ifndef DAEMON_PROBE_AGENT_INTERNAL_H
-#define DAEMON_PROBE_AGENT_INTERNAL_H
+/* What probe/agent.c and probe/request.c share. */
+#ifndef PROBE_AGENT_INTERNAL_H
+#define PROBE_AGENT_INTERNAL_H
 
-#include "daemon/probe_agent.h"
+#include "probe/agent.h"
 
 #define MILLISECOND UINT64_C(1000)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The server's agent as the client's end sees it: requests go over a link, and are answered when its answers come. */
-#ifndef DAEMON_PROBE_REMOTE_H
-#define DAEMON_PROBE_REMOTE_H
+#ifndef PROBE_REMOTE_H
+#define PROBE_REMOTE_H
 
-#include "daemon/probe_agent.h"
-#include "daemon/probe_link.h"
+#include "probe/agent.h"
+#include "probe/link.h"
 
 #define REMOTE_CALLS_MAX AGENT_CALLS_MAX
 

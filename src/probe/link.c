@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/probe_link.h"
+#include "probe/link.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One scenario while it runs, and what became of it. For the files probe_*.c alone. */
-#ifndef DAEMON_PROBE_RUN_H
-#define DAEMON_PROBE_RUN_H
+#ifndef PROBE_RUN_H
+#define PROBE_RUN_H
 
-#include "daemon/probe.h"
-#include "daemon/probe_agent.h"
-#include "daemon/probe_remote.h"
-#include "daemon/probe_text.h"
-#include "daemon/scenario_text.h"
+#include "probe/agent.h"
+#include "probe/probe.h"
+#include "probe/remote.h"
+#include "probe/scenario_text.h"
+#include "probe/words.h"
 #include "tls/proof.h"
 
 #define RUN_MESSAGE_MAX 320
@@ -112,7 +112,7 @@ enum run_match {
 	MATCH_YES,
 };
 
-/* probe_run.c */
+/* probe/run.c */
 void run_ask(struct probe_run *run, enum scenario_side side, uint64_t now, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 bool run_is_asking(const struct probe_run *run);
@@ -133,13 +133,13 @@ void run_pump(struct probe_run *run, uint64_t now);
 void run_begin(struct probe_run *run, uint64_t now);
 void run_free(struct probe_run *run);
 
-/* probe_step.c */
+/* probe/step.c */
 enum run_result run_step(struct probe_run *run, uint64_t now);
 
-/* probe_data.c */
+/* probe/data.c */
 enum run_result run_step_data(struct probe_run *run, const struct scenario_step *step, uint64_t now);
 
-/* probe_match.c */
+/* probe/match.c */
 /* How many listeners of a side the text names. */
 uint16_t run_count_listeners(struct bytes text, enum scenario_side side);
 /* Puts what the side sends for the step into run->out and run->cuts. */

@@ -9,8 +9,8 @@
  *                            an address or a port, see enum text_owner and enum text_form
  *   {any}, {offer}           only where a peer shall see something: anything but a line's end, and an endpoint
  */
-#ifndef DAEMON_SCENARIO_TEXT_H
-#define DAEMON_SCENARIO_TEXT_H
+#ifndef PROBE_SCENARIO_TEXT_H
+#define PROBE_SCENARIO_TEXT_H
 
 #include "ftpalg/base.h"
 

@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-#include "daemon/probe_client.h"
 #include "ftpalg/address.h"
+#include "probe/client.h"
 
 #define BYTES_SHOWN 1200
 

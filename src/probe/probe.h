@@ -13,12 +13,12 @@
  *     +--- control and data connections of the scenario ---------+
  *                           through the helper
  */
-#ifndef DAEMON_PROBE_H
-#define DAEMON_PROBE_H
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
 
 #include <stdio.h>
 
-#include "daemon/scenario.h"
+#include "probe/scenario.h"
 
 #define PROBE_VERSION 1
 #define PROBE_PORT 21

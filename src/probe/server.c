@@ -4,7 +4,7 @@
  *
  * Whoever connects to the control port is part of a scenario if an agent of his address is armed for it, and otherwise
  * may open a link. Nothing is done for anybody who has not proved that he knows the token; what is done then is in
- * probe_agent.h. Links are few, short of patience and bounded, so that strangers can keep the port busy and no more.
+ * probe/agent.h. Links are few, short of patience and bounded, so that strangers can keep the port busy and no more.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/probe.h"
-#include "daemon/probe_agent.h"
-#include "daemon/probe_link.h"
 #include "ftpalg/address.h"
+#include "probe/agent.h"
+#include "probe/link.h"
+#include "probe/probe.h"
 #include "process/sandbox.h"
 #include "tls/proof.h"
 #include "tls/wire.h"

@@ -3,8 +3,8 @@
  * Scenarios: what two ends of an FTP session say to each other through a helper, and what a good helper makes of it. The
  * language is described in doc/ftpalg-scenario.5. The parser is a pure function from bytes.
  */
-#ifndef DAEMON_SCENARIO_H
-#define DAEMON_SCENARIO_H
+#ifndef PROBE_SCENARIO_H
+#define PROBE_SCENARIO_H
 
 #include "ftpalg/base.h"
 

@@ -7,11 +7,11 @@
  * What follows that word and one space is text, whose escapes and variables are checked here and read again when the
  * scenario runs.
  */
-#include "daemon/scenario.h"
+#include "probe/scenario.h"
 
 #include <string.h>
 
-#include "daemon/scenario_text.h"
+#include "probe/scenario_text.h"
 
 struct parser {
 	struct scenario *scenario;

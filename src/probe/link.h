@@ -8,13 +8,13 @@
  *   server   331 say who you are
  *   client   PASS PROOF                  HMAC-SHA256 of the challenge under the token that both know
  *   server   230 welcome                 530 and the end where the proof is wrong
- *   client   SITE TAG REQUEST            probe_agent.h; several may wait for their answers
+ *   client   SITE TAG REQUEST            probe/agent.h; several may wait for their answers
  *   server   200 TAG ANSWER
  */
-#ifndef DAEMON_PROBE_LINK_H
-#define DAEMON_PROBE_LINK_H
+#ifndef PROBE_LINK_H
+#define PROBE_LINK_H
 
-#include "daemon/probe_text.h"
+#include "probe/words.h"
 
 #define LINK_LINE_MAX 640
 #define LINK_TOKEN_MAX 128

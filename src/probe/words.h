@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Small things that the files of the probe share: words, numbers, hexadecimal, growing bytes. */
-#ifndef DAEMON_PROBE_TEXT_H
-#define DAEMON_PROBE_TEXT_H
+#ifndef PROBE_WORDS_H
+#define PROBE_WORDS_H
 
 #include "ftpalg/base.h"
 

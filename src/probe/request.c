@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an agent is asked (probe_agent.h has the list), read word by word. Nothing of it is believed. */
+/* What an agent is asked (probe/agent.h has the list), read word by word. Nothing of it is believed. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/probe_agent_internal.h"
-#include "daemon/probe_text.h"
 #include "ftpalg/address.h"
+#include "probe/agent_internal.h"
+#include "probe/words.h"
 #include "tls/wire.h"
 
 #define SEND_MAX (2000 * MILLISECOND)

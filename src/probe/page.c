@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/probe_client.h"
 #include "ftpalg/address.h"
+#include "probe/client.h"
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -2,7 +2,7 @@
 /*
  * An agent has the sockets of one end of a probe and does with them what it is asked in one line of text, so that the
  * conductor, who is at the client's end, asks both ends in the same way: its own agent by a call, the server's through a
- * link (probe_link.h).
+ * link (probe/link.h).
  *
  *   request                        answer
  *   LISTEN                         OK HANDLE PORT          a port for data connections
@@ -21,8 +21,8 @@
  * Every request is answered, once; TIMEOUT, REFUSED and ERROR are other answers. No request names an address: an agent
  * connects to the peer of a control connection that it has, to unprivileged ports, and nowhere else.
  */
-#ifndef DAEMON_PROBE_AGENT_H
-#define DAEMON_PROBE_AGENT_H
+#ifndef PROBE_AGENT_H
+#define PROBE_AGENT_H
 
 #include <poll.h>
 

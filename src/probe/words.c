@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/probe_text.h"
+#include "probe/words.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/probe_run.h"
+#include "probe/run.h"
 
 #define MILLISECOND UINT64_C(1000)
 #define SEE_MAX (3000 * MILLISECOND)
