@@ -6,7 +6,7 @@
  * A finding is "ok", "note" (works, but worth knowing) or "MISSING" (does not work until mended). Everything is looked
  * at, whatever was found before.
  */
-#include "cmd/check.h"
+#include "check/check.h"
 
 #include <getopt.h>
 #include <stdarg.h>

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/explain.h"
+#include "explain/explain.h"
 #include "ftpalg/address.h"
 
 #define DEFAULT_CLIENT "10.0.0.5"

@@ -31,10 +31,10 @@
  * Whether connections are admitted at all is not decided here. --forward prints what an operator's own filter needs in
  * order to admit data connections.
  *
- * Where the policy terminates TLS, the rules of the proxy belong to the set (rules_proxy.c): its connections are taken
+ * Where the policy terminates TLS, the rules of the proxy belong to the set (rules/proxy.c): its connections are taken
  * away before FORWARD, and the queue gets the others.
  */
-#include "cmd/rules.h"
+#include "rules/rules.h"
 
 #include <getopt.h>
 #include <string.h>

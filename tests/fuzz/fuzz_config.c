@@ -9,10 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cmd/rules.h"
 #include "config/config.h"
 #include "ftpalg/buffer.h"
 #include "ftpalg/offer.h"
+#include "rules/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "cmd/explain.h"
+#include "explain/explain.h"
 #include "unit.h"
 
 static struct explanation *explanation;

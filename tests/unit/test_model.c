@@ -3,7 +3,7 @@
  * Models of other helpers: what each makes of a segment. tests/lab/test_models.py says the same of the real ones, where
  * they run.
  */
-#include "daemon/model.h"
+#include "explain/model.h"
 #include "unit.h"
 
 #define FORWARDS MODEL_FORWARDS

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/check.h"
-#include "cmd/rules.h"
+#include "check/check.h"
+#include "rules/rules.h"
 #include "unit.h"
 
 static const struct rules_families both = { .ipv4 = true, .ipv6 = true };

@@ -3,15 +3,15 @@
  * How connections get to the proxy: rules that intercept them, a route that delivers what has the mark, an INPUT that
  * lets them in, settings of the kernel that would lead its answers astray, and a proxy that listens.
  *
- * As in check_ruleset.c, what nft and iptables-save say is searched for the few words that can't be missing.
+ * As in check/ruleset.c, what nft and iptables-save say is searched for the few words that can't be missing.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/check.h"
-#include "cmd/rules.h"
+#include "check/check.h"
+#include "rules/rules.h"
 
 #define LOAD_PROXY_RULES "load what \"ftpalg rules nft --proxy\" or \"ftpalg rules iptables --proxy\" prints"
 #define LOAD_INPUT_RULES "load what \"ftpalg rules nft --proxy --forward\" or its like with iptables prints"

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/check.h"
-#include "cmd/rules.h"
+#include "check/check.h"
+#include "rules/rules.h"
 
 /* The rest of line behind words, where they stand as words of their own; else NULL. */
 static const char *line_behind(const char *line, const char *words)

@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "cmd/explain.h"
+#include "explain/explain.h"
 
 #define RETURN_SIGN "\xe2\x8f\x8e"
 #define CUT_SIGN "\xe2\x80\x96"

@@ -6,7 +6,7 @@
  * What is made is told by its routing protocol number from what others have made. So it can be taken away without the
  * configuration that it was made for, and made anew for another mark or table.
  */
-#include "cmd/rules_proxy.h"
+#include "rules/proxy.h"
 
 /* Nobody's, in iproute2's rt_protos. */
 #define PROTOCOL "212"

@@ -3,18 +3,18 @@
  * ftpalg explain, in its parts:
  *
  *   explain.c         the command line
- *   explain_read.c    the notation of dialogues
- *   explain_judge.c   a session and the models of other helpers, given the same bytes
- *   explain_text.c    what came of it, for a terminal
- *   explain_json.c    the same, as JSON
+ *   explain/read.c    the notation of dialogues
+ *   explain/judge.c   a session and the models of other helpers, given the same bytes
+ *   explain/text.c    what came of it, for a terminal
+ *   explain/json.c    the same, as JSON
  */
-#ifndef CMD_EXPLAIN_H
-#define CMD_EXPLAIN_H
+#ifndef EXPLAIN_EXPLAIN_H
+#define EXPLAIN_EXPLAIN_H
 
 #include <stdio.h>
 
 #include "config/config.h"
-#include "daemon/model.h"
+#include "explain/model.h"
 #include "ftpalg/session.h"
 #include "ftpalg/tlsrecord.h"
 
@@ -107,7 +107,7 @@ struct explanation {
 	struct explain_result result;
 };
 
-/* explain_read.c */
+/* explain/read.c */
 
 /*
  * Reads what stands behind the name of a side. False, and *problem says why, where that is more than there is room for.
@@ -117,7 +117,7 @@ bool explain_read_text(const char *text, struct explain_burst *burst, const char
 /* Reads a line of a dialogue. False as above; *empty: there is nothing to judge in it. */
 bool explain_read_line(const char *text, struct explain_burst *burst, bool *empty, const char **problem);
 
-/* explain_judge.c */
+/* explain/judge.c */
 
 /* Begins the session. under_way: greeting and login have passed. */
 void explain_open(struct explanation *explanation, bool under_way);
@@ -139,7 +139,7 @@ size_t explain_rewritten(struct bytes segment, const struct model_answer *answer
 struct bytes explain_segment(const struct explain_burst *burst, size_t number);
 const char *explain_verdict_name(enum model_verdict verdict);
 
-/* explain_text.c, explain_json.c */
+/* explain/text.c, explain/json.c */
 
 /* One line of FTP by itself: all that is known about it. */
 void explain_print_line(const struct explanation *explanation, FILE *out);

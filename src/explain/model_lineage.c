@@ -21,7 +21,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/model_internal.h"
+#include "explain/model_internal.h"
 #include "ftpalg/address.h"
 
 #define NUMBERS_MAX 6

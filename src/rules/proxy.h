@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the rules of the proxy have in common, whether nft or iptables prints them. */
-#ifndef CMD_RULES_PROXY_H
-#define CMD_RULES_PROXY_H
+#ifndef RULES_PROXY_H
+#define RULES_PROXY_H
 
-#include "cmd/rules.h"
+#include "rules/rules.h"
 
 /* Which connections the proxy gets is the first of these that fits. */
 struct rules_choice {

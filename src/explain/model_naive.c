@@ -12,7 +12,7 @@
  */
 #include <string.h>
 
-#include "daemon/model_internal.h"
+#include "explain/model_internal.h"
 
 struct cursor {
 	struct bytes text;

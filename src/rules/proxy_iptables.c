@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The proxy's rules (rules_proxy.c) in the words of iptables: a shell script, as in rules_iptables.c. Networks make the
+ * The proxy's rules (rules/proxy.c) in the words of iptables: a shell script, as in rules/iptables.c. Networks make the
  * families' rules differ: each family has a function of its own that prints its choices.
  *
  * The chains that are jumped to are there whatever the configuration says, and empty where they are not needed: so a
  * script replaces what one for another kind of interception has loaded.
  */
-#include "cmd/rules_proxy.h"
+#include "rules/proxy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +147,7 @@ static void print_assignment(const struct config *config, FILE *out)
 }
 
 /*
- * The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules_proxy.c). u32
+ * The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). u32
  * does not look past extension headers: no segment with one is taken.
  */
 static void print_guard(const struct config *config, FILE *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The parts of ftpalg check. Each looks at one side of the host and adds its findings to the report. */
-#ifndef CMD_CHECK_H
-#define CMD_CHECK_H
+#ifndef CHECK_CHECK_H
+#define CHECK_CHECK_H
 
 #include "config/config.h"
 

@@ -31,7 +31,7 @@
  * in clear whose proxy has died does not go on talking to the server itself. With REDIRECT the entry itself brings all
  * packets here. Packets to addresses of this host itself are left alone: they can't have been forwarded.
  */
-#include "cmd/rules_proxy.h"
+#include "rules/proxy.h"
 
 #include "ftpalg/address.h"
 

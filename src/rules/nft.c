@@ -5,7 +5,7 @@
  * The control ports are a named set. "ct original proto-dst { 21, 2121 }" would load as well, but nft 1.0.6 lists the
  * elements of that anonymous set in a form that it can't read back, and rule sets are kept by listing them.
  */
-#include "cmd/rules.h"
+#include "rules/rules.h"
 
 #define OPENS "tcp flags & (syn | rst | ack) == syn"
 #define BARE_SYN "tcp flags & (fin | syn | rst | ack | urg) == syn"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ftpalg/token.h"
-#include "cmd/explain.h"
+#include "explain/explain.h"
 #include "ftpalg/address.h"
 
 #define CLIENT_PORT 40000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The proxy's keys and certificates, read as the proxy would read them. */
-#include "cmd/check.h"
+#include "check/check.h"
 #include "daemon/proxy.h"
 
 #define ERROR_MAX 512

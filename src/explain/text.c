@@ -2,7 +2,7 @@
 /* What came of a line or a burst, for a terminal: one field a line, its name in the first column. */
 #include <string.h>
 
-#include "cmd/explain.h"
+#include "explain/explain.h"
 #include "ftpalg/address.h"
 
 #define NAME_WIDTH 11

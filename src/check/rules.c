@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/check.h"
+#include "check/check.h"
 
 static void check_ports(struct check *check, const char *family, uint32_t ports, const char *what)
 {

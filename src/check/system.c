@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/check.h"
+#include "check/check.h"
 
 /* No rule set is that long; a program that never stops printing must not fill the memory. */
 #define OUTPUT_MAX (64U << 20)

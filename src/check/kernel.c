@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/check.h"
-#include "cmd/rules.h"
+#include "check/check.h"
+#include "rules/rules.h"
 
 #define CARRIER_MODULE "nf_conntrack_" RULES_CARRIER
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the models of other helpers share. */
-#ifndef DAEMON_MODEL_INTERNAL_H
-#define DAEMON_MODEL_INTERNAL_H
+#ifndef EXPLAIN_MODEL_INTERNAL_H
+#define EXPLAIN_MODEL_INTERNAL_H
 
-#include "daemon/model.h"
+#include "explain/model.h"
 
 /* What a helper has read in a segment. */
 struct model_match {

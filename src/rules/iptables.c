@@ -15,7 +15,7 @@
  * header, so that four bytes can be read there only if one of them follows it. For that the IP header must be of the
  * usual length, and a SYN with IPv4 options or IPv6 extension headers is dropped too.
  */
-#include "cmd/rules.h"
+#include "rules/rules.h"
 
 #define OPENS "-p tcp --tcp-flags SYN,RST,ACK SYN"
 #define BARE_SYN "-p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of models, and what follows for each of them from a tuple that it has read. */
-#include "daemon/model_internal.h"
+#include "explain/model_internal.h"
 
 #include <stdio.h>
 #include <string.h>

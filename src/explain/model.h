@@ -13,8 +13,8 @@
  *   naive        nobody's, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and
  *                checkers that know PORT in capitals and EPRT with bars only had in common
  */
-#ifndef DAEMON_MODEL_H
-#define DAEMON_MODEL_H
+#ifndef EXPLAIN_MODEL_H
+#define EXPLAIN_MODEL_H
 
 #include "ftpalg/hostport.h"
 #include "ftpalg/nat.h"

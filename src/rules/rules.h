@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The firewall rules that a configuration needs, as text. */
-#ifndef CMD_RULES_H
-#define CMD_RULES_H
+#ifndef RULES_RULES_H
+#define RULES_RULES_H
 
 #include "config/config.h"
 

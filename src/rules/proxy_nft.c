@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The proxy's rules (rules_proxy.c) in the words of nft(8), 1.0.6 and later, in a table of their own. */
-#include "cmd/rules_proxy.h"
+/* The proxy's rules (rules/proxy.c) in the words of nft(8), 1.0.6 and later, in a table of their own. */
+#include "rules/proxy.h"
 
 /* Without a protocol, nft takes no number for a port. */
 #define ORIGINAL_PORT "meta l4proto tcp ct original proto-dst %u "
@@ -143,7 +143,7 @@ static void print_jump_to_divert(const struct config *config, FILE *out)
 			config->proxy.source_is_client ? "" : "ct helper \"" RULES_CARRIER "\" ");
 }
 
-/* The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules_proxy.c). */
+/* The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). */
 static void print_guard(FILE *out)
 {
 	fputs("\t# A SYN that conntrack takes for one of a connection that there is would not be asked for in the\n"

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "cmd/explain.h"
+#include "explain/explain.h"
 #include "ftpalg/address.h"
 
 /* Peer text: printable ASCII, every other byte and the backslash as \xNN or \\. */
