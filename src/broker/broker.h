@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "config/config.h"
-#include "daemon/worker.h"
+#include "run/worker.h"
 
 /* The policy in force, which the supervisor writes and the broker reads: policy[turn % 2]. */
 struct broker_page {

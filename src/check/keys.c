@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The proxy's keys and certificates, read as the proxy would read them. */
 #include "check/check.h"
-#include "daemon/proxy.h"
+#include "proxy/proxy.h"
 
 #define ERROR_MAX 512
 

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/proxy.h"
 #include "process/service.h"
+#include "proxy/proxy.h"
 
 static int proxy_configured(const char *path)
 {

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/supervisor.h"
 #include "process/service.h"
+#include "run/supervisor.h"
 
 static int run_configured(const char *path)
 {

@@ -9,7 +9,7 @@
  *   nat         what is marked is not translated: a DNAT would take it away from its socket
  *   routing     what is marked is for this host (ip rule, ip route)
  *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
- *               and that nobody has dropped by then go to the proxy's queue (proxy_admission.c)
+ *               and that nobody has dropped by then go to the proxy's queue (proxy/admission.c)
  *   output      the proxy's own connections to servers get the carrier
  *   input       (--forward) admitted connections and expected data connections are let in
  *

@@ -22,8 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/proxy_internal.h"
 #include "peer.h"
+#include "proxy/internal.h"
 #include "tls/authority.h"
 #include "tls/certs_internal.h"
 

@@ -12,7 +12,7 @@
  * answer with close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record
  * begins with 20 to 23, and no line of FTP with a control byte.
  */
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 /* RFC 8446 5.1 */
 #define RECORD_TYPE_MIN 20

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "ftpalg/address.h"
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 /* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
 #define SETUP_SECONDS 30

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keeps one worker, and the proxy where there is one, running: restarts what died, ends what hangs. */
-#ifndef DAEMON_SUPERVISOR_H
-#define DAEMON_SUPERVISOR_H
+#ifndef RUN_SUPERVISOR_H
+#define RUN_SUPERVISOR_H
 
 #include "config/config.h"
 

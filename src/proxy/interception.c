@@ -11,7 +11,7 @@
  * The two choices are independent. A socket with an address that is not this host's needs IP_TRANSPARENT, and rules that
  * route what comes for it here ("ftpalg rules" prints them).
  *
- * "REDIRECT" is what it does, not how: proxy_admission.c makes the entry that the target of this name would have made.
+ * "REDIRECT" is what it does, not how: proxy/admission.c makes the entry that the target of this name would have made.
  *
  * A server behind this host's own DNAT is dialled where it really is. That DNAT happens to the first packet alone, and
  * takes part in neither connection. So the configuration has to say it ("forward"), which for the core is the same as a
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "ftpalg/address.h"
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 #define PLAIN_PORT 21
 /* Of 28,000 ports that the kernel chooses from, few are in use towards one server. */

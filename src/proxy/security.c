@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 static bool argument_is(struct bytes argument, const char *word)
 {

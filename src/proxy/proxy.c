@@ -5,7 +5,7 @@
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
-#include "daemon/proxy.h"
+#include "proxy/proxy.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "process/sandbox.h"
 #include "process/service.h"
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 #define PROXY_BACKLOG 1024
 #define PROXY_BATCH 64

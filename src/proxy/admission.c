@@ -35,7 +35,7 @@
 #include "ftpalg/packet.h"
 #include "netfilter/nfqueue.h"
 #include "netfilter/rawsock.h"
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 #include "tls/wire.h"
 
 #define ADMISSION_BATCH 64

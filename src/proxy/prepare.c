@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 void prepare_begin(struct proxy_session *session)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A data connection through the proxy: two sockets, of which one is still connecting, and the bytes between them. */
-#ifndef DAEMON_RELAY_H
-#define DAEMON_RELAY_H
+#ifndef PROXY_RELAY_H
+#define PROXY_RELAY_H
 
 #include "config/config.h"
 #include "ftpalg/quota.h"

@@ -16,7 +16,7 @@
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
  */
-#include "relay_internal.h"
+#include "proxy/relay_internal.h"
 
 #include <event2/event.h>
 #include <stdlib.h>

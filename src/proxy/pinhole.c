@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "ftpalg/address.h"
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 #define OFFER_TRIES 4
 

@@ -15,7 +15,7 @@
  * read no more of the data before it is answered: nothing waits, and nothing is changed. In the modes B and C (RFC 959 3.4)
  * the data connection stays, and its end says nothing about a file.
  */
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 static enum verb waiting_verb(const struct session *core, unsigned int index)
 {

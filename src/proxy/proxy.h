@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The proxy: connections that were redirected here, their TLS ended here, judged by the same core as packets are. */
-#ifndef DAEMON_PROXY_H
-#define DAEMON_PROXY_H
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
 
-#include "daemon/worker.h"
+#include "run/worker.h"
 #include "tls/tls.h"
 
 /*

@@ -3,28 +3,28 @@
  * What the proxy's files share.
  *
  *   proxy.c           the process: listeners, limits, signals
- *   proxy_admission.c which connections come here: those that the operator's forward chains let pass
- *   proxy_interception.c  how connections come here, and from which addresses the proxy makes its own
- *   proxy_session.c   one control connection: its two legs, its timer, its end
- *   proxy_leg.c       one leg: bytes in and out, TLS handshakes
- *   proxy_line.c      lines between the legs, through the core
- *   proxy_security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
- *   proxy_prepare.c   TLS with a server whose client speaks none
- *   proxy_clear.c     TLS ends on a leg, and the leg goes on in clear
- *   proxy_offer.c     the core's expectations, as listeners and kernel expectations
- *   proxy_transfer.c  what the client is told of the data connection
+ *   proxy/admission.c which connections come here: those that the operator's forward chains let pass
+ *   proxy/interception.c  how connections come here, and from which addresses the proxy makes its own
+ *   proxy/session.c   one control connection: its two legs, its timer, its end
+ *   proxy/leg.c       one leg: bytes in and out, TLS handshakes
+ *   proxy/line.c      lines between the legs, through the core
+ *   proxy/security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
+ *   proxy/prepare.c   TLS with a server whose client speaks none
+ *   proxy/clear.c     TLS ends on a leg, and the leg goes on in clear
+ *   proxy/pinhole.c     the core's expectations, as listeners and kernel expectations
+ *   proxy/transfer.c  what the client is told of the data connection
  */
-#ifndef DAEMON_PROXY_INTERNAL_H
-#define DAEMON_PROXY_INTERNAL_H
+#ifndef PROXY_INTERNAL_H
+#define PROXY_INTERNAL_H
 
 #include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "config/config.h"
-#include "daemon/relay.h"
 #include "ftpalg/quota.h"
 #include "ftpalg/session.h"
 #include "host/host.h"
+#include "proxy/relay.h"
 #include "tls/wire.h"
 
 /* What one leg may have waiting for the other: a few long lines. */
@@ -139,7 +139,7 @@ struct proxy_session {
 	uint8_t asked_level; /* the argument of the PROT that waits for its reply; 0: none does */
 };
 
-/* proxy_session.c */
+/* proxy/session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
 /*
@@ -162,7 +162,7 @@ size_t proxy_find_server(const struct proxy_session *session);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
 
-/* proxy_admission.c */
+/* proxy/admission.c */
 struct admission;
 /* NULL, with what to do in error (of size bytes). Packets wait in the queue until it is watched. */
 struct admission *admission_open(const struct config *config, struct host *host, char *error, size_t size);
@@ -170,7 +170,7 @@ bool admission_watch(struct admission *admission, struct event_base *base);
 /* NULL is nothing to close. */
 void admission_close(struct admission *admission);
 
-/* proxy_interception.c */
+/* proxy/interception.c */
 /* The socket where intercepted connections arrive, or -1 with errno. */
 int interception_listen(const struct config_proxy *config, enum family family, int backlog);
 /* Fills view but for client_seen, and the session's client_master. False: the connection was not intercepted. */
@@ -180,7 +180,7 @@ int interception_dial(struct proxy_session *session, const struct nat_view *view
 /* A socket for a data connection's end at this side, bound to local, which may be the other peer's address; or -1. */
 int interception_socket(const struct proxy *proxy, enum leg_side side, const struct endpoint *local);
 
-/* proxy_leg.c */
+/* proxy/leg.c */
 bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context);
 void leg_close(struct leg *leg);
 /* Reads what there is, up to the bound. False: the connection broke. */
@@ -191,12 +191,12 @@ void leg_say(struct leg *leg, const char *text);
 void leg_secure(struct proxy_session *session);
 void leg_start_server_tls(struct proxy_session *session, const char *name);
 
-/* proxy_line.c */
+/* proxy/line.c */
 void proxy_take_lines(struct proxy_session *session, enum leg_side side);
 /* A reply of the proxy's own to the command that was judged last. */
 void proxy_answer(struct proxy_session *session, const char *text);
 
-/* proxy_security.c */
+/* proxy/security.c */
 /* Must this command wait until all before it are answered? */
 bool security_is_own(enum verb verb);
 /* The proxy's answer to a command, or NULL: it is passed on. */
@@ -208,7 +208,7 @@ bool security_passes_feature(const struct proxy_session *session, struct bytes l
 /* Lines that the reply to FEAT is to have before its last. */
 const char *security_more_features(const struct proxy_session *session);
 
-/* proxy_prepare.c */
+/* proxy/prepare.c */
 void prepare_begin(struct proxy_session *session);
 /* Takes the server's lines until the server's leg is ready. */
 void prepare_take_line(struct proxy_session *session, struct bytes line);
@@ -218,7 +218,7 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 /* Goes on behind PREPARE_CLEAR. */
 void prepare_go_on(struct proxy_session *session);
 
-/* proxy_clear.c */
+/* proxy/clear.c */
 /* What is in out leaves in TLS, then close_notify; then the leg is in clear. */
 void clear_begin(struct leg *leg);
 /* False: there is no room for close_notify yet. */
@@ -230,7 +230,7 @@ void clear_judge_end(struct proxy_session *session);
 /* Forgets what ties data connections to this login. False: no memory. */
 bool clear_tickets(struct proxy_session *session);
 
-/* proxy_offer.c */
+/* proxy/pinhole.c */
 enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
 enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
 enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
@@ -238,7 +238,7 @@ void offer_close(struct proxy_session *session);
 /* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */
 bool offer_is_awaited(struct proxy_session *session);
 
-/* proxy_transfer.c */
+/* proxy/transfer.c */
 void transfer_open(struct proxy_session *session);
 /* The command has been passed on to the server. */
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);

@@ -20,7 +20,7 @@
  * are started later. Giving up means all: a gateway that inspects what is in clear and leaves TLS to nobody is not what was
  * asked for.
  */
-#include "daemon/supervisor.h"
+#include "run/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -36,8 +36,8 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
-#include "daemon/proxy.h"
-#include "daemon/worker.h"
+#include "proxy/proxy.h"
+#include "run/worker.h"
 
 #define SUPERVISOR_CHILDREN 3
 

@@ -18,7 +18,7 @@
  *
  * PASSED is no more than "in our send buffer". A receiver that goes away then has a part of the file, and its sender
  * believes that all is well. So a relay stays until the receiver's host has acknowledged every byte, and the control
- * connection's 226 waits for that (proxy_transfer.c). A reset that comes when all bytes are acknowledged is how hosts close
+ * connection's 226 waits for that (proxy/transfer.c). A reset that comes when all bytes are acknowledged is how hosts close
  * a socket with our close_notify unread, and cuts nothing; in clear there is no close_notify, and a client that resets has
  * left bytes of the file unread.
  *
@@ -30,7 +30,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "relay_internal.h"
+#include "proxy/relay_internal.h"
 
 #define RELAY_BUFFER 65536U
 #define RELAY_PIPE 524288

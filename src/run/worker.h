@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One queue, one gateway, one loop. */
-#ifndef DAEMON_WORKER_H
-#define DAEMON_WORKER_H
+#ifndef RUN_WORKER_H
+#define RUN_WORKER_H
 
 #include <stdatomic.h>
 #include <sys/types.h>

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 /* Takes one line out of in, without its end. False: there is none yet. */
 static bool line_take(struct proxy_session *session, struct evbuffer *in, struct bytes *line)

@@ -7,7 +7,7 @@
  * On the way out nothing is taken down. NAT, expectations and sequence adjustments live in conntrack, so what was
  * agreed goes on without a gateway, and the next gateway finds it.
  */
-#include "daemon/worker.h"
+#include "run/worker.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The files that the configuration names for TLS, read for the proxy, or for who only wants to know if they are good. */
-#include "daemon/proxy.h"
+#include "proxy/proxy.h"
 
 struct tls *proxy_read_keys(const struct config *config, char *error, size_t size)
 {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proxy_internal.h"
+#include "proxy/internal.h"
 
 bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the relay's files share: relay.c is its life, relay_move.c what becomes of bytes and of their end. */
-#ifndef DAEMON_RELAY_INTERNAL_H
-#define DAEMON_RELAY_INTERNAL_H
+#ifndef PROXY_RELAY_INTERNAL_H
+#define PROXY_RELAY_INTERNAL_H
 
-#include "daemon/relay.h"
 #include "ftpalg/event.h"
+#include "proxy/relay.h"
 #include "tls/wire.h"
 
 struct event;
