@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A80: death and return, decision by decision, as src/core/gateway_adopt.c states them. The rig's receivers answer what
+ * A80: death and return, decision by decision, as src/core/tcp/gateway_adopt.c states them. The rig's receivers answer what
  * they can't accept, as RFC 9293 3.10.7.4 demands, when rig_settle or rig_answer lets them.
  */
 #include "gateway_rig.h"

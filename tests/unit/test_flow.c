@@ -2,7 +2,7 @@
 /* The table of control connections against a plain list of what should be in it. */
 #include <stdlib.h>
 
-#include "core/flow.h"
+#include "core/tcp/flow.h"
 #include "unit.h"
 
 #define ROWS_MAX 24

@@ -3,7 +3,7 @@
  * Single packets: numbers, overlaps, decoys and limits. What a peer makes by hand must not let its bytes past the
  * session, and what a bad road does must not stop the dialogue.
  */
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 #include "gateway_rig.h"
 #include "unit.h"
 

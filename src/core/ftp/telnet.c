@@ -15,7 +15,7 @@
  */
 #include <string.h>
 
-#include "core/telnet.h"
+#include "core/ftp/telnet.h"
 
 #define TELNET_DATA_MARK 242
 #define TELNET_BREAK 243

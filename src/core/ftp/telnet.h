@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What Telnet (RFC 854) makes of the bytes of a command: codes that are taken out, and codes that take others out. */
-#ifndef CORE_TELNET_H
-#define CORE_TELNET_H
+#ifndef CORE_FTP_TELNET_H
+#define CORE_FTP_TELNET_H
 
 #include "ftpalg/parse.h"
 

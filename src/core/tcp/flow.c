@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/flow.h"
 #include "core/siphash.h"
+#include "core/tcp/flow.h"
 #include "ftpalg/address.h"
 
 uint32_t flow_table_bucket_count(uint32_t count)

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "core/digits.h"
-#include "core/telnet.h"
+#include "core/ftp/telnet.h"
 
 #define VERB_TEXT_MAX 7 /* XSHA256 */
 

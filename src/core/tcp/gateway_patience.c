@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 
 /* A sender that is not waiting for an acknowledgement sends the rest of a line within this time, microseconds. */
 #define PATIENCE UINT64_C(5000)

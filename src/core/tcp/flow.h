@@ -16,8 +16,8 @@
  * dropped and answered with a reset: nobody reads them any more, or the end was a feint. Those without pass if the row is
  * DONE, and are answered too if it is KILLED. These rows are the first to go when the table is full, embryos are next.
  */
-#ifndef CORE_FLOW_H
-#define CORE_FLOW_H
+#ifndef CORE_TCP_FLOW_H
+#define CORE_TCP_FLOW_H
 
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"

@@ -17,7 +17,7 @@
  * has the first one, in whatever state and whatever has become of its row, the second one is refused: a reset that
  * its receiver does not obey closes an entry, and its packets pass for as long as there is one.
  */
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 
 /* conntrack gives a client 60 s to answer; it needs a round trip, and each repetition of the SYN and ACK is another try. */
 #define EMBRYO_LIFE (10 * SECOND)

@@ -61,7 +61,7 @@
  */
 #include <string.h>
 
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 
 static void note_deadline(struct gateway *gateway, const struct flow *flow, uint64_t now)
 {

@@ -22,7 +22,7 @@
  */
 #include <string.h>
 
-#include "core/inspect.h"
+#include "core/tcp/inspect.h"
 #include "ftpalg/token.h"
 
 /* One line that is being decided. */

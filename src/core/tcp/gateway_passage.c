@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 #include "ftpalg/address.h"
 
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)

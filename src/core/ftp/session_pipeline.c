@@ -18,7 +18,7 @@
  * What waits is bounded, and whoever fills it is refused. Clients that keep a session alive through a long upload send
  * thousands of commands on which nothing depends; of those any number waits in one place.
  */
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 
 static struct session_command *pipeline_at(struct session *session, unsigned int index)
 {

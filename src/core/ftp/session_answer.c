@@ -2,7 +2,7 @@
 /* What follows from the final reply to a command: a login, its end, TLS, the end of a transfer. */
 #include <string.h>
 
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 
 static void take_login(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the gateway's files share: its memory, and a packet on its way through. */
-#ifndef CORE_GATEWAY_INTERNAL_H
-#define CORE_GATEWAY_INTERNAL_H
+#ifndef CORE_TCP_GATEWAY_INTERNAL_H
+#define CORE_TCP_GATEWAY_INTERNAL_H
 
-#include "core/flow.h"
-#include "core/inspect.h"
+#include "core/tcp/flow.h"
+#include "core/tcp/inspect.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 

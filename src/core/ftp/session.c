@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 
 void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
 		  const struct nat_view *view, bool resizable, bool adopted)

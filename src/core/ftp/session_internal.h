@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the session's files share: commands and replies are judged apart, the pinhole belongs to both. */
-#ifndef CORE_SESSION_INTERNAL_H
-#define CORE_SESSION_INTERNAL_H
+#ifndef CORE_FTP_SESSION_INTERNAL_H
+#define CORE_FTP_SESSION_INTERNAL_H
 
 #include "ftpalg/session.h"
 

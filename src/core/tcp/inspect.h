@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the bytes of one stream to the lines of a session, and from its outcomes back to bytes. */
-#ifndef CORE_INSPECT_H
-#define CORE_INSPECT_H
+#ifndef CORE_TCP_INSPECT_H
+#define CORE_TCP_INSPECT_H
 
-#include "core/flow.h"
+#include "core/tcp/flow.h"
 
 /* What inspection needs beside the flow: the same for every packet of a gateway. */
 struct inspector {

@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 #include "ftpalg/address.h"
 
 /* Microseconds before a pinhole's deadline in which its absence could mean both. */

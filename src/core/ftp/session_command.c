@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 
 static struct bytes command_argument(const struct turn *turn, const struct command *command)
 {

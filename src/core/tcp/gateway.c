@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 
 /* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
 #define LINGER (30 * SECOND)

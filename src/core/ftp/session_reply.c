@@ -35,7 +35,7 @@
 #include <string.h>
 
 #include "core/digits.h"
-#include "core/session_internal.h"
+#include "core/ftp/session_internal.h"
 
 static enum form code_form(uint16_t code)
 {

@@ -12,7 +12,7 @@
  * now, and where its timestamp goes not back (RFC 7323 5.3). RFC 5961 5.2 asks a receiver for the same of the
  * acknowledgement.
  */
-#include "core/gateway_internal.h"
+#include "core/tcp/gateway_internal.h"
 
 /* The largest window without scaling; control connections never need more. */
 #define REACH 65535
