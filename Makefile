@@ -55,8 +55,8 @@ UPPER_FLAGS  = -Iinclude -Isrc -D_GNU_SOURCE -DFTPALG_VERSION='"$(VERSION)"' $(L
 CORE_SOURCES  := $(wildcard src/core/*.c src/core/*/*.c)
 UPPER_SOURCES := $(filter-out $(CORE_SOURCES),$(wildcard src/*/*.c))
 MAIN_SOURCE   := src/cmd/main.c
-UNIT_SOURCES  := $(wildcard tests/unit/test_*.c)
-UNIT_HELPERS  := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
+UNIT_SOURCES  := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+UNIT_HELPERS  := $(wildcard tests/unit/kit/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
@@ -95,7 +95,7 @@ $(BUILD)/src/scenarios.o: $(BUILD)/src/scenarios.c
 
 $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -Itests/unit -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -Itests/unit/kit -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
 	$(call say,LD,$@)

@@ -50,7 +50,7 @@ $(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-$(BUILD)/tests/replay/%: $(BUILD)/tests/replay/%.o $(BUILD)/tests/unit/world.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+$(BUILD)/tests/replay/%: $(BUILD)/tests/replay/%.o $(BUILD)/tests/unit/kit/world.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
@@ -73,7 +73,7 @@ replay-programs: $(REPLAY_PROGRAMS)
 SUITE_RUNNER := 'runner=tests/run --self-test' 'mutants-self=tests/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
-	'$(patsubst tests/unit/test_%.c,unit/%,$(source))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
+	'$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
 SUITE_LINT   := 'lint:3600=nice -n 19 tests/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Why something was decided. One table is the log field, the counter's name, the event's "reason" and the row of the
- * manual, so a reason can't exist in one of them and be missing in another (tests/unit/test_reason.c reads the manual).
+ * manual, so a reason can't exist in one of them and be missing in another (tests/unit/core/test_reason.c reads the manual).
  */
 #ifndef FTPALG_REASON_H
 #define FTPALG_REASON_H

@@ -12,7 +12,7 @@
  *                        ^ out_acked                    ^ out_next (in_decided)
  *                                                                       ^ in_next
  *
- * Invariants, checked by tests/unit/test_stream.c and by the fuzzer:
+ * Invariants, checked by tests/unit/core/tcp/test_stream.c and by the fuzzer:
  *  - an output byte, once decided, never changes: every transmission of out_acked..out_next is a copy from `sent`;
  *  - no output byte comes from an input byte at or beyond in_decided;
  *  - `sent` holds exactly out_next - out_acked bytes, except while passing.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Any bytes as the choices of the stream's model (tests/unit/stream_model.h): what is decided, edited, lost, repeated
+ * Any bytes as the choices of the stream's model (tests/unit/kit/stream_model.h): what is decided, edited, lost, repeated
  * and acknowledged, and when. The model holds the checks.
  */
 #include <assert.h>
