@@ -70,13 +70,13 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 replay-programs: $(REPLAY_PROGRAMS)
 
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
-SUITE_RUNNER := 'runner=tests/run --self-test' 'mutants-self=tests/mutants --self-test'
+SUITE_RUNNER := 'runner=tests/tools/run --self-test' 'mutants-self=tests/tools/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
-SUITE_LINT   := 'lint:3600=nice -n 19 tests/lint'
-SUITE_VALGRIND := 'valgrind:3600=tests/valgrind $(MEMCHECKED)'
+SUITE_LINT   := 'lint:3600=nice -n 19 tests/tools/lint'
+SUITE_VALGRIND := 'valgrind:3600=tests/tools/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=nice -n 19 tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
 SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
@@ -92,70 +92,70 @@ SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compar
 SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
 setup:
-	$(Q)tests/setup
+	$(Q)tests/tools/setup
 
 setup-build setup-demo: setup-%:
-	$(Q)tests/setup $*
+	$(Q)tests/tools/setup $*
 
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
+	$(Q)tests/tools/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
 	$(make-release) $(RELEASE)/libftpalg.a
 	$(make-sanitized) $(SANITIZED)/libftpalg.a
-	$(Q)tests/run $(SUITE_PURE)
+	$(Q)tests/tools/run $(SUITE_PURE)
 
 check-unit:
 	$(make-sanitized) unit-programs
-	$(Q)tests/run $(SUITES_UNIT)
+	$(Q)tests/tools/run $(SUITES_UNIT)
 
 check-replay:
 	$(make-sanitized) all
-	$(Q)tests/run $(SUITE_REPLAY)
+	$(Q)tests/tools/run $(SUITE_REPLAY)
 
 check-report:
 	$(make-sanitized) all
-	$(Q)tests/run $(SUITE_REPORT)
+	$(Q)tests/tools/run $(SUITE_REPORT)
 
 check-split:
 	$(make-release) replay-programs
-	$(Q)tests/run $(SUITE_SPLIT)
+	$(Q)tests/tools/run $(SUITE_SPLIT)
 
 check-lint:
-	$(Q)tests/run $(SUITE_LINT)
+	$(Q)tests/tools/run $(SUITE_LINT)
 
 # Valgrind knows neither sanitizers nor what a compiler has optimised beyond recognition.
 check-valgrind:
 	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(MEMCHECKED) OPTIMISE='-O1 -g' all unit-programs
-	$(Q)tests/run $(SUITE_VALGRIND)
+	$(Q)tests/tools/run $(SUITE_VALGRIND)
 
-# What decides whether the tests are worth anything is tests/mutate; this finds what they never come to.
+# What decides whether the tests are worth anything is tests/tools/mutate; this finds what they never come to.
 coverage:
 	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(COVERED) CC=gcc OPTIMISE='-O0 -g --coverage' \
 		LDOPTIMISE=--coverage all unit-programs replay-programs
-	$(Q)tests/coverage $(COVERED)
+	$(Q)tests/tools/coverage $(COVERED)
 
 fuzz:
-	$(Q)tests/run $(SUITE_FUZZ)
+	$(Q)tests/tools/run $(SUITE_FUZZ)
 
 check-lab:
 	$(make-sanitized) all lab-programs
-	$(Q)tests/run $(SUITES_LAB)
+	$(Q)tests/tools/run $(SUITES_LAB)
 
 check-vm:
 	$(make-release) all lab-programs
-	$(Q)tests/run $(SUITE_VM)
+	$(Q)tests/tools/run $(SUITE_VM)
 
 # All of the lab on the stock kernel too, and a long look for inputs that break something.
 check-long:
 	$(make-sanitized) replay-programs
 	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
 		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
-	$(Q)tests/run 'mutate:3600=tests/mutate'
-	$(Q)tests/run 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
+	$(Q)tests/tools/run 'mutate:3600=tests/tools/mutate'
+	$(Q)tests/tools/run 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
 
 bench: setup
 	$(make-release) all lab-programs

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Self-test of tests/run: small suites in, closing line, exit status and explanations out. Prints TAP."""
+"""Self-test of tests/tools/run: small suites in, closing line, exit status and explanations out. Prints TAP."""
 
 import os
 import pathlib

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests/mutants finds in a text, and what it makes of it. Prints TAP."""
+"""What tests/tools/mutants finds in a text, and what it makes of it. Prints TAP."""
 
 import importlib.machinery
 import importlib.util
