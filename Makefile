@@ -10,10 +10,13 @@
 
 PREFIX     ?= /usr
 SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 DOCDIR     ?= $(PREFIX)/share/doc/ftpalg
 
+# The only place that says it: the program, ftpalg.pc and the manuals have it from here.
 VERSION := 0.1.0
 
 CC     ?= cc
@@ -29,15 +32,54 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
-LIBRARIES := libmnl libnetfilter_queue libevent_core libssl libcrypto inih jansson libseccomp libcap-ng libpcap
-ifneq ($(filter-out help clean setup setup-build setup-demo check demo check-long bench compare,$(or $(MAKECMDGOALS),all)),)
+# The libraries as pkg-config knows them, each with the Debian package that brings it.
+PACKAGE_libmnl             := libmnl-dev
+PACKAGE_libnetfilter_queue := libnetfilter-queue-dev
+PACKAGE_libevent_core      := libevent-dev
+PACKAGE_libssl             := libssl-dev
+PACKAGE_libcrypto          := libssl-dev
+PACKAGE_inih               := libinih-dev
+PACKAGE_jansson            := libjansson-dev
+PACKAGE_libseccomp         := libseccomp-dev
+PACKAGE_libcap-ng          := libcap-ng-dev
+PACKAGE_libpcap            := libpcap-dev
+LIBRARIES := $(patsubst PACKAGE_%,%,$(filter PACKAGE_%,$(.VARIABLES)))
+PACKAGE_cmocka             := libcmocka-dev
+
+# These need no compiler, or bring it.
+ifneq ($(filter-out help clean setup setup-build setup-demo check demo check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
+
+needed := $(LIBRARIES) $(if $(filter unit-programs,$(MAKECMDGOALS)),cmocka)
+works = $(shell $(1) >/dev/null 2>&1 && echo yes)
+library_missing = $(if $(call works,$(PKG_CONFIG) --exists $(1)),,$(PACKAGE_$(1)))
+MISSING := $(if $(call works,$(CC) --version),,gcc) $(if $(call works,$(PKG_CONFIG) --version),,pkgconf)
+ifeq ($(strip $(MISSING)),)
+MISSING := $(if $(call works,$(PKG_CONFIG) --exists $(needed)),,$(foreach library,$(needed),$(call library_missing,$(library))))
+endif
+ifneq ($(strip $(MISSING)),)
+$(error What ftpalg is built with is missing. Debian has it in: $(sort $(MISSING)). `make setup` installs that, as root)
+endif
+
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+
+# What only some processors and compilers have: tried, not assumed.
+tried = $(if $(call works,$(CC) -Werror $(1) -S -o - -x c /dev/null),$(1))
+HARDENING_TRIED := $(call tried,-fstack-clash-protection) $(call tried,-fcf-protection) $(call tried,-mbranch-protection=standard)
+
+# Without instructions of their own for it, processors have atomic operations in a library.
+LIB_ATOMIC := $(if $(filter /%,$(shell $(CC) -print-file-name=libatomic.so)),-latomic)
+
+# Libraries are called with times, so 32-bit hosts have those of 64 bits where the libraries were built with them.
+ifneq ($(shell $(CC) -E -dM -x c /dev/null | grep '__SIZEOF_LONG__ 4'),)
+LIB_TIME := $(if $(shell nm -D $(PKG_CONFIG_SYSROOT_DIR)$$($(PKG_CONFIG) --variable=libdir libevent_core)/libevent_core.so | \
+	grep gettime64),-D_TIME_BITS=64)
+endif
 endif
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
             -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+HARDENING := -fstack-protector-strong $(HARDENING_TRIED) -fPIE
 ifdef SANITIZE
 OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 LDOPTIMISE := -fsanitize=$(SANITIZE)
@@ -50,7 +92,8 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDOPTIMISE) $(LDFLAGS)
 
 # Which folder may include which is in tests/layers. The core has no library's flags.
 CORE_FLAGS   = -Iinclude -Isrc
-UPPER_FLAGS  = -Iinclude -Isrc -D_GNU_SOURCE -DFTPALG_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
+UPPER_FLAGS  = -Iinclude -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(LIB_TIME) -DFTPALG_VERSION='"$(VERSION)"' \
+               $(LIB_CFLAGS)
 
 CORE_SOURCES  := $(wildcard src/core/*.c src/core/*/*.c)
 UPPER_SOURCES := $(filter-out $(CORE_SOURCES),$(wildcard src/*/*.c))
@@ -64,15 +107,28 @@ UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(
                  $(BUILD)/report_assets.o
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
 
+# What programs are linked with, in this order: each takes what it uses.
+UPPER_ARCHIVE := $(BUILD)/upper.a
+UNIT_ARCHIVE  := $(BUILD)/tests/unit.a
+ARCHIVES      := $(UPPER_ARCHIVE) $(BUILD)/libftpalg.a
+LINK_LIBS      = $(LIB_LIBS) $(LIB_ATOMIC)
+
 all: $(BUILD)/ftpalg
 
 $(BUILD)/libftpalg.a: $(CORE_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/ftpalg: $(call object,$(MAIN_SOURCE)) $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+# Thin: these name their objects, and are no use elsewhere.
+$(UPPER_ARCHIVE): $(UPPER_OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcsT $@ $^
+
+$(UNIT_ARCHIVE): $(call object,$(UNIT_HELPERS))
+	$(Q)rm -f $@ && $(AR) rcsT $@ $^
+
+$(BUILD)/ftpalg: $(call object,$(MAIN_SOURCE)) $(ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LINK_LIBS)
 
 $(BUILD)/src/core/%.o: src/core/%.c
 	$(call say,CC,$<)
@@ -97,9 +153,9 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -Itests/unit/kit -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(call object,$(UNIT_HELPERS)) $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_ARCHIVE) $(ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LINK_LIBS) -lcmocka
 
 # The style and the script of the report's page, as arrays.
 $(BUILD)/report_assets.c: src/report/page.css src/report/page.js
@@ -119,36 +175,17 @@ unit-programs: $(UNIT_PROGRAMS)
 clean:
 	$(Q)rm -rf build
 
-MANUALS5  := $(wildcard doc/*.5)
-MANUALS8  := $(wildcard doc/*.8)
-DOCUMENTS := $(wildcard README.md doc/*.conf)
-RULES     := $(wildcard rules/*)
-
-install: all
-	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/rules
-	$(Q)install -m 755 $(BUILD)/ftpalg $(DESTDIR)$(SBINDIR)/
-	$(if $(MANUALS5),$(Q)install -m 644 $(MANUALS5) $(DESTDIR)$(MANDIR)/man5/)
-	$(if $(MANUALS8),$(Q)install -m 644 $(MANUALS8) $(DESTDIR)$(MANDIR)/man8/)
-	$(if $(DOCUMENTS),$(Q)install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/)
-	$(if $(RULES),$(Q)install -m 644 $(RULES) $(DESTDIR)$(DOCDIR)/rules/)
-	$(Q)install -d $(DESTDIR)$(DOCDIR)/scenarios
-	$(Q)install -m 644 $(SCENARIOS) $(DESTDIR)$(DOCDIR)/scenarios/
-
-uninstall:
-	$(Q)rm -f $(DESTDIR)$(SBINDIR)/ftpalg
-	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MANUALS5)))
-	$(Q)rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS8)))
-	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)) $(RULES))
-	$(Q)rm -f $(addprefix $(DESTDIR)$(DOCDIR)/scenarios/,$(notdir $(SCENARIOS)))
-	$(Q)rmdir $(DESTDIR)$(DOCDIR)/scenarios $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+include src/install.mk
 
 help:
 	@echo 'make               builds $(BUILD)/ftpalg'
 	@echo 'make demo          installs what is missing, builds, shows the gateway at work'
-	@echo 'make install       to $$(DESTDIR)$$(SBINDIR), $$(MANDIR) and $$(DOCDIR); make uninstall takes it away again'
+	@echo 'make install       the program, the library of its core, and the manuals; make uninstall takes them away again'
+	@echo '                   (DESTDIR, PREFIX, SBINDIR, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR)'
 	@echo 'make setup         installs (as root), or names, what the tests lack; make setup-build: what the build lacks'
 	@echo 'make check         setup, build, and all tests that this host can run'
-	@echo 'make check-pure    the core performs no I/O; a directory is a layer'
+	@echo 'make check-quick   builds, and runs what takes seconds: pure, unit, replay'
+	@echo 'make check-pure    the core performs no I/O; a directory is a layer; what is installed can be built on'
 	@echo 'make check-unit    unit tests, with sanitizers'
 	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
 	@echo 'make check-report  captures through ftpalg report: the page, in a browser too, and the text'

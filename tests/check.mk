@@ -46,17 +46,17 @@ export FTPALG_NODE     ?= $(abspath $(RELEASE)/node)
 make-release   = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(RELEASE)
 make-sanitized = +$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE=$(SANITIZERS) BUILD=$(SANITIZED)
 
-$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+$(BUILD)/tests/lab/%: $(BUILD)/tests/lab/%.o $(ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LINK_LIBS)
 
-$(BUILD)/tests/replay/%: $(BUILD)/tests/replay/%.o $(BUILD)/tests/unit/kit/world.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+$(BUILD)/tests/replay/%: $(BUILD)/tests/replay/%.o $(BUILD)/tests/unit/kit/world.o $(ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LINK_LIBS)
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(UPPER_OBJECTS) $(BUILD)/libftpalg.a
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LINK_LIBS)
 
 # The proxy's harness has peers that speak TLS, and watches what the core is asked.
 $(BUILD)/tests/fuzz/fuzz_proxy: $(BUILD)/tests/fuzz/peer.o
@@ -72,6 +72,7 @@ replay-programs: $(REPLAY_PROGRAMS)
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
 SUITE_RUNNER := 'runner=tests/tools/run --self-test' 'mutants-self=tests/tools/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
+SUITE_MAKE   := 'make=BUILD=$(RELEASE) tests/make/test_make.py'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
@@ -100,13 +101,23 @@ setup-build setup-demo: setup-%:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/tools/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
+	$(Q)tests/tools/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITE_MAKE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
 		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
-	$(make-release) $(RELEASE)/libftpalg.a
+	$(make-release) all
 	$(make-sanitized) $(SANITIZED)/libftpalg.a
-	$(Q)tests/tools/run $(SUITE_PURE)
+	$(Q)tests/tools/run $(SUITE_PURE) $(SUITE_MAKE)
+
+check-make:
+	$(make-release) all
+	$(Q)tests/tools/run $(SUITE_MAKE)
+
+# What has to be green before anything is committed.
+check-quick:
+	$(make-release) all
+	$(make-sanitized) all unit-programs
+	$(Q)tests/tools/run $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY)
 
 check-unit:
 	$(make-sanitized) unit-programs
@@ -171,6 +182,6 @@ demo: setup-demo
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup setup-build setup-demo check check-pure check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+.PHONY: setup setup-build setup-demo check check-quick check-pure check-make check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
 	coverage fuzz bench compare demo \
 	lab-programs fuzz-programs replay-programs

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What `make install` brings, included by the Makefile: the program, the core as a library, manuals and examples.
+
+HEADERS   := $(wildcard include/ftpalg/*.h)
+MANUALS   := $(wildcard doc/*.[358])
+DOCUMENTS := $(wildcard README.md CHANGELOG.md doc/*.conf doc/example-*.c)
+RULES     := $(wildcard rules/*)
+
+# Where files are copied to. $(call copied,DIRECTORY,FILES)
+copied = $(foreach file,$(2),$(DESTDIR)$(1)/$(notdir $(file)))
+INSTALLED := $(DESTDIR)$(SBINDIR)/ftpalg $(DESTDIR)$(LIBDIR)/libftpalg.a $(DESTDIR)$(LIBDIR)/pkgconfig/ftpalg.pc \
+             $(call copied,$(INCLUDEDIR)/ftpalg,$(HEADERS)) $(call copied,$(DOCDIR),$(DOCUMENTS)) \
+             $(call copied,$(DOCDIR)/rules,$(RULES)) $(call copied,$(DOCDIR)/scenarios,$(SCENARIOS)) \
+             $(foreach manual,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(manual)))/$(notdir $(manual)))
+
+# $(call install_files,DIRECTORY,FILES)
+install_files = $(Q)install -d $(DESTDIR)$(1) && install -m 644 $(2) $(DESTDIR)$(1)/
+
+install: all
+	$(Q)install -d $(DESTDIR)$(SBINDIR) && install -m 755 $(BUILD)/ftpalg $(DESTDIR)$(SBINDIR)/
+	$(call install_files,$(LIBDIR),$(BUILD)/libftpalg.a)
+	$(call install_files,$(INCLUDEDIR)/ftpalg,$(HEADERS))
+	$(call install_files,$(DOCDIR),$(DOCUMENTS))
+	$(call install_files,$(DOCDIR)/rules,$(RULES))
+	$(call install_files,$(DOCDIR)/scenarios,$(SCENARIOS))
+	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' src/ftpalg.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/ftpalg.pc
+	$(Q)for manual in $(MANUALS); do directory=$(DESTDIR)$(MANDIR)/man$${manual##*.} && install -d $$directory && \
+		sed 's/^\.Os$$/.Os ftpalg $(VERSION)/' $$manual >$$directory/$${manual##*/} || exit 1; done
+
+uninstall:
+	$(Q)rm -f $(INSTALLED)
+	$(Q)for directory in $(DOCDIR)/rules $(DOCDIR)/scenarios $(DOCDIR) $(INCLUDEDIR)/ftpalg; do \
+		if test -d $(DESTDIR)$$directory; then rmdir $(DESTDIR)$$directory; fi; done
