@@ -25,16 +25,17 @@ def judge(function):
     return "ok", "", ""
 
 
-def run_statements(doc, statements, golden, write_golden):
+def run_statements(doc, statements, golden="", write_golden=None):
     """
-    The main function: statements(directory) yields a text and a function for each, and write_golden writes what --golden
-    is said to write. Returns the exit status.
+    The main function: statements(directory) yields a text and a function for each, and write_golden, if there is any,
+    writes what --golden is said to write. Returns the exit status.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", dest="text", default="", help="only statements that contain TEXT")
-    parser.add_argument("--golden", action="store_true", help=golden)
+    if write_golden:
+        parser.add_argument("--golden", action="store_true", help=golden)
     arguments = parser.parse_args()
-    if arguments.golden:
+    if write_golden and arguments.golden:
         write_golden()
         return 0
     failed = 0

@@ -1,0 +1,242 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+What make makes of a host that lacks something, and what make install brings: a program built on the library with nothing
+but pkg-config, manuals that mandoc likes, one version everywhere, and nothing that uninstall leaves.
+
+$BUILD is the build that is installed (build).
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests"))
+
+from statements import Skip, check, run_statements
+
+BUILD = os.environ.get("BUILD", "build")
+VERSION = re.search(r"^VERSION := (\S+)$", (TOP / "Makefile").read_text(), re.MULTILINE)[1]
+DIALOGUE = """\
+S: 220 ready
+C: USER anonymous
+S: 331 password
+C: PASS me@
+S: 230 welcome
+C: PORT 10,0,0,5,195,149
+S: 200 fine
+C: PORT 192,0,2,1,0,25
+S: 501 syntax
+C: PASV
+S: 227 Entering Passive Mode (203,0,113,9,156,65)
+"""
+JUDGED = """\
+S: 220 ready
+C: USER anonymous
+S: 331 password
+C: PASS me@
+S: 230 welcome
+C: PORT 10,0,0,5,195,149
+  offer 10.0.0.5:50069, announced as 198.51.100.1:50069
+  leaves as PORT 198,51,100,1,195,149
+S: 200 fine
+C: PORT 192,0,2,1,0,25
+  refused, foreign-address: the offer names a host other than the peer that made it (FTP bounce)
+  leaves as PORT XXXXXXXXXXXXXX
+S: 501 syntax
+C: PASV
+S: 227 Entering Passive Mode (203,0,113,9,156,65)
+  offer 203.0.113.9:40001, announced as 203.0.113.9:40001
+"""
+
+
+def run(*command, text=None, **environment):
+    """Runs a command in the top directory; a failure of it is one of the statement."""
+    done = attempt(*command, text=text, **environment)
+    check(done.returncode == 0, f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def attempt(*command, text=None, **environment):
+    return subprocess.run([str(word) for word in command], cwd=TOP, input=text, capture_output=True, text=True, check=False,
+                          env={**os.environ, **environment})
+
+
+def make(*arguments, **environment):
+    return attempt("make", "-s", f"BUILD={BUILD}", *arguments, **environment)
+
+
+def script(path, text):
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return path
+
+
+def complaint(done):
+    check(done.returncode != 0, "make went on without it")
+    return next((line for line in done.stderr.splitlines() if "make setup" in line), f"no word of make setup:\n{done.stderr}")
+
+
+def packages_named(text):
+    return set(re.search(r"Debian has it in: ([^.]*(?:\.\S[^.]*)*)\. ", text + " ")[1].split())
+
+
+class Missing:
+    """A host that lacks something."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+
+    def all_libraries(self):
+        named = packages_named(complaint(make("all", PKG_CONFIG_LIBDIR="/nonexistent", PKG_CONFIG_PATH="")))
+        setup = re.findall(r"[\w.-]+", (TOP / "tests/tools/setup").read_text())
+        check(len(named) >= 9, f"too few: {named}")
+        check(not (foreign := [name for name in named if name not in setup]), f"make setup does not know {foreign}")
+
+    def one_library(self):
+        fake = script(self.directory / "one-missing", 'case "$*" in *libpcap*) exit 1;; esac\nexec pkg-config "$@"\n')
+        said = complaint(make("all", f"PKG_CONFIG={fake}"))
+        check(packages_named(said) == {"libpcap-dev"}, said)
+
+    def cmocka(self):
+        fake = script(self.directory / "no-cmocka", 'case "$*" in *cmocka*) exit 1;; esac\nexec pkg-config "$@"\n')
+        said = complaint(make("unit-programs", f"PKG_CONFIG={fake}"))
+        check(packages_named(said) == {"libcmocka-dev"}, said)
+        check(make("-n", "all", f"PKG_CONFIG={fake}").returncode == 0, "the program itself needs no cmocka")
+
+    def tools(self):
+        said = complaint(make("all", "CC=/nonexistent/cc", "PKG_CONFIG=/nonexistent/pkg-config"))
+        check(packages_named(said) == {"gcc", "pkgconf"}, said)
+
+    def setup_goes_on(self):
+        done = make("-n", "setup", CC="/nonexistent/cc", PKG_CONFIG_LIBDIR="/nonexistent", PKG_CONFIG_PATH="")
+        check(done.returncode == 0, done.stderr)
+
+
+class Flags:
+    """What the compiler is asked for."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+
+    def compile_line(self, *arguments):
+        done = attempt("make", "-n", "-B", f"BUILD={self.directory}/none", "V=1", *arguments)
+        check(done.returncode == 0, done.stderr)
+        return next(line for line in done.stdout.splitlines() if " -c -o " in line).split()
+
+    def unknown_flag(self):
+        fake = script(self.directory / "cc-other", 'case " $* " in *" -fcf-protection "*) exit 1;; esac\nexec cc "$@"\n')
+        line = self.compile_line(f"CC={fake}")
+        check("-fcf-protection" not in line, f"it is used all the same: {line}")
+        check("-fstack-protector-strong" in line and "-fPIE" in line, f"the others have gone too: {line}")
+
+    def same_on_this_host(self):
+        flag, known = "-fstack-clash-protection", attempt("cc", "-Werror", "-fstack-clash-protection", "-S", "-o", "-",
+                                                          "-x", "c", "/dev/null")
+        check((flag in self.compile_line("CC=cc")) == (known.returncode == 0), "the compiler and make disagree")
+
+
+class Installed:
+    """The tree that make install brings, below a directory."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self._root = self.directory / "root"
+
+    @property
+    def root(self):
+        if not self._root.exists():
+            done = make("install", f"DESTDIR={self._root}")
+            check(done.returncode == 0, done.stderr)
+        return self._root
+
+    def install(self):
+        for path in ("sbin/ftpalg", "lib/libftpalg.a", "lib/pkgconfig/ftpalg.pc", "share/man/man3/libftpalg.3",
+                     "share/man/man8/ftpalg.8", "share/man/man5/ftpalg.conf.5", "share/doc/ftpalg/example-embed.c"):
+            check((self.root / "usr" / path).exists(), f"{path} is not there")
+        installed = {path.name for path in (self.root / "usr/include/ftpalg").iterdir()}
+        check(installed == {path.name for path in (TOP / "include/ftpalg").iterdir()}, f"not the headers: {installed}")
+
+    def pkg_config(self, *arguments):
+        return run("pkg-config", *arguments, "ftpalg", PKG_CONFIG_PATH=str(self.root / "usr/lib/pkgconfig"),
+                   PKG_CONFIG_SYSROOT_DIR=str(self.root)).split()
+
+    def version(self):
+        told = {"ftpalg --version": run(self.root / "usr/sbin/ftpalg", "--version").split()[-1],
+                "ftpalg.pc": self.pkg_config("--modversion")[0]}
+        for manual in (self.root / "usr/share/man").glob("*/*"):
+            told[manual.name] = re.search(r"^\.Os ftpalg (.*)$", manual.read_text(), re.MULTILINE)[1]
+        check(set(told.values()) == {VERSION}, f"not {VERSION}: {told}")
+
+    def headers(self):
+        """A header that needs another one first would stop the first program that includes it alone."""
+        for header in sorted((self.root / "usr/include/ftpalg").iterdir()):
+            source = self.directory / "alone.c"
+            source.write_text(f"#include <ftpalg/{header.name}>\nextern int none;\n")
+            run("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", source,
+                *self.pkg_config("--cflags"))
+
+    def example(self):
+        """Copied out first: what it is compiled from is the installed tree and nothing else."""
+        source = shutil.copy(self.root / "usr/share/doc/ftpalg/example-embed.c", self.directory)
+        check(len(pathlib.Path(source).read_text().splitlines()) < 100, "the example is no longer short")
+        program = self.directory / "example-embed"
+        run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", source, *self.pkg_config("--cflags", "--libs"), "-o", program)
+        return program
+
+    def example_judges(self):
+        said = run(self.example(), text=DIALOGUE)
+        check(said == JUDGED, f"it says\n{said}")
+        said = run(self.directory / "example-embed", text="C: GET / HTTP/1.1\nC: USER anonymous\n")
+        check(re.fullmatch(r"C: GET / HTTP/1.1\n(  .*\n)?  ends the connection, client-first: .*\n", said), f"it says\n{said}")
+
+    def example_of_manual(self):
+        manual = (TOP / "doc/libftpalg.3").read_text()
+        shown = re.search(r"^\$ (printf .*) \| \./example-embed\n(.*?)^\.Ed", manual, re.MULTILINE | re.DOTALL)
+        text = run("/bin/sh", "-c", shown[1].replace(r"\e", "\\"))
+        said = run(self.example(), text=text)
+        check(said == shown[2], f"it says\n{said}and the manual\n{shown[2]}")
+
+    def uninstall(self):
+        done = make("uninstall", f"DESTDIR={self.root}")
+        check(done.returncode == 0, done.stderr)
+        left = [str(path.relative_to(self.root)) for path in self.root.rglob("*")
+                if not path.is_dir() or "ftpalg" in path.name]
+        check(not left, f"left: {left}")
+
+
+def manuals_are_correct():
+    if not shutil.which("mandoc"):
+        raise Skip("mandoc is not installed")
+    run("mandoc", "-T", "lint", "-W", "warning", *sorted((TOP / "doc").glob("*.[358]")))
+    # Style too, but for cross references, which are looked up on this host.
+    done = attempt("mandoc", "-T", "lint", TOP / "doc/libftpalg.3")
+    said = [line for line in done.stdout.splitlines() if "referenced manual not found" not in line]
+    check(not said, "\n".join(said))
+
+
+def statements(directory):
+    missing, flags, installed = Missing(directory), Flags(directory), Installed(directory)
+    yield "without the libraries, make names the packages, which make setup installs", missing.all_libraries
+    yield "without one library, make names its package and no other", missing.one_library
+    yield "without cmocka, only the unit tests are not built", missing.cmocka
+    yield "without a compiler and pkg-config, make names both", missing.tools
+    yield "make setup needs nothing of that", missing.setup_goes_on
+    yield "a flag that the compiler does not have is left out, the others stay", flags.unknown_flag
+    yield "and one that it has is used", flags.same_on_this_host
+    yield "make install brings the program, the library, its headers and the manuals", installed.install
+    yield "the program, the library and each manual have the version of the Makefile", installed.version
+    yield "each header can be included alone", installed.headers
+    yield "a program on top of the library, built with pkg-config alone, judges a dialogue", installed.example_judges
+    yield "and prints what libftpalg(3) shows", installed.example_of_manual
+    yield "make uninstall leaves nothing", installed.uninstall
+    yield "mandoc has nothing to say about the manuals", manuals_are_correct
+
+
+if __name__ == "__main__":
+    sys.exit(run_statements(textwrap.dedent(__doc__), statements))
