@@ -9,6 +9,8 @@ IPV6_HDRINCL = 36
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 # An extension header of eight bytes that says nothing: destination options, padding, then TCP.
 DESTINATION_OPTIONS = bytes((socket.IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0))
+# An authentication header (RFC 4302) of 24 bytes, then TCP: index 256, number 1, and a check value of nobody's key.
+AUTHENTICATION = bytes((socket.IPPROTO_TCP, 4, 0, 0)) + struct.pack("!II", 256, 1) + bytes(12)
 
 
 def checksum(data):
@@ -19,19 +21,19 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", lifetime=64, extra=b""):
-    """source, destination: (address, port). extra: IPv4 options, or IPv6 destination options."""
+def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", lifetime=64, extra=b"", window=65535):
+    """source, destination: (address, port). extra: IPv4 options, or an IPv6 extension header of those above."""
     options += b"\1" * (-len(options) % 4)
     family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
     ends = socket.inet_pton(family, source[0]) + socket.inet_pton(family, destination[0])
     header = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
-                         (20 + len(options)) // 4 << 4, flags, 65535, 0, 0)
+                         (20 + len(options)) // 4 << 4, flags, window, 0, 0)
     segment = header + options + payload
     total = checksum(ends + struct.pack("!II", len(segment), 6) + segment)
     segment = segment[:16] + struct.pack("!H", total) + segment[18:]
     if family == socket.AF_INET6:
-        return struct.pack("!IHBB", 6 << 28, len(extra) + len(segment), 60 if extra else 6, lifetime) + ends + \
-            extra + segment
+        following = {b"": socket.IPPROTO_TCP, AUTHENTICATION: socket.IPPROTO_AH}.get(extra, socket.IPPROTO_DSTOPTS)
+        return struct.pack("!IHBB", 6 << 28, len(extra) + len(segment), following, lifetime) + ends + extra + segment
     header = struct.pack("!BBHHHBBH", 0x45 + len(extra) // 4, 0, 20 + len(extra) + len(segment), 1, 0x4000, lifetime,
                          6, 0)
     header += ends + extra

@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the queue, on the real kernel (A81, A87): conntrack is made to forget a control connection that its peers go
-on with, or to take it for something else; data comes in a SYN; options let the receiver read something else than the
-gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
+Ways past the queue, on the real kernel (A81, A87, A120, A121): conntrack is made to forget a control connection that its
+peers go on with, or to take it for something else; data comes in a SYN; options let the receiver read something else than
+the gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
 """
 
 import contextlib
@@ -14,12 +14,15 @@ import time
 import rules
 from lab import Lab
 from process import wait_until
-from rawtcp import ACK, DESTINATION_OPTIONS, PSH, RST, SYN, Listener, numbers, packet, send
-from scripted import ScriptedClient, ScriptedServer, family_of, offer_line
+from rawtcp import ACK, AUTHENTICATION, DESTINATION_OPTIONS, PSH, RST, SYN, Listener, numbers, packet, send
+from scripted import ScriptedClient, ScriptedServer, family_of, is_ipv6, offer_line
 from tap import Plan, check, check_equal
 
 # Where a DNAT sends what was dialled as 21. It is no control port.
 OTHER_PORT = 8021
+# A control port of the configuration that a server may announce as well, and a port that a client announces.
+HIGH_CONTROL_PORT = 2121
+ANNOUNCED = 41000
 QUIET = 1.5
 LINE = b"XPWN 1\r\n"
 # IPv4: no operation, end of the list.
@@ -31,7 +34,7 @@ class OpenLab(Lab):
     """A router whose filter and reverse path filter let everything pass. translated: DNAT to OTHER_PORT."""
 
     def __init__(self, mode, translated=False):
-        super().__init__(mode=mode, forward_all=True, settings={"gateway": {"control-ports": "21, 2121"}})
+        super().__init__(mode=mode, forward_all=True, settings={"gateway": {"control-ports": f"21, {HIGH_CONTROL_PORT}"}})
         self.translated = translated
 
     def __enter__(self):
@@ -160,14 +163,21 @@ def forged_calls(lab, family):
         forgotten(lab, family, client)
         seq, ack = numbers(client.socket)
         server, here = (lab.server_seen(family), 21), (client.address, client.local_port)
-        with lab.client.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
-            link.bind(("eth0", 0x86dd if family == 6 else 0x0800))
-            hardware = neighbour(lab, family)
+        with forging(lab, family) as forge:
             for data in (packet(server, here, SYN, ack - 1), packet(here, server, SYN | ACK, seq - 1, ack, lifetime=1),
                          packet(server, here, ACK, ack, seq)):
-                link.send(hardware + data)
+                forge(data)
                 time.sleep(0.2)
         says_nothing(session, client)
+
+
+@contextlib.contextmanager
+def forging(lab, family):
+    """Sends the router packets from the client that have any source, the client's own address as destination too."""
+    with lab.client.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
+        link.bind(("eth0", 0x86dd if family == 6 else 0x0800))
+        hardware = neighbour(lab, family)
+        yield lambda data: link.send(hardware + data)
 
 
 def neighbour(lab, family):
@@ -176,6 +186,96 @@ def neighbour(lab, family):
         words = host.output(["ip", "-o", "link", "show", device]).split()
         return bytes.fromhex(words[words.index("link/ether") + 1].replace(":", ""))
     return address(lab.router, "inside") + address(lab.client, "eth0") + (b"\x86\xdd" if family == 6 else b"\x08\x00")
+
+
+def says_offer(lab, family, session, client):
+    """A PORT that names somebody else: the server sees it if nobody has judged it."""
+    with contextlib.suppress(OSError):  # the router may reset it
+        client.send(offer_line(lab.addresses[family].victim, 2525) + b"\r\n")
+    time.sleep(QUIET)
+    check(not names_victim(lab, family, session), "the server has read an offer")
+
+
+def names_victim(lab, family, session):
+    victim = lab.addresses[family].victim
+    return (victim if is_ipv6(victim) else victim.replace(".", ",")).encode() in session.received
+
+
+def unseen_by_filters(lab, family):
+    """
+    conntrack follows TCP after an authentication header, which neither peer takes without a key. So the client alone
+    would end the entry, and have it made again the wrong way round, in the middle, by a segment in the server's name.
+    """
+    with logged_in(lab, family) as (session, client), forging(lab, family) as forge:
+        seq, ack = numbers(client.socket)
+        here, server = (client.address, client.local_port), (lab.server_seen(family), 21)
+        forge(packet(here, server, RST | ACK, seq, ack, extra=AUTHENTICATION))
+        time.sleep(QUIET)  # longer than conntrack keeps what a reset has ended
+        forge(packet(server, here, ACK, ack, seq, extra=AUTHENTICATION))
+        time.sleep(0.3)
+        says_offer(lab, family, session, client)
+
+
+def unseen_beginning(lab, family):
+    """The same before there is a session: an entry that begins after an authentication header, then the client's SYN."""
+    addresses = lab.addresses[family]
+    with lab.scripted_server(family) as server, forging(lab, family) as forge:
+        here, there = (addresses.client, ANNOUNCED), (lab.server_seen(family), 21)
+        forge(packet(there, here, SYN, 7000, extra=AUTHENTICATION))
+        time.sleep(0.3)
+        with lab.client.entered(), socket.socket(family_of(addresses.client), socket.SOCK_STREAM) as connection:
+            connection.settimeout(QUIET)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind(here)
+            with contextlib.suppress(OSError):
+                connection.connect(there)
+                connection.recv(100)
+                connection.sendall(offer_line(addresses.victim, 2525) + b"\r\n")
+            time.sleep(QUIET)
+        check(not any(names_victim(lab, family, session) for session in server.sessions), "the server has read an offer")
+
+
+def met_halfway(lab, family):
+    """
+    The client announces a port of its own, and calls the server from there, while a SYN from the server's own port comes
+    for it: an expected connection, as conntrack sees it, and one that the server has begun.
+    """
+    addresses = lab.addresses[family]
+    with logged_in(lab, family) as (_, client), without_resets(lab, family), \
+            Listener(lab.server, family) as outside, Listener(lab.client, family) as inside:
+        client.command(offer_line(client.address, ANNOUNCED), "200")
+        expected = lab.expectations(family)[0]
+        seen = lab.client_seen(family), expected.destination_port
+        send(lab.server, seen[0], packet((addresses.server, lab.server_port), seen, SYN, 7000))
+        calls = [segment for segment in inside.segments(ANNOUNCED) if segment[1] == SYN]
+        check_equal(len(calls), 1, "SYNs in the server's name, without which this tests nothing")
+        server = lab.server_seen(family), calls[0][0]
+        send(lab.client, server[0], packet((client.address, ANNOUNCED), server, SYN, 9000))
+        came = [segment for segment in outside.segments(lab.server_port) if segment[0] == seen[1]]
+        check_equal(came, [], "segments of the client's that the server got")
+
+
+def led_to_a_control_port(lab, family):
+    """A server that is with the client announces another control port of its own: no data connection is one."""
+    port = HIGH_CONTROL_PORT
+    numbers_of_port = f"{port >> 8},{port & 255}"
+    address = lab.addresses[family].server
+    handlers = {"EPSV": lambda _: f"229 Extended Passive (|||{port}|)\r\n".encode(),
+                "PASV": lambda _: f"227 Passive ({address.replace('.', ',')},{numbers_of_port})\r\n".encode()}
+    with ScriptedServer(lab.server, address, lab.server_port, handlers=handlers), \
+            ScriptedServer(lab.server, address, port) as other, \
+            ScriptedClient(lab.client, lab.server_seen(family)) as client:
+        client.login()
+        client.command(b"EPSV" if family == 6 else b"PASV", "229" if family == 6 else "227")
+        check(lab.expectations(family), "nothing is expected: this tests nothing")
+        with lab.client.entered(), socket.socket(family_of(address), socket.SOCK_STREAM) as connection:
+            connection.settimeout(2 * QUIET)
+            # The first SYN uses the expectation up; if it goes no further, the next one is of a connection like any other.
+            with contextlib.suppress(OSError):
+                connection.connect((lab.server_seen(family), port))
+                connection.sendall(b"USER a\r\nPASS b\r\n" + offer_line(lab.addresses[family].victim, 2525) + b"\r\n")
+            time.sleep(QUIET)
+        check(not any(names_victim(lab, family, session) for session in other.sessions), "the server has read an offer")
 
 
 def untracked(lab, family):
@@ -217,7 +317,7 @@ def control_port_by_chance(lab, family):
         with connection:
             connection.settimeout(5)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            connection.bind((lab.addresses[family].client, 2121))
+            connection.bind((lab.addresses[family].client, HIGH_CONTROL_PORT))
             connection.connect((lab.server_seen(family), 4321))
             check_equal(connection.recv(100), b"220 scripted\r\n", "the greeting")
             connection.sendall(b"NOOP\r\n")
@@ -316,6 +416,8 @@ def main():
                                    ("its port was announced", port_was_announced)):
                 plan.add(f"a81: a session that conntrack has forgotten is over: {what} ({name}, IPv{family})", held,
                          family, function, fixture=fixture)
+            plan.add(f"a121: no SYN of the server's meets the client's at a port that was announced ({name}, IPv{family})",
+                     held, family, met_halfway, fixture=fixture)
     routed = labs[0][1]
     for family in (4, 6):
         plan.add(f"a81: nobody calls from the server's port in its name (IPv{family})", held, family, forged_calls,
@@ -327,6 +429,11 @@ def main():
         plan.add(f"a87: a SYN has known options only (IPv{family})", held, family, options_of_a_syn, fixture=routed)
         plan.add(f"a87: other packets have known options only (IPv{family})", held, family, options_of_other_packets,
                  fixture=routed)
+        plan.add(f"a121: no data connection is a control connection (IPv{family})", held, family, led_to_a_control_port,
+                 fixture=routed)
+    plan.add("a120: what comes after an authentication header ends and makes no control connection", held, 6,
+             unseen_by_filters, fixture=routed)
+    plan.add("a120: no connection begins after an authentication header", held, 6, unseen_beginning, fixture=routed)
     plan.run()
 
 
