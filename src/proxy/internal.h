@@ -6,6 +6,7 @@
  *   proxy/admission.c which connections come here: those that the operator's forward chains let pass
  *   proxy/interception.c  how connections come here, and from which addresses the proxy makes its own
  *   proxy/session.c   one control connection: its two legs, its timer, its end
+ *   proxy/header.c    what a load balancer says before its client
  *   proxy/leg.c       one leg: bytes in and out, TLS handshakes
  *   proxy/line.c      lines between the legs, through the core
  *   proxy/security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
@@ -61,6 +62,7 @@ struct leg {
 	struct evbuffer *in;
 	struct evbuffer *out;
 	uint64_t line_since; /* when the line began that is not finished; 0: none is */
+	size_t token;        /* bytes of that line that carry a token and have been dropped */
 	bool connected;
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
@@ -179,6 +181,10 @@ bool interception_find_ends(struct proxy_session *session, struct nat_view *view
 int interception_dial(struct proxy_session *session, const struct nat_view *view);
 /* A socket for a data connection's end at this side, bound to local, which may be the other peer's address; or -1. */
 int interception_socket(const struct proxy *proxy, enum leg_side side, const struct endpoint *local);
+
+/* proxy/header.c */
+/* Passes on what there is of a header, where the policy expects one. False: the connection broke. */
+bool header_pass(struct proxy_session *session);
 
 /* proxy/leg.c */
 bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context);

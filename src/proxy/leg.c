@@ -51,6 +51,9 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	uint8_t bytes[4096];
 	size_t length;
 
+	/* What a client says by then is header_pass's to read. */
+	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
+		return true;
 	while (leg->connected && !leg->securing && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
@@ -240,7 +243,7 @@ static void choose_certificate(struct proxy_session *session)
 	client->waiting = true;
 	if (!proxy_server_has_tls(session))
 		present(session, NULL);
-	else if (!server->wire.tls && server->connected)
+	else if (!server->wire.tls && server->connected && evbuffer_get_length(server->out) == 0)
 		leg_start_server_tls(session, tls_stream_name(client->wire.tls));
 }
 
@@ -292,7 +295,8 @@ void leg_secure(struct proxy_session *session)
 	struct leg *client = &session->leg[LEG_CLIENT];
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0)
+	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0 &&
+	    !session_expects_header(&session->session))
 		start_client_tls(session);
 	if (client->securing && client->waiting && !server->wire.tls)
 		choose_certificate(session);

@@ -5,24 +5,71 @@
  *
  * The proxy's own answers enter the dialogue as if the server had given them: the core pairs them with their command, and
  * they are given only when no other command waits.
+ *
+ * What reaches the server is answered once. A line without a verb is not passed on: some servers answer one and others
+ * don't, and behind it the answer to AUTH could not be told from the answer to nothing. No client waits for an answer.
+ *
+ * A line that carries a token of RFC 2228 may be as long as in packet mode (src/core/tcp/inspect.c). The proxy refuses such
+ * commands, so of a long one only the beginning is kept, and no more than the usual buffer holds at a time.
  */
 #include <string.h>
 
+#include "ftpalg/token.h"
 #include "proxy/internal.h"
 
+/* The next piece of a token, of length bytes. False: it is none. A CR at its end stays in the buffer. */
+static bool token_drop(struct proxy *proxy, struct evbuffer *in, size_t length)
+{
+	struct bytes piece = { proxy->line, 0 };
+	bool good = true;
+
+	for (; good && length > 0; length -= piece.length) {
+		piece.length = length < sizeof(proxy->line) ? length : sizeof(proxy->line);
+		evbuffer_remove(in, proxy->line, piece.length);
+		if (length == piece.length && proxy->line[length - 1] == '\r') {
+			evbuffer_prepend(in, "\r", 1);
+			good = token_is_base64((struct bytes){ proxy->line, piece.length - 1 });
+		} else {
+			good = token_is_base64(piece);
+		}
+	}
+	return good;
+}
+
+/* length bytes of a line are in the client's buffer, too many for any but one with a token. */
+static bool token_shorten(struct proxy_session *session, size_t length)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+	uint8_t beginning[TOKEN_BEGINNING];
+
+	if (client->token + length > TOKEN_LINE_MAX)
+		return false;
+	evbuffer_remove(client->in, beginning, sizeof(beginning));
+	client->token += length - sizeof(beginning);
+	if (token_offset(DIRECTION_ORIGINAL, (struct bytes){ beginning, sizeof(beginning) }) == 0 ||
+	    !token_drop(session->proxy, client->in, length - sizeof(beginning)))
+		return false;
+	return evbuffer_prepend(client->in, beginning, sizeof(beginning)) == 0;
+}
+
 /* Takes one line out of in, without its end. False: there is none yet. */
-static bool line_take(struct proxy_session *session, struct evbuffer *in, struct bytes *line)
+static bool line_take(struct proxy_session *session, enum leg_side side, struct bytes *line)
 {
 	struct proxy *proxy = session->proxy;
-	size_t end_length;
-	const struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, &end_length, EVBUFFER_EOL_LF);
+	struct evbuffer *in = session->leg[side].in;
+	struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
+	const size_t length = end.pos < 0 ? evbuffer_get_length(in) : (size_t)end.pos;
 
-	if (end.pos < 0 ? evbuffer_get_length(in) > sizeof(proxy->line) : (size_t)end.pos >= sizeof(proxy->line)) {
-		proxy_session_reject(session, REASON_LINE_TOO_LONG, "a line is too long");
-		return false;
+	if (length >= sizeof(proxy->line) || session->leg[side].token + length > TOKEN_LINE_MAX) {
+		if (side == LEG_SERVER || !token_shorten(session, length)) {
+			proxy_session_reject(session, REASON_LINE_TOO_LONG, "a line is too long");
+			return false;
+		}
+		end = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
 	}
 	if (end.pos < 0)
 		return false;
+	session->leg[side].token = 0;
 	evbuffer_remove(in, proxy->line, (size_t)end.pos);
 	evbuffer_drain(in, 1);
 	line->data = proxy->line;
@@ -113,7 +160,10 @@ static void take_command(struct proxy_session *session, struct bytes line)
 	struct command command;
 	struct bytes argument;
 
-	parse_command(line, &command);
+	/* Whoever speaks before the greeting is the core's to judge, whatever it says. */
+	if (parse_command(line, &command) == REASON_NONE && command.verb_span.length + command.argument.length == 0 &&
+	    session->session.state != SESSION_GREETING)
+		return;
 	argument = (struct bytes){ line.data + command.argument.offset, command.argument.length };
 	if (!line_judge(session, DIRECTION_ORIGINAL, line))
 		return;
@@ -201,7 +251,7 @@ void proxy_take_lines(struct proxy_session *session, enum leg_side side)
 			return;
 		if (side == LEG_SERVER && session->prepare == PREPARE_NONE && transfer_holds_reply(session))
 			return;
-		if (!line_take(session, in, &line))
+		if (!line_take(session, side, &line))
 			return;
 		session->again = true;
 		if (side == LEG_CLIENT)

@@ -20,8 +20,8 @@ void prepare_begin(struct proxy_session *session)
 	session->greeting = evbuffer_new();
 	if (!session->greeting)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
-	else if (session->implicit)
-		leg_start_server_tls(session, "");
+	else
+		prepare_go_on(session);
 }
 
 static void prepare_say(struct proxy_session *session, const char *text, enum prepare_step step)
@@ -81,8 +81,16 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 
 void prepare_go_on(struct proxy_session *session)
 {
-	if (session->prepare == PREPARE_CLEAR && !session->leg[LEG_SERVER].clearing && !session->closing)
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	if (session->closing)
+		return;
+	if (session->prepare == PREPARE_CLEAR && !server->clearing)
 		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
+	/* A load balancer's header goes before TLS. */
+	else if (session->prepare == PREPARE_TLS && session->implicit && !server->wire.tls &&
+		 !session_expects_header(&session->session) && evbuffer_get_length(server->out) == 0)
+		leg_start_server_tls(session, "");
 }
 
 static void prepare_take_greeting(struct proxy_session *session, struct bytes line, const struct reply *reply)

@@ -345,13 +345,15 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 {
 	struct relay *relay = context;
 	const bool arrived = relay_file_arrived(relay);
+	/* The file first: what is not the file's may wait for its end. */
+	const enum relay_end first = relay->plan.source == RELAY_SERVER ? RELAY_SERVER : RELAY_CLIENT;
 	enum reason reason = relay_set_up(relay);
 	bool again = false;
 
 	(void)descriptor;
 	(void)what;
 	for (int i = 0; i < RELAY_ENDS && reason == REASON_NONE; i++) {
-		reason = relay_move(relay, (enum relay_end)i);
+		reason = relay_move(relay, i == 0 ? first : !first);
 		again = again || reason == REASON_HELD;
 		if (reason == REASON_HELD)
 			reason = REASON_NONE;

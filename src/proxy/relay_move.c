@@ -23,7 +23,9 @@
  * left bytes of the file unread.
  *
  * The direction that is not the file's (an upload's answer is nothing but the server's end) may end in any way once the
- * file has been passed on.
+ * file has been passed on. A client that says close_notify in the middle of a download says that it wants no more, or
+ * just that it has nothing to say; what it means shows when it resets, or when it has read all. Its end is kept until
+ * the file's has been passed on: ProFTPD ends the whole session where close_notify comes and no reset with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -159,12 +161,14 @@ static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_re
 	}
 }
 
-/* Writes the end as it was. False: there is no room for it yet. */
+/* Writes the end as it was. False: it is not its time yet, or there is no room. */
 static bool half_pass_end(struct relay *relay, enum relay_end end)
 {
 	struct half *half = &relay->half[end];
 	struct wire *to = &relay->wire[!end];
 
+	if (end == RELAY_CLIENT && relay_only_listens(relay, end) && relay->half[RELAY_SERVER].state < HALF_PASSED)
+		return false;
 	half->written = to->tls ? tls_stream_written(to->tls) : half->moved;
 	if (half->state == HALF_BARE)
 		wire_finish_bare(to);

@@ -251,6 +251,8 @@ static void session_set_idle_timer(struct proxy_session *session)
 static bool session_turn(struct proxy_session *session)
 {
 	session->again = false;
+	if (!header_pass(session))
+		return false;
 	leg_secure(session);
 	prepare_go_on(session);
 	for (int i = 0; i < LEG_COUNT; i++)

@@ -77,6 +77,9 @@ static enum verb completed_transfer(const struct proxy_session *session, uint16_
 	if (core->pipeline_count == 0 || core->multiline || code / 100 != 2 || session->block_mode ||
 	    !verb_is_transfer(waiting_verb(core, 0)) || verb_waits(core, VERB_ABOR))
 		return VERB_UNKNOWN;
+	/* A server that never ends its transfer (Pure-FTPd, when the client has gone) answers the next command instead. */
+	if (core->pipeline_count > 1 && code != 226 && code != 250)
+		return VERB_UNKNOWN;
 	/* STAT may be answered while a transfer runs (RFC 959 4.1.3). */
 	if (core->preliminary && code >= 211 && code <= 213 && verb_waits(core, VERB_STAT))
 		return VERB_UNKNOWN;

@@ -6,9 +6,11 @@ is full. Each statement says which reason the event gives, and that the next ses
 """
 
 import contextlib
+import itertools
 import os
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -217,6 +219,93 @@ def a_byte_at_a_time(cell):
     next_is_served(cell, cell.server())
 
 
+def lines_without_a_verb(cell):
+    """They are answered by some servers and not by others, so no server hears them, and AUTH is answered by its own reply."""
+    server = cell.tls_server()
+    server.handlers[""] = server.handlers["\xff\xf1"] = lambda _argument: b"500 what\r\n"
+    with server, Talk(cell) as talk:
+        talk.reply()
+        talk.send(b"\r\n\r\r\n\n\xff\xf1\r\n")
+        check_equal(talk.command("AUTH TLS")[:3], "234", "the reply to AUTH")
+        talk.secure(auth=None)
+        talk.send(b"\r\nPBSZ 0\r\n\r\nPROT P\r\n\r\n")
+        check_equal([talk.reply()[:3], talk.reply()[:3]], ["200", "200"], "the replies to PBSZ and PROT")
+        check_equal(talk.command("USER a")[:3], "331", "the reply to USER")
+        lines = server.session().lines
+    check_equal([line.split()[0] for line in lines if line.strip()], [b"AUTH", b"PBSZ", b"PROT", b"USER"], "the verbs")
+    check_equal(len(lines), 4, "lines that the server heard")
+
+
+def long_token(cell, size, spoilt, reason):
+    """A line with a token may be as long as in packet mode; it is refused like a short one."""
+    token = b"QUJD" * (size // 4)
+    if spoilt:
+        token = token[:size // 2] + b"\r" + token[:size // 2]
+    since = cell.proxy.position()
+    with cell.server() as server, Talk(cell) as talk:
+        talk.reply()
+        talk.send(b"ADAT " + token + b"\r\n")
+        if reason:
+            check_equal(talk.line()[:3], "421", "the answer")
+            closed_within(cell, reason, since, 10 * SLOWNESS)
+        else:
+            check_equal(talk.reply()[:3], "502", "the answer")
+            check_equal(talk.command("USER a")[:3], "331", "the next answer")
+            check_equal(server.session().lines, [b"USER a\r\n"], "what the server heard")
+
+
+HEADERS = {"version 1": b"PROXY TCP4 10.7.1.2 10.9.1.2 4000 21\r\n",
+           "version 2": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x07\x01\x02\x0a\x09\x01\x02\x0f\xa0\0\x15"}
+
+
+class BalancedServer:
+    """Expects a header, byte for byte, before anything else, then TLS where it is implicit; greets, and says 200."""
+
+    def __init__(self, cell, port, header):
+        self.header, self.implicit = header, port == 990
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*cell.proxy.server_certificate())
+        with cell.lab.server.entered():
+            self.listener = socket.create_server((cell.lab.addresses[4].server, port))
+        self.heard = b""
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.listener.close()
+        self.thread.join()
+
+    def _run(self):
+        with contextlib.suppress(OSError):
+            connection = self.listener.accept()[0]
+            connection.settimeout(PATIENCE)
+            while len(self.heard) < len(self.header):
+                self.heard += connection.recv(len(self.header) - len(self.heard))
+            if self.implicit:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            connection.sendall(b"220 ready\r\n")
+            while connection.recv(1000):
+                connection.sendall(b"200 ok\r\n")
+            connection.close()
+
+
+def header_before_all(cell, port, version, pieces):
+    """A load balancer's header, in one piece or byte by byte, and at once behind it what the client says."""
+    header = HEADERS[version]
+    with BalancedServer(cell, port, header) as server, Talk(cell, port=port) as talk:
+        for piece in [header[i:i + 1] for i in range(len(header))] if pieces else [header]:
+            talk.send(piece)
+        if server.implicit:
+            talk.secure(auth=None)
+        check_equal(talk.reply()[:3], "220", "the greeting")
+        check_equal(talk.command("NOOP")[:3], "200", "the answer")
+        talk.socket.close()
+    check_equal(server.heard, header, "what the server heard first")
+
+
 class FullDiskCell(ScriptedCell):
     """The events go to a file system of 64 KiB."""
 
@@ -260,8 +349,16 @@ def full_disk(cell):
           "the first event behind the gap can't be read")
 
 
+def header_before_all_absent(cell):
+    with BalancedServer(cell, 990, b""), Talk(cell, port=990) as talk:
+        talk.secure(auth=None)
+        check_equal(talk.reply()[:3], "220", "the greeting")
+        talk.socket.close()
+
+
 def main():
     plan = Plan(__doc__)
+    both = ScriptedCell({})
     plain = ScriptedCell({"tls": "client", "control-ports": "21, 2121"})
     # Text before a greeting is what some servers begin with; it begins no session.
     for greeting, reason, told in ((b"SSH-2.0-OpenSSH_9.2\r\n", None, "SSH-2.0"),
@@ -282,8 +379,17 @@ def main():
     plan.add("a server that never greets and a client that never begins TLS: timeout", silences, fixture=plain)
     plan.add("a byte at a time, without the end of a line: line-timeout", a_byte_at_a_time,
              fixture=ScriptedCell({"tls": "client"}, gateway={"line-timeout": "1"}))
+    plan.add("a138: a line without a verb is not passed on, and no answer takes another's place", lines_without_a_verb,
+             fixture=both)
+    for size, spoilt, reason in ((60000, False, None), (60000, True, "line-too-long"), (70000, False, "line-too-long")):
+        plan.add(f"a138: a token of {size} bytes{', with a CR in it,' if spoilt else ''} {reason or 'is refused in order'}",
+                 long_token, size, spoilt, reason, fixture=plain)
+    balanced = ScriptedCell({}, policy={"proxy-header": "yes"})
+    for version, port, pieces in itertools.product(HEADERS, (21, 990), (False, True)):
+        plan.add(f"a142: a balancer's header of {version} {'in pieces ' if pieces else ''}reaches the server before all else, "
+                 f"port {port}", header_before_all, port, version, pieces, fixture=balanced)
+    plan.add("a142: behind an implicit port it may be left out", header_before_all_absent, fixture=balanced)
     plan.add("a full disk costs events, and no session", full_disk, fixture=FullDiskCell({"tls": "client"}))
-    both = ScriptedCell({})
     for step in ("AUTH", "234", "ClientHello", "USER", "PASS", "PROT", "EPSV"):
         plan.add(f"a server may reset at {step}", server_resets, step, fixture=both)
     promised = ScriptedCell({"tls": "server"})

@@ -21,7 +21,7 @@ from process import SLOWNESS, wait_until
 from proxy import Proxy
 from scripted import ScriptedServer
 from tap import Plan, check, check_equal
-from test_tls import ScriptedCell, Talk, client_context
+from test_tls import Cell, ScriptedCell, Talk, client_context
 from test_truncation import Dialogue, Peer, half_close
 
 SIZE = 100_000
@@ -171,6 +171,43 @@ def unnamed(cell, judged_by_client):
     check_equal("bad-certificate" in reasons, not judged_by_client, f"bad-certificate among {reasons}")
 
 
+def ends_early(cell, drains):
+    """
+    A client says close_notify in the middle of a download, and closes, or reads on. ProFTPD ends the control connection
+    where such an end comes without a reset.
+    """
+    with Talk(cell) as talk:
+        talk.secure()
+        for command in ("USER anonymous", "PASS x", "PBSZ 0", "PROT P", "TYPE I"):
+            talk.command(command)
+        port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+        with cell.lab.client.entered():
+            data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+        talk.send(b"RETR pub/big\r\n")
+        check_equal(talk.reply()[:3], "150", "the preliminary reply")
+        data = talk.socket.context.wrap_socket(data, session=talk.socket.session)
+        data.recv(1000)
+        data.setblocking(False)
+        with contextlib.suppress(OSError):
+            data.unwrap()
+        raw = socket.socket(fileno=data.detach())
+        raw.settimeout(20 * SLOWNESS)
+        while drains and raw.recv(65536):
+            pass
+        raw.close()
+        check_equal(talk.reply()[:3], "226" if drains else "426", "the final reply")
+        check_equal(talk.command("NOOP")[:3], "200", "the answer to the next command")
+
+
+class BigFileCell(Cell):
+    @contextlib.contextmanager
+    def __call__(self):
+        with super().__call__():
+            with open(self.servers[4, False].path("big"), "wb") as file:
+                file.truncate(20_000_000)
+            yield self
+
+
 class NamedCell(ScriptedCell):
     """The server's certificate is for a name alone."""
 
@@ -269,6 +306,9 @@ def main():
              fixture=both)
     plan.add("unless the client's has come", hello_waits_for_the_command, True, fixture=both)
     plan.add("PROT without PBSZ is the server's to answer", protection_without_pbsz, fixture=both)
+    early = BigFileCell("ProFTPD", families=(4,))
+    plan.add("a139: a client that ends a download early keeps its session with ProFTPD", ends_early, False, fixture=early)
+    plan.add("a139: one that says close_notify early and reads on has the whole file", ends_early, True, fixture=early)
     named = NamedCell({})
     plan.add("a116: a client that names no server finds the server's names in what it is shown", unnamed, True, fixture=named)
     plan.add("a116: with without-name = address the server proves the address", unnamed, False,
