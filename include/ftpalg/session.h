@@ -193,6 +193,14 @@ bool session_may_listen(const struct session *session);
  */
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning);
 
+/*
+ * Does a line, which is longer than some peers' buffers, hold a command or a reply that those would take for a line of its
+ * own? whole: all of the line is there, and what may follow counts too; session_input has asked that by itself. Otherwise it
+ * is the beginning of one, of which the first `from` bytes have been asked about: true is a reason to hold the rest until
+ * the line is complete.
+ */
+bool session_hides_line(const struct session *session, enum direction direction, struct bytes line, size_t from,
+			bool whole);
 
 /* For an adopted session: its bytes are TLS already. Reports it. */
 void session_set_opaque(struct session *session, const struct ops *ops);

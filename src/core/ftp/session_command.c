@@ -182,11 +182,15 @@ static enum reason judge_session(const struct turn *turn, enum reason parsed, co
 	return REASON_NONE;
 }
 
-/* What the policy says of TLS is about what nobody has terminated, and about what is in clear. */
-static enum reason judge_verb(const struct session *session, enum verb verb)
+enum reason session_judge_verb(const struct session *session, enum verb verb)
 {
 	const enum reason reason = policy_judge_verb(session->rule, verb);
+	const bool transfers = verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb_is_transfer(verb);
 
+	/* A server that wants no login would otherwise serve in clear. */
+	if (transfers && policy_rule_requires_tls(session->rule) && !session->secured)
+		return REASON_TLS_REQUIRED;
+	/* What the policy says of TLS is about what nobody has terminated, and about what is in clear. */
 	if (reason == REASON_TLS_REQUIRED && session->secured)
 		return REASON_NONE;
 	if (reason == REASON_TLS_DENIED && session->terminated && policy_rule_terminates(session->rule))
@@ -197,15 +201,11 @@ static enum reason judge_verb(const struct session *session, enum verb verb)
 static enum reason judge_command(const struct turn *turn, enum reason parsed, const struct command *command)
 {
 	enum reason reason = parsed;
-	bool transfers = verb_is_active_offer(command->verb) || verb_is_passive_request(command->verb) ||
-			 verb_is_transfer(command->verb);
 
-	/* A server that wants no login would otherwise serve in clear. */
-	if (reason == REASON_NONE && transfers && policy_rule_requires_tls(turn->session->rule) &&
-	    !turn->session->secured)
-		reason = REASON_TLS_REQUIRED;
 	if (reason == REASON_NONE)
-		reason = judge_verb(turn->session, command->verb);
+		reason = session_judge_verb(turn->session, command->verb);
+	if (reason == REASON_NONE && session_hides_line(turn->session, DIRECTION_ORIGINAL, turn->line, 0, true))
+		reason = REASON_HIDDEN_LINE;
 	if (reason != REASON_NONE)
 		return reason;
 	if (verb_is_active_offer(command->verb))

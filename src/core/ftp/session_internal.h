@@ -51,6 +51,9 @@ void session_settle_reply(const struct turn *turn);
 /* Could a client take an endpoint from the next reply, whatever its code: as the answer to a request, or to its next one? */
 bool session_awaits_endpoint(const struct session *session);
 
+/* What the policy says of a verb, in this state of the session. */
+enum reason session_judge_verb(const struct session *session, enum verb verb);
+
 void session_take_command(const struct turn *turn);
 void session_take_reply(const struct turn *turn);
 /* The final reply to verb, the command with that number. */

@@ -448,16 +448,12 @@ static void read_reply(const struct turn *turn, struct reply *reply)
 		reply->text.length--;
 }
 
-void session_take_reply(const struct turn *turn)
+static void take_reply_line(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	struct reply reply;
 	bool ends;
 
-	if (parse_reply_is_ambiguous(turn->line)) {
-		turn_close(turn, REASON_CONTROL_BYTE);
-		return;
-	}
 	read_reply(turn, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);
@@ -477,4 +473,23 @@ void session_take_reply(const struct turn *turn)
 		judge_text(turn);
 	else
 		take_whole_reply(turn, &reply);
+}
+
+void session_take_reply(const struct turn *turn)
+{
+	struct session *session = turn->session;
+	bool awaits;
+
+	if (parse_reply_is_ambiguous(turn->line)) {
+		turn_close(turn, REASON_CONTROL_BYTE);
+		return;
+	}
+	/* Where an endpoint is awaited, all of the line is judged as one anyway. */
+	awaits = session_awaits_endpoint(session);
+	take_reply_line(turn);
+	if (session->state == SESSION_CLOSED || !session_hides_line(session, DIRECTION_REPLY, turn->line, 0, true))
+		return;
+	session->out_of_step = true;
+	if (!awaits && turn->outcome->verdict == OUTCOME_PASS)
+		turn_refuse_reply(turn, REASON_HIDDEN_LINE, FORM_NONE);
 }

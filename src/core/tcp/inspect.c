@@ -328,7 +328,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	/* Whoever takes such a byte for an end reads a line here, and the next one behind it: too late to wait for LF. */
 	if (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest) : parse_reply_is_ambiguous(rest))
 		return close_session(pending, REASON_CONTROL_BYTE, reason);
-	if (stream->line_passed == 0 && session_must_hold(session, pending->direction, rest))
+	if ((stream->line_passed == 0 && session_must_hold(session, pending->direction, rest)) ||
+	    session_hides_line(session, pending->direction, rest, stream->line_passed, false))
 		return INSPECT_DONE;
 	rest.data += stream->line_passed;
 	rest.length -= stream->line_passed;

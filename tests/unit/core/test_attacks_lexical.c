@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A48 to A56 of the attack catalogue: lines that two readers read differently, and what of them comes into a log. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "attack.h"
 #include "base/event_json.h"
+#include "ftpalg/offer.h"
 
 enum fate {
 	PASSES,  /* byte for byte, and opens nothing */
@@ -536,6 +538,127 @@ static void a107_a_balancers_header_passes_where_it_is_configured(void **state)
 		}
 }
 
+/* verb, so many bytes of a name that hidden begins at byte at, hidden. */
+static struct bytes long_line(const char *verb, size_t at, const char *hidden, char *line, size_t size)
+{
+	const size_t length = strlen(verb);
+
+	assert_true(length < at && at + strlen(hidden) + 2 < size);
+	memset(line, 'a', at);
+	memcpy(line, verb, length);
+	strcpy(line + at, hidden);
+	strcat(line, "\r\n");
+	return unit_string(line);
+}
+
+/* In segments, one of which ends at cut. */
+static void say_long(struct attack *attack, enum direction direction, struct bytes line, size_t cut)
+{
+	for (size_t at = 0, next; at < line.length; at = next) {
+		next = at + 1000 < line.length ? at + 1000 : line.length;
+		if (at < cut && cut < next)
+			next = cut;
+		attack_say_bytes(attack, direction, (struct bytes){ line.data + at, next - at });
+	}
+}
+
+/* The pieces of some peers begin at byte 511, of others elsewhere. */
+static const size_t piece_begins[] = { 255, 511, 512, 1023, 4096 };
+
+static void check_nothing_hidden_arrives(struct attack *attack, enum direction direction, struct bytes line, size_t cut,
+					 const char *hidden)
+{
+	const size_t mark = attack_mark(attack, direction);
+
+	say_long(attack, direction, line, cut);
+	if (attack_hears(attack, direction, mark, hidden))
+		fail_msg("cut at %zu: %s was heard", cut, hidden);
+	if (!attack->world.peer[direction].reset)
+		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_HIDDEN_LINE), 1);
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
+}
+
+static void a143_a_long_line_holds_no_command_for_those_who_read_pieces(void **state)
+{
+	static const struct {
+		const char *hidden;
+		const char *unheard;
+		bool denied; /* by a policy that refuses DELE, SITE and downloads */
+	} rows[] = {
+		{ "PORT 10,0,0,99,9,9", "10,0,0,99,9,9", false },
+		{ "port 10,0,0,99,9,9 ", "10,0,0,99,9,9", false },
+		{ "EPRT |1|10.0.0.99|25|", "10.0.0.99", false },
+		{ "LPRT 4,4,10,0,0,99,2,0,25", "10,0,0,99", false },
+		{ "DELE x", "DELE x", true },
+		{ "sITE UMASK 0", "UMASK", true },
+		{ "RETR secret", "RETR secret", true },
+	};
+	static char text[LINE_MAX_LENGTH + 3];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(piece_begins); j++) {
+			const struct bytes line = long_line("NOOP ", piece_begins[j], rows[i].hidden, text, sizeof(text));
+
+			for (size_t cut = piece_begins[j] - 2; cut < line.length; cut++) {
+				struct attack *attack = attack_make(PLAIN);
+				struct policy_rule *rule = &attack->world.policy.rules[0];
+
+				rule->verb_denied[VERB_DELE] = rows[i].denied;
+				rule->verb_denied[VERB_SITE] = rows[i].denied;
+				rule->download = !rows[i].denied;
+				attack_start(attack, 1000);
+				attack_login(attack);
+				check_nothing_hidden_arrives(attack, C, line, cut, rows[i].unheard);
+			}
+		}
+}
+
+/* Of the clients in doc/readers.md none is known to read replies in pieces; nothing is lost by what would stop it. */
+static void a143_a_long_reply_holds_no_other(void **state)
+{
+	static const char *const hidden[] = { "227 (10,0,0,99,9,9)", "200 10,0,0,99,9,9", "229-go (|||9|)" };
+	static char text[LINE_MAX_LENGTH + 3];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(piece_begins); j++) {
+			const struct bytes line = long_line("200 ", piece_begins[j], hidden[i], text, sizeof(text));
+
+			for (size_t cut = piece_begins[j] - 2; cut < line.length; cut++) {
+				struct attack *attack = attack_open(PLAIN);
+
+				attack_login(attack);
+				SAY(attack, C, "NOOP\r\n");
+				check_nothing_hidden_arrives(attack, S, line, cut, hidden[i] + 4);
+			}
+		}
+}
+
+static void a143_long_names_pass(void **state)
+{
+	static const char *const ends[] = {
+		"Transport 2024 - final report.txt", "import 1,2,3.csv", "website RETR.html", "227 photos (2024)", "EPRT",
+	};
+	static char text[LINE_MAX_LENGTH + 3];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		for (size_t cut = 500; cut < 540; cut++) {
+			struct attack *attack = attack_open(PLAIN);
+			const struct bytes line = long_line("RETR ", 511, ends[i], text, sizeof(text));
+			size_t mark;
+
+			attack_login(attack);
+			mark = attack_mark(attack, C);
+			say_long(attack, C, line, cut);
+			assert_int_equal(attack_heard(attack, C, mark).length, line.length);
+			assert_memory_equal(attack_heard(attack, C, mark).data, line.data, line.length);
+			attack_end(attack);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +677,9 @@ int main(void)
 		cmocka_unit_test(a104_names_pass_whatever_bytes_they_have),
 		cmocka_unit_test(a104_no_erasure_makes_an_offer),
 		cmocka_unit_test(a105_a_cr_in_a_name_is_cr_nul),
+		cmocka_unit_test(a143_a_long_line_holds_no_command_for_those_who_read_pieces),
+		cmocka_unit_test(a143_a_long_reply_holds_no_other),
+		cmocka_unit_test(a143_long_names_pass),
 		cmocka_unit_test(a54_a_format_in_a_name_is_text),
 		cmocka_unit_test(a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record),
 		cmocka_unit_test(a56_vendors_verbs_with_a_tuple_open_nothing),
