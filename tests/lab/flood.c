@@ -147,6 +147,9 @@ static void serve_line(struct session *session)
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
 		if (strncasecmp(session->line, replies[i].verb, 4) == 0) {
 			say(session, replies[i].reply);
+			/* As real servers do; what reads the end of its input closes the session. */
+			if (strcmp(replies[i].verb, "QUIT") == 0)
+				shutdown(session->descriptor, SHUT_RDWR);
 			return;
 		}
 	}
