@@ -63,13 +63,13 @@ static int nfqueue_socket(struct nfqueue *queue, uint32_t length)
 static int nfqueue_configure(struct nfqueue *queue, struct nlmsghdr *message)
 {
 	const int descriptor = mnl_socket_get_fd(queue->socket);
-	const struct nlmsghdr *answer = &queue->received.header;
+	const struct nlmsghdr *answer = &queue->received[0].header;
 	const struct nlmsgerr *error;
 	ssize_t length;
 
 	if (mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0)
 		return -errno;
-	length = recv(descriptor, queue->received.bytes, sizeof(queue->received), MSG_PEEK);
+	length = recv(descriptor, queue->received[0].bytes, sizeof(queue->received[0]), MSG_PEEK);
 	if (length < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!mnl_nlmsg_ok(answer, (int)length) || answer->nlmsg_type != NLMSG_ERROR)
@@ -121,6 +121,17 @@ static void nfqueue_explain(uint16_t number, int error, bool bound, char *text, 
 		snprintf(text, size, "can't use netfilter queue %u: %s", number, strerror(-error));
 }
 
+static void nfqueue_prepare(struct nfqueue *queue)
+{
+	memset(queue->headers, 0, sizeof(queue->headers));
+	for (size_t i = 0; i < NFQUEUE_BATCH; i++) {
+		queue->contents[i].iov_base = queue->received[i].bytes;
+		queue->contents[i].iov_len = sizeof(queue->received[i]);
+		queue->headers[i].msg_hdr.msg_iov = &queue->contents[i];
+		queue->headers[i].msg_hdr.msg_iovlen = 1;
+	}
+}
+
 int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size)
 {
 	const struct timespec pause = { .tv_nsec = NFQUEUE_PAUSE };
@@ -128,6 +139,7 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 	int result;
 
 	memset(&queue->counters, 0, sizeof(queue->counters));
+	nfqueue_prepare(queue);
 	queue->number = settings->number;
 	result = nfqueue_socket(queue, settings->length);
 	if (!result)
@@ -238,8 +250,9 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 	}
 	if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
 		return 0;
+	/* A packet without a number gets no verdict of its own, and a later one's could accept it. */
 	if (nfq_nlmsg_parse(message, parts) < 0 || !parts[NFQA_PACKET_HDR])
-		return 0;
+		return -EPROTO;
 	header = mnl_attr_get_payload(parts[NFQA_PACKET_HDR]);
 	packet = nfqueue_payload(parts);
 	waiting.id = ntohl(header->packet_id);
@@ -257,11 +270,9 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 }
 
 /* Takes what one datagram of the kernel holds. Returns how many packets, or -errno. */
-static int nfqueue_take_datagram(struct nfqueue *queue, ssize_t length,
+static int nfqueue_take_datagram(struct nfqueue *queue, const struct nlmsghdr *message, int rest,
 				 struct nfqueue_answer (*judge)(struct bytes, void *), void *context)
 {
-	const struct nlmsghdr *message = &queue->received.header;
-	int rest = (int)length;
 	int packets = 0;
 
 	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
@@ -274,21 +285,32 @@ static int nfqueue_take_datagram(struct nfqueue *queue, ssize_t length,
 	return packets;
 }
 
-int nfqueue_receive(struct nfqueue *queue, int limit,
-		    struct nfqueue_answer (*judge)(struct bytes packet, void *context), void *context)
+/* Reads what waits. Returns how many datagrams, or -errno. */
+static int nfqueue_read(struct nfqueue *queue)
 {
+	int count;
+
+	do
+		count = recvmmsg(nfqueue_descriptor(queue), queue->headers, NFQUEUE_BATCH, MSG_DONTWAIT, NULL);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return count;
+}
+
+int nfqueue_receive(struct nfqueue *queue, struct nfqueue_answer (*judge)(struct bytes packet, void *context),
+		    void *context)
+{
+	const int count = nfqueue_read(queue);
 	int packets = 0;
-	int result = 0;
+	int result = count;
 
-	while (packets < limit && result >= 0) {
-		const ssize_t length = mnl_socket_recvfrom(queue->socket, queue->received.bytes,
-							   sizeof(queue->received));
+	for (int i = 0; i < count && result >= 0; i++) {
+		const struct mmsghdr *header = &queue->headers[i];
 
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0 && errno == EAGAIN)
-			break;
-		result = length < 0 ? -errno : nfqueue_take_datagram(queue, length, judge, context);
+		result = (header->msg_hdr.msg_flags & MSG_TRUNC)
+			? -ENOSPC
+			: nfqueue_take_datagram(queue, &queue->received[i].header, (int)header->msg_len, judge, context);
 		packets += result;
 	}
 	/* Decisions that were taken stand, whatever became of the socket. */

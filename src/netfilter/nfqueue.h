@@ -4,6 +4,7 @@
 #define NETFILTER_NFQUEUE_H
 
 #include <libmnl/libmnl.h>
+#include <sys/socket.h>
 
 #include "netfilter/nfverdict.h"
 
@@ -44,6 +45,13 @@ struct nfqueue_outlet {
 
 /* A packet of the largest size, its netlink attributes, and room to spare. */
 #define NFQUEUE_MESSAGE_SIZE (65536 + 4096)
+/* Packets that are taken at a time. */
+#define NFQUEUE_BATCH 64
+
+union nfqueue_message {
+	struct nlmsghdr header; /* for its alignment */
+	char bytes[NFQUEUE_MESSAGE_SIZE];
+};
 
 struct nfqueue {
 	struct mnl_socket *socket;
@@ -51,10 +59,11 @@ struct nfqueue {
 	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
 	struct nfqueue_outlet outlet;
 	struct nfqueue_counters counters;
-	union {
-		struct nlmsghdr header; /* for its alignment */
-		char bytes[NFQUEUE_MESSAGE_SIZE];
-	} received, sent;
+	struct mmsghdr headers[NFQUEUE_BATCH];
+	struct iovec contents[NFQUEUE_BATCH];
+	/* A datagram each. What no large packet has touched takes no memory. */
+	union nfqueue_message received[NFQUEUE_BATCH];
+	union nfqueue_message sent;
 };
 
 /*
@@ -75,10 +84,11 @@ int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict);
 int nfqueue_descriptor(const struct nfqueue *queue);
 
 /*
- * Takes up to limit packets, has each judged, and returns each with its verdict. Returns how many there were, or -errno
- * where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would stay cut.
+ * Takes what waits, NFQUEUE_BATCH packets at most, has each judged, and returns each with its verdict. Returns how many
+ * there were, or -errno where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would
+ * stay cut.
  */
-int nfqueue_receive(struct nfqueue *queue, int limit,
-		    struct nfqueue_answer (*judge)(struct bytes packet, void *context), void *context);
+int nfqueue_receive(struct nfqueue *queue, struct nfqueue_answer (*judge)(struct bytes packet, void *context),
+		    void *context);
 
 #endif

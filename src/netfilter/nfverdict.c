@@ -2,6 +2,10 @@
 /*
  * Each message of a batch is taken by the kernel for itself, and what it refuses it answers on the queue's socket, for
  * whoever reads that.
+ *
+ * Most packets leave as they came, several in a row. NFQNL_MSG_VERDICT_BATCH is a verdict on every packet that waits and is
+ * not younger than the one that it names, so a run of such packets takes one message. It would accept an older packet too
+ * that nobody had judged; there is none, because each packet is judged, in the order of the queue (nfqueue.c).
  */
 #include "netfilter/nfverdict.h"
 
@@ -9,6 +13,7 @@
 #include <errno.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <string.h>
 
@@ -19,6 +24,7 @@ int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, u
 	verdict->passed_mark = passed_mark;
 	verdict->failed = 0;
 	verdict->used = 0;
+	verdict->run = NULL;
 	return verdict->socket ? 0 : -errno;
 }
 
@@ -29,9 +35,10 @@ void nfverdict_close(struct nfverdict *verdict)
 	verdict->socket = NULL;
 }
 
-static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, const struct nfverdict_decision *decision)
+static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, uint8_t type,
+				      const struct nfverdict_decision *decision)
 {
-	struct nlmsghdr *message = nfq_nlmsg_put(at, NFQNL_MSG_VERDICT, verdict->number);
+	struct nlmsghdr *message = nfq_nlmsg_put(at, type, verdict->number);
 
 	nfq_nlmsg_verdict_put(message, (int)decision->id, decision->accept ? NF_ACCEPT : NF_DROP);
 	/* The kernel replaces the whole mark, so what others have put there goes back with it. */
@@ -42,15 +49,21 @@ static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, const
 	return message;
 }
 
-/* Out of memory, or a packet that no message can hold: a packet without a verdict stays for ever. */
-static void nfverdict_drop(struct nfverdict *verdict, uint32_t id)
+static struct nfqnl_msg_verdict_hdr *nfverdict_of(struct nlmsghdr *message)
+{
+	/* It is the first attribute of what is made here. */
+	return mnl_attr_get_payload(mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg)));
+}
+
+/* Out of memory, or a packet that no message can hold: a packet without a verdict stays for ever. type is that message's. */
+static void nfverdict_drop(struct nfverdict *verdict, uint8_t type, uint32_t id)
 {
 	const struct nfverdict_decision decision = { .id = id };
 	union {
 		struct nlmsghdr header;
 		char bytes[NFVERDICT_MESSAGE_SIZE - NFVERDICT_BATCH_SIZE];
 	} one;
-	const struct nlmsghdr *message = nfverdict_put(verdict, one.bytes, &decision);
+	const struct nlmsghdr *message = nfverdict_put(verdict, one.bytes, type, &decision);
 
 	verdict->failed++;
 	mnl_socket_sendto(verdict->socket, message, message->nlmsg_len);
@@ -58,21 +71,12 @@ static void nfverdict_drop(struct nfverdict *verdict, uint32_t id)
 
 static void nfverdict_send_each(struct nfverdict *verdict)
 {
-	const struct nlmsghdr *message = &verdict->batch.header;
+	struct nlmsghdr *message = &verdict->batch.header;
 	int rest = (int)verdict->used;
 
-	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-		struct nlattr *attribute;
-
-		if (mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) >= 0)
-			continue;
-		mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
-			const struct nfqnl_msg_verdict_hdr *header = mnl_attr_get_payload(attribute);
-
-			if (mnl_attr_get_type(attribute) == NFQA_VERDICT_HDR)
-				nfverdict_drop(verdict, ntohl(header->id));
-		}
-	}
+	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
+		if (mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) < 0)
+			nfverdict_drop(verdict, NFNL_MSG_TYPE(message->nlmsg_type), ntohl(nfverdict_of(message)->id));
 }
 
 void nfverdict_flush(struct nfverdict *verdict)
@@ -80,18 +84,37 @@ void nfverdict_flush(struct nfverdict *verdict)
 	if (verdict->used && mnl_socket_sendto(verdict->socket, verdict->batch.bytes, verdict->used) < 0)
 		nfverdict_send_each(verdict);
 	verdict->used = 0;
+	verdict->run = NULL;
+}
+
+/* The packet goes with the run before it. */
+static bool nfverdict_extend_run(struct nfverdict *verdict, const struct nfverdict_decision *decision)
+{
+	if (!verdict->run || decision->mark != verdict->run_mark)
+		return false;
+	verdict->run->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT_BATCH;
+	nfverdict_of(verdict->run)->id = htonl(decision->id);
+	return true;
 }
 
 void nfverdict_add(struct nfverdict *verdict, const struct nfverdict_decision *decision)
 {
-	const struct nlmsghdr *message;
+	const bool plain = decision->accept && !decision->packet.length;
+	struct nlmsghdr *message;
 
+	if (plain && nfverdict_extend_run(verdict, decision))
+		return;
 	if (verdict->used + decision->packet.length > NFVERDICT_BATCH_SIZE)
 		nfverdict_flush(verdict);
+	verdict->run = NULL;
 	if (decision->packet.length > NFVERDICT_PACKET_MAX) {
-		nfverdict_drop(verdict, decision->id);
+		nfverdict_drop(verdict, NFQNL_MSG_VERDICT, decision->id);
 		return;
 	}
-	message = nfverdict_put(verdict, verdict->batch.bytes + verdict->used, decision);
+	message = nfverdict_put(verdict, verdict->batch.bytes + verdict->used, NFQNL_MSG_VERDICT, decision);
 	verdict->used += MNL_ALIGN(message->nlmsg_len);
+	if (!plain)
+		return;
+	verdict->run = message;
+	verdict->run_mark = decision->mark;
 }

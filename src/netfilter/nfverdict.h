@@ -24,8 +24,11 @@ struct nfverdict {
 	struct mnl_socket *socket; /* the one that the queue is bound to: the kernel takes verdicts from no other */
 	uint16_t number;           /* of the queue */
 	uint32_t passed_mark;      /* bits that are added to the mark of what leaves; 0: marks stay as they are */
-	uint64_t failed;           /* packets that had to be dropped because their verdict could not be sent */
+	uint64_t failed;           /* verdicts that could not be sent: their packets had to be dropped */
 	size_t used;
+	/* The last message, where it accepts packets as they came: what follows them in the queue may go with them. */
+	struct nlmsghdr *run; /* NULL: it does something else */
+	uint32_t run_mark;    /* that its packets had */
 	union {
 		struct nlmsghdr header; /* for its alignment */
 		char bytes[NFVERDICT_BATCH_SIZE + NFVERDICT_MESSAGE_SIZE];
@@ -36,7 +39,10 @@ struct nfverdict {
 int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, uint32_t passed_mark);
 void nfverdict_close(struct nfverdict *verdict);
 
-/* Notes a decision, and sends what was noted before where there is no room for it. */
+/*
+ * Notes a decision, and sends what was noted before where there is no room for it. Decisions are noted in the order of the
+ * queue, and none is left out: one message accepts all packets that wait, up to the last of several in a row.
+ */
 void nfverdict_add(struct nfverdict *verdict, const struct nfverdict_decision *decision);
 /* Sends what was noted. */
 void nfverdict_flush(struct nfverdict *verdict);

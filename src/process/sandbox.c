@@ -55,7 +55,7 @@ static const int sandbox_broker_calls[] = {
 
 static const int sandbox_calls[] = {
 	/* the queue, the broker; a proxy: ctnetlink */
-	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
+	SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
 	/* the loop; which of two calls the C library makes depends on the architecture, the time on the clock source */
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall),
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction),

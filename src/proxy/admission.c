@@ -38,7 +38,6 @@
 #include "proxy/internal.h"
 #include "tls/wire.h"
 
-#define ADMISSION_BATCH 64
 /* Until the SYN is there; then it is conntrack's own timeout for a connection that opens. */
 #define ADMISSION_SECONDS 30
 #define ADMISSION_HELPER "sane"
@@ -136,7 +135,7 @@ static struct nfqueue_answer admission_judge(struct bytes bytes, void *context)
 static void admission_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct admission *admission = context;
-	const int received = nfqueue_receive(&admission->queue, ADMISSION_BATCH, admission_judge, admission);
+	const int received = nfqueue_receive(&admission->queue, admission_judge, admission);
 
 	(void)descriptor;
 	(void)what;

@@ -23,8 +23,6 @@
 #include "process/sandbox.h"
 #include "process/service.h"
 
-/* Packets that are taken before signals and the clock get their turn. */
-#define WORKER_BATCH 64
 #define WORKER_ERROR_MAX 256
 #define WORKER_WATCHES 4 /* the queue, three signals */
 
@@ -116,7 +114,7 @@ static bool worker_has_lost_broker(struct worker *worker)
 static void worker_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
-	const int received = nfqueue_receive(&worker->queue, WORKER_BATCH, worker_judge, worker);
+	const int received = nfqueue_receive(&worker->queue, worker_judge, worker);
 
 	(void)descriptor;
 	(void)what;

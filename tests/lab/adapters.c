@@ -251,7 +251,7 @@ static void run_queue(char **argv)
 	if (fflush(stdout) == EOF)
 		die("nobody listens");
 	while (poll(wait, 2, -1) >= 0 && !wait[0].revents)
-		if (nfqueue_receive(&queue, 16, judge, argv[1]) < 0)
+		if (nfqueue_receive(&queue, judge, argv[1]) < 0)
 			die("the queue failed");
 	printf("packets=%llu truncated=%llu gone=%llu failed=%llu\n", (unsigned long long)queue.counters.packets,
 	       (unsigned long long)queue.counters.truncated, (unsigned long long)queue.counters.gone,

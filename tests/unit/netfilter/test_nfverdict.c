@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which verdicts go together. The kernel's reading of the messages is played here: a batch settles every packet that waits
+ * and is not younger than the one that it names. Whatever decisions there were, each packet gets its own.
+ */
+#include <arpa/inet.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <stdlib.h>
+
+#include "netfilter/nfverdict.h"
+#include "unit.h"
+
+#define PACKETS 40
+#define MARK UINT32_C(0x40000000)
+
+/* What has become of a packet that waits in the queue. */
+struct fate {
+	bool settled, accept, replaced;
+	uint32_t mark;
+};
+
+static struct nfverdict verdict;
+
+static void begin(void)
+{
+	memset(&verdict, 0, sizeof(verdict));
+	verdict.passed_mark = MARK;
+}
+
+static void settle(struct fate *fate, const struct nlattr *const *parts, uint32_t before)
+{
+	const struct nfqnl_msg_verdict_hdr *header = mnl_attr_get_payload(parts[NFQA_VERDICT_HDR]);
+
+	fate->settled = true;
+	fate->accept = ntohl(header->verdict) == NF_ACCEPT;
+	fate->replaced = parts[NFQA_PAYLOAD] != NULL;
+	fate->mark = parts[NFQA_MARK] ? ntohl(mnl_attr_get_u32(parts[NFQA_MARK])) : before;
+}
+
+/* Plays the messages to the packets first to first + PACKETS - 1. Returns how many messages there were. */
+static int play(uint32_t first, const struct nfverdict_decision *decisions, struct fate *fates)
+{
+	const struct nlmsghdr *message = &verdict.batch.header;
+	int rest = (int)verdict.used;
+	int messages = 0;
+
+	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest), messages++) {
+		const bool batch = NFNL_MSG_TYPE(message->nlmsg_type) == NFQNL_MSG_VERDICT_BATCH;
+		const struct nlattr *parts[NFQA_MAX + 1] = { NULL };
+		const struct nlattr *attribute;
+		uint32_t id;
+
+		mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+			parts[mnl_attr_get_type(attribute)] = attribute;
+		id = ntohl(((const struct nfqnl_msg_verdict_hdr *)mnl_attr_get_payload(parts[NFQA_VERDICT_HDR]))->id);
+		for (uint32_t i = 0; i < PACKETS; i++)
+			if (!fates[i].settled && (batch ? (int32_t)(first + i - id) <= 0 : first + i == id))
+				settle(&fates[i], parts, decisions[i].mark);
+	}
+	return messages;
+}
+
+static struct nfverdict_decision pass(uint32_t id, uint32_t mark)
+{
+	return (struct nfverdict_decision){ .id = id, .mark = mark, .accept = true };
+}
+
+static void a_run_of_packets_that_leave_as_they_came_is_one_message(void **state)
+{
+	struct nfverdict_decision decisions[PACKETS];
+	struct fate fates[PACKETS] = { { .settled = false } };
+	/* Numbers wrap. */
+	const uint32_t first = UINT32_MAX - 9;
+
+	(void)state;
+	begin();
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		decisions[i] = pass(first + i, 7);
+		nfverdict_add(&verdict, &decisions[i]);
+	}
+	assert_int_equal(play(first, decisions, fates), 1);
+	for (size_t i = 0; i < PACKETS; i++)
+		assert_true(fates[i].settled && fates[i].accept && fates[i].mark == (7 | MARK));
+}
+
+static void each_packet_gets_its_own_verdict(void **state)
+{
+	uint64_t random = 88172645463325252u;
+	const uint8_t bytes[] = { 0x45, 0, 0, 20 };
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		struct nfverdict_decision decisions[PACKETS];
+		struct fate fates[PACKETS] = { { .settled = false } };
+		const uint32_t first = (uint32_t)unit_random(&random);
+
+		begin();
+		for (uint32_t i = 0; i < PACKETS; i++) {
+			const uint32_t kind = unit_random_below(&random, 8);
+
+			decisions[i] = pass(first + i, unit_random_below(&random, 8) == 0);
+			decisions[i].accept = kind != 0;
+			if (kind == 1)
+				decisions[i].packet = (struct bytes){ bytes, sizeof(bytes) };
+			nfverdict_add(&verdict, &decisions[i]);
+		}
+		assert_true(play(first, decisions, fates) < PACKETS);
+		for (size_t i = 0; i < PACKETS; i++) {
+			assert_true(fates[i].settled && fates[i].accept == decisions[i].accept);
+			assert_true(fates[i].replaced == (decisions[i].packet.length > 0));
+			assert_true(!fates[i].accept || fates[i].mark == (decisions[i].mark | MARK));
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_of_packets_that_leave_as_they_came_is_one_message),
+		cmocka_unit_test(each_packet_gets_its_own_verdict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
