@@ -22,6 +22,9 @@
  * cut the client chooses by its window, make it expect a connection to any port. In packet mode the gateway drops the
  * segment; here the rules do, for any that begins so: neither FTP nor a TLS record does.
  *
+ * And a client could have its connection be one that the server began: it calls itself in the server's name, and its own
+ * SYN is a reply then, which is established to the forward chains and new to nobody. No control connection begins so.
+ *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
  * whose networks fit either has the connection queued or leaves it alone. What is left alone goes on, and was in the
  * gateway's queue before. The addresses of servers are those that clients dial, which conntrack remembers where a DNAT

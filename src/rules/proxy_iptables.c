@@ -217,6 +217,8 @@ static void print_admission(const struct config *config, FILE *out)
 	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
 	      ":FTPALG_PROXY_QUEUE - [0:0]\n"
 	      "# What the FORWARD chains before this one have let pass. The port is the one that was dialled.\n", out);
+	print_each(config, false, "-A FTPALG_PROXY_ADMIT -p tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctdir REPLY -m tcp "
+		   "--dport", "-j DROP", out);
 	print_each(config, false, "-A FTPALG_PROXY_ADMIT -p tcp -m conntrack --ctstate NEW --ctorigdstport",
 		   "-g FTPALG_PROXY_CHOOSE", out);
 	print_call("choose", out);

@@ -5,6 +5,7 @@
 /* Without a protocol, nft takes no number for a port. */
 #define ORIGINAL_PORT "meta l4proto tcp ct original proto-dst %u "
 #define IS_SYN "tcp flags & (fin | syn | rst | ack) == syn"
+#define OPENS "tcp flags & (syn | rst | ack) == syn"
 #define IS_NO_SYN "tcp flags & (fin | syn | rst | ack) != syn"
 
 static void print_header(const struct config *config, FILE *out)
@@ -114,6 +115,7 @@ static void print_admission(const struct config *config, FILE *out)
 	fputs("\t# What the forward chains before this one have let pass. The port is the one that was dialled.\n"
 	      "\tchain forward {\n"
 	      "\t\ttype filter hook forward priority security; policy accept;\n"
+	      "\t\t" OPENS " ct direction reply tcp dport @intercepted_ports drop\n"
 	      "\t\tmeta l4proto tcp ct state new ct original proto-dst @intercepted_ports jump choose_admit\n"
 	      "\t}\n\n", out);
 }

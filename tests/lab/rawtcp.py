@@ -3,6 +3,7 @@
 
 import socket
 import struct
+import time
 
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 IPV6_HDRINCL = 36
@@ -91,3 +92,57 @@ class Listener:
                     found.append((source, data[13], data[20:header], data[header:]))
         except socket.timeout:
             return found
+
+
+class HandMade:
+    """
+    A TCP connection from a namespace of which its kernel knows nothing, and which has to be kept from resetting it: each
+    segment and each window is the test's to say. Takes what comes in order.
+    """
+
+    def __init__(self, namespace, source, destination):
+        self.source, self.destination = source, destination
+        self.seq, self.ack = 0x1000, 0
+        self._namespace = namespace
+        self._kind = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+        with namespace.entered():
+            self._socket = socket.socket(self._kind, socket.SOCK_RAW, socket.IPPROTO_TCP)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._socket.close()
+
+    def send(self, flags, payload=b"", seq=None, window=65535):
+        """What has no number of its own counts, as a SYN does."""
+        data = packet(self.source, self.destination, flags, self.seq if seq is None else seq, self.ack, payload,
+                      window=window)
+        send(self._namespace, self.destination[0], data)
+        if seq is None:
+            self.seq += len(payload) + bool(flags & SYN)
+
+    def receive(self, seconds=5):
+        """The next segment that has data or a flag besides ACK, as (flags, payload), and it is acknowledged next time."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            data = self._socket.recv(65536)
+            if self._kind == socket.AF_INET:
+                data = data[(data[0] & 15) * 4:]
+            ports, (seq, _, offset, flags) = struct.unpack("!HH", data[:4]), struct.unpack("!IIBB", data[4:14])
+            payload = data[(offset >> 4) * 4:]
+            if ports != (self.destination[1], self.source[1]) or not (payload or flags & (SYN | FIN | RST)):
+                continue
+            if self.ack not in (0, seq):
+                continue
+            self.ack = (seq + len(payload) + bool(flags & (SYN | FIN))) & 0xffffffff
+            return flags, payload
+        raise TimeoutError("no segment came")
+
+    def open(self):
+        self.send(SYN)
+        flags, _ = self.receive()
+        if flags & RST:
+            raise ConnectionResetError("the connection was refused")
+        self.send(ACK)

@@ -633,6 +633,25 @@ static void a122_no_packet_of_a_client_leads_conntrack_past_the_proxy(void **sta
 	free(text);
 }
 
+/* A client that calls itself in the server's name would make its own SYN a reply, which no chain takes for new. */
+static void a128_no_connection_that_goes_to_the_proxy_is_begun_by_its_server(void **state)
+{
+	char *text;
+
+	(void)state;
+	load_text("[proxy]\nport = 2100\ntls = server\n");
+	text = printed(print_proxy_nft);
+	assert_true(line_at(text, "tcp flags & (syn | rst | ack) == syn ct direction reply tcp dport @intercepted_ports drop") <
+		    line_at(text, "meta l4proto tcp ct state new ct original proto-dst @intercepted_ports jump choose_admit"));
+	free(text);
+	text = printed(print_proxy_iptables);
+	assert_true(line_at(text, "-A FTPALG_PROXY_ADMIT -p tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctdir REPLY -m tcp "
+			    "--dport 21 -j DROP") <
+		    line_at(text, "-A FTPALG_PROXY_ADMIT -p tcp -m conntrack --ctstate NEW --ctorigdstport 21 -g "
+			    "FTPALG_PROXY_CHOOSE"));
+	free(text);
+}
+
 static void every_chain_that_is_made_is_taken_away(void **state)
 {
 	static const struct {
@@ -1005,6 +1024,7 @@ int main(void)
 		TEST(a120_what_conntrack_calls_tcp_is_tcp),
 		TEST(a121_nobody_begins_a_control_connection_from_its_server),
 		TEST(a122_no_packet_of_a_client_leads_conntrack_past_the_proxy),
+		TEST(a128_no_connection_that_goes_to_the_proxy_is_begun_by_its_server),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
 		TEST(queue_mark_and_segment_size_are_the_configured_ones),

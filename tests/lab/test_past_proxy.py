@@ -1,0 +1,153 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Ways past the proxy, A122 and A128 of the catalogue: a client leads the router's conntrack by the nose, so that the carrier makes a
+pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or goes to the server itself.
+"""
+
+import contextlib
+import ssl
+import struct
+import time
+
+import rules
+from process import wait_until
+from rawtcp import ACK, FIN, PSH, RST, SYN, HandMade, Listener, packet
+from tap import Plan, check, check_equal
+from test_interception import FLAVOURS, FirewallCell
+from test_pass_by import forging, without_resets
+
+# Of a ClientHello and of the ServerHello that repeats it: record, handshake, version and random number come before.
+SESSION_ID, SESSION_ID_LENGTH = 44, 32
+# What the carrier's protocol asks with (net/netfilter/nf_conntrack_sane.c), and its answer: success, zero, a port.
+REQUEST = bytes((0, 0, 0, 7, 0, 0, 0, 0))
+WANTED_PORT = 2222
+ANSWER = struct.pack("!IHH", 0, 0, WANTED_PORT)
+OWN_PORT = 40100
+QUIET = 1.5
+
+
+def client_hello():
+    """A ClientHello whose session id, which a server of TLS 1.3 repeats, is the carrier's request and its answer."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing).do_handshake()
+    hello = bytearray(outgoing.read())
+    check_equal(hello[SESSION_ID - 1], SESSION_ID_LENGTH, "the length of the session id")
+    hello[SESSION_ID:SESSION_ID + SESSION_ID_LENGTH] = (REQUEST + ANSWER).ljust(SESSION_ID_LENGTH, b"s")
+    return bytes(hello)
+
+
+@contextlib.contextmanager
+def by_hand(cell, family, port=OWN_PORT):
+    """A control connection to the server, or so its client thinks, that has been greeted."""
+    addresses = cell.lab.addresses[family]
+    with without_resets(cell.lab, family), \
+            HandMade(cell.lab.client, (addresses.client, port), (addresses.server, 21)) as connection:
+        connection.open()
+        check_equal(connection.receive()[1][:3], b"220", "the greeting")
+        yield connection
+
+
+def carrier_stays_inert(cell, family):
+    """The client says what the carrier waits for, and cuts the proxy's answer so that it says the rest."""
+    with by_hand(cell, family) as connection:
+        connection.send(PSH | ACK, b"AUTH TLS\r\n")
+        check_equal(connection.receive()[1][:3], b"234", "the answer to AUTH")
+        hello = client_hello()
+        started = connection.seq
+        connection.send(PSH | ACK, hello, window=SESSION_ID + len(REQUEST))
+        answer = connection.receive(20)[1]
+        check_equal(answer[SESSION_ID:], REQUEST, "how the first segment of the proxy's answer ends")
+        # Old bytes, which the proxy's host throws away, and conntrack does not.
+        connection.send(PSH | ACK, REQUEST, seq=started + SESSION_ID, window=0)
+        connection.send(ACK)
+        answer = connection.receive(20)[1]
+        check_equal(answer[:len(ANSWER)], ANSWER, "how the second one begins")
+        pinholes = [expected for expected in cell.lab.expectations(family) if expected.destination_port == WANTED_PORT]
+    check_equal(pinholes, [], "what the carrier expects")
+
+
+def provoke_reset(connection):
+    """The proxy closes what is no TLS after AUTH with bytes unread, which is a reset and no FIN."""
+    connection.send(PSH | ACK, b"AUTH TLS\r\n")
+    check_equal(connection.receive()[1][:3], b"234", "the answer to AUTH")
+    connection.send(PSH | ACK, b"no TLS " * 150)
+    flags = ACK
+    while not flags & RST:
+        flags, _ = connection.receive()
+        check(not flags & FIN, "the proxy has said goodbye: this tests nothing")
+
+
+def bans_hold_for_old_ports(cell, family):
+    """The entry of a connection that the proxy has reset, and whose last packet was the client's, founds no new one."""
+    addresses = cell.lab.addresses[family]
+    with by_hand(cell, family, OWN_PORT + 1) as connection:
+        provoke_reset(connection)
+        connection.send(ACK)
+        check([entry for entry in cell.lab.control_connections(family) if entry.original_source_port == OWN_PORT + 1],
+              "the entry is gone: this tests nothing")
+        cell.forbid(family, "-s", addresses.client, "-d", addresses.server)
+        try:
+            connection.seq, connection.ack = connection.seq + 0x10000, 0
+            connection.send(SYN)
+            with contextlib.suppress(TimeoutError):
+                while True:  # resets of before may still come
+                    check(not connection.receive(QUIET)[0] & SYN, "a ban was passed by")
+                    connection.ack = 0
+        finally:
+            cell.allow(family, "-s", addresses.client, "-d", addresses.server)
+
+
+def forged_beginnings(cell, family):
+    """The client calls itself in the server's name, so that its own SYN is the answer and no new connection's."""
+    addresses = cell.lab.addresses[family]
+    here, there = (addresses.client, OWN_PORT + 2), (addresses.server, 21)
+    with without_resets(cell.lab, family), forging(cell.lab, family) as forge, Listener(cell.lab.server, family) as arrived:
+        forge(packet(there, here, SYN, 7000))
+        time.sleep(0.3)
+        forge(packet(here, there, SYN, 9000))
+        came = [segment for segment in arrived.segments(21) if segment[0] == here[1]]
+    check_equal(came, [], "segments of the client's that the server got itself")
+
+
+class TrustingCell(FirewallCell):
+    """FORWARD lets the inside go wherever it likes, the inside too, and nothing looks at where packets come from."""
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with super().__call__():
+            for device in ("all", "inside", "outside"):
+                self.lab.router.sysctl(f"ipv4/conf/{device}/rp_filter", 0)
+            if rules.FLAVOUR == "nft":
+                self.lab.router.run(["nft", "insert", "rule", "inet", "lab", "forward", "iifname", "inside", "accept"])
+            else:
+                for program in ("iptables", "ip6tables"):
+                    self.lab.router.run([program, "-I", "FORWARD", "-i", "inside", "-j", "ACCEPT"])
+            yield self
+
+    def forbid(self, family, *words):
+        """A rule of the operator's, first in FORWARD, of whichever kind the proxy's rules are."""
+        self.lab.router.run([rules.iptables(family), "-I", "FORWARD", *words, "-j", "DROP"])
+
+    def allow(self, family, *words):
+        self.lab.router.run([rules.iptables(family), "-D", "FORWARD", *words, "-j", "DROP"])
+
+
+def main():
+    plan = Plan(__doc__)
+    for flavour in FLAVOURS:
+        for interception in ("redirect", "tproxy"):
+            cell = TrustingCell(flavour, interception)
+            for family in (4, 6):
+                for name, test in (("a122: no segment of a client's makes the carrier act", carrier_stays_inert),
+                                   ("a122: a ban holds for the port of a connection that was reset", bans_hold_for_old_ports),
+                                   ("a128: a beginning forged in the server's name leads nowhere", forged_beginnings)):
+                    plan.add(f"{name} ({flavour}, {interception}, IPv{family})", test, family, fixture=cell)
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
