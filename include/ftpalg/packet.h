@@ -60,6 +60,7 @@ struct packet_change {
 	uint8_t flags;
 	bool strip_sack;       /* overwrite SACK blocks with no-operations */
 	struct bytes payload;
+	uint16_t urgent;       /* where flags has TCP_URG: how far behind seq the urgent data ends */
 };
 
 /*

@@ -89,6 +89,9 @@ bool parse_command_may_matter(struct bytes beginning);
 bool parse_command_is_ambiguous(struct bytes beginning);
 bool parse_reply_is_ambiguous(struct bytes beginning);
 
+/* Is the byte at position an IAC or a data mark, among the Telnet codes in front of the command's verb? */
+bool parse_is_synch(struct bytes beginning, size_t position);
+
 enum reply_kind {
 	REPLY_TEXT,  /* no reply code and separator at its start: only valid inside a multi-line reply */
 	REPLY_FIRST, /* "nnn-": opens a multi-line reply */

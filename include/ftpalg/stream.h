@@ -34,6 +34,17 @@ struct stream_edit {
 	uint32_t out_length;
 };
 
+/*
+ * A byte that came as urgent. There is one at most: a later one takes its place, as it does at a receiver.
+ *
+ *   NONE ---came---> ASKED ---inspection: it is a Synch's---> GRANTED ---acknowledged---> NONE
+ */
+enum stream_urgency {
+	STREAM_URGENT_NONE,
+	STREAM_URGENT_ASKED,   /* it leaves as ordinary data, unless it is granted before it is decided */
+	STREAM_URGENT_GRANTED, /* every transmission of the byte is urgent */
+};
+
 struct stream {
 	bool started;
 	bool adopted;     /* its start is where the receiver said that it stands */
@@ -54,6 +65,8 @@ struct stream {
 	struct buffer line;   /* the unfinished line, or the beginning of one that carries a token */
 	uint32_t line_token;  /* bytes of that one that have passed; 0: it is none */
 	bool line_cr;         /* and the last of them was a CR */
+	enum stream_urgency urgency;
+	uint32_t in_urgent;   /* the number behind the urgent byte */
 
 	struct seqadj kernel; /* as the kernel has it */
 	uint8_t edit_count;
@@ -137,6 +150,12 @@ uint32_t stream_map_empty(const struct stream *stream, uint32_t in);
 
 /* The number to put into a packet whose first byte is the last one that the receiver acknowledged, or an older one. */
 uint32_t stream_map_old(const struct stream *stream);
+
+/* The byte before sender's number in came as urgent. Of bytes that were taken earlier nothing is noted. */
+void stream_note_urgent(struct stream *stream, uint32_t in);
+
+/* Where the urgent data of a transmission ends, counted from its start; 0: it holds no byte that leaves as urgent. */
+uint16_t stream_find_urgent(const struct stream *stream, const struct stream_range *range);
 
 /*
  * The sender has been told, in the receiver's name, that everything before in_next has arrived. It will not send the held

@@ -42,6 +42,7 @@ static void replay_leave(struct replay *replay, struct replay_connection *connec
 		.ack = view->flags & TCP_ACK ? replay_stream_leave(other, view->ack) : view->ack,
 		.flags = view->flags,
 		.payload = view->payload,
+		.urgent = view->urgent,
 	};
 	const uint32_t end = change.seq + (uint32_t)view->payload.length + ((view->flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0);
 
@@ -73,7 +74,9 @@ static void replay_prepare(struct replay *replay, struct replay_connection *conn
 			   struct bytes *bytes, struct packet *packet)
 {
 	struct replay_stream *other = &connection->stream[direction_opposite(direction)];
-	struct packet_change change = { .seq = packet->seq, .flags = packet->flags, .payload = packet->payload };
+	struct packet_change change = {
+		.seq = packet->seq, .flags = packet->flags, .payload = packet->payload, .urgent = packet->urgent,
+	};
 	bool changed = false;
 
 	if (!(packet->flags & TCP_ACK))
@@ -107,6 +110,7 @@ static void replay_make_checksum(struct replay *replay, struct bytes *bytes, str
 {
 	const struct packet_change change = {
 		.seq = packet->seq, .ack = packet->ack, .flags = packet->flags, .payload = packet->payload,
+		.urgent = packet->urgent,
 	};
 
 	bytes->length = packet_rewrite(*bytes, packet, &change, replay->prepared, sizeof(replay->prepared));
@@ -267,7 +271,7 @@ static void replay_pass(struct replay *replay, struct replay_connection *connect
 	if (other->edit_count > 0 && (packet.flags & TCP_ACK)) {
 		const struct packet_change change = {
 			.seq = packet.seq, .ack = replay_stream_map(other, packet.ack),
-			.flags = packet.flags, .payload = packet.payload,
+			.flags = packet.flags, .payload = packet.payload, .urgent = packet.urgent,
 		};
 
 		ip.length = packet_rewrite(ip, &packet, &change, replay->prepared, sizeof(replay->prepared));

@@ -238,6 +238,16 @@ static void arrive(struct rig *rig, enum direction direction, const struct packe
 		receiver->received++;
 }
 
+/* What a receiver may take out of a client's stream is an IAC or a data mark, and nothing of a server's. */
+static void check_urgent(enum direction direction, const struct packet *packet)
+{
+	if (!(packet->flags & TCP_URG))
+		return;
+	assert(direction == DIRECTION_ORIGINAL);
+	assert(packet->urgent > 0 && packet->urgent <= packet->payload.length);
+	assert(packet->payload.data[packet->urgent - 1] == 0xff || packet->payload.data[packet->urgent - 1] == 0xf2);
+}
+
 static void cross(struct rig *rig, enum direction direction, struct bytes bytes, bool lose)
 {
 	static const uint8_t trigger[] = { 0, 0, 0, 7 };
@@ -254,14 +264,14 @@ static void cross(struct rig *rig, enum direction direction, struct bytes bytes,
 	assert(packet_parse(bytes, &packet) == REASON_NONE);
 	assert(packet_verify_checksum(bytes, &packet) == REASON_NONE);
 	assert(packet.payload.length != 8 || memcmp(packet.payload.data, trigger, sizeof(trigger)) != 0);
+	check_urgent(direction, &packet);
 	packet.seq = seqadj_apply(&rig->seqadj[direction], packet.seq);
 	packet.ack = seqadj_revert(&rig->seqadj[direction_opposite(direction)], packet.ack);
 	if (!lose)
 		arrive(rig, direction, &packet);
 }
 
-static void send_packet(struct rig *rig, enum direction direction, const struct packet_change *change, uint16_t urgent,
-			bool lose)
+static void send_packet(struct rig *rig, enum direction direction, const struct packet_change *change, bool lose)
 {
 	static uint8_t packet[PACKET_PLAIN_MAX + DATA_MAX];
 	struct tuple tuple = { rig->view.client, rig->view.server };
@@ -275,8 +285,6 @@ static void send_packet(struct rig *rig, enum direction direction, const struct 
 	struct packet view;
 
 	assert(packet_parse(bytes, &view) == REASON_NONE);
-	header[view.ip_header + 18] = (uint8_t)(urgent >> 8);
-	header[view.ip_header + 19] = (uint8_t)urgent;
 	bytes.length = packet_rewrite(bytes, &view, change, packet, sizeof(packet));
 	bytes.data = packet;
 	assert(bytes.length > 0);
@@ -293,9 +301,9 @@ static void shake(struct rig *rig)
 	const struct packet_change answered = { .seq = rig->peer[0].first, .ack = rig->peer[1].first, .flags = TCP_ACK };
 
 	rig->opening = true;
-	send_packet(rig, DIRECTION_REPLY, &begun, 0, true);
+	send_packet(rig, DIRECTION_REPLY, &begun, true);
 	rig->opening = false;
-	send_packet(rig, DIRECTION_ORIGINAL, &answered, 0, true);
+	send_packet(rig, DIRECTION_ORIGINAL, &answered, true);
 }
 
 /* A well-made segment from this offset. */
@@ -311,7 +319,7 @@ static void send_segment(struct rig *rig, enum direction direction, size_t offse
 
 	if (peer->sent < offset + payload.length)
 		peer->sent = offset + payload.length;
-	send_packet(rig, direction, &change, 0, lose);
+	send_packet(rig, direction, &change, lose);
 }
 
 static void acknowledge(struct rig *rig, enum direction direction)
@@ -449,6 +457,7 @@ static size_t attack(struct rig *rig, const uint8_t *data, size_t size)
 		.ack = peer->other_first + (uint32_t)(peer->received + (size_t)(int8_t)data[2]),
 		.flags = data[3],
 		.payload = { data + 6, length },
+		.urgent = data[4],
 	};
 	size_t end = peer->sent + (size_t)(int8_t)data[1] + length;
 
@@ -463,7 +472,7 @@ static size_t attack(struct rig *rig, const uint8_t *data, size_t size)
 		settle(rig);
 	if (end < STREAM_MAX / 2 && end > peer->sent)
 		peer->sent = end;
-	send_packet(rig, direction, &change, data[4], data[0] & 4);
+	send_packet(rig, direction, &change, data[0] & 4);
 	if (data[0] & 8)
 		acknowledge(rig, direction_opposite(direction));
 	return 6 + length;

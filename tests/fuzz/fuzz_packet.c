@@ -48,7 +48,7 @@ static void check_rewritten(struct bytes original, const struct packet *packet, 
 	assert(!after.foreign_options || (change->flags ^ packet->flags) & TCP_SYN);
 	assert(after.seq == change->seq && after.ack == change->ack && after.flags == change->flags);
 	assert(after.window == packet->window);
-	assert(after.urgent == (change->flags & TCP_URG ? packet->urgent : 0));
+	assert(after.urgent == (change->flags & TCP_URG ? change->urgent : 0));
 	assert(after.ip_header == packet->ip_header && after.tcp_header == packet->tcp_header);
 	assert(memcmp(&after.timestamps, &packet->timestamps, sizeof(after.timestamps)) == 0);
 	assert(after.payload.length == change->payload.length);
@@ -73,6 +73,7 @@ static void change_packet(const uint8_t *control, struct bytes bytes, const stru
 		.flags = control[4],
 		.strip_sack = control[5] & 1,
 		.payload = packet->payload,
+		.urgent = control[6],
 	};
 	size_t headers = (size_t)packet->ip_header + packet->tcp_header;
 	size_t size = sizeof(out) - 1;

@@ -226,7 +226,7 @@ static struct nfqueue_answer judge(struct bytes bytes, void *context)
 	answer.packet.data = changed;
 	answer.packet.length = packet_rewrite(bytes, &packet, &(struct packet_change){
 		.seq = packet.seq, .ack = packet.ack, .flags = packet.flags,
-		.payload = { .data = payload, .length = packet.payload.length },
+		.payload = { .data = payload, .length = packet.payload.length }, .urgent = packet.urgent,
 	}, changed, sizeof(changed));
 	answer.verdict = NFQUEUE_REPLACE;
 	return answer;

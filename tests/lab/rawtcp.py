@@ -22,13 +22,14 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", lifetime=64, extra=b"", window=65535):
+def packet(source, destination, flags, seq=0, ack=0, payload=b"", options=b"", lifetime=64, extra=b"", window=65535,
+           urgent=0):
     """source, destination: (address, port). extra: IPv4 options, or an IPv6 extension header of those above."""
     options += b"\1" * (-len(options) % 4)
     family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
     ends = socket.inet_pton(family, source[0]) + socket.inet_pton(family, destination[0])
     header = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xffffffff, ack & 0xffffffff,
-                         (20 + len(options)) // 4 << 4, flags, window, 0, 0)
+                         (20 + len(options)) // 4 << 4, flags, window, 0, urgent)
     segment = header + options + payload
     total = checksum(ends + struct.pack("!II", len(segment), 6) + segment)
     segment = segment[:16] + struct.pack("!H", total) + segment[18:]

@@ -28,9 +28,8 @@ BIG, SMALL, HUGE = 2_000_000, 3000, 200_000_000
 # answers EPSV ALL twice, and is out of step with the client from there on.
 SILENT = {("ProFTPD", "ftplib with bare LF"), ("pyftpdlib", "ftplib with bare LF"), ("ProFTPD", "ftplib byte by byte"),
           ("netkit-ftpd", "ftplib with EPSV ALL")}
-# Whose ABOR is for LAB_FULL only: Pure-FTPd leaves a reply out, for which Net::FTP waits with and without a gateway.
-# inetutils-ftpd resets some connections after an ABOR whose urgent byte the gateway made ordinary (A47).
-HASTY = {"Pure-FTPd", "inetutils-ftpd"}
+# Whose ABOR is for LAB_FULL only: it leaves a reply out, for which Net::FTP waits with and without a gateway.
+HASTY = {"Pure-FTPd"}
 # Less than any timeout that a client could have waited for, and more than a busy machine takes for a visit.
 STALL = 10 * SLOWNESS
 

@@ -255,6 +255,12 @@ enum reason parse_command(struct bytes line, struct command *command)
 	return reason;
 }
 
+bool parse_is_synch(struct bytes beginning, size_t position)
+{
+	return position < telnet_codes_skip(beginning, 0) &&
+	       (beginning.data[position] == TELNET_IAC || beginning.data[position] == TELNET_DATA_MARK);
+}
+
 bool parse_command_is_ambiguous(struct bytes beginning)
 {
 	struct command command;

@@ -17,7 +17,6 @@
 
 #include "core/ftp/telnet.h"
 
-#define TELNET_DATA_MARK 242
 #define TELNET_BREAK 243
 #define TELNET_INTERRUPT_PROCESS 244
 #define TELNET_ABORT_OUTPUT 245

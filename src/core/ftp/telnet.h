@@ -6,6 +6,7 @@
 #include "ftpalg/parse.h"
 
 #define TELNET_NOP 241
+#define TELNET_DATA_MARK 242
 #define TELNET_ERASE_CHARACTER 247
 #define TELNET_WILL 251
 #define TELNET_DONT 254

@@ -130,21 +130,6 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 	flow_move(&gateway->table, flow, state);
 }
 
-/* Urgent data is outside the stream for some receivers and in it for others. Telnet's own use of it, a Synch around
- * ABOR (RFC 959 4.1.3), is let through; any other is made ordinary data, as the gateway reads it. */
-static uint8_t safe_flags(const struct packet *packet)
-{
-	uint8_t flags = packet->flags;
-	size_t urgent = packet->urgent;
-
-	if (!(flags & TCP_URG))
-		return flags;
-	if (urgent > 0 && urgent <= packet->payload.length &&
-	    (packet->payload.data[urgent - 1] == 0xf2 || packet->payload.data[urgent - 1] == 0xff))
-		return flags;
-	return (uint8_t)(flags & ~TCP_URG);
-}
-
 static void take_acknowledgement(struct passage *passage)
 {
 	struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
@@ -287,7 +272,6 @@ static void take_live(struct passage *passage)
 	passage->plausibility = adoption_is_under_way(flow) ? adoption_weigh(passage) : passage_plausibility(passage);
 	take_echo(passage);
 	take_acknowledgement(passage);
-	passage->change.flags = safe_flags(&passage->packet);
 	if (!adoption_take(passage)) {
 		if (passage->packet.flags & TCP_RST) {
 			take_reset(passage);
@@ -314,7 +298,8 @@ static void take_tcp(struct passage *passage)
 
 	passage->change.seq = packet->seq;
 	passage->change.ack = packet->ack;
-	passage->change.flags = packet->flags;
+	/* Urgent data is outside the stream for some receivers and in it for others. What may be urgent its stream says. */
+	passage->change.flags = (uint8_t)(packet->flags & ~TCP_URG);
 	passage->change.payload = packet->payload;
 	passage->flow = flow_find(&gateway->table, &packet->tuple, &passage->direction);
 
@@ -363,21 +348,21 @@ static void take_tcp(struct passage *passage)
 
 /*
  * The receiver must read what was judged: data numbers of its own (MPTCP), another checksum, an order of its own would
- * have it read something else, and so would a byte that is urgent since the handshake (Linux as a client takes it for
- * that). What was to leave as it came leaves without; whatever is rendered has lost such options already.
+ * have it read something else. So would an urgent pointer in a packet that belongs to no session: it may lead to a byte
+ * that comes later, and the receiver takes that byte for urgent whatever its own packet says. What was to leave as it
+ * came leaves without; whatever is rendered has lost all that already.
  */
 static void make_harmless(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;
-	const bool urgent = (packet->flags & (TCP_SYN | TCP_URG)) == (TCP_SYN | TCP_URG);
+	const bool urgent = (packet->flags & ~passage->change.flags & TCP_URG) != 0;
 
 	if (passage->output->verdict != GATEWAY_ACCEPT || (!packet->foreign_options && !urgent))
 		return;
 	passage->change = (struct packet_change){
-		.seq = packet->seq, .ack = packet->ack, .flags = packet->flags, .payload = packet->payload,
+		.seq = packet->seq, .ack = packet->ack, .flags = passage->change.flags, .payload = packet->payload,
+		.urgent = packet->urgent,
 	};
-	if (urgent)
-		passage->change.flags &= (uint8_t)~TCP_URG;
 	passage_replace(passage, passage->output->reason);
 }
 

@@ -63,6 +63,11 @@ void passage_replace(struct passage *passage, enum reason reason)
 		passage_decide(passage, GATEWAY_DROP, REASON_LONG_PACKET);
 }
 
+static bool urgency_is_the_same(const struct packet *packet, const struct packet_change *change)
+{
+	return !(change->flags & TCP_URG) || change->urgent == packet->urgent;
+}
+
 static bool payload_is_the_same(const struct passage *passage)
 {
 	struct bytes came = passage->packet.payload;
@@ -74,14 +79,10 @@ static bool payload_is_the_same(const struct passage *passage)
 void passage_finish(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;
-	struct packet_change *change = &passage->change;
-	bool same = payload_is_the_same(passage);
+	const struct packet_change *change = &passage->change;
 
-	/* Whether a byte may be urgent was judged by the bytes that came. */
-	if (!same)
-		change->flags &= (uint8_t)~TCP_URG;
 	if (change->seq == packet->seq && change->ack == packet->ack && change->flags == packet->flags &&
-	    !change->strip_sack && same) {
+	    !change->strip_sack && urgency_is_the_same(packet, change) && payload_is_the_same(passage)) {
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
@@ -277,7 +278,7 @@ static void repeat_old(struct passage *passage)
 	passage->change.seq = stream_map_old(stream);
 	passage->change.payload.data = &stream->last_acked;
 	passage->change.payload.length = 1;
-	passage->change.flags &= (uint8_t) ~(TCP_URG | TCP_FIN);
+	passage->change.flags &= (uint8_t)~TCP_FIN;
 	passage_replace(passage, REASON_OLD);
 }
 
@@ -302,7 +303,10 @@ static void render(struct passage *passage, enum reason reason)
 		passage->change.seq = range.in;
 		passage->change.payload.data = gateway->payload;
 		passage->change.payload.length = range.length;
+		passage->change.urgent = stream_find_urgent(stream, &range);
 	}
+	if (passage->change.urgent != 0)
+		passage->change.flags |= TCP_URG;
 	if (!range.complete || packet->seq + length != stream->in_next)
 		passage->change.flags &= (uint8_t)~TCP_FIN;
 	if (passage->change.flags & TCP_FIN)
@@ -312,6 +316,15 @@ static void render(struct passage *passage, enum reason reason)
 		return;
 	}
 	passage_finish(passage);
+}
+
+/* Of a byte that is yet to come nothing is noted: its own segment says it again, as long as its sender is in urgent mode. */
+static void note_urgent(const struct passage *passage)
+{
+	const struct packet *packet = &passage->packet;
+
+	if ((packet->flags & TCP_URG) && packet->urgent > 0 && packet->urgent <= packet->payload.length)
+		stream_note_urgent(&passage->flow->stream[passage->direction], packet->seq + packet->urgent);
 }
 
 void passage_take_segment(struct passage *passage)
@@ -344,6 +357,7 @@ void passage_take_segment(struct passage *passage)
 	if (place == STREAM_FRESH) {
 		fresh.data += skip;
 		fresh.length -= skip;
+		note_urgent(passage);
 		result = inspect_bytes(&gateway->inspector, passage->flow, passage->direction, fresh, passage->now,
 				       &reason);
 	}

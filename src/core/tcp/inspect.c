@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "core/tcp/inspect.h"
+#include "ftpalg/parse.h"
 #include "ftpalg/token.h"
 
 /* One line that is being decided. */
@@ -85,6 +86,21 @@ static void apply_edit(const struct pending *pending)
 	pass_rest(pending, outcome->edit.at.offset + outcome->edit.at.length);
 }
 
+/*
+ * A byte of the line came as urgent. Some receivers take such a byte out of the stream, and some the one behind it (RFC
+ * 6093), so it leaves as urgent only where that changes nothing of what the line says: where a client interrupts, within
+ * the codes in front of a verb (RFC 959 4.1.3; parse.c refuses a verb there that could be another one with a letter more).
+ * line leaves as it is, and nothing of it has left.
+ */
+static void judge_urgency(const struct pending *pending, struct bytes line)
+{
+	struct stream *stream = pending->stream;
+
+	if (stream->urgency == STREAM_URGENT_ASKED && pending->direction == DIRECTION_ORIGINAL && !stream->partial &&
+	    parse_is_synch(line, stream->in_urgent - 1 - stream->in_decided))
+		stream->urgency = STREAM_URGENT_GRANTED;
+}
+
 static enum inspect_result decide_line(const struct pending *pending, enum reason *reason)
 {
 	struct inspector *inspector = pending->inspector;
@@ -109,6 +125,8 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	case OUTCOME_PASS:
 		break;
 	}
+	if (pending->passed == 0)
+		judge_urgency(pending, content);
 	pass_rest(pending, pending->passed);
 	return INSPECT_DONE;
 }
@@ -335,6 +353,8 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	rest.length -= stream->line_passed;
 	*reason = check_bytes(pending, rest.length);
 	if (*reason == REASON_NONE) {
+		if (stream->line_passed == 0)
+			judge_urgency(pending, rest);
 		stream_pass(stream, inspector->pool, rest);
 		stream->line_passed = stream->line.length;
 	}

@@ -331,8 +331,7 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	store32(tcp + 4, change->seq);
 	store32(tcp + 8, change->ack);
 	tcp[13] = change->flags;
-	if (!(change->flags & TCP_URG))
-		store16(tcp + 18, 0);
+	store16(tcp + 18, change->flags & TCP_URG ? change->urgent : 0);
 	if (packet->foreign_options)
 		find_foreign_options(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN,
 				     packet->flags & TCP_SYN, tcp + TCP_HEADER_PLAIN);

@@ -298,6 +298,8 @@ uint32_t stream_acknowledge(struct stream *stream, struct buffer_pool *pool, uin
 		buffer_copy(pool, &stream->sent, ack - stream->out_acked - 1, 1, &stream->last_acked);
 	buffer_drop(pool, &stream->sent, ack - stream->out_acked);
 	stream->out_acked = ack;
+	if (stream->urgency == STREAM_URGENT_GRANTED && !seq_before(ack, map_in_to_out(stream, stream->in_urgent, true)))
+		stream->urgency = STREAM_URGENT_NONE;
 	release_edits(stream);
 	if (stream->owing && !seq_before(stream->in_decided, stream->in_owed) &&
 	    !seq_before(ack, map_in_to_out(stream, stream->in_owed, true)))
@@ -328,6 +330,25 @@ void stream_advance(struct stream *stream, uint32_t in)
 	stream->out_next += in - stream->in_next;
 	stream->in_next = in;
 	stream->in_decided = in;
+}
+
+void stream_note_urgent(struct stream *stream, uint32_t in)
+{
+	/* The first copy of a byte is law, in this too. */
+	if (!seq_before(stream->in_next, in))
+		return;
+	stream->urgency = STREAM_URGENT_ASKED;
+	stream->in_urgent = in;
+}
+
+uint16_t stream_find_urgent(const struct stream *stream, const struct stream_range *range)
+{
+	uint32_t end;
+
+	if (stream->urgency != STREAM_URGENT_GRANTED)
+		return 0;
+	end = map_in_to_out(stream, stream->in_urgent, true) - range->out;
+	return end > 0 && end <= range->length ? (uint16_t)end : 0;
 }
 
 void stream_set_owing(struct stream *stream)

@@ -427,13 +427,10 @@ static uint8_t say_urgent(struct attack *attack, struct bytes text, uint16_t poi
 	struct packet_change change = {
 		.seq = world->peer[C].first + (uint32_t)attack->said[C],
 		.ack = world->peer[C].peer_first + (uint32_t)world->peer[C].got_length,
-		.flags = TCP_ACK | TCP_URG, .payload = text,
+		.flags = TCP_ACK | TCP_URG, .payload = text, .urgent = pointer,
 	};
 
-	header[38] = (uint8_t)(pointer >> 8);
-	header[39] = (uint8_t)pointer;
 	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
-	/* The pointer is kept, the checksum made anew. */
 	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
 	bytes.data = out;
 	attack->said[C] += text.length;

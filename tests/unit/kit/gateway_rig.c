@@ -211,14 +211,13 @@ void rig_begin(struct rig *rig, enum rig_nat nat)
 	rig_start(rig);
 }
 
-static size_t build(const struct rig *rig, enum direction direction, const struct packet_change *change,
-		    uint16_t urgent,
-		    uint8_t *out, size_t size)
+static size_t build(const struct rig *rig, enum direction direction, const struct packet_change *change, uint8_t *out,
+		    size_t size)
 {
 	struct tuple tuple = { rig->at->view.client, rig->at->view.server };
 	struct packet_plain plain = {
 		.tuple = direction == DIRECTION_ORIGINAL ? tuple : tuple_reverse(&tuple),
-		.flags = TCP_ACK | TCP_URG,
+		.flags = TCP_ACK,
 		.window = 1000,
 	};
 	uint8_t header[PACKET_PLAIN_MAX];
@@ -226,8 +225,6 @@ static size_t build(const struct rig *rig, enum direction direction, const struc
 	struct packet packet;
 
 	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
-	header[packet.ip_header + 18] = (uint8_t)(urgent >> 8);
-	header[packet.ip_header + 19] = (uint8_t)urgent;
 	return packet_rewrite(bytes, &packet, change, out, size);
 }
 
@@ -248,8 +245,10 @@ enum gateway_verdict rig_packet(struct rig *rig, enum direction direction, uint3
 				uint16_t urgent, const void *payload, size_t length)
 {
 	static uint8_t data[GATEWAY_PACKET_MAX];
-	struct packet_change change = { .seq = seq, .ack = ack, .flags = flags, .payload = { payload, length } };
-	struct bytes bytes = { data, build(rig, direction, &change, urgent, data, sizeof(data)) };
+	struct packet_change change = {
+		.seq = seq, .ack = ack, .flags = flags, .payload = { payload, length }, .urgent = urgent,
+	};
+	struct bytes bytes = { data, build(rig, direction, &change, data, sizeof(data)) };
 
 	assert_true(bytes.length > 0);
 	rig->now += 100;

@@ -323,64 +323,6 @@ static void a_reset_of_any_number_does_not_take_the_pinhole(void **state)
 	assert_false(rig_reported(&rig, "session-close"));
 }
 
-/* --- urgent data --- */
-
-static void urgent_data_is_telnets_synch_or_ordinary(void **state)
-{
-	static const struct {
-		const char *text;
-		size_t length;
-		uint16_t urgent; /* one behind the urgent byte */
-		bool kept;
-	} rows[] = {
-		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 4, true },
-		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 3, true },
-		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 2, false },
-		{ TEXT("\xff\xf4\xff\xf2" "ABOR\r\n"), 5, false },
-		{ TEXT("NOOP\r\n"), 1, false },
-		{ TEXT("NOOP\r\n"), 6, false },
-		{ TEXT("NOOP\r\n"), 0, false },
-		{ TEXT("NOOP\r\n"), 7, false },
-		{ TEXT("NOOP\r\n"), 65535, false },
-	};
-
-	(void)state;
-	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
-		const struct rig_peer *client;
-
-		begin_logged_in(RIG_SNAT);
-		client = &rig.at->peer[0];
-		rig_packet(&rig, C, client->next, client->expects, TCP_ACK | TCP_URG, rows[index].urgent,
-			   rows[index].text,
-			   rows[index].length);
-		if (((rig.left.flags & TCP_URG) != 0) != rows[index].kept)
-			fail_msg("row %zu", index);
-		assert_int_equal(rig.left.urgent, rows[index].kept ? rows[index].urgent : 0);
-		assert_int_equal(rig.left.payload.length, rows[index].length);
-		rig_end(&rig);
-	}
-	rig_begin(&rig, RIG_SNAT);
-}
-
-/*
- * A47 with A36. A receiver without SO_OOBINLINE takes the urgent byte out of the stream. What matters is the byte that
- * leaves, which is that of the first copy.
- */
-static void a_repetition_can_not_make_a_judged_byte_urgent(void **state)
-{
-	const struct rig_peer *client;
-
-	(void)state;
-	begin_logged_in(RIG_SNAT);
-	client = &rig.at->peer[0];
-	rig.lose = true;
-	rig_say(&rig, C, "XPORT 10,0,0,99,0,25\r\n");
-	rig.lose = false;
-	rig_packet(&rig, C, client->first + BEHIND_LOGIN, client->expects, TCP_ACK | TCP_URG, 1,
-		   "\xffPORT 10,0,0,99,0,25\r\n", 22);
-	assert_int_equal(rig.left.flags & TCP_URG, 0);
-}
-
 /* --- the carrier --- */
 
 static void segments_that_make_the_carrier_act_are_dropped(void **state)
@@ -790,8 +732,6 @@ int main(void)
 		cmocka_unit_test_teardown(a_reset_that_the_receiver_ignores_ends_no_inspection, finish),
 		cmocka_unit_test_teardown(a_reset_that_is_lost_ends_no_inspection, finish),
 		cmocka_unit_test_teardown(a_reset_of_any_number_does_not_take_the_pinhole, finish),
-		cmocka_unit_test_teardown(urgent_data_is_telnets_synch_or_ordinary, finish),
-		cmocka_unit_test_teardown(a_repetition_can_not_make_a_judged_byte_urgent, finish),
 		cmocka_unit_test_teardown(a_packet_that_would_be_too_long_is_dropped_with_a_reason, finish),
 		cmocka_unit_test_teardown(segments_that_make_the_carrier_act_are_dropped, finish),
 		cmocka_unit_test_teardown(segments_that_become_the_carriers_are_dropped_too, finish),
