@@ -32,9 +32,21 @@ enum event_type {
 
 const char *event_name(enum event_type type);
 
+/* What was agreed on in a handshake, and the certificate that was shown. What there was not is NULL or "". */
+struct event_tls {
+	const char *name; /* that the client asked for (SNI) */
+	const char *cipher;
+	const char *group;
+	const char *protocol; /* of ALPN */
+	const char *fingerprint; /* SHA-256, hexadecimal */
+	const struct bytes *names; /* of the certificate; any bytes */
+	size_t name_count;
+};
+
 /* One side of a proxied connection. */
 struct event_leg {
 	const char *tls; /* the version, or NULL: in clear */
+	const struct event_tls *details; /* NULL: not told */
 	bool resumed;    /* it resumed the session of its control connection */
 };
 

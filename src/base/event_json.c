@@ -66,8 +66,11 @@ static void event_append_number(struct event_line *line, uint64_t number, unsign
 	event_append(line, text + at, sizeof(text) - at);
 }
 
-/* The text's printable form, as the inside of a JSON string: a backslash of the first kind is two of the second. */
-static void event_append_text(struct event_line *line, struct bytes text)
+/*
+ * The text's printable form, as the inside of a JSON string: a backslash of the first kind is two of the second. Returns how
+ * many bytes were left out.
+ */
+static size_t event_append_text(struct event_line *line, struct bytes text)
 {
 	static const char digits[] = "0123456789abcdef";
 	const size_t limit = line->out ? SIZE_MAX : line->size - EVENT_JSON_REST_MAX;
@@ -93,7 +96,7 @@ static void event_append_text(struct event_line *line, struct bytes text)
 		text.data += length;
 		text.length -= length;
 	}
-	line->cut = text.length;
+	return text.length;
 }
 
 static void event_set_key(struct event_line *line, const char *key)
@@ -223,8 +226,37 @@ static void event_set_text(struct event_line *line, const struct event *event)
 		return;
 	event_set_key(line, event_text_key(event->type));
 	event_append(line, "\"", 1);
-	event_append_text(line, event->text);
+	line->cut = event_append_text(line, event->text);
 	event_append(line, "\"", 1);
+}
+
+/* Names of a certificate are as much a peer's bytes as any line. */
+static void event_set_names(struct event_line *line, const struct event_tls *tls)
+{
+	event_set_key(line, "names");
+	event_append(line, "[", 1);
+	for (size_t i = 0; i < tls->name_count; i++) {
+		event_append_string(line, i ? ",\"" : "\"");
+		line->cut += event_append_text(line, tls->names[i]);
+		event_append(line, "\"", 1);
+	}
+	event_append(line, "]", 1);
+}
+
+static void event_set_details(struct event_line *line, const struct event_tls *tls)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} members[] = {
+		{ "sni", tls->name }, { "cipher", tls->cipher }, { "group", tls->group }, { "alpn", tls->protocol },
+		{ "sha256", tls->fingerprint },
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (members[i].value && *members[i].value)
+			event_set_string(line, members[i].key, members[i].value);
+	event_set_names(line, tls);
 }
 
 static void event_set_leg(struct event_line *line, const char *key, const struct event_leg *leg)
@@ -234,7 +266,10 @@ static void event_set_leg(struct event_line *line, const char *key, const struct
 	if (leg->tls) {
 		event_append(line, "\"", 1);
 		event_append_string(line, leg->tls);
-		event_append_string(line, leg->resumed ? "\",\"resumed\":true}" : "\",\"resumed\":false}");
+		event_append_string(line, leg->resumed ? "\",\"resumed\":true" : "\",\"resumed\":false");
+		if (leg->details)
+			event_set_details(line, leg->details);
+		event_append(line, "}", 1);
 	} else {
 		event_append_string(line, "null}");
 	}

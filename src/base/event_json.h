@@ -21,7 +21,8 @@
  *   rule         the policy rule that decided
  *   code         the reply code
  *   client_leg, server_leg
- *                of the proxy: {"tls": version or null, "resumed": whether it resumed its control connection's session}
+ *                of the proxy: {"tls": version or null, "resumed": whether it resumed its control connection's session};
+ *                of a handshake also "sni", "cipher", "group", "alpn", and of the certificate "names" and "sha256"
  *   to_server, to_client
  *                bytes that a relayed data connection carried
  *   seconds      how long it took

@@ -433,7 +433,7 @@ static void config_finish_servers(struct config_reader *reader)
 
 		reader->line = reader->server_seen[i].section_line;
 		if (reader->error_count == 0 && (!server->certificate[0] != !server->key[0] ||
-						 (!server->certificate[0] && server->close_notify == CLOSE_NOTIFY_DEFAULT)))
+						 (!server->certificate[0] && !config_server_says_more(server))))
 			config_complain(reader, "server \"%s\": expected certificate and key", server->name);
 		if (reader->error_count == 0 && server->address_count + server->host_count == 0)
 			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both"

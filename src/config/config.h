@@ -34,6 +34,20 @@ enum proxy_resumption {
 	PROXY_RESUMPTION_REQUIRE, /* always */
 };
 
+enum tls_versions {
+	TLS_VERSIONS_DEFAULT, /* of [server]: as [proxy] has it; of server-...: as without; else 1.2 and 1.3 */
+	TLS_VERSIONS_BOTH,
+	TLS_VERSIONS_12,
+	TLS_VERSIONS_13,
+};
+
+/* What a leg may use. Lists in OpenSSL's words, separated by colons; "": as for TLS_VERSIONS_DEFAULT. */
+struct config_tls {
+	enum tls_versions versions;
+	char ciphers[512];
+	char groups[256];
+};
+
 #define CONFIG_FORWARDS_MAX 32
 
 /* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
@@ -62,7 +76,8 @@ struct config_proxy {
 	enum proxy_resumption resumption; /* by clients, on data connections */
 	uint32_t session_relays;  /* data connections at a time */
 	uint64_t data_timeout;    /* microseconds until the first byte of a data connection */
-	bool tls12_only;
+	struct config_tls client_tls; /* what the legs of clients may use, and those of servers */
+	struct config_tls server_tls; /* unless this says otherwise */
 	enum close_notify close_notify;
 	bool ccc;                 /* clients may end TLS on the control connection */
 	char certificate[PATH_MAX];
@@ -85,6 +100,7 @@ struct config_server {
 	char hosts[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* that clients ask for (SNI); none: any */
 	size_t host_count;
 	enum close_notify close_notify;
+	struct config_tls tls;
 	char certificate[PATH_MAX]; /* ""; neither: clients are shown what [proxy] has for them */
 	char key[PATH_MAX];
 };

@@ -62,6 +62,8 @@ static const struct config_key gateway_keys[] = {
 };
 
 #define FILE_OR_NONE "an absolute path without blanks, or none"
+#define VERSIONS "1.2, 1.3, 1.2-1.3 or default"
+#define TLS_WORDS "names that OpenSSL knows, or default"
 
 static const struct config_key proxy_keys[] = {
 	{ "port", config_read_number, G(proxy.port), .minimum = 1, .maximum = 65535, .unit = 1 },
@@ -93,7 +95,12 @@ static const struct config_key proxy_keys[] = {
 	{ "session-relays", config_read_number, G(proxy.session_relays), .minimum = 1, .maximum = 64, .unit = 1 },
 	{ "source-relays", config_read_number, G(limits.quota.relays), .minimum = 0, .maximum = 1048576, .unit = 1 },
 	{ "data-timeout", config_read_number, G(proxy.data_timeout), .minimum = 10, .maximum = 864000, .unit = SECOND },
-	{ "tls-versions", config_read_tls_versions, G(proxy.tls12_only), .expected = "1.2 or 1.2-1.3" },
+	{ "tls-versions", config_read_tls_versions, G(proxy.client_tls.versions), .expected = VERSIONS },
+	{ "ciphers", config_read_tls_words, G(proxy.client_tls.ciphers), .expected = TLS_WORDS, .list = true },
+	{ "groups", config_read_tls_words, G(proxy.client_tls.groups), .expected = TLS_WORDS, .list = true },
+	{ "server-tls-versions", config_read_tls_versions, G(proxy.server_tls.versions), .expected = VERSIONS },
+	{ "server-ciphers", config_read_tls_words, G(proxy.server_tls.ciphers), .expected = TLS_WORDS, .list = true },
+	{ "server-groups", config_read_tls_words, G(proxy.server_tls.groups), .expected = TLS_WORDS, .list = true },
 	{ "user", config_read_proxy_user, G(proxy.user), .expected = "the name of a user, or none" },
 };
 
@@ -135,6 +142,9 @@ static const struct config_key server_keys[] = {
 	{ "names", config_read_hosts, RUN(struct config_server, hosts, host_count),
 	  .expected = "host names in ASCII, at most 16 of them", .list = true },
 	{ "close-notify", config_read_close_notify, S(close_notify), .expected = "default, mirror, strict or lenient" },
+	{ "tls-versions", config_read_tls_versions, S(tls.versions), .expected = VERSIONS },
+	{ "ciphers", config_read_tls_words, S(tls.ciphers), .expected = TLS_WORDS, .list = true },
+	{ "groups", config_read_tls_words, S(tls.groups), .expected = TLS_WORDS, .list = true },
 	{ "certificate", config_read_file, S(certificate), .expected = FILE_OR_NONE },
 	{ "key", config_read_file, S(key), .expected = FILE_OR_NONE },
 };

@@ -2,6 +2,7 @@
 /*
  * Settings that are lists. Their words are separated by commas and blanks; "none" is the empty list and stands alone.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -206,6 +207,32 @@ static const char *host_item(struct bytes word, void *owner)
 const char *config_read_hosts(struct config_value *value, void *owner)
 {
 	return list_read(value, owner, false, value->continued, host_item);
+}
+
+/* Which words OpenSSL knows is for whoever has it to say (src/tls/demand.c). */
+const char *config_read_tls_words(struct config_value *value, void *owner)
+{
+	char *list = (char *)owner + value->key->offset;
+	struct bytes word;
+
+	if (!value->continued)
+		*list = '\0';
+	while (list_next(value, &word)) {
+		const size_t length = strlen(list);
+
+		for (size_t i = 0; i < word.length; i++)
+			if (word.data[i] <= ' ' || word.data[i] > '~')
+				return word_not_understood;
+		value->none = value->none || word_is(word, "default");
+		if (value->none && (length > 0 || value->continued || !word_is(word, "default")))
+			return not_alone;
+		if (length + word.length + 2 > value->key->size)
+			return too_many;
+		if (!value->none)
+			snprintf(list + length, value->key->size - length, "%s%.*s", length ? ":" : "", (int)word.length,
+				 (const char *)word.data);
+	}
+	return value->none || *list ? NULL : "has no words in it";
 }
 
 static const char *client_item(struct bytes word, void *owner)

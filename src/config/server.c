@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/value.h"
 #include "ftpalg/address.h"
 
 static bool server_has_address(const struct config_server *server, const struct address *address)
@@ -33,6 +34,12 @@ static bool server_has_host(const struct config_server *server, const char *aske
 		if (host_equal(server->hosts[i], asked))
 			return true;
 	return server->host_count == 0;
+}
+
+bool config_server_says_more(const struct config_server *server)
+{
+	return server->close_notify != CLOSE_NOTIFY_DEFAULT || server->tls.versions != TLS_VERSIONS_DEFAULT ||
+	       server->tls.ciphers[0] || server->tls.groups[0];
 }
 
 size_t config_find_server(const struct config *config, const struct address *address, const struct address *seen,

@@ -163,9 +163,16 @@ const char *config_read_source(struct config_value *value, void *owner)
 
 const char *config_read_tls_versions(struct config_value *value, void *owner)
 {
-	static const char *const words[] = { "1.2-1.3", "1.2", NULL };
+	static const char *const words[] = {
+		[TLS_VERSIONS_DEFAULT] = "default", [TLS_VERSIONS_BOTH] = "1.2-1.3", [TLS_VERSIONS_12] = "1.2",
+		[TLS_VERSIONS_13] = "1.3", NULL
+	};
+	unsigned int choice;
+	const char *wrong = choice_read(value, words, &choice);
 
-	return boolean_read(value, words, owner);
+	if (!wrong)
+		*(enum tls_versions *)field_of(value, owner) = choice;
+	return wrong;
 }
 
 const char *config_read_legs(struct config_value *value, void *owner)

@@ -58,6 +58,10 @@ struct config_proxy;
 const char *config_judge_proxy(const struct config_proxy *proxy, bool has_servers);
 const char *config_judge_together(const struct config *config, bool has_proxy);
 
+/* Does the section say anything but which certificate? */
+struct config_server;
+bool config_server_says_more(const struct config_server *server);
+
 config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
 config_read config_read_mark;   /* uint32_t, decimal or hexadecimal */
 config_read config_read_passed_mark; /* the same; "none" is 0 */
@@ -79,7 +83,8 @@ config_read config_read_ccc;
 config_read config_read_close_notify;
 config_read config_read_without_name;
 config_read config_read_resumption;
-config_read config_read_tls_versions;
+config_read config_read_tls_versions; /* enum tls_versions */
+config_read config_read_tls_words;    /* char[], by key->size: words for OpenSSL */
 config_read config_read_proxy_user;
 config_read config_read_file; /* char[PATH_MAX] */
 config_read config_read_addresses;

@@ -161,6 +161,8 @@ void proxy_session_free(struct proxy_session *session, enum reason reason);
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
 /* The number of the [server] that this one is, by its address and the name that the client asked for in TLS. */
 size_t proxy_find_server(const struct proxy_session *session);
+/* The same for tls.h: TLS_NO_PAIR where there is none. */
+size_t proxy_server_pair(const struct proxy_session *session);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
 

@@ -110,7 +110,9 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 static void report_secured(struct proxy_session *session, enum leg_side side)
 {
 	const struct tls_stream *stream = session->leg[side].wire.tls;
+	struct tls_description described;
 	struct event_relay legs = { .to_server = 0 };
+	struct event_tls details;
 	struct event event = {
 		.type = EVENT_TLS,
 		.session = session->session.id,
@@ -122,6 +124,13 @@ static void report_secured(struct proxy_session *session, enum leg_side side)
 
 	leg->tls = tls_stream_version(stream);
 	leg->resumed = tls_stream_is_resumed(stream);
+	tls_stream_describe(stream, &described);
+	details = (struct event_tls){
+		.name = described.name, .cipher = described.cipher, .group = described.group,
+		.protocol = described.protocol, .fingerprint = described.fingerprint,
+		.names = described.names, .name_count = described.name_count,
+	};
+	leg->details = &details;
 	event.text = (struct bytes){ (const uint8_t *)text, strlen(text) };
 	session->ops.event(session->ops.context, &event);
 }
@@ -227,7 +236,8 @@ void leg_start_server_tls(struct proxy_session *session, const char *name)
 	}
 	proxy_session_expect_handshake(session);
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
-					      client_judges_name(session, name) ? NULL : dialled);
+					      client_judges_name(session, name) ? NULL : dialled,
+					      proxy_server_pair(session));
 	server->securing = server->wire.tls != NULL;
 	session->again = true;
 	if (!server->wire.tls)

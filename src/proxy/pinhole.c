@@ -191,6 +191,7 @@ static void offer_relay(struct proxy_session *session, int accepted)
 		.view = session->session.view,
 	};
 
+	plan.server = proxy_server_pair(session);
 	plan.descriptor[from] = accepted;
 	plan.descriptor[!from] = outward;
 	/* RFC 4217 10.2: the level that is in force when the connection is made. */

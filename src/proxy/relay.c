@@ -211,7 +211,7 @@ static bool relay_connect_tls(struct relay *relay)
 	if (!plan->secure[RELAY_SERVER] || server->tls || !(plan->commanded || relay->hello))
 		return true;
 	server->tls = tls_stream_connect(plan->tls, server->descriptor, plan->tickets, plan->name,
-					 &plan->view.server_seen.address);
+					 &plan->view.server_seen.address, plan->server);
 	return server->tls != NULL;
 }
 

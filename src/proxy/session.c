@@ -45,6 +45,13 @@ size_t proxy_find_server(const struct proxy_session *session)
 				  client ? tls_stream_name(client) : "");
 }
 
+size_t proxy_server_pair(const struct proxy_session *session)
+{
+	const size_t found = proxy_find_server(session);
+
+	return found < CONFIG_SERVERS_MAX ? found : TLS_NO_PAIR;
+}
+
 void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
 {
 	const struct event event = {

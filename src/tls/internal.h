@@ -21,6 +21,8 @@
 struct tls {
 	SSL_CTX *acceptor;
 	SSL_CTX *connector;
+	SSL_CTX **special; /* for each pair; NULL: the connector does */
+	size_t special_count;
 	struct certs *certs;
 };
 
@@ -60,7 +62,8 @@ SSL_SESSION *tls_tickets_take(struct tls_tickets *tickets);
 /* For SSL_CTX_set_tlsext_ticket_key_evp_cb. */
 int tls_tickets_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing);
 
-SSL_CTX *tls_acceptor_make(const struct tls_settings *settings);
-SSL_CTX *tls_connector_make(const struct tls_settings *settings, char *error, size_t size);
+/* demand.c. False, with what is wrong in error. */
+bool tls_demand_apply(SSL_CTX *context, const struct tls_demand *demand, char *error, size_t size);
+bool tls_demand_is_default(const struct tls_demand *demand);
 
 #endif

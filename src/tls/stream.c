@@ -74,9 +74,10 @@ static bool expect_server(struct tls_stream *stream, const char *name, const str
 }
 
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
-				      const struct address *address)
+				      const struct address *address, size_t pair)
 {
-	struct tls_stream *stream = stream_make(tls, tls->connector, descriptor, tickets);
+	SSL_CTX *special = pair < tls->special_count ? tls->special[pair] : NULL;
+	struct tls_stream *stream = stream_make(tls, special ? special : tls->connector, descriptor, tickets);
 	SSL_SESSION *session;
 
 	if (!stream)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The settings of both roles: TLS 1.2 and 1.3, no renegotiation, no compression, no early data. ALPN is "ftp" or absent
+ * The settings of both roles: what the legs demand (demand.c), no renegotiation, no compression, no early data. ALPN is "ftp" or absent
  * (a client that wants another protocol was lured here; ALPACA), and tickets resume nothing but data connections of
  * the control connection that they were given on.
  */
@@ -110,30 +110,28 @@ static SSL_SESSION *find_own_session(SSL *ssl, const unsigned char *id, int id_l
 	return id_length > 0 && own_length == (unsigned int)id_length && memcmp(own_id, id, own_length) == 0 ? own : NULL;
 }
 
-static SSL_CTX *context_make(const SSL_METHOD *method, const struct tls_settings *settings)
+static SSL_CTX *context_make(const SSL_METHOD *method, const struct tls_demand *demand, char *error, size_t size)
 {
 	SSL_CTX *context = SSL_CTX_new(method);
 
-	if (!context)
+	if (!context) {
+		snprintf(error, size, "can't set up TLS: %s", certs_reason());
 		return NULL;
+	}
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 			    SSL_OP_PRIORITIZE_CHACHA);
 	/* An idle control connection keeps no buffers. */
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 			 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* All three are strong; the first costs least, and each leg pays it for every byte of a file. */
-	if (SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-				     "TLS_CHACHA20_POLY1305_SHA256") &&
-	    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
-	    SSL_CTX_set_max_proto_version(context, settings->tls12_only ? TLS1_2_VERSION : 0))
+	if (tls_demand_apply(context, demand, error, size))
 		return context;
 	SSL_CTX_free(context);
 	return NULL;
 }
 
-SSL_CTX *tls_acceptor_make(const struct tls_settings *settings)
+static SSL_CTX *acceptor_make(const struct tls_demand *demand, char *error, size_t size)
 {
-	SSL_CTX *context = context_make(TLS_server_method(), settings);
+	SSL_CTX *context = context_make(TLS_server_method(), demand, error, size);
 
 	if (!context)
 		return NULL;
@@ -161,22 +159,37 @@ static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t
 	return false;
 }
 
-SSL_CTX *tls_connector_make(const struct tls_settings *settings, char *error, size_t size)
+static SSL_CTX *connector_make(const struct tls_demand *demand, char *error, size_t size)
 {
-	SSL_CTX *context = context_make(TLS_client_method(), settings);
+	SSL_CTX *context = context_make(TLS_client_method(), demand, error, size);
 
-	if (!context) {
-		snprintf(error, size, "can't set up TLS: %s", certs_reason());
+	if (!context)
 		return NULL;
-	}
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, take_session);
 	/* Verification runs and its result is asked for; the handshake goes on, so that a bad certificate can be shown. */
 	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-	if (read_anchors(context, settings->anchors, error, size))
-		return context;
-	SSL_CTX_free(context);
-	return NULL;
+	return context;
+}
+
+/* Those of the pairs have the anchors of the one for all. */
+static bool open_connectors(struct tls *tls, const struct tls_settings *settings, char *error, size_t size)
+{
+	bool done;
+
+	tls->connector = connector_make(&settings->server, error, size);
+	tls->special = OPENSSL_zalloc((settings->pair_count + 1) * sizeof(SSL_CTX *));
+	done = tls->connector && tls->special && read_anchors(tls->connector, settings->anchors, error, size);
+	for (size_t i = 0; done && i < settings->pair_count; i++) {
+		if (tls_demand_is_default(&settings->pairs[i].demand))
+			continue;
+		tls->special[i] = connector_make(&settings->pairs[i].demand, error, size);
+		done = tls->special[i] != NULL;
+		if (done)
+			SSL_CTX_set1_cert_store(tls->special[i], SSL_CTX_get_cert_store(tls->connector));
+	}
+	tls->special_count = settings->pair_count;
+	return done;
 }
 
 struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size)
@@ -195,14 +208,10 @@ struct tls *tls_open(const struct tls_settings *settings, char *error, size_t si
 		certs_close(tls->certs);
 		tls->certs = NULL;
 	}
+	/* First what holds for both legs: a word that is wrong there is told as such. */
 	if (tls->certs)
-		tls->connector = tls_connector_make(settings, error, size);
-	if (tls->connector) {
-		tls->acceptor = tls_acceptor_make(settings);
-		if (!tls->acceptor)
-			snprintf(error, size, "can't set up TLS: %s", certs_reason());
-	}
-	if (tls->acceptor)
+		tls->acceptor = acceptor_make(&settings->client, error, size);
+	if (tls->acceptor && open_connectors(tls, settings, error, size))
 		return tls;
 	tls_close(tls);
 	return NULL;
@@ -214,6 +223,9 @@ void tls_close(struct tls *tls)
 		return;
 	SSL_CTX_free(tls->acceptor);
 	SSL_CTX_free(tls->connector);
+	for (size_t i = 0; i < tls->special_count; i++)
+		SSL_CTX_free(tls->special[i]);
+	OPENSSL_free(tls->special);
 	certs_close(tls->certs);
 	OPENSSL_free(tls);
 }

@@ -16,10 +16,23 @@
 #define TLS_NAME_MAX 256 /* a host name (RFC 1035 3.1) and its NUL */
 #define TLS_ERROR_MAX 160
 
-/* Files of one of one's own servers. */
+/*
+ * What a leg may use. ciphers: names and selections of OpenSSL and, beginning with TLS_, suites of TLS 1.3; groups: names;
+ * both separated by colons, NULL or "": the strict defaults (demand.c).
+ */
+struct tls_demand {
+	bool no_tls12;
+	bool no_tls13;
+	const char *ciphers;
+	const char *groups;
+	const char *of; /* in error messages, before the name of the setting; or NULL */
+};
+
+/* Files of one of one's own servers, and what its leg may use. */
 struct tls_pair {
 	const char *certificate;
 	const char *key;
+	struct tls_demand demand;
 };
 
 /* Instead of the number of a pair: none of them. */
@@ -33,7 +46,8 @@ struct tls_settings {
 	const char *ca_certificate; /* who signs minted certificates */
 	const char *ca_key;
 	const char *anchors;        /* who signs good servers' certificates; NULL or "": the system's store */
-	bool tls12_only;
+	struct tls_demand client;   /* for the legs of clients */
+	struct tls_demand server;   /* for those of servers whose pair demands nothing else */
 };
 
 enum tls_result {
@@ -48,6 +62,20 @@ enum tls_result {
 struct tls;
 struct tls_tickets;
 struct tls_stream;
+
+/* What was agreed on. Texts live as long as the stream, and as this. */
+#define TLS_NAMES_MAX 16
+struct tls_description {
+	const char *name;   /* that the client asked for; "": none */
+	const char *cipher;
+	const char *group;  /* NULL: there was none */
+	char protocol[16];  /* of ALPN; "": none */
+	char fingerprint[65]; /* SHA-256 of the certificate that was shown, in hexadecimal digits; "": none was */
+	struct bytes names[TLS_NAMES_MAX]; /* its DNS names and addresses, or else its common name; any bytes */
+	size_t name_count;
+	uint8_t text[512];
+	size_t text_length;
+};
 
 /* Reads all files. NULL, with what is wrong in error (of size bytes). */
 struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size);
@@ -68,10 +96,10 @@ bool tls_tickets_shown(const struct tls_tickets *tickets);
 struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets);
 /*
  * name: the host name that the server shall prove, sent as SNI; "": the address, in binary, is what it shall prove, or where
- * address is NULL, nothing but that an anchor vouches for it.
+ * address is NULL, nothing but that an anchor vouches for it. pair: whose demand holds, or TLS_NO_PAIR.
  */
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
-				      const struct address *address);
+				      const struct address *address, size_t pair);
 void tls_stream_free(struct tls_stream *stream);
 
 enum tls_result tls_stream_handshake(struct tls_stream *stream);
@@ -102,6 +130,8 @@ uint64_t tls_stream_written(const struct tls_stream *stream);
 enum tls_result tls_stream_finish(struct tls_stream *stream);
 
 bool tls_stream_is_resumed(const struct tls_stream *stream);
+/* Of a stream whose handshake is done. */
+void tls_stream_describe(const struct tls_stream *stream, struct tls_description *out);
 /* "TLSv1.3"; static text. */
 const char *tls_stream_version(const struct tls_stream *stream);
 /* Why the last call failed. */

@@ -440,7 +440,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	snprintf(key, sizeof(key), "%s/ca.key", directory);
 	assert(authority_create(certificate, key, "fuzz", 30, error, sizeof(error)) == 0);
 	for (int i = 0; i < 2; i++) {
-		settings.tls12_only = i == 1;
+		settings.client.no_tls13 = settings.server.no_tls13 = i == 1;
 		contexts[i] = tls_open(&settings, error, sizeof(error));
 		assert(contexts[i]);
 	}

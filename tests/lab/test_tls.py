@@ -208,16 +208,17 @@ def refused_inside_tls(cell, command, reason):
 class ScriptedCell(Cell):
     """A lab with a proxy and no server: each statement has a scripted one."""
 
-    def __init__(self, options, policy=None, gateway=None):
+    def __init__(self, options, policy=None, gateway=None, sections=None):
         super().__init__("scripted", options, policy=policy)
         self.gateway = gateway
+        self.sections = sections
         self.certificate = None
 
     @contextlib.contextmanager
     def __call__(self):
         with Lab(mode="routed", gateway_rules=False, daemon=False) as self.lab:
             self.certificate = None
-            self.proxy = Proxy(self.lab, self.options, self.policy, self.gateway)
+            self.proxy = Proxy(self.lab, self.options, self.policy, self.gateway, self.sections)
             with self.proxy:
                 yield self
 

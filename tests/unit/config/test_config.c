@@ -430,6 +430,14 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "1: \"a b\" can't name a server; expected 1 to 31 letters, digits, dots, underscores and hyphens\n" },
 		{ "[server a]\nnames = ftp.example, *.example\ncertificate = /a\nkey = /b\n",
 		  "2: names: \"*.example\" is not understood; expected host names in ASCII, at most 16 of them\n" },
+		{ "[server a]\naddresses = 10.0.0.1\ngroups = default\n",
+		  "1: server \"a\": expected certificate and key\n" },
+		{ "[proxy]\nport = 2100\ntls = server\ntls-versions = 1.1\n",
+		  "4: tls-versions: \"1.1\" is not understood; expected 1.2, 1.3, 1.2-1.3 or default\n" },
+		{ "[proxy]\nport = 2100\ntls = server\nserver-ciphers = AES128-SHA, default\n",
+		  "4: server-ciphers: \"default\" must stand alone; expected names that OpenSSL knows, or default\n" },
+		{ "[proxy]\nport = 2100\ntls = server\ngroups = default\n X25519\n",
+		  "5: groups: \"X25519\" must stand alone; expected names that OpenSSL knows, or default\n" },
 		{ "[]\n", "1: there is no section []; expected " SECTIONS "\n" },
 		{ "[Gateway]\n", "1: there is no section [Gateway]; expected " SECTIONS "\n" },
 		{ "\n[gateway\nqueue = 3\n",
@@ -596,6 +604,23 @@ static void a_server_is_found_by_address_and_by_name(void **state)
 	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", "three.example"), 2);
 	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", "three.exampl"), CONFIG_SERVERS_MAX);
 	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", ""), CONFIG_SERVERS_MAX);
+}
+
+static void what_the_legs_may_use_is_kept_for_openssl(void **state)
+{
+	(void)state;
+	assert_loads("[proxy]\nport = 2100\ntls = server\nciphers = ECDHE+AESGCM, TLS_AES_128_GCM_SHA256\n !aNULL:kRSA\n"
+		     "tls-versions = 1.3\nserver-tls-versions = 1.2\nserver-groups = X25519\n"
+		     "[server a]\naddresses = 10.0.0.1\nciphers = AES128-SHA\n"
+		     "[server b]\naddresses = 10.0.0.2\ngroups = default\ntls-versions = 1.2-1.3\n");
+	assert_string_equal(config.proxy.client_tls.ciphers, "ECDHE+AESGCM:TLS_AES_128_GCM_SHA256:!aNULL:kRSA");
+	assert_int_equal(config.proxy.client_tls.versions, TLS_VERSIONS_13);
+	assert_int_equal(config.proxy.server_tls.versions, TLS_VERSIONS_12);
+	assert_string_equal(config.proxy.server_tls.groups, "X25519");
+	assert_string_equal(config.servers[0].tls.ciphers, "AES128-SHA");
+	assert_int_equal(config.servers[0].tls.versions, TLS_VERSIONS_DEFAULT);
+	assert_string_equal(config.servers[1].tls.groups, "");
+	assert_int_equal(config.servers[1].tls.versions, TLS_VERSIONS_BOTH);
 }
 
 static void all_errors_are_reported_in_one_go(void **state)
@@ -978,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(rules_keep_the_order_of_the_file_and_the_policy_is_last),
 		cmocka_unit_test(a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands),
 		cmocka_unit_test(every_error_names_its_line_and_what_was_expected),
+		cmocka_unit_test(what_the_legs_may_use_is_kept_for_openssl),
 		cmocka_unit_test(all_errors_are_reported_in_one_go),
 		cmocka_unit_test(a_server_is_found_by_address_and_by_name),
 		cmocka_unit_test(a_line_is_read_whole_or_refused),
