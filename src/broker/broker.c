@@ -194,14 +194,15 @@ static void broker_pass_verdicts(struct broker *broker, struct bytes verdicts)
 	nfverdict_flush(&broker->verdict);
 }
 
-static int broker_answer(const struct broker *broker, const struct broker_answer *answer)
+static int broker_answer(const struct broker *broker, const struct broker_answer *answers, size_t count)
 {
+	const size_t length = count * sizeof(*answers);
 	ssize_t sent;
 
 	do
-		sent = send(broker->channel, answer, sizeof(*answer), MSG_NOSIGNAL);
+		sent = send(broker->channel, answers, length, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	return sent == (ssize_t)sizeof(*answer) ? 0 : -1;
+	return sent == (ssize_t)length ? 0 : -1;
 }
 
 /* A processor that this process may not have is no harm. */
@@ -219,49 +220,66 @@ static void broker_follow(struct broker *broker, uint16_t processor)
 	broker->may_follow = now + BROKER_FOLLOW_MICROSECONDS;
 }
 
-/* Returns -1 where nobody takes the answer any more. */
-static int broker_serve(struct broker *broker, struct bytes datagram)
+/* Carries an order out. Returns whether it has an answer. */
+static bool broker_obey(struct broker *broker, struct broker_order *order, struct broker_answer *answer)
 {
-	struct broker_answer answer = { .reason = REASON_NONE };
-	struct broker_order order;
 	enum reason reason = REASON_NONE;
-	const char *fault;
 
-	broker->rules.policy = &broker->policies->policy[atomic_load(&broker->policies->turn) % 2];
-	fault = broker_check(&broker->rules, datagram, &order);
-	if (fault) {
-		broker_object(broker, fault);
-		answer.error = -EPERM;
-		answer.reason = REASON_KERNEL_REFUSED;
-		return order.kind == BROKER_INJECT || order.kind == BROKER_VERDICTS ? 0 : broker_answer(broker, &answer);
-	}
-	broker_follow(broker, order.processor);
-	switch (order.kind) {
+	switch (order->kind) {
 	case BROKER_LOOKUP:
-		reason = broker_look_up(broker, &order.seen, &answer);
+		reason = broker_look_up(broker, &order->seen, answer);
 		break;
 	case BROKER_RECALL:
-		reason = broker_recall(broker, &order.master, &answer);
+		reason = broker_recall(broker, &order->master, answer);
 		break;
 	case BROKER_EXPECT:
 	case BROKER_ADJUST:
-		reason = broker_change(broker, &order, &answer);
+		reason = broker_change(broker, order, answer);
 		break;
 	case BROKER_UNEXPECT:
 	case BROKER_PEEK:
-		reason = broker_end_expectation(broker, &order, &answer);
+		reason = broker_end_expectation(broker, order, answer);
 		break;
 	case BROKER_INJECT:
-		broker_inject(broker, &order);
-		return 0;
+		broker_inject(broker, order);
+		return false;
 	case BROKER_VERDICTS:
-		broker_pass_verdicts(broker, order.verdicts);
-		return 0;
+		broker_pass_verdicts(broker, order->verdicts);
+		return false;
 	case BROKER_HELLO:
-		return 0;
+		return false;
 	}
-	answer.reason = (uint16_t)reason;
-	return broker_answer(broker, &answer);
+	answer->reason = (uint16_t)reason;
+	return true;
+}
+
+static bool broker_serve_request(struct broker *broker, struct bytes request, struct broker_answer *answer)
+{
+	struct broker_order order;
+	const char *fault = broker_check(&broker->rules, request, &order);
+
+	memset(answer, 0, sizeof(*answer));
+	if (!fault) {
+		broker_follow(broker, order.processor);
+		return broker_obey(broker, &order, answer);
+	}
+	broker_object(broker, fault);
+	answer->error = -EPERM;
+	answer->reason = REASON_KERNEL_REFUSED;
+	return order.kind != BROKER_INJECT && order.kind != BROKER_VERDICTS;
+}
+
+/* Returns -1 where nobody takes the answers any more. */
+static int broker_serve(struct broker *broker, struct bytes datagram)
+{
+	struct broker_answer answers[BROKER_REQUESTS_MAX];
+	size_t count = 0;
+
+	broker->rules.policy = &broker->policies->policy[atomic_load(&broker->policies->turn) % 2];
+	while (datagram.length)
+		if (broker_serve_request(broker, broker_next_request(&datagram), &answers[count]))
+			count++;
+	return count ? broker_answer(broker, answers, count) : 0;
 }
 
 /* Takes the queue's socket from the first datagram: -1 where there is none, -2 where nobody is there. */
@@ -378,7 +396,7 @@ int broker_run(const struct config *config, int channel, const struct broker_pag
 		result = 0;
 	} else if (!result) {
 		atomic_store(&page->ready, true);
-		result = broker_answer(&broker, &ready) < 0 ? 0 : broker_loop(&broker);
+		result = broker_answer(&broker, &ready, 1) < 0 ? 0 : broker_loop(&broker);
 	}
 	nfverdict_close(&broker.verdict);
 	rawsock_close(&broker.rawsock);

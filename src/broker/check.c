@@ -254,6 +254,19 @@ static const char *take_verdicts(struct bytes bytes, struct broker_order *order)
 	return bytes.length == 0 ? NULL : "verdicts that can't be read";
 }
 
+struct bytes broker_next_request(struct bytes *datagram)
+{
+	struct bytes request = *datagram;
+
+	if (datagram->length > sizeof(struct broker_request) && datagram->data[0] >= BROKER_LOOKUP &&
+	    datagram->data[0] <= BROKER_ADJUST && datagram->length % sizeof(struct broker_request) == 0 &&
+	    datagram->length <= BROKER_REQUESTS_MAX * sizeof(struct broker_request))
+		request.length = sizeof(struct broker_request);
+	datagram->data += request.length;
+	datagram->length -= request.length;
+	return request;
+}
+
 const char *broker_check(const struct broker_rules *rules, struct bytes datagram, struct broker_order *order)
 {
 	struct broker_header header;

@@ -29,6 +29,12 @@ struct broker_order {
 	struct bytes verdicts;           /* VERDICTS: to be walked with broker_next_verdict() */
 };
 
+/*
+ * Takes the first request off a datagram that holds several of one size, or the whole of any other: what broker_check() is
+ * given, each as if it had come alone.
+ */
+struct bytes broker_next_request(struct bytes *datagram);
+
 /* Fills order. NULL, or what is wrong with the datagram; then nothing in order may be used. */
 const char *broker_check(const struct broker_rules *rules, struct bytes datagram, struct broker_order *order);
 

@@ -4,6 +4,10 @@
  * go together, once for each turn of the loop, and before whatever must not overtake them. What a line needed of the kernel
  * was answered before its verdict was noted here.
  *
+ * Waking the broker and being woken by it costs more than what it does meanwhile. The packet that a connection begins with
+ * has it looked up, and a batch may hold many such packets, so these lookups are foreseen, and asked for together. An answer
+ * is from after all packets of its batch were queued, as it would be if it were asked for later, and serves one packet.
+ *
  * A broker that has gone is told by the socket at once, and then everything fails until the loop ends. One that hangs
  * makes this process hang with it, which the supervisor sees.
  */
@@ -30,6 +34,14 @@ static int link_send(struct broker_link *link, const void *datagram, size_t leng
 		sent = link->broken ? -1 : send(link->descriptor, datagram, length, MSG_NOSIGNAL);
 	while (sent < 0 && !link->broken && errno == EINTR);
 	return sent == (ssize_t)length ? 0 : link_fail(link);
+}
+
+static int link_send_verdicts(struct broker_link *link)
+{
+	const size_t used = link->used;
+
+	link->used = 0;
+	return used ? link_send(link, link->verdicts, used) : 0;
 }
 
 static int link_receive(struct broker_link *link, void *answer, size_t length)
@@ -81,6 +93,8 @@ int broker_link_open(struct broker_link *link, int descriptor, int queue)
 	link->descriptor = descriptor;
 	link->broken = false;
 	link->used = 0;
+	link->foreseen = 0;
+	link->answered = false;
 	return link_hand_over(link, queue) == 0 && link_receive(link, &answer, sizeof(answer)) == 0 ? 0 : -1;
 }
 
@@ -117,59 +131,99 @@ static struct endpoint get_endpoint(const struct broker_endpoint *wire)
 	return endpoint;
 }
 
-static enum reason link_call(struct broker_link *link, const struct broker_request *request,
-			     struct broker_answer *answer)
+static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
 {
-	if (link_send(link, request, sizeof(*request)) < 0 || link_receive(link, answer, sizeof(*answer)) < 0)
-		return REASON_KERNEL_REFUSED;
+	return link_send(link, request, sizeof(*request)) < 0 ? -1 : link_receive(link, answer, sizeof(*answer));
+}
+
+static enum reason link_take_answer(struct broker_link *link, const struct broker_answer *answer)
+{
 	link->error = answer->error;
 	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
 }
 
-/* Asks for a connection. */
-static enum reason link_find(struct broker_link *link, const struct broker_request *request,
-			     struct connection *connection)
+static enum reason link_take_connection(struct broker_link *link, const struct broker_answer *answer,
+					struct connection *connection)
 {
-	struct broker_answer answer;
-	const enum reason reason = link_call(link, request, &answer);
+	const enum reason reason = link_take_answer(link, answer);
 
 	if (reason != REASON_NONE)
 		return reason;
 	*connection = (struct connection){
 		.view = {
-			.client = get_endpoint(&answer.view.client),
-			.server_seen = get_endpoint(&answer.view.server_seen),
-			.server = get_endpoint(&answer.view.server),
-			.client_seen = get_endpoint(&answer.view.client_seen),
+			.client = get_endpoint(&answer->view.client),
+			.server_seen = get_endpoint(&answer->view.server_seen),
+			.server = get_endpoint(&answer->view.server),
+			.client_seen = get_endpoint(&answer->view.client_seen),
 		},
-		.direction = answer.direction ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
-		.opening = answer.opening != 0,
-		.shared = answer.shared != 0,
-		.carrier = answer.carrier != 0,
-		.resizable = answer.resizable != 0,
+		.direction = answer->direction ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
+		.opening = answer->opening != 0,
+		.shared = answer->shared != 0,
+		.carrier = answer->carrier != 0,
+		.resizable = answer->resizable != 0,
 	};
 	for (size_t i = 0; i < 2; i++) {
-		connection->seqadj[i].position = answer.seqadj[i].position;
-		connection->seqadj[i].before = answer.seqadj[i].before;
-		connection->seqadj[i].after = answer.seqadj[i].after;
+		connection->seqadj[i].position = answer->seqadj[i].position;
+		connection->seqadj[i].before = answer->seqadj[i].before;
+		connection->seqadj[i].after = answer->seqadj[i].after;
 	}
 	return REASON_NONE;
 }
 
-enum reason broker_link_lookup(struct broker_link *link, const struct tuple *seen, struct connection *connection)
+static struct broker_request link_put_lookup(const struct tuple *seen)
 {
 	struct broker_request request = { .header = link_header(BROKER_LOOKUP) };
 
 	request.tuple.source = put_endpoint(&seen->source);
 	request.tuple.destination = put_endpoint(&seen->destination);
-	return link_find(link, &request, connection);
+	return request;
+}
+
+void broker_link_foresee(struct broker_link *link, const struct tuple *seen)
+{
+	if (link->answered || link->foreseen == BROKER_REQUESTS_MAX)
+		return;
+	link->taken[link->foreseen] = false;
+	link->lookups[link->foreseen++] = link_put_lookup(seen);
+}
+
+/* The answer to this lookup, of those that were foreseen; or NULL. Each serves once: a second packet asks again. */
+static const struct broker_answer *link_find_foreseen(struct broker_link *link, const struct broker_request *lookup)
+{
+	const size_t count = link->foreseen;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!link->taken[i] && memcmp(&link->lookups[i].tuple, &lookup->tuple, sizeof(lookup->tuple)) == 0)
+			break;
+	if (i == count)
+		return NULL;
+	if (!link->answered && (link_send(link, link->lookups, count * sizeof(*link->lookups)) < 0 ||
+				link_receive(link, link->answers, count * sizeof(*link->answers)) < 0))
+		return NULL;
+	link->answered = true;
+	link->taken[i] = true;
+	return &link->answers[i];
+}
+
+enum reason broker_link_lookup(struct broker_link *link, const struct tuple *seen, struct connection *connection)
+{
+	const struct broker_request request = link_put_lookup(seen);
+	const struct broker_answer *foreseen = link_find_foreseen(link, &request);
+	struct broker_answer answer;
+
+	if (!foreseen && link_call(link, &request, &answer) < 0)
+		return REASON_KERNEL_REFUSED;
+	return link_take_connection(link, foreseen ? foreseen : &answer, connection);
 }
 
 enum reason broker_link_recall(struct broker_link *link, const struct nat_view *view, struct connection *connection)
 {
 	const struct broker_request request = { .header = link_header(BROKER_RECALL), .master = put_view(view) };
+	struct broker_answer answer;
 
-	return link_find(link, &request, connection);
+	return link_call(link, &request, &answer) < 0 ? REASON_KERNEL_REFUSED
+						      : link_take_connection(link, &answer, connection);
 }
 
 static enum reason link_ask(struct broker_link *link, enum broker_kind kind, const struct nat_view *master,
@@ -187,7 +241,7 @@ static enum reason link_ask(struct broker_link *link, enum broker_kind kind, con
 
 	request.tuple.source = put_endpoint(&source);
 	request.tuple.destination = put_endpoint(&expectation->destination);
-	return link_call(link, &request, answer);
+	return link_call(link, &request, answer) < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, answer);
 }
 
 enum reason broker_link_expect(struct broker_link *link, const struct nat_view *master, struct expectation *expectation)
@@ -230,8 +284,8 @@ enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *
 	};
 
 	/* Numbers of packets that were judged before were made for the old adjustment: they leave before it changes. */
-	broker_link_flush(link);
-	return link_call(link, &request, &answer);
+	link_send_verdicts(link);
+	return link_call(link, &request, &answer) < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, &answer);
 }
 
 void broker_link_inject(struct broker_link *link, struct bytes packet)
@@ -245,17 +299,17 @@ void broker_link_inject(struct broker_link *link, struct bytes packet)
 		return;
 	memcpy(datagram.packet, packet.data, packet.length);
 	/* A reset follows what it comes after. */
-	broker_link_flush(link);
+	link_send_verdicts(link);
 	link_send(link, &datagram, sizeof(datagram.header) + packet.length);
 }
 
 int broker_link_flush(void *context)
 {
 	struct broker_link *link = context;
-	const size_t used = link->used;
 
-	link->used = 0;
-	return used ? link_send(link, link->verdicts, used) : 0;
+	link->foreseen = 0;
+	link->answered = false;
+	return link_send_verdicts(link);
 }
 
 int broker_link_decide(void *context, const struct nfverdict_decision *decision)
@@ -271,7 +325,7 @@ int broker_link_decide(void *context, const struct nfverdict_decision *decision)
 	int result = 0;
 
 	if (link->used + sizeof(verdict) + padded > sizeof(link->verdicts))
-		result = broker_link_flush(link);
+		result = link_send_verdicts(link);
 	if (link->used == 0) {
 		const struct broker_header header = link_header(BROKER_VERDICTS);
 

@@ -14,6 +14,12 @@ struct broker_link {
 	size_t used;
 	/* Verdicts that wait to be sent together. */
 	uint8_t verdicts[BROKER_DATAGRAM_MAX];
+	/* Lookups that were foreseen, and their answers, once the first of them was needed. */
+	size_t foreseen;
+	bool answered;
+	struct broker_request lookups[BROKER_REQUESTS_MAX];
+	struct broker_answer answers[BROKER_REQUESTS_MAX];
+	bool taken[BROKER_REQUESTS_MAX];
 };
 
 /*
@@ -23,7 +29,12 @@ struct broker_link {
 int broker_link_open(struct broker_link *link, int descriptor, int queue);
 void broker_link_close(struct broker_link *link);
 
-/* Asks whether the broker lives, and waits until it says so. */
+/*
+ * There is a packet with this tuple, which was not judged yet and will probably have its connection looked up. The first
+ * lookup of several asks for all of them; what is not needed is forgotten with the next flush.
+ */
+void broker_link_foresee(struct broker_link *link, const struct tuple *seen);
+
 /* struct ops, and its words. */
 enum reason broker_link_lookup(struct broker_link *link, const struct tuple *seen, struct connection *connection);
 enum reason broker_link_recall(struct broker_link *link, const struct nat_view *view, struct connection *connection);

@@ -46,7 +46,10 @@ struct broker_header {
 	uint16_t processor; /* that the sender runs on; any number is right */
 };
 
-/* The first six kinds. What a kind has no use for is 0. */
+/*
+ * The first six kinds. What a kind has no use for is 0. A datagram may hold several, one after the other; their answers
+ * come in one datagram too, in the same order.
+ */
 struct broker_request {
 	struct broker_header header;
 	uint8_t direction;  /* of the adjustment, or of the expectation's NAT */
@@ -91,6 +94,9 @@ struct broker_verdict {
 	uint8_t accept;
 	uint8_t none[3];
 };
+
+/* Requests in one datagram. */
+#define BROKER_REQUESTS_MAX 64
 
 /* The largest packet that is injected: what a gateway kept of a line while it adopted its connection, a segment at a time. */
 #define BROKER_PACKET_MAX 2048

@@ -233,56 +233,52 @@ static void nfqueue_take_error(struct nfqueue *queue, const struct nlmsghdr *mes
 		queue->counters.failed++;
 }
 
-/* Returns how many packets the message held, 1 or 0, or -errno. */
-static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *message,
-				struct nfqueue_answer (*judge)(struct bytes, void *), void *context)
+/* Notes the packet of a message. Returns 0 or -errno. */
+static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *message)
 {
 	struct nlattr *parts[NFQA_MAX + 1] = { NULL };
-	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 	const struct nfqnl_msg_packet_hdr *header;
-	struct nfverdict_decision waiting = { .mark = 0 };
-	struct bytes packet;
-	int result;
+	struct nfqueue_waiting *waiting;
 
-	if (message->nlmsg_type == NLMSG_ERROR) {
+	if (message->nlmsg_type == NLMSG_ERROR)
 		nfqueue_take_error(queue, message);
-		return 0;
-	}
 	if (message->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
 		return 0;
-	/* A packet without a number gets no verdict of its own, and a later one's could accept it. */
-	if (nfq_nlmsg_parse(message, parts) < 0 || !parts[NFQA_PACKET_HDR])
+	/* A packet that can't be noted gets no verdict of its own, and a later one's could accept it. */
+	if (nfq_nlmsg_parse(message, parts) < 0 || !parts[NFQA_PACKET_HDR] || queue->count == NFQUEUE_BATCH)
 		return -EPROTO;
 	header = mnl_attr_get_payload(parts[NFQA_PACKET_HDR]);
-	packet = nfqueue_payload(parts);
-	waiting.id = ntohl(header->packet_id);
+	waiting = &queue->waiting[queue->count++];
 	/* A mark of 0 is not sent. */
-	if (parts[NFQA_MARK])
-		waiting.mark = ntohl(mnl_attr_get_u32(parts[NFQA_MARK]));
-	queue->mark = waiting.mark;
-	queue->counters.packets++;
-	if (packet.length)
-		answer = judge(packet, context);
-	else
-		queue->counters.truncated++;
-	result = nfqueue_answer(queue, &waiting, answer);
-	return result < 0 ? result : 1;
+	waiting->decision = (struct nfverdict_decision){
+		.id = ntohl(header->packet_id),
+		.mark = parts[NFQA_MARK] ? ntohl(mnl_attr_get_u32(parts[NFQA_MARK])) : 0,
+	};
+	waiting->packet = nfqueue_payload(parts);
+	return 0;
 }
 
-/* Takes what one datagram of the kernel holds. Returns how many packets, or -errno. */
-static int nfqueue_take_datagram(struct nfqueue *queue, const struct nlmsghdr *message, int rest,
-				 struct nfqueue_answer (*judge)(struct bytes, void *), void *context)
+/* Takes what one datagram of the kernel holds: a packet, as kernels are. Returns 0 or -errno. */
+static int nfqueue_take_datagram(struct nfqueue *queue, const struct nlmsghdr *message, int rest)
 {
-	int packets = 0;
+	int result = 0;
 
-	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-		const int taken = nfqueue_take_message(queue, message, judge, context);
+	for (; result == 0 && mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
+		result = nfqueue_take_message(queue, message);
+	return result;
+}
 
-		if (taken < 0)
-			return taken;
-		packets += taken;
-	}
-	return packets;
+static int nfqueue_judge_packet(struct nfqueue *queue, struct nfqueue_waiting *waiting, const struct nfqueue_judge *judge)
+{
+	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
+
+	queue->mark = waiting->decision.mark;
+	queue->counters.packets++;
+	if (waiting->packet.length)
+		answer = judge->judge(judge->context, waiting->packet);
+	else
+		queue->counters.truncated++;
+	return nfqueue_answer(queue, &waiting->decision, answer);
 }
 
 /* Reads what waits. Returns how many datagrams, or -errno. */
@@ -298,23 +294,25 @@ static int nfqueue_read(struct nfqueue *queue)
 	return count;
 }
 
-int nfqueue_receive(struct nfqueue *queue, struct nfqueue_answer (*judge)(struct bytes packet, void *context),
-		    void *context)
+int nfqueue_receive(struct nfqueue *queue, const struct nfqueue_judge *judge)
 {
 	const int count = nfqueue_read(queue);
-	int packets = 0;
-	int result = count;
+	int result = count < 0 ? count : 0;
 
-	for (int i = 0; i < count && result >= 0; i++) {
+	queue->count = 0;
+	for (int i = 0; i < count && result == 0; i++) {
 		const struct mmsghdr *header = &queue->headers[i];
 
 		result = (header->msg_hdr.msg_flags & MSG_TRUNC)
 			? -ENOSPC
-			: nfqueue_take_datagram(queue, &queue->received[i].header, (int)header->msg_len, judge, context);
-		packets += result;
+			: nfqueue_take_datagram(queue, &queue->received[i].header, (int)header->msg_len);
 	}
+	for (size_t i = 0; i < queue->count && judge->foresee; i++)
+		judge->foresee(judge->context, queue->waiting[i].packet);
+	for (size_t i = 0; i < queue->count && result == 0; i++)
+		result = nfqueue_judge_packet(queue, &queue->waiting[i], judge);
 	/* Decisions that were taken stand, whatever became of the socket. */
-	if (queue->outlet.flush(queue->outlet.context) < 0 && result >= 0)
+	if (queue->outlet.flush(queue->outlet.context) < 0 && result == 0)
 		result = -EPIPE;
-	return result < 0 ? result : packets;
+	return result < 0 ? result : (int)queue->count;
 }

@@ -48,6 +48,19 @@ struct nfqueue_outlet {
 /* Packets that are taken at a time. */
 #define NFQUEUE_BATCH 64
 
+struct nfqueue_waiting {
+	struct nfverdict_decision decision; /* as far as the packet says: number and mark */
+	struct bytes packet;                /* empty: it did not arrive whole */
+};
+
+/* Who decides. */
+struct nfqueue_judge {
+	void *context;
+	/* Is shown each packet of those that were read together, before the first of them is judged; or NULL. */
+	void (*foresee)(void *context, struct bytes packet);
+	struct nfqueue_answer (*judge)(void *context, struct bytes packet);
+};
+
 union nfqueue_message {
 	struct nlmsghdr header; /* for its alignment */
 	char bytes[NFQUEUE_MESSAGE_SIZE];
@@ -57,6 +70,9 @@ struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
 	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
+	/* The packets that were read together. */
+	struct nfqueue_waiting waiting[NFQUEUE_BATCH];
+	size_t count;
 	struct nfqueue_outlet outlet;
 	struct nfqueue_counters counters;
 	struct mmsghdr headers[NFQUEUE_BATCH];
@@ -88,7 +104,6 @@ int nfqueue_descriptor(const struct nfqueue *queue);
  * there were, or -errno where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would
  * stay cut.
  */
-int nfqueue_receive(struct nfqueue *queue, struct nfqueue_answer (*judge)(struct bytes packet, void *context),
-		    void *context);
+int nfqueue_receive(struct nfqueue *queue, const struct nfqueue_judge *judge);
 
 #endif

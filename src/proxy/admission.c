@@ -121,7 +121,7 @@ static void admission_admit(struct admission *admission, struct bytes bytes, con
 }
 
 /* The queued packet itself goes nowhere, whatever it is. */
-static struct nfqueue_answer admission_judge(struct bytes bytes, void *context)
+static struct nfqueue_answer admission_judge(void *context, struct bytes bytes)
 {
 	const struct nfqueue_answer drop = { .verdict = NFQUEUE_DROP };
 	struct packet packet;
@@ -135,7 +135,8 @@ static struct nfqueue_answer admission_judge(struct bytes bytes, void *context)
 static void admission_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct admission *admission = context;
-	const int received = nfqueue_receive(&admission->queue, admission_judge, admission);
+	const struct nfqueue_judge judge = { .context = admission, .judge = admission_judge };
+	const int received = nfqueue_receive(&admission->queue, &judge);
 
 	(void)descriptor;
 	(void)what;

@@ -50,7 +50,20 @@ struct worker {
 	int result;
 };
 
-static struct nfqueue_answer worker_judge(struct bytes packet, void *context)
+/*
+ * Who answers a connection's first packet is looked up. A broker that is asked for all such packets of a batch is woken
+ * once.
+ */
+static void worker_foresee(void *context, struct bytes bytes)
+{
+	struct worker *worker = context;
+	struct packet packet;
+
+	if (packet_parse(bytes, &packet) == REASON_NONE && (packet.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		broker_link_foresee(&worker->host.link, &packet.tuple);
+}
+
+static struct nfqueue_answer worker_judge(void *context, struct bytes packet)
 {
 	struct worker *worker = context;
 	struct gateway_output *output = &worker->output;
@@ -114,7 +127,8 @@ static bool worker_has_lost_broker(struct worker *worker)
 static void worker_on_queue(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
-	const int received = nfqueue_receive(&worker->queue, worker_judge, worker);
+	const struct nfqueue_judge judge = { .context = worker, .foresee = worker_foresee, .judge = worker_judge };
+	const int received = nfqueue_receive(&worker->queue, &judge);
 
 	(void)descriptor;
 	(void)what;

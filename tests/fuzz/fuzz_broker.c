@@ -94,8 +94,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(copy);
 	memcpy(copy, data, size);
 	datagram.data = copy;
-	if (!broker_check(&rules, datagram, &order))
-		check_order(&order, datagram);
+	while (datagram.length) {
+		const struct bytes request = broker_next_request(&datagram);
+
+		assert(request.length);
+		if (!broker_check(&rules, request, &order))
+			check_order(&order, request);
+	}
 	free(copy);
 	return 0;
 }

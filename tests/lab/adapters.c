@@ -211,7 +211,7 @@ static void run_inject(char **argv)
 	rawsock_close(&rawsock);
 }
 
-static struct nfqueue_answer judge(struct bytes bytes, void *context)
+static struct nfqueue_answer judge_packet(void *context, struct bytes bytes)
 {
 	static uint8_t changed[GATEWAY_PACKET_MAX];
 	static uint8_t payload[GATEWAY_PACKET_MAX];
@@ -237,6 +237,7 @@ static void run_queue(char **argv)
 	static struct nfqueue queue;
 	static struct nfverdict verdict;
 	const struct nfqueue_settings settings = { .number = (uint16_t)read_number(argv[0]), .length = 1024 };
+	const struct nfqueue_judge judge = { .context = argv[1], .judge = judge_packet };
 	char error[256];
 	struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
 
@@ -251,7 +252,7 @@ static void run_queue(char **argv)
 	if (fflush(stdout) == EOF)
 		die("nobody listens");
 	while (poll(wait, 2, -1) >= 0 && !wait[0].revents)
-		if (nfqueue_receive(&queue, judge, argv[1]) < 0)
+		if (nfqueue_receive(&queue, &judge) < 0)
 			die("the queue failed");
 	printf("packets=%llu truncated=%llu gone=%llu failed=%llu\n", (unsigned long long)queue.counters.packets,
 	       (unsigned long long)queue.counters.truncated, (unsigned long long)queue.counters.gone,

@@ -442,6 +442,39 @@ static void a90_verdicts(void **state)
 	assert_non_null(broker_check(&fixture.rules, (struct bytes){ datagram, sizeof(datagram) }, &fixture.order));
 }
 
+/* Each of several requests is judged as if it had come alone. */
+static void a90_several_requests(void **state)
+{
+	static struct broker_request requests[BROKER_REQUESTS_MAX + 1];
+	const uint8_t *const bytes = (const uint8_t *)requests;
+	struct bytes rest = { bytes, 3 * sizeof(requests[0]) };
+	struct fixture fixture;
+
+	(void)state;
+	begin(&fixture, BROKER_EXPECT);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		requests[i] = fixture.request;
+	foreign_caller(&requests[1]);
+	for (size_t i = 0; i < 3; i++) {
+		const struct bytes one = broker_next_request(&rest);
+
+		assert_ptr_equal(one.data, &requests[i]);
+		assert_int_equal(one.length, sizeof(requests[i]));
+		assert_int_equal(broker_check(&fixture.rules, one, &fixture.order) == NULL, i != 1);
+	}
+	assert_int_equal(rest.length, 0);
+	/* Too many, and a part of one: nothing of it is carried out. */
+	for (size_t surplus = 0; surplus < 2; surplus++) {
+		rest = (struct bytes){ bytes, surplus ? sizeof(requests) : 2 * sizeof(requests[0]) + 1 };
+		assert_non_null(broker_check(&fixture.rules, broker_next_request(&rest), &fixture.order));
+		assert_int_equal(rest.length, 0);
+	}
+	/* Nor do others hide what is no request, which has no answer. */
+	requests[0].header.kind = BROKER_VERDICTS;
+	rest = (struct bytes){ bytes, 2 * sizeof(requests[0]) };
+	assert_int_equal(broker_next_request(&rest).length, 2 * sizeof(requests[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +485,7 @@ int main(void)
 		cmocka_unit_test(a90_injected_packets),
 		cmocka_unit_test(a90_injected_payload),
 		cmocka_unit_test(a90_verdicts),
+		cmocka_unit_test(a90_several_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
