@@ -45,6 +45,11 @@
 #define BROKER_CARRIER "sane"
 /* It moves for its supervisor even where nobody asks. */
 #define BROKER_BEAT_MICROSECONDS 250000
+/*
+ * So long a master counts as confirmed. Who could have conntrack replace a connection by another with both its tuples in
+ * this time could do so between a look and the change that follows it.
+ */
+#define BROKER_CONFIRMED_MICROSECONDS 1000
 /* A worker that the scheduler moves to and fro is not followed at each step. */
 #define BROKER_FOLLOW_MICROSECONDS 10000
 
@@ -59,6 +64,8 @@ struct broker {
 	struct expect expect;
 	struct rawsock rawsock;
 	struct nfverdict verdict;
+	struct nat_view confirmed; /* a master that conntrack has with the carrier */
+	uint64_t confirmed_until;
 	uint16_t processor;    /* that it is bound to; or UINT16_MAX */
 	uint64_t may_follow;   /* when it may go to another one */
 	struct log_limit refusal_limit;
@@ -117,9 +124,22 @@ static enum reason broker_recall(struct broker *broker, const struct nat_view *m
 	return reason;
 }
 
+/* An offer is an expectation and, as a rule, an adjustment at once: conntrack is asked once for both. */
+static enum reason broker_confirm(struct broker *broker, const struct nat_view *master)
+{
+	enum reason reason = REASON_NONE;
+
+	if (host_now() < broker->confirmed_until && nat_view_equal(master, &broker->confirmed))
+		return REASON_NONE;
+	reason = conntrack_confirm(&broker->conntrack, master, BROKER_CARRIER);
+	broker->confirmed = *master;
+	broker->confirmed_until = reason == REASON_NONE ? host_now() + BROKER_CONFIRMED_MICROSECONDS : 0;
+	return reason;
+}
+
 static enum reason broker_change(struct broker *broker, struct broker_order *order, struct broker_answer *answer)
 {
-	enum reason reason = conntrack_confirm(&broker->conntrack, &order->master, BROKER_CARRIER);
+	enum reason reason = broker_confirm(broker, &order->master);
 
 	answer->error = broker->conntrack.error;
 	if (reason != REASON_NONE)

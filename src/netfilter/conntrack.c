@@ -93,15 +93,24 @@ static void conntrack_take_entry(const struct nlmsghdr *answer, void *context)
 	search->found = true;
 }
 
-static int conntrack_get(struct conntrack *conntrack, const struct tuple *tuple,
-			 void (*take)(const struct nlmsghdr *, void *), void *context)
+/* Begins a message about the entry that has this tuple. */
+static struct nlmsghdr *conntrack_begin(const struct conntrack *conntrack, union netlink_request *request,
+					uint8_t message, const struct tuple *tuple)
 {
 	const uint8_t family = conntrack_family(&tuple->source.address);
-	union netlink_request request;
-	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, 0, family);
+	struct nlmsghdr *header = netlink_begin(request, NFNL_SUBSYS_CTNETLINK, message, 0, family);
 
 	conntrack_put_tuple(header, CTA_TUPLE_ORIG, tuple);
 	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
+	return header;
+}
+
+static int conntrack_get(struct conntrack *conntrack, const struct tuple *tuple,
+			 void (*take)(const struct nlmsghdr *, void *), void *context)
+{
+	union netlink_request request;
+	struct nlmsghdr *header = conntrack_begin(conntrack, &request, IPCTNL_MSG_CT_GET, tuple);
+
 	return netlink_get(conntrack->netlink, header, take, context);
 }
 
@@ -268,11 +277,12 @@ enum reason conntrack_lookup(struct conntrack *conntrack, const struct tuple *se
 	if (!conntrack->learnt)
 		conntrack_learn(conntrack);
 	error = conntrack_ask_by_server(conntrack, &search, &known);
+	/* Most packets that are looked up are the server's, and most NAT is the client's. */
 	if (conntrack_may_ask(error))
-		error = conntrack_get(conntrack, seen, conntrack_take_entry, &search);
+		error = conntrack_get(conntrack, &reverse, conntrack_take_entry, &search);
 	/* Where the server has another name too, a second connection may be under this one. */
 	if ((!search.found || known) && conntrack_may_ask(error))
-		error = conntrack_get(conntrack, &reverse, conntrack_take_entry, &search);
+		error = conntrack_get(conntrack, seen, conntrack_take_entry, &search);
 	if (!search.found && conntrack_may_ask(error))
 		error = conntrack_ask_by_client(conntrack, &search);
 	if (!search.found && conntrack_may_ask(error))
@@ -373,20 +383,17 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 			     const struct seqadj *seqadj)
 {
 	const struct tuple original = conntrack_original_tuple(master);
-	const uint8_t family = conntrack_family(&original.source.address);
-	union netlink_request request;
-	struct nlmsghdr *header = netlink_begin(&request, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_NEW, 0, family);
+	union netlink_request request, look;
+	struct nlmsghdr *header = conntrack_begin(conntrack, &request, IPCTNL_MSG_CT_NEW, &original);
 	struct conntrack_read_back read_back = { .valid = false };
 	const struct seqadj *kept = &read_back.entry.seqadj[direction];
 	int error;
 
-	conntrack_put_tuple(header, CTA_TUPLE_ORIG, &original);
-	conntrack_put_zone(header, CTA_ZONE, conntrack->zone);
 	conntrack_put_liberal(header);
 	conntrack_put_seqadj(header, direction, seqadj);
-	error = netlink_call(conntrack->netlink, header, NULL, NULL);
-	if (!error)
-		error = conntrack_get(conntrack, &original, conntrack_take_read_back, &read_back);
+	error = netlink_change_and_get(conntrack->netlink, header,
+				       conntrack_begin(conntrack, &look, IPCTNL_MSG_CT_GET, &original),
+				       conntrack_take_read_back, &read_back);
 
 	conntrack->error = error;
 	if (error == -ENOENT)

@@ -82,35 +82,52 @@ static bool netlink_take_message(const struct nlmsghdr *message, void (*take)(co
 	return false;
 }
 
-/* Sends the request and takes its answers until one ends it. single: the first one that is no error does. */
-static int netlink_exchange(struct netlink *netlink, struct nlmsghdr *request, bool single,
-			    void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+/*
+ * What answers take, and until when. single: the first answer that is no error ends the request. Errors of the request
+ * before it, which is silent where it succeeds, come first: with a sequence of 0 there is none.
+ */
+struct netlink_wait {
+	uint32_t before;
+	uint32_t sequence;
+	bool single;
+	void (*take)(const struct nlmsghdr *answer, void *context);
+	void *context;
+	int error; /* of the one before */
+};
+
+/* Looks at what was received in one datagram. Returns true when it ends the request, with its result. */
+static bool netlink_take_datagram(struct netlink *netlink, int length, struct netlink_wait *wait, int *result)
 {
-	const uint32_t sequence = ++netlink->sequence;
-	uint8_t *const buffer = netlink->answer.bytes;
+	const struct nlmsghdr *message = &netlink->answer.header;
 
-	request->nlmsg_seq = sequence;
-	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
-		return -errno;
-
-	for (;;) {
-		const ssize_t length = mnl_socket_recvfrom(netlink->socket, buffer, NETLINK_ANSWER_SIZE);
-		const struct nlmsghdr *message = &netlink->answer.header;
-		int rest = (int)length;
-		int result;
-
-		if (length < 0 && errno == EINTR)
+	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+		if (wait->before && message->nlmsg_seq == wait->before)
+			netlink_take_message(message, NULL, NULL, &wait->error);
+		if (message->nlmsg_seq != wait->sequence)
 			continue;
-		if (length < 0)
+		*result = 0;
+		if (netlink_take_message(message, wait->take, wait->context, result) || wait->single)
+			return true;
+	}
+	return false;
+}
+
+/* Sends length bytes of requests and takes answers until one ends them. */
+static int netlink_exchange(struct netlink *netlink, const void *requests, size_t length, struct netlink_wait *wait)
+{
+	int result = 0;
+
+	if (mnl_socket_sendto(netlink->socket, requests, length) < 0)
+		return -errno;
+	for (;;) {
+		const ssize_t received = mnl_socket_recvfrom(netlink->socket, netlink->answer.bytes, NETLINK_ANSWER_SIZE);
+
+		if (received < 0 && errno == EINTR)
+			continue;
+		if (received < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-			if (message->nlmsg_seq != sequence)
-				continue;
-			if (netlink_take_message(message, take, context, &result))
-				return result;
-			if (single)
-				return 0;
-		}
+		if (netlink_take_datagram(netlink, (int)received, wait, &result))
+			return wait->error ? wait->error : result;
 	}
 }
 
@@ -120,13 +137,34 @@ int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 	/* NLM_F_DUMP is two bits, and one of them means NLM_F_EXCL in another request. */
 	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
-	return netlink_exchange(netlink, request, false, take, context);
+	request->nlmsg_seq = ++netlink->sequence;
+	return netlink_exchange(netlink, request, request->nlmsg_len, &(struct netlink_wait){
+		.sequence = request->nlmsg_seq, .take = take, .context = context,
+	});
 }
 
 int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
 		void (*take)(const struct nlmsghdr *answer, void *context), void *context)
 {
-	return netlink_exchange(netlink, request, true, take, context);
+	request->nlmsg_seq = ++netlink->sequence;
+	return netlink_exchange(netlink, request, request->nlmsg_len, &(struct netlink_wait){
+		.sequence = request->nlmsg_seq, .single = true, .take = take, .context = context,
+	});
+}
+
+int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, struct nlmsghdr *look,
+			   void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+{
+	union netlink_request both[2];
+	const size_t first = MNL_ALIGN(change->nlmsg_len);
+
+	change->nlmsg_seq = ++netlink->sequence;
+	look->nlmsg_seq = ++netlink->sequence;
+	memcpy(both[0].bytes, change, first);
+	memcpy(both[0].bytes + first, look, look->nlmsg_len);
+	return netlink_exchange(netlink, both, first + look->nlmsg_len, &(struct netlink_wait){
+		.before = change->nlmsg_seq, .sequence = look->nlmsg_seq, .single = true, .take = take, .context = context,
+	});
 }
 
 struct netlink_index_target {

@@ -57,6 +57,14 @@ int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
 		void (*take)(const struct nlmsghdr *answer, void *context), void *context);
 
+/*
+ * Sends a change and a look at what it has made of something, in one datagram; the kernel takes them in this order. It is
+ * silent of a change that it made. take is handed the answer to the look. Returns 0, or the error of the first that failed.
+ * Only for a look that shows whether the change was made: it is carried out in any case.
+ */
+int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, struct nlmsghdr *look,
+			   void (*take)(const struct nlmsghdr *answer, void *context), void *context);
+
 /* Fills table[0..max] with the attributes of an answer, or of one attribute; NULL for those that it does not have. */
 void netlink_index(const struct nlmsghdr *answer, const struct nlattr **table, uint16_t max);
 void netlink_index_nested(const struct nlattr *attribute, const struct nlattr **table, uint16_t max);
