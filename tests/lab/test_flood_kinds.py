@@ -26,7 +26,7 @@ import time
 from lab import Lab
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
-from test_flood import FLOOD, Measured, flooding, ipv4, is_sanitized, note, real_time, worker_pid
+from test_flood import FLOOD, LOWEST, Measured, flooding, ipv4, is_sanitized, note, real_time, worker_pid
 
 SECONDS = 60 if os.environ.get("LAB_FULL") else 5
 # A median is compared where the machine and the build are for measuring: in check-long, without sanitizers.
@@ -60,7 +60,7 @@ def spoofed_syns(lab):
     lab.server.ip(f"address replace {server}/24 dev eth0")
     # The answers go nowhere: a neighbour that is asked for and does not answer holds packets back.
     with ScriptedServer(lab.server, server):
-        process = lab.client.spawn(["nice", "-n", "19", FLOOD, "syn", SYN_RATE, ipv4(lab, "client", 20), SYN_SOURCES, server,
+        process = lab.client.spawn([*LOWEST, FLOOD, "syn", SYN_RATE, ipv4(lab, "client", 20), SYN_SOURCES, server,
                                     21])
         try:
             process.wait_for_output("acted")
@@ -72,7 +72,7 @@ def spoofed_syns(lab):
 @contextlib.contextmanager
 def reloads(lab):
     """The configuration, read again and again."""
-    process = lab.router.spawn(["nice", "-n", "19", "sh", "-c", f"""n=0; while kill -HUP {lab.gateway.process.pid}; do
+    process = lab.router.spawn([*LOWEST, "sh", "-c", f"""n=0; while kill -HUP {lab.gateway.process.pid}; do
                                 n=$((n + 1)); echo "acted=$n"; sleep 0.01; done"""])
     try:
         process.wait_for_output("acted")
