@@ -20,7 +20,6 @@ DOCDIR     ?= $(PREFIX)/share/doc/ftpalg
 VERSION := 0.1.0
 
 CC     ?= cc
-AR     ?= ar
 PKG_CONFIG ?= pkg-config
 
 ifdef SANITIZE
@@ -63,6 +62,12 @@ endif
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
+# The archiver and the lister of symbols that the compiler uses: others may not know its processor.
+ifeq ($(origin AR),default)
+AR := $(shell $(CC) -print-prog-name=ar)
+endif
+NM := $(shell $(CC) -print-prog-name=nm)
+
 # What only some processors and compilers have: tried, not assumed.
 tried = $(if $(call works,$(CC) -Werror $(1) -S -o - -x c /dev/null),$(1))
 HARDENING_TRIED := $(call tried,-fstack-clash-protection) $(call tried,-fcf-protection) $(call tried,-mbranch-protection=standard)
@@ -72,7 +77,7 @@ LIB_ATOMIC := $(if $(filter /%,$(shell $(CC) -print-file-name=libatomic.so)),-la
 
 # Libraries are called with times, so 32-bit hosts have those of 64 bits where the libraries were built with them.
 ifneq ($(shell $(CC) -E -dM -x c /dev/null | grep '__SIZEOF_LONG__ 4'),)
-LIB_TIME := $(if $(shell nm -D $(PKG_CONFIG_SYSROOT_DIR)$$($(PKG_CONFIG) --variable=libdir libevent_core)/libevent_core.so | \
+LIB_TIME := $(if $(shell $(NM) -D $(PKG_CONFIG_SYSROOT_DIR)$$($(PKG_CONFIG) --variable=libdir libevent_core)/libevent_core.so | \
 	grep gettime64),-D_TIME_BITS=64)
 endif
 endif

@@ -18,6 +18,7 @@ import importlib.util
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -54,6 +55,19 @@ generate = load_generate()
 def read(path):
     with open(path, "rb") as file:
         return file.read()
+
+
+def little_endian(capture):
+    """libpcap writes the headers of a file in the byte order of its host; the frames are the same everywhere."""
+    if capture[:4] not in {magic[::-1] for magic in MAGICS}:
+        return capture
+    swapped = struct.pack("<IHHiIII", *struct.unpack(">IHHiIII", capture[:24]))
+    place = 24
+    while place < len(capture):
+        header = struct.unpack_from(">IIII", capture, place)
+        swapped += struct.pack("<IIII", *header) + capture[place + 16:place + 16 + header[2]]
+        place += 16 + header[2]
+    return swapped
 
 
 def first_difference(seen, expected):
@@ -154,7 +168,7 @@ class Replayed:
             path = os.path.join(self.directory, "out.pcap")
             dialogue = generate.read_case(self.name)
             self.result = subprocess.run(generate.command(self.name, dialogue, path), capture_output=True, check=False)
-            self.output = read(path)
+            self.output = little_endian(read(path))
             self.status = dialogue.status
         return self
 
