@@ -46,7 +46,7 @@ LIBRARIES := $(patsubst PACKAGE_%,%,$(filter PACKAGE_%,$(.VARIABLES)))
 PACKAGE_cmocka             := libcmocka-dev
 
 # These need no compiler, or bring it.
-ifneq ($(filter-out help clean setup setup-build setup-demo check demo check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean setup setup-build setup-demo setup-long check demo check-cross check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
 
 needed := $(LIBRARIES) $(if $(filter unit-programs,$(MAKECMDGOALS)),cmocka)
 works = $(shell $(1) >/dev/null 2>&1 && echo yes)
@@ -201,6 +201,7 @@ help:
 	@echo 'make fuzz          each fuzz target for $$(FUZZ_SECONDS) seconds'
 	@echo 'make check-lab     real servers and clients in network namespaces'
 	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"
+	@echo 'make check-cross   unit tests and captures on big-endian and 32-bit processors, emulated'
 	@echo 'make check-long    all of it, the whole lab on both kernels, and long fuzzing'
 	@echo 'make bench         measures the gateway'
 	@echo 'make compare       measures other FTP helpers beside this one, and writes doc/comparison.md'

@@ -4,7 +4,7 @@
 # what is tested is built by makes that start after it.
 #
 # Variables: V=1 shows what the suites print; FUZZ_SECONDS for each fuzz target; VM_LAB the lab programs that run on
-# Debian's stock kernel; VM_SECONDS the time limit there.
+# Debian's stock kernel; VM_SECONDS the time limit there; STATEMENTS a file to list what was stated in.
 
 RELEASE   := $(patsubst %/sanitize,%,$(BUILD))
 SANITIZED := $(RELEASE)/sanitize
@@ -69,79 +69,87 @@ lab-programs: $(LAB_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 replay-programs: $(REPLAY_PROGRAMS)
 
-# The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell.
+RUN := tests/tools/run $(if $(STATEMENTS),-o $(STATEMENTS))
+
+# The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell. Those with a + run side by side.
 SUITE_RUNNER := 'runner=tests/tools/run --self-test' 'mutants-self=tests/tools/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
 SUITE_MAKE   := 'make=BUILD=$(RELEASE) tests/make/test_make.py'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
-	'$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
+	'+$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
 SUITE_LINT   := 'lint:3600=nice -n 19 tests/tools/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/tools/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=nice -n 19 tests/fuzz/run $(FUZZED)'
-SUITE_REPLAY := 'replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
-SUITE_REPORT := 'report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
+SUITE_REPLAY := '+replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_REPORT := '+report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
 SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
-SUITES_LAB   := $(foreach program,$(LAB_TESTS),\
-	'$(patsubst tests/lab/test_%.py,lab/%,$(program)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
+# Labs that look at how long something takes have the host to themselves; the others wait more than they compute.
+LAB_TIMED    := $(foreach name,adoption chaos events flood flood_kinds interception interop offpath relay relay_limits split \
+	supervisor unused_offers,tests/lab/test_$(name).py)
+SUITES_LAB   := $(foreach program,$(filter-out $(LAB_TIMED),$(LAB_TESTS)) $(filter $(LAB_TIMED),$(LAB_TESTS)),\
+	'$(if $(filter $(LAB_TIMED),$(program)),,+)$(patsubst tests/lab/test_%.py,lab/%,$(program)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
 # What only the release build can show: the others go without the filter of system calls.
 SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
 	'lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \
 	'lab/events-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reads' \
 	'lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
 SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
+# Big-endian, 32 bits, and the other processor that routers have.
+SUITES_CROSS := $(foreach architecture,arm64 armhf s390x,\
+	'cross/$(architecture):3600=tests/cross/run $(architecture) $(RELEASE)/cross')
 SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
 setup:
 	$(Q)tests/tools/setup
 
-setup-build setup-demo: setup-%:
+setup-build setup-demo setup-long: setup-%:
 	$(Q)tests/tools/setup $*
 
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)tests/tools/run $(SUITE_RUNNER) $(SUITE_PURE) $(SUITE_MAKE) $(SUITES_UNIT) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITE_SPLIT) \
+	$(Q)$(RUN) $(SUITE_RUNNER) $(SUITE_PURE) $(SUITE_MAKE) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITES_UNIT) $(SUITE_SPLIT) \
 		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
 	$(make-release) all
 	$(make-sanitized) $(SANITIZED)/libftpalg.a
-	$(Q)tests/tools/run $(SUITE_PURE) $(SUITE_MAKE)
+	$(Q)$(RUN) $(SUITE_PURE) $(SUITE_MAKE)
 
 check-make:
 	$(make-release) all
-	$(Q)tests/tools/run $(SUITE_MAKE)
+	$(Q)$(RUN) $(SUITE_MAKE)
 
 # What has to be green before anything is committed.
 check-quick:
 	$(make-release) all
 	$(make-sanitized) all unit-programs
-	$(Q)tests/tools/run $(SUITE_PURE) $(SUITES_UNIT) $(SUITE_REPLAY)
+	$(Q)$(RUN) $(SUITE_PURE) $(SUITE_REPLAY) $(SUITES_UNIT)
 
 check-unit:
 	$(make-sanitized) unit-programs
-	$(Q)tests/tools/run $(SUITES_UNIT)
+	$(Q)$(RUN) $(SUITES_UNIT)
 
 check-replay:
 	$(make-sanitized) all
-	$(Q)tests/tools/run $(SUITE_REPLAY)
+	$(Q)$(RUN) $(SUITE_REPLAY)
 
 check-report:
 	$(make-sanitized) all
-	$(Q)tests/tools/run $(SUITE_REPORT)
+	$(Q)$(RUN) $(SUITE_REPORT)
 
 check-split:
 	$(make-release) replay-programs
-	$(Q)tests/tools/run $(SUITE_SPLIT)
+	$(Q)$(RUN) $(SUITE_SPLIT)
 
 check-lint:
-	$(Q)tests/tools/run $(SUITE_LINT)
+	$(Q)$(RUN) $(SUITE_LINT)
 
 # Valgrind knows neither sanitizers nor what a compiler has optimised beyond recognition.
 check-valgrind:
 	+$(Q)$(MAKE) --no-print-directory $(if $(V),,-s) SANITIZE= BUILD=$(MEMCHECKED) OPTIMISE='-O1 -g' all unit-programs
-	$(Q)tests/tools/run $(SUITE_VALGRIND)
+	$(Q)$(RUN) $(SUITE_VALGRIND)
 
 # What decides whether the tests are worth anything is tests/tools/mutate; this finds what they never come to.
 coverage:
@@ -150,23 +158,27 @@ coverage:
 	$(Q)tests/tools/coverage $(COVERED)
 
 fuzz:
-	$(Q)tests/tools/run $(SUITE_FUZZ)
+	$(Q)$(RUN) $(SUITE_FUZZ)
 
 check-lab:
 	$(make-sanitized) all lab-programs
-	$(Q)tests/tools/run $(SUITES_LAB)
+	$(Q)$(RUN) $(SUITES_LAB)
 
 check-vm:
 	$(make-release) all lab-programs
-	$(Q)tests/tools/run $(SUITE_VM)
+	$(Q)$(RUN) $(SUITE_VM)
 
 # All of the lab on the stock kernel too, and a long look for inputs that break something.
-check-long:
+check-long: setup-long
 	$(make-sanitized) replay-programs
 	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
 		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
-	$(Q)tests/tools/run 'mutate:3600=tests/tools/mutate'
-	$(Q)tests/tools/run 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
+	$(Q)$(RUN) $(SUITES_CROSS)
+	$(Q)$(RUN) 'mutate:3600=tests/tools/mutate'
+	$(Q)$(RUN) 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
+
+check-cross: setup-long
+	$(Q)$(RUN) $(SUITES_CROSS)
 
 bench: setup
 	$(make-release) all lab-programs
@@ -182,6 +194,6 @@ demo: setup-demo
 	$(make-release) all
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/demo
 
-.PHONY: setup setup-build setup-demo check check-quick check-pure check-make check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-long \
+.PHONY: setup setup-build setup-demo setup-long check check-quick check-pure check-make check-unit check-replay check-report check-split check-lint check-valgrind check-lab check-vm check-cross check-long \
 	coverage fuzz bench compare demo \
 	lab-programs fuzz-programs replay-programs
