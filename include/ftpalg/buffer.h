@@ -18,7 +18,7 @@ struct buffer_block {
 };
 
 struct buffer_pool {
-	struct buffer_block *blocks; /* owned by whoever called buffer_pool_init */
+	struct buffer_block *blocks; /* owned by the caller of buffer_pool_init */
 	uint32_t count;
 	uint32_t free_first; /* index plus one: blocks that were used and given back */
 	uint32_t fresh;      /* blocks that were never used begin here: their memory has not been touched */

@@ -58,7 +58,7 @@ struct event_relay {
 	uint64_t to_client;
 };
 
-/* Fields that an event does not use are zero. text may hold any byte: whoever prints it escapes it. */
+/* Fields that an event does not use are zero. text may hold any byte: escape it where it is printed. */
 struct event {
 	enum event_type type;
 	enum reason reason;

@@ -2,7 +2,7 @@
 /*
  * Host-ports: the endpoint in PORT, EPRT, LPRT and in the replies 227, 228 and 229.
  *
- * Reading is strict, because whoever reads loosely reads something else than the peer behind the gateway does: numbers
+ * Reading is strict, because a loose reader reads something else than the peer beyond the gateway does: numbers
  * have no sign and fit their field, and exactly one reading of the line is possible. Leading zeros and blanks are read
  * in replies only, and are not passed on.
  */
@@ -39,7 +39,7 @@ struct hostport {
 #define HOSTPORT_TEXT_MAX 96
 
 /*
- * Reads text: the argument of a command, or the text of a reply behind its code and separator. An argument must be the
+ * Reads text: the argument of a command, or the text of a reply after its code and separator. An argument must be the
  * tuple and nothing else. In a reply's text the tuple stands anywhere, with or without parentheses, as RFC 1123 makes
  * clients accept it; a second run of digits and commas that a client could take for the tuple makes it ambiguous.
  *

@@ -31,7 +31,7 @@ bool nat_view_is_translated(const struct nat_view *view);
 /* All four ends: two connections that live are never equal. */
 bool nat_view_equal(const struct nat_view *a, const struct nat_view *b);
 
-/* The tuple of packets of this direction as they reach their receiver, behind all NAT. */
+/* The tuple of packets of this direction as they reach their receiver, after all NAT. */
 struct tuple nat_view_tuple(const struct nat_view *view, enum direction direction);
 
 /*

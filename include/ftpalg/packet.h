@@ -41,7 +41,7 @@ struct packet {
 	uint16_t ip_header;   /* length, IPv6 extension headers included */
 	uint16_t tcp_header;  /* length, options included */
 	struct bytes payload; /* points into the packet that was parsed */
-	size_t length;        /* by the IP header; link-layer padding behind it is not part of the packet */
+	size_t length;        /* by the IP header; link-layer padding after it is not part of the packet */
 };
 
 /*
@@ -60,18 +60,18 @@ struct packet_change {
 	uint8_t flags;
 	bool strip_sack;       /* overwrite SACK blocks with no-operations */
 	struct bytes payload;
-	uint16_t urgent;       /* where flags has TCP_URG: how far behind seq the urgent data ends */
+	uint16_t urgent;       /* where flags has TCP_URG: how far after seq the urgent data ends */
 };
 
 /*
- * Writes original with the change applied to out: IP length, IPv4 header checksum and TCP checksum made anew, foreign
+ * Writes original with the change applied to out: IP length, IPv4 header checksum and TCP checksum computed again, foreign
  * options overwritten, every other header byte kept. Returns the length; 0 if size is too small or the packet would exceed 65,535 bytes.
  */
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size);
 
 /*
- * Writes original, for another destination, to out: checksums made anew, every other byte kept. Returns the length; 0 if
+ * Writes original, for another destination, to out: checksums computed again, every other byte kept. Returns the length; 0 if
  * size is too small or the families differ.
  */
 size_t packet_readdress(struct bytes original, const struct packet *packet, const struct endpoint *destination,

@@ -58,8 +58,8 @@ bool verb_is_upload(enum verb verb);
 
 struct command {
 	enum verb verb;
-	struct span verb_span;  /* behind any Telnet codes that start the line */
-	struct span argument;   /* behind the spaces that follow the verb, trailing spaces left out; may be empty */
+	struct span verb_span;  /* after any Telnet codes that start the line */
+	struct span argument;   /* after the spaces that follow the verb, trailing spaces left out; may be empty */
 	uint8_t spaces;         /* how many separate verb and argument, at most 255 */
 };
 
@@ -69,7 +69,7 @@ struct command {
  *
  * Returns REASON_NONE and fills command; REASON_ODD_VERB where a server that strips, skips or erases bytes that another
  * keeps could see a different verb (leading white space, control bytes, Telnet codes, 8-bit bytes, a byte-order mark);
- * REASON_CONTROL_BYTE for a NUL or CR, but for CRs at the line's end and for CR NUL in a path name (RFC 2640 3.1) behind
+ * REASON_CONTROL_BYTE for a NUL or CR, but for CRs at the line's end and for CR NUL in a path name (RFC 2640 3.1) after
  * which no command could begin. An unknown verb of plain printable bytes is VERB_UNKNOWN and REASON_NONE.
  * On a refusal command is still filled as far as it was read, with verb what a tolerant server would see.
  */
@@ -102,7 +102,7 @@ enum reply_kind {
 struct reply {
 	enum reply_kind kind;
 	uint16_t code;     /* 100 to 659, 0 for REPLY_TEXT */
-	struct span text;  /* behind the code and its separator */
+	struct span text;  /* after the code and its separator */
 };
 
 /* Never fails: what is no reply code is text. Codes are exactly three digits, the first 1 to 6 (RFC 959 4.2, RFC 2228). */

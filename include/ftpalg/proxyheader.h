@@ -2,7 +2,7 @@
 /*
  * The header that a load balancer puts before a client's first byte to say on whose behalf it calls: the PROXY protocol
  * of HAProxy, version 1 (a line) and 2 (binary). It is followed to its end and passed; what it claims is not read, since
- * whoever sends it could claim anything.
+ * its sender could claim anything.
  */
 #ifndef FTPALG_PROXYHEADER_H
 #define FTPALG_PROXYHEADER_H
@@ -11,7 +11,7 @@
 
 struct proxyheader {
 	uint16_t seen; /* bytes of the header */
-	uint16_t left; /* of version 2, behind its fixed part */
+	uint16_t left; /* of version 2, after its fixed part */
 	bool binary;
 	bool done;
 };

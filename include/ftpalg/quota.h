@@ -2,7 +2,7 @@
 /*
  * What one source may use at a time, so that a flood from it costs nobody else a session or a pinhole.
  *
- * A source is a client's IPv4 address or the /64 network of its IPv6 address: whoever has one address of a /64 has them
+ * A source is a client's IPv4 address or the /64 network of its IPv6 address: a host that has one address of a /64 has them
  * all. Sources live in a fixed table. A source without sessions is remembered until its row is needed, or it could have
  * its rate forgotten by coming back.
  */
@@ -36,7 +36,7 @@ struct quota_source {
 
 struct quota {
 	struct quota_limits limits;
-	struct quota_source *sources; /* owned by whoever called quota_init, as are the buckets */
+	struct quota_source *sources; /* owned by the caller of quota_init, as are the buckets */
 	uint32_t *buckets;
 	uint32_t count;
 	uint32_t bucket_mask;

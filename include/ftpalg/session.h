@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The dialogue of one control connection: the waist of the hourglass. Whoever has lines (packets, a TLS proxy, a
- * capture, a test) calls session_input and obeys the outcome.
+ * The dialogue of one control connection: the waist of the hourglass. All that have lines (packets, a TLS proxy, a
+ * capture, a test) call session_input and obey the outcome.
  *
  *                220                 2yz to a login
  *   GREETING ----------> LOGIN -----------------------> READY
@@ -67,7 +67,7 @@ struct outcome {
 /* A command that waits for its final reply. */
 struct session_command {
 	uint32_t number;
-	uint16_t more; /* commands that keep a session alive, sent directly behind this one */
+	uint16_t more; /* commands that keep a session alive, sent directly after this one */
 	uint8_t verb;  /* enum verb; VERB_COUNT for a command that was overwritten */
 };
 
@@ -152,7 +152,7 @@ void session_open(struct session *session, const struct policy *policy, const st
 void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source);
 
 /*
- * For a proxy, which terminates TLS: the session stays readable behind AUTH and 234. secured: the client speaks TLS from
+ * For a proxy, which terminates TLS: the session stays readable after AUTH and 234. secured: the client speaks TLS from
  * the first byte (implicit FTPS).
  */
 void session_terminate_tls(struct session *session, const struct ops *ops, bool secured);

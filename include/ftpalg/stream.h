@@ -66,7 +66,7 @@ struct stream {
 	uint32_t line_token;  /* bytes of that one that have passed; 0: it is none */
 	bool line_cr;         /* and the last of them was a CR */
 	enum stream_urgency urgency;
-	uint32_t in_urgent;   /* the number behind the urgent byte */
+	uint32_t in_urgent;   /* the number after the urgent byte */
 
 	struct seqadj kernel; /* as the kernel has it */
 	uint8_t edit_count;
@@ -111,7 +111,7 @@ void stream_replace(struct stream *stream, struct buffer_pool *pool, uint32_t in
 		    const struct seqadj *acknowledged);
 
 /*
- * The correction that the kernel must have before the in_length bytes at offset bytes behind in_decided are replaced by
+ * The correction that the kernel must have before the in_length bytes at offset bytes after in_decided are replaced by
  * out_length others. REASON_EDITS_FULL if too many are unacknowledged.
  */
 enum reason stream_plan_resize(const struct stream *stream, uint32_t offset, uint32_t in_length, uint32_t out_length,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where the TLS records of one direction begin and end, and whether what follows them can be cleartext behind CCC. */
+/* Where the TLS records of one direction begin and end, and whether what follows them can be cleartext after CCC. */
 #ifndef FTPALG_TLSRECORD_H
 #define FTPALG_TLSRECORD_H
 
@@ -7,7 +7,7 @@
 
 #define TLSRECORD_HEADER 5
 
-/* One direction, from the byte behind 234 on. Zeroed, it is a direction that is not read as records. */
+/* One direction, from the byte after 234 on. Zeroed, it is a direction that is not read as records. */
 struct tlsrecord {
 	bool reading;        /* the next byte belongs to a record */
 	bool ciphered;       /* a ChangeCipherSpec has gone: what follows it is protected */
@@ -24,11 +24,11 @@ struct tlsrecord {
 /* What tlsrecord_take made of the bytes. */
 enum tlsrecord_place {
 	TLSRECORD_RECORDS, /* all of them belong to records */
-	TLSRECORD_LINE,    /* those behind the first *taken begin a line: TLS has ended here, if tlsrecord_may_end agrees */
+	TLSRECORD_LINE,    /* those after the first *taken begin a line: TLS has ended here, if tlsrecord_may_end agrees */
 	TLSRECORD_WRONG,   /* there is something in them that is neither */
 };
 
-/* Begins a direction: its next byte is the first behind 234. */
+/* Begins a direction: its next byte is the first after 234. */
 void tlsrecord_start(struct tlsrecord *record);
 
 /* Has no byte of it come yet? */

@@ -231,7 +231,7 @@ bool address_parse_ipv6(struct bytes text, struct address *address)
 	bool good = read_groups(text, &groups);
 
 	for (size_t index = 0; good && index < groups.count; index++) {
-		/* Groups behind the gap belong to the end of the address. */
+		/* Groups after the gap belong to the end of the address. */
 		size_t place = index < groups.gap ? index : IPV6_GROUPS - groups.count + index;
 
 		result.octets[2 * place] = (uint8_t)(groups.values[index] >> 8);

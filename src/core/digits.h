@@ -12,7 +12,7 @@ static inline bool digits_is_digit(uint8_t byte)
 }
 
 /*
- * Reads every digit that stands at *position and moves *position behind them. maximum is at most 65535, so that the
+ * Reads every digit that stands at *position and moves *position past them. maximum is at most 65535, so that the
  * sum, which stops growing once it exceeds maximum, can't wrap.
  *
  * A sign and a leading zero are ambiguous, not malformed: strtol takes a sign, and 010 is 8 or 10.

@@ -2,7 +2,7 @@
 /*
  * Host-ports.
  *
- * What is read here becomes a pinhole, and the peer behind us reads the same bytes with a reader of its own. So the
+ * What is read here becomes a pinhole, and the peer beyond us reads the same bytes with a reader of its own. So the
  * question is never "can a tuple be found?" but "can nobody find another one?".
  *
  * In a command the argument is the tuple and nothing else. In the text of a 227 or 228 clients find it in different
@@ -13,7 +13,7 @@
  * and makes nobody read another endpoint; a parenthesis must then say where the tuple is. In a 229 they search for the
  * first parenthesis, for the first "(|||", or for the last "|".
  *
- * Zeros and blanks before a number of a reply are read as decimals by whoever can read them, except where the text goes
+ * Zeros and blanks before a number of a reply are read as decimals by all who can read them, except where the text goes
  * on to inet_aton(), to which 010 is 8. So such a tuple is believed, but must leave in canonical form.
  */
 #include "ftpalg/hostport.h"
@@ -84,7 +84,7 @@ static enum reason read_octets(struct bytes text, uint8_t separator, uint8_t *oc
 	return reason;
 }
 
-/* Where the number at position begins: behind blanks, and behind zeros that are not its last digit. */
+/* Where the number at position begins: after blanks, and after zeros that are not its last digit. */
 static size_t skip_padding(struct bytes text, size_t position)
 {
 	size_t start;
@@ -267,7 +267,7 @@ static bool may_stand_behind(struct bytes text, size_t position)
 	return position == text.length || (memchr(good, text.data[position], sizeof(good) - 1) && !fraction);
 }
 
-/* A maximal run of digits and commas, with the blanks between a comma and the number behind it. */
+/* A maximal run of digits and commas, with the blanks between a comma and the number after it. */
 struct run {
 	struct span span;
 	bool digits;
@@ -287,7 +287,7 @@ static bool is_padding(struct bytes text, size_t position)
 	return text.data[before] == ',' && after < text.length && digits_is_digit(text.data[after]);
 }
 
-/* Finds the first run at or behind position; its length is 0 where there is none. */
+/* Finds the first run at or after position; its length is 0 where there is none. */
 static struct run find_run(struct bytes text, size_t position)
 {
 	struct run run = { .digits = false };
@@ -462,7 +462,7 @@ static enum reason parse_229(struct bytes text, struct hostport *hostport)
 	return reason;
 }
 
-/* Readers stop at a NUL or a line end wherever it stands, so that they would not see what is behind it. */
+/* Readers stop at a NUL or a line end wherever it stands, so that they would not see what follows it. */
 static bool is_one_line(struct bytes text)
 {
 	return text.length > 0 && !memchr(text.data, '\0', text.length) && !memchr(text.data, '\r', text.length) &&
@@ -505,7 +505,7 @@ bool hostport_could_be_read(struct bytes text)
 	return has_six_numbers(text) || has_extended_port(text);
 }
 
-/* Writes count numbers, each with a comma behind it. */
+/* Writes count numbers, each with a comma after it. */
 static size_t format_octets(const uint8_t *octets, size_t count, uint8_t *out)
 {
 	size_t length = 0;

@@ -177,7 +177,7 @@ void offer_refuse_command(struct bytes line, const struct command *command, stru
 }
 
 /*
- * The longest wording that fits is taken. The separator behind the code stays a hyphen where it was one: turned into a
+ * The longest wording that fits is taken. The separator after the code stays a hyphen where it was one: turned into a
  * space it would end the reply there, and the lines that follow would answer commands that nobody has given yet.
  */
 void offer_refuse_reply(struct bytes line, enum reason reason, struct edit *edit)

@@ -2,7 +2,7 @@
 /*
  * One line of FTP.
  *
- * The danger is not a line that we fail to understand, but one that we and the peer behind us understand differently.
+ * The danger is not a line that we fail to understand, but one that we and the peer beyond us understand differently.
  * Servers differ in what they skip, strip or stop at before they compare a verb, so a verb is only believed if every
  * one of them would read it: it starts the line (Telnet codes aside), consists of printable ASCII and ends at a space
  * or at the end of the line. Anything else is odd, and odd lines are refused whatever verb they seem to hold. Bytes of
@@ -10,7 +10,7 @@
  * of it reaches back to the verb and spells another one (telnet.c).
  *
  * A line ends at LF. Some readers end it at a CR as well, and some take a NUL for nothing, so neither may stand in a
- * line, with two exceptions. Any number of CRs before the LF end the same line for everybody, and an empty one behind it
+ * line, with two exceptions. Any number of CRs before the LF end the same line for everybody, and an empty one after it
  * for some. And RFC 2640 3.1 has a CR that belongs to a path name sent as CR NUL: it passes in commands that name a path,
  * where what follows does not begin like a command.
  */

@@ -11,7 +11,7 @@
  * honest peer whose operating system happens to pick a listed port for a data connection: its offer is refused once and
  * tried again with another, or the transfer fails. Linux picks from 32768 to 60999, Windows and macOS from 49152 up:
  * no listed port is above 32767, so they never notice. Old systems that pick from 1024 to 5000 meet the list once in
- * 280 offers. That is the price, and why the list holds only services that commonly trust whoever reaches them
+ * 280 offers. That is the price, and why the list holds only services that commonly trust all who reach them
  * (databases, remote desktops, X11, printers, control interfaces, caches) or that relay (proxies), each with few
  * ports: of X11 the displays 0 to 9, of VNC the screens 0 to 9.
  *

@@ -122,7 +122,7 @@ void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form fo
 	offer_refuse_reply(turn->line, reason, edit);
 	/*
 	 * What is written into a multi-line reply has its code, and ends it only where the line did: clients differ in what
-	 * they take for an end, and whoever sees one too early is a reply behind from then on.
+	 * they take for an end, and a client that sees one too early is a reply behind from then on.
 	 */
 	if (edit->length > 3) {
 		for (unsigned int i = 0, code = turn->session->refused_code; i < 3; i++, code /= 10)
@@ -217,7 +217,7 @@ void session_set_opaque(struct session *session, const struct ops *ops)
 
 /*
  * Nothing of what was said in TLS is known. What is known: no command from before waits for a reply, since nothing may
- * stand behind AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
+ * stand after AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
  * tells of others. So offers are judged from here on, and if nobody is logged in the server refuses them.
  */
 void session_set_readable(struct session *session, const struct ops *ops)
@@ -231,7 +231,7 @@ void session_set_readable(struct session *session, const struct ops *ops)
 	};
 
 	session->state = SESSION_READY;
-	/* The name of a USER before AUTH is not that of the login behind it. */
+	/* The name of a USER before AUTH is not that of the login after it. */
 	session->name_length = 0;
 	ops->event(ops->context, &event);
 }

@@ -13,7 +13,7 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 		memcpy(session->name, session->next_name, sizeof(session->name));
 		session->name_length = command == session->next_name_number ? session->next_name_length : 0;
 	}
-	/* Whoever comes next has not made the offer that is open. */
+	/* The user who comes next has not made the offer that is open. */
 	if (verb == VERB_USER && code / 100 == 3) {
 		session_close_pinhole(session, turn->ops, REASON_SUPERSEDED);
 		session->state = SESSION_LOGIN;
@@ -65,7 +65,7 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 	clear_session(turn);
 }
 
-/* RFC 2228 3: whoever was logged in no longer is. What comes now is the first that TLS protects. */
+/* RFC 2228 3: a user who was logged in no longer is. What comes now is the first that TLS protects. */
 static void secure_session(const struct turn *turn)
 {
 	static const uint8_t terminated[] = "terminated";
@@ -115,7 +115,7 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 
 	report_transfer(turn, verb, code, command);
 	/*
-	 * Perl's Net::FTP connects behind its command, and reads the refusal then: its SYN must meet the server's reset, not a
+	 * Perl's Net::FTP connects after its command, and reads the refusal then: its SYN must meet the server's reset, not a
 	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.
 	 */
 	if (code / 100 >= 4 && !form_is_active(session->pinhole_form))

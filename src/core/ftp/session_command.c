@@ -3,8 +3,8 @@
  * Commands: what a client may say, and when.
  *
  * Every command that reaches the server will be answered, an overwritten one too, so each is put into the pipeline. A
- * pipeline that overflows closes the session rather than losing count: whoever loses count can be told that a 227
- * answers a PASV when it does not.
+ * pipeline that overflows closes the session rather than losing count: a gateway that has lost count can be made to
+ * believe that a 227 answers a PASV when it does not.
  */
 #include <string.h>
 

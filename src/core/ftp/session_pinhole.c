@@ -20,9 +20,9 @@
 #define PINHOLE_DOUBT UINT64_C(1000000)
 
 /*
- * Whoever does not find the expectation learns nothing else from the kernel: a data connection takes it away, and so does
- * its timeout. So its deadline decides, less what a packet may have waited for us since its time was taken. Transfers
- * that last longer are why it is looked for when they begin.
+ * The kernel says no more than that it has no such expectation: a data connection takes it away, and so does its timeout.
+ * So its deadline decides, less what a packet may have waited for us since its time was taken. Transfers that last longer
+ * are why it is looked for when they begin.
  */
 static enum reason judge_absence(const struct session *session)
 {

@@ -15,7 +15,7 @@
  *
  * A transfer that has begun is not given up while others are answered: STAT and keep-alives may be answered before it ends.
  *
- * What waits is bounded, and whoever fills it is refused. Clients that keep a session alive through a long upload send
+ * What waits is bounded, and a client that fills it is refused. Clients that keep a session alive through a long upload send
  * thousands of commands on which nothing depends; of those any number waits in one place.
  */
 #include "core/ftp/session_internal.h"
@@ -116,7 +116,7 @@ static bool can_answer(const struct session *session, unsigned int index, uint16
 	if (!verb_is_transfer(verb))
 		return true;
 	/*
-	 * The oldest, or one behind a request for an endpoint, since all else before it would have been the answered one; and
+	 * The oldest, or one after a request for an endpoint, since all else before it would have been the answered one; and
 	 * that one has not begun, so it does not end.
 	 */
 	return code_ends_transfer(code) && index == 0;
@@ -201,7 +201,7 @@ static struct session_command pipeline_lift(struct session *session, unsigned in
 	return lifted;
 }
 
-/* No reply will come to the commands from first on up to end, so nobody is told of their transfers. */
+/* No reply will come to the commands from first on up to end, so no event is made of their transfers. */
 static void give_up(struct session *session, unsigned int first, unsigned int end)
 {
 	for (unsigned int i = first; i < end; i++)

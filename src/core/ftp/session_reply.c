@@ -13,7 +13,7 @@
  *     error does, or a reply to a later command: for each request that reaches the server there is one announcement or none.
  *   - It is in a reply of its own: the line begins a reply or stands in one whose code is a 227, 228 or 229. Lines inside
  *     other replies, and replies to other commands, hold names that somebody has chosen.
- *   - All who read an endpoint in the reply read the one that is judged. Lines before and behind it hold no other.
+ *   - All who read an endpoint in the reply read the one that is judged. Lines before and after it hold no other.
  *
  * Pairing may lose its step, when a command is never answered or answered twice, and finds back by itself
  * (session_pipeline.c). That makes a forged announcement no easier: it would still have to begin a reply, in place of the
@@ -27,7 +27,7 @@
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Some servers end one with
  * another code, and some clients go on then. They are followed when the client goes on, but in greetings and in replies to
  * transfers only: those are the server's own words, whereas a message of a directory or a listing could pretend an end,
- * with a 227 behind it.
+ * with a 227 after it.
  *
  * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
  * of them.
@@ -182,7 +182,7 @@ static bool refuse_likeness(const struct turn *turn)
 }
 
 /*
- * Some clients need no space behind a code ("227(10,0,..." or a tab), so what begins with the digits of an offer is taken
+ * Some clients need no space after a code ("227(10,0,..." or a tab), so what begins with the digits of an offer is taken
  * for one. True and *reply filled if the line does.
  */
 static bool text_begins_like_offer(const struct turn *turn, struct reply *reply)
@@ -216,7 +216,7 @@ static void judge_text(const struct turn *turn)
 		report_anomaly(turn, REASON_MALFORMED, 0);
 }
 
-/* The text of a line: what is behind its code, if that is the code of the reply that it stands in; else all of it. */
+/* The text of a line: what follows its code, if that is the code of the reply that it stands in; else all of it. */
 static struct span text_place(const struct turn *turn, const struct reply *reply)
 {
 	const struct span all = { 0, (uint32_t)turn->line.length };
@@ -379,7 +379,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 
 /*
  * An adopted session whose server greets was adopted before its dialogue began, and nobody has logged in: 120 is said
- * nowhere else, 220 only in answer to REIN and HOST (RFC 7151 3.2), behind which a login has yet to come as well.
+ * nowhere else, 220 only in answer to REIN and HOST (RFC 7151 3.2), after which a login has yet to come as well.
  */
 static bool begins_dialogue(const struct session *session, const struct reply *reply)
 {

@@ -9,7 +9,7 @@
  * could be another command: "X", enough erasures, "PORT ...".
  *
  * Which bytes such a reader erases, and which it had taken out before, is not known, so all ways are taken together. What
- * it reads in the end is put together of pieces: a piece begins at the start of the line or behind an erasure, and may
+ * it reads in the end is put together of pieces: a piece begins at the start of the line or after an erasure, and may
  * have lost its end to one. A verb is feared if any pieces, in the order of the line, can spell it before a blank or
  * the end. That is more than any one reader could read, and costs no file name that does not spell a verb.
  */
@@ -90,7 +90,7 @@ static size_t erasure_length(struct bytes line, size_t position)
 	return byte == TELNET_IAC && (next == TELNET_ERASE_CHARACTER || next == TELNET_ERASE_LINE) ? 2 : 0;
 }
 
-/* The next erasure at or behind *position, which moves behind it. False: there is none. */
+/* The next erasure at or after *position, which moves past it. False: there is none. */
 static bool find_erasure(struct bytes line, size_t *position)
 {
 	while (*position < line.length) {
@@ -113,7 +113,7 @@ bool telnet_has_erasure(struct bytes line)
 	return find_erasure(line, &position);
 }
 
-/* The next printable byte at or behind *position, which moves behind it, in upper case; a blank for the line's end. */
+/* The next printable byte at or after *position, which moves past it, in upper case; a blank for the line's end. */
 static uint8_t next_printable(struct bytes line, size_t *position)
 {
 	while (*position < line.length) {

@@ -15,7 +15,7 @@
 #define TELNET_BACKSPACE 0x08
 #define TELNET_DELETE 0x7f
 
-/* Where the first byte at or behind position stands that belongs to no complete Telnet code. */
+/* Where the first byte at or after position stands that belongs to no complete Telnet code. */
 size_t telnet_codes_skip(struct bytes line, size_t position);
 
 /* Does the line hold anything that some reader may take for "erase what stands before this"? */

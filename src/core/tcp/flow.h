@@ -73,7 +73,7 @@ struct flow {
 	struct flow_echo echo[2];
 	struct flow_adoption adoption;
 	struct stream stream[2];
-	struct tlsrecord tls[2]; /* behind a 234 */
+	struct tlsrecord tls[2]; /* after a 234 */
 	struct session session;
 };
 

@@ -223,9 +223,9 @@ static bool reset_is_possible(const struct passage *passage)
 }
 
 /*
- * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: whoever goes
+ * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: a peer that goes
  * on is judged as before, and if nobody does, the sweep ends it (gateway_patience.c). That a reset was obeyed though it
- * passed nobody knows (it may be lost behind the gateway): the rows of ended sessions let no payload pass (flow.h).
+ * passed nobody knows (it may be lost beyond the gateway): the rows of ended sessions let no payload pass (flow.h).
  */
 static void take_reset(struct passage *passage)
 {
@@ -304,7 +304,7 @@ static void take_tcp(struct passage *passage)
 	passage->flow = flow_find(&gateway->table, &packet->tuple, &passage->direction);
 
 	if ((packet->flags & TCP_SYN) && packet->payload.length > 0) {
-		/* The stream begins behind it, so nobody would judge it. The rules drop it too; its sender will do without. */
+		/* The stream begins after it, so nobody would judge it. The rules drop it too; its sender will do without. */
 		passage_report(passage, REASON_OUT_OF_WINDOW);
 		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
 		return;
@@ -406,7 +406,7 @@ static void forget_idle(struct gateway *gateway, struct flow *flow, uint64_t now
 	gateway_forget_flow(gateway, flow);
 }
 
-/* What many packets met is told once a second, with how many they were. */
+/* What many packets met is reported once a second, with how many they were. */
 static void tell_shortage(struct gateway *gateway, enum reason reason, uint64_t *told)
 {
 	uint64_t more = gateway->counters.reasons[reason] - *told;
@@ -483,7 +483,7 @@ void gateway_stop(struct gateway *gateway, bool close_pinholes, uint64_t now)
 	struct flow *flow;
 
 	while ((flow = flow_oldest_live(&gateway->table)) != NULL) {
-		/* Whoever takes over finds the pinhole in the kernel. */
+		/* A gateway that takes over finds the pinhole in the kernel. */
 		if (!close_pinholes)
 			flow->session.pinhole = PINHOLE_NONE;
 		gateway_end_flow(gateway, flow, FLOW_DONE, flow->doubted != 0 ? REASON_RESET : REASON_SHUTDOWN, now);

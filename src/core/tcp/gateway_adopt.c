@@ -52,7 +52,7 @@
  * bytes that are known.
  *
  * Bytes that the last gateway had acknowledged in the receiver's name and not delivered are lost with it. Their
- * sender goes on behind them, which is a gap for ever: both peers wait, and their own timers end the connection.
+ * sender goes on after them, which is a gap for ever: both peers wait, and their own timers end the connection.
  *
  * The receiver may stand within a line. The last gateway held whatever could become an offer, but of a line that it
  * had judged and let out whole, a receiver with a small window may have taken a part. So the first line of an adopted
@@ -353,7 +353,7 @@ void adoption_end(struct gateway *gateway, struct flow *flow)
 	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
 }
 
-/* Whoever has said a line in clear since then is not in the middle of TLS. */
+/* A peer that has said a line in clear since then is not in the middle of TLS. */
 static bool may_be_opaque(const struct passage *passage, enum direction direction)
 {
 	const struct flow *flow = passage->flow;

@@ -13,7 +13,7 @@
  *
  * Invariant: a row is that of one entry of conntrack, whose two tuples it knows. At FORWARD two
  * connections can look alike: where a server is reached under two addresses (DNAT), the kernel changes the source
- * port of the second one only behind this hook. Packets of the two can't be told apart here, so as long as conntrack
+ * port of the second one only after this hook. Packets of the two can't be told apart here, so as long as conntrack
  * has the first one, in whatever state and whatever has become of its row, the second one is refused: a reset that
  * its receiver does not obey closes an entry, and its packets pass for as long as there is one.
  */
@@ -95,7 +95,7 @@ void handshake_take(struct passage *passage)
 		return;
 	}
 	passage->direction = connection.direction;
-	/* A client that would like its dialogue to begin anew is refused as well, whatever conntrack says. */
+	/* A client that would like its dialogue to begin again is refused as well, whatever conntrack says. */
 	if (!connection.opening || passage->direction == DIRECTION_ORIGINAL) {
 		refuse(passage, REASON_OUT_OF_WINDOW);
 		return;

@@ -60,7 +60,7 @@ struct gateway {
 
 /* Where a packet's numbers lie (gateway_plausible.c). */
 enum plausibility {
-	PLAUSIBLE_NOT,  /* nowhere: whoever sent it does not hear the connection, and nothing in it counts */
+	PLAUSIBLE_NOT,  /* nowhere: its sender does not hear the connection, and nothing in it counts */
 	PLAUSIBLE_ONCE, /* where the peer has been: it may repeat what it said, but nothing in it is news */
 	PLAUSIBLE,
 };
@@ -141,7 +141,7 @@ bool passage_is_ahead(const struct passage *passage);
 /* Payload, FIN, or both, of a stream that is read. */
 void passage_take_segment(struct passage *passage);
 
-/* Resets both peers and decides the packet; the session has been closed by whoever found the reason. */
+/* Resets both peers and decides the packet; the session has been closed where the reason was found. */
 void passage_kill(struct passage *passage, enum reason reason);
 
 /* Resets the packet's sender. */

@@ -134,7 +134,7 @@ static void inject_reset(const struct gateway *gateway, const struct tuple *tupl
 	gateway->ops->inject(gateway->ops->context, bytes);
 }
 
-/* A connection that there is no room for: both peers are told at once, instead of trying for a minute. */
+/* A connection that there is no room for: both peers are reset at once, instead of trying for a minute. */
 void passage_turn_away(struct passage *passage, const struct nat_view *view, enum reason reason)
 {
 	enum direction direction = passage->direction;
@@ -268,7 +268,7 @@ void passage_kill(struct passage *passage, enum reason reason)
 
 /*
  * Bytes that the receiver has long had: it answers them with an acknowledgement, which the sender seems to miss, and
- * reads none of them. They are not known any more, and behind an edit that shrank they would be too many, so what leaves
+ * reads none of them. They are not known any more, and after an edit that shrank they would be too many, so what leaves
  * is one byte, the last that was acknowledged, as a keep-alive sends it (RFC 9293 3.8.4).
  */
 static void repeat_old(struct passage *passage)

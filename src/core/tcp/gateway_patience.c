@@ -3,7 +3,7 @@
  * Patience: a sender that waits for an acknowledgement before it sends the rest of a line (Nagle, RFC 896, or a person
  * who types) is given one in the receiver's name. From then on the held bytes are ours to deliver (stream_set_owing).
  *
- * It has an end: whoever sends a byte a minute is never idle, and would keep a row and a part of the pool for as long as
+ * It has an end: a peer that sends a byte a minute is never idle, and would keep a row and a part of the pool for as long as
  * a line may be long in minutes. So a line must be finished within a time of its own.
  */
 #include <string.h>

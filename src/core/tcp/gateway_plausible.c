@@ -2,7 +2,7 @@
 /*
  * What may be believed of a packet before it is known to be the peer's?
  *
- * Whoever knows the addresses and ports of a connection can send packets in a peer's name, from anywhere. conntrack
+ * Anyone who knows the addresses and ports of a connection can send packets in a peer's name, from anywhere. conntrack
  * keeps out those whose numbers are wrong, but not where the connection is liberal, as it is after an edit. What
  * such a packet says must not get into the gateway's own packets, whose numbers are right (window, acknowledgement,
  * timestamp), nor release what is kept, nor become payload in the peer's name: the gateway would vouch for it.
@@ -24,7 +24,7 @@ static bool is_near(uint32_t number, uint32_t from, uint32_t to)
 	return number - from <= to - from;
 }
 
-/* Its place: at or behind what was last acknowledged, less what its sender may repeat, plus what may have been lost. */
+/* Its place: at or after what was last acknowledged, less what its sender may repeat, plus what may have been lost. */
 static bool place_is_plausible(const struct stream *own, const struct packet *packet)
 {
 	uint32_t reach = own->passing ? PASSING_REACH : REACH;

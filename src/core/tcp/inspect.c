@@ -87,7 +87,7 @@ static void apply_edit(const struct pending *pending)
 }
 
 /*
- * A byte of the line came as urgent. Some receivers take such a byte out of the stream, and some the one behind it (RFC
+ * A byte of the line came as urgent. Some receivers take such a byte out of the stream, and some the one after it (RFC
  * 6093), so it leaves as urgent only where that changes nothing of what the line says: where a client interrupts, within
  * the codes in front of a verb (RFC 959 4.1.3; parse.c refuses a verb there that could be another one with a letter more).
  * line leaves as it is, and nothing of it has left.
@@ -343,7 +343,7 @@ static enum inspect_result take_beginning(struct pending *pending, struct bytes 
 	/* Whether the first line of an adopted stream is the rest of one is seen when all of it is there. */
 	if (stream->line_passed == 0 && stream->partial)
 		return INSPECT_DONE;
-	/* Whoever takes such a byte for an end reads a line here, and the next one behind it: too late to wait for LF. */
+	/* A peer that takes such a byte for an end reads a line here, and the next one after it: too late to wait for LF. */
 	if (pending->direction == DIRECTION_ORIGINAL ? parse_command_is_ambiguous(rest) : parse_reply_is_ambiguous(rest))
 		return close_session(pending, REASON_CONTROL_BYTE, reason);
 	if ((stream->line_passed == 0 && session_must_hold(session, pending->direction, rest)) ||
@@ -383,7 +383,7 @@ static enum inspect_result leave_tls(const struct pending *pending, enum reason 
 	return INSPECT_DONE;
 }
 
-/* After 234 a client speaks TLS and a server waits for it. Moves fresh behind what belongs to records. */
+/* After 234 a client speaks TLS and a server waits for it. Moves fresh past what belongs to records. */
 static enum inspect_result take_records(const struct pending *pending, struct bytes *fresh, enum reason *reason)
 {
 	struct flow *flow = pending->flow;
@@ -406,7 +406,7 @@ static enum inspect_result take_records(const struct pending *pending, struct by
 	return place == TLSRECORD_LINE ? leave_tls(pending, reason) : INSPECT_DONE;
 }
 
-/* Before the greeting, where the policy says that a load balancer may speak first. Moves fresh behind the header. */
+/* Before the greeting, where the policy says that a load balancer may speak first. Moves fresh past the header. */
 static enum inspect_result take_header(const struct pending *pending, struct bytes *fresh, enum reason *reason)
 {
 	struct session *session = &pending->flow->session;

@@ -185,7 +185,7 @@ static bool option_is_known(uint8_t kind, size_t size, bool syn, uint32_t *seen)
 
 /*
  * Are there options that might change what a receiver reads? With out, which may be the options themselves, they are
- * overwritten there: by no-operations, and from where no option can be told any more, by the end of the list.
+ * overwritten there: by no-operations, and from where no option can be recognised any more, by the end of the list.
  */
 static bool find_foreign_options(const uint8_t *options, size_t length, bool syn, uint8_t *out)
 {

@@ -272,7 +272,7 @@ uint32_t stream_map_acknowledgement(const struct stream *stream, uint32_t ack)
 	if (seqadj_revert(&stream->kernel, ack) == truth)
 		return ack;
 	/*
-	 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or behind all
+	 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or after all
 	 * that the edit replaced, which is more than it shrank by, and then has one by `after`.
 	 */
 	packet = truth + (uint32_t)stream->kernel.after;

@@ -16,14 +16,14 @@
  *
  * What makes a line believable. A direction ends only where
  *  - the handshake is over and something was said under it, in both directions: two protected records each. Under
- *    TLS 1.2 the first is the Finished, which is a handshake record behind a ChangeCipherSpec; under 1.3 it looks like
+ *    TLS 1.2 the first is the Finished, which is a handshake record after a ChangeCipherSpec; under 1.3 it looks like
  *    application data. The second is what asked for CCC or answered it, and is application data in both;
  *  - the record before it can be a close_notify. Under TLS 1.2 that is an alert, which is never as short as one in
  *    clear; under 1.3 it looks like a little application data. Clients exist that send none (curl unless told
  *    otherwise), so that a short record of application data, their CCC itself, counts under 1.2 too;
  *  - and once one direction has ended, the other sends at most one such record before it ends as well.
  *
- * What this proves: both peers have taken each byte behind 234 for TLS, or have agreed not to. An honest client's
+ * What this proves: both peers have taken each byte after 234 for TLS, or have agreed not to. An honest client's
  * stream is framed exactly, from its first record on, so neither its server nor a web page that it loads can make a line
  * appear in it. What it does not prove: that anything was encrypted. Two peers who conspire can feign all of it. They
  * gain what two who conspire in clear gain; and who feigns records where nothing is encrypted any more hides his lines
@@ -49,7 +49,7 @@
 #define PROTECTED_MIN 2
 /*
  * The Finished of TLS 1.2: 16 bytes, and what its ciphers add, at most 80. Where TLS 1.3 asks for another hello, one
- * stands behind a ChangeCipherSpec too and is in clear; there a hello has a session id, and is longer than this.
+ * stands after a ChangeCipherSpec too and is in clear; there a hello has a session id, and is longer than this.
  */
 #define FINISHED_MAX 112
 
