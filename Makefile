@@ -177,8 +177,15 @@ $(BUILD)/report_assets.o: $(BUILD)/report_assets.c src/report/assets.h
 
 unit-programs: $(UNIT_PROGRAMS)
 
+# How each file is compiled, for editors and for tools that read C.
+compile_commands.json: Makefile
+	$(Q)$(MAKE) --no-print-directory -Bn all unit-programs | awk -v directory='$(CURDIR)' '/ -c -o / { \
+		sub(/^mkdir [^&]*&& /, ""); gsub(/["\\]/, "\\\\&"); entry = "\"directory\": \"" directory "\", "; \
+		entry = entry "\"file\": \"" $$NF "\", \"command\": \"" $$0 "\""; \
+		all = all (all ? ",\n" : "") "{ " entry " }" } END { print "[\n" all "\n]" }' >$@
+
 clean:
-	$(Q)rm -rf build
+	$(Q)rm -rf build compile_commands.json
 
 include src/install.mk
 
@@ -205,6 +212,7 @@ help:
 	@echo 'make check-long    all of it, the whole lab on both kernels, and long fuzzing'
 	@echo 'make bench         measures the gateway'
 	@echo 'make compare       measures other FTP helpers beside this one, and writes doc/comparison.md'
+	@echo 'make compile_commands.json  tells editors how files are compiled'
 	@echo 'make clean         removes build/'
 	@echo 'V=1 shows commands, and what tests print; WERROR=1 makes warnings errors; SANITIZE=address,undefined'
 	@echo 'builds into build/sanitize.'

@@ -7,6 +7,7 @@ but pkg-config, manuals that mandoc likes, one version everywhere, and nothing t
 $BUILD is the build that is installed (build).
 """
 
+import json
 import os
 import pathlib
 import re
@@ -141,6 +142,28 @@ class Flags:
         check((flag in self.compile_line("CC=cc")) == (known.returncode == 0), "the compiler and make disagree")
 
 
+def compile_commands(directory):
+    """In place, but what somebody's editor uses is put back."""
+    path = TOP / "compile_commands.json"
+    before = path.read_text() if path.exists() else None
+    done = attempt("make", "-s", "-B", f"BUILD={directory}/none", path.name, "CC=cc")
+    check(done.returncode == 0, done.stderr)
+    entries = json.loads(path.read_text())
+    path.unlink()
+    if before is not None:
+        path.write_text(before)
+    files = {entry["file"] for entry in entries}
+    wanted = {str(path.relative_to(TOP)) for path in (TOP / "src").rglob("*.c")}
+    check(wanted <= files, f"missing: {wanted - files}")
+    example = next(entry for entry in entries if entry["file"] == "src/cmd/main.c")
+    run("/bin/sh", "-c", re.sub(r"-MMD .* (?=\S+$)", "-fsyntax-only ", example["command"]))
+
+
+def newest_change_is_this_version():
+    newest = re.search(r"^## (\S+?),", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    check(newest == VERSION, f"CHANGELOG.md begins with {newest}, the Makefile says {VERSION}")
+
+
 class Installed:
     """The tree that make install brings, below a directory."""
 
@@ -235,6 +258,8 @@ def statements(directory):
     yield "a program on top of the library, built with pkg-config alone, judges a dialogue", installed.example_judges
     yield "and prints what libftpalg(3) shows", installed.example_of_manual
     yield "make uninstall leaves nothing", installed.uninstall
+    yield "CHANGELOG.md begins with this version", newest_change_is_this_version
+    yield "make compile_commands.json says how each file is compiled", lambda: compile_commands(directory)
     yield "mandoc has nothing to say about the manuals", manuals_are_correct
 
 
