@@ -61,8 +61,6 @@ void quota_end_session(struct quota *quota, struct quota_source *source);
 /* May source open one more pinhole now? REASON_NONE: it is counted. REASON_QUOTA_PINHOLES, REASON_QUOTA_RATE. */
 enum reason quota_open_pinhole(const struct quota *quota, struct quota_source *source, uint64_t now);
 void quota_close_pinhole(struct quota_source *source);
-/* The source has replaced one that nobody had used: it counts as ten of those that the rate allows. */
-void quota_waste_pinhole(const struct quota *quota, struct quota_source *source);
 
 /* May source have one more data connection? Asked when it is offered, and counted from its begin to its end. */
 bool quota_allows_relay(const struct quota *quota, const struct quota_source *source);

@@ -8,8 +8,6 @@
 #define MICRO UINT64_C(1000000)
 #define BURST_SECONDS 10
 #define SCARCE_SHARE 16
-/* What a pinhole costs more that was replaced unused: data connections that come about cost their peers more than us. */
-#define WASTE_TOKENS 9
 
 void quota_init(struct quota *quota, const struct quota_limits *limits, struct quota_source *sources, uint32_t count,
 		uint32_t *buckets, uint32_t bucket_count, const uint8_t key[16])
@@ -185,13 +183,6 @@ void quota_close_pinhole(struct quota_source *source)
 {
 	if (source->pinholes > 0)
 		source->pinholes--;
-}
-
-void quota_waste_pinhole(const struct quota *quota, struct quota_source *source)
-{
-	uint64_t price = quota->limits.pinhole_rate == 0 ? 0 : WASTE_TOKENS * MICRO;
-
-	source->tokens -= source->tokens < price ? source->tokens : price;
 }
 
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length)

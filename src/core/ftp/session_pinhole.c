@@ -56,8 +56,6 @@ void session_close_pinhole(struct session *session, const struct ops *ops, enum 
 	if (session->source)
 		quota_close_pinhole(session->source);
 	answer = ops->unexpect(ops->context, &session->view, &session->expectation);
-	if (session->source && reason == REASON_SUPERSEDED && answer == REASON_NONE)
-		quota_waste_pinhole(session->quota, session->source);
 	if (answer == REASON_GONE)
 		answer = judge_absence(session);
 	if (answer == REASON_USED)

@@ -108,35 +108,6 @@ static void pinholes_are_bounded_by_rate(void **state)
 	assert_int_equal(open_while_allowed(source, 7), 0);
 }
 
-static void a129_a_pinhole_that_nobody_used_counts_as_ten(void **state)
-{
-	struct quota_source *source;
-
-	(void)state;
-	make(0, 0, 3, 0);
-	begin("10.0.0.1", 5, &source);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(quota_open_pinhole(&quota, source, 5), REASON_NONE);
-		quota_waste_pinhole(&quota, source);
-	}
-	assert_int_equal(quota_open_pinhole(&quota, source, 5), REASON_QUOTA_RATE);
-	/* What is left counts, and there is no debt. */
-	assert_int_equal(quota_open_pinhole(&quota, source, 5 + SECOND / 2), REASON_NONE);
-	quota_waste_pinhole(&quota, source);
-	assert_int_equal(open_while_allowed(source, 5 + 3 * SECOND / 2), 3);
-}
-
-static void a129_without_a_rate_nothing_is_counted(void **state)
-{
-	struct quota_source *source;
-
-	(void)state;
-	make(0, 0, 0, 0);
-	begin("10.0.0.1", 0, &source);
-	quota_waste_pinhole(&quota, source);
-	assert_int_equal(open_while_allowed(source, 0), 1000);
-}
-
 static void who_comes_back_is_remembered(void **state)
 {
 	struct quota_source *source;
@@ -265,8 +236,6 @@ int main(void)
 		cmocka_unit_test(a_64_network_of_ipv6_is_one_source),
 		cmocka_unit_test(pinholes_are_bounded_at_a_time),
 		cmocka_unit_test(pinholes_are_bounded_by_rate),
-		cmocka_unit_test(a129_a_pinhole_that_nobody_used_counts_as_ten),
-		cmocka_unit_test(a129_without_a_rate_nothing_is_counted),
 		cmocka_unit_test(who_comes_back_is_remembered),
 		cmocka_unit_test(rows_of_sources_that_left_are_used_again),
 		cmocka_unit_test(a110_data_connections_count_on_when_their_session_has_ended),
