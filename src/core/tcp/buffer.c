@@ -74,11 +74,10 @@ static size_t buffer_slack(const struct buffer *buffer)
 
 bool buffer_has_room(const struct buffer_pool *pool, const struct buffer *buffer, size_t length)
 {
+	/* Less than a block, so that the blocks needed are none where it suffices. */
 	size_t slack = buffer_slack(buffer);
 
-	if (length <= slack)
-		return true;
-	return (length - slack + BUFFER_BLOCK_DATA - 1) / BUFFER_BLOCK_DATA <= pool->free_count;
+	return (length + BUFFER_BLOCK_DATA - 1 - slack) / BUFFER_BLOCK_DATA <= pool->free_count;
 }
 
 bool buffer_append(struct buffer_pool *pool, struct buffer *buffer, struct bytes bytes)

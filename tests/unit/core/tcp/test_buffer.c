@@ -125,6 +125,45 @@ static void a_copy_stops_at_the_end_of_the_bytes(void **state)
 	assert_int_equal(buffer_copy(&rig.pool, &rig.buffers[0], 0, 0, out), 0);
 }
 
+static void take(struct rig *rig, size_t blocks)
+{
+	assert_true(buffer_append(&rig->pool, &rig->buffers[0], pattern(blocks * BUFFER_BLOCK_DATA)));
+}
+
+static void a_pool_is_short_below_half_and_scarce_below_a_quarter(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 12);
+	take(&rig, 6);
+	assert_false(buffer_pool_is_short(&rig.pool));
+	take(&rig, 1);
+	assert_true(buffer_pool_is_short(&rig.pool));
+	take(&rig, 2);
+	assert_false(buffer_pool_is_scarce(&rig.pool));
+	take(&rig, 1);
+	assert_true(buffer_pool_is_scarce(&rig.pool));
+}
+
+/* Two blocks are for everybody; more only from what is above the last quarter, which is three blocks here. */
+static void the_last_quarter_of_a_pool_is_for_who_has_little(void **state)
+{
+	const size_t small = 2 * BUFFER_BLOCK_DATA;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 12);
+	assert_true(buffer_pool_may_have(&rig.pool, BUFFER_BLOCK_DATA, 8 * BUFFER_BLOCK_DATA));
+	assert_false(buffer_pool_may_have(&rig.pool, BUFFER_BLOCK_DATA, 8 * BUFFER_BLOCK_DATA + 1));
+	for (size_t taken = 9; taken <= 12; taken++) {
+		rig_make(&rig, 12);
+		take(&rig, taken);
+		assert_true(buffer_pool_may_have(&rig.pool, 1, small - 1));
+		assert_false(buffer_pool_may_have(&rig.pool, 2, small - 1));
+	}
+}
+
 static void check(struct rig *rig, struct model *models, uint64_t *random)
 {
 	static uint8_t out[QUEUE_MAX];
@@ -205,6 +244,8 @@ int main(void)
 		cmocka_unit_test(a_pool_without_blocks_holds_nothing),
 		cmocka_unit_test(a_buffer_without_bytes_holds_no_block),
 		cmocka_unit_test(a_copy_stops_at_the_end_of_the_bytes),
+		cmocka_unit_test(a_pool_is_short_below_half_and_scarce_below_a_quarter),
+		cmocka_unit_test(the_last_quarter_of_a_pool_is_for_who_has_little),
 		cmocka_unit_test(queues_behave_like_plain_arrays),
 	};
 

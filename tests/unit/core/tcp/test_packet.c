@@ -301,6 +301,7 @@ static void extension_headers_are_followed_to_the_segment_or_not_at_all(void **s
 		{ "a fragment behind hop-by-hop", 0,
 		  TEXT("\x2c\x00\x01\x04\x00\x00\x00\x00" "\x06\x00\x00\x01\x00\x00\x00\x01"), REASON_FRAGMENT },
 		{ "UDP", 17, TEXT(""), REASON_NOT_TCP },
+		{ "UDP behind options", 60, TEXT("\x11\x00\x01\x04\x00\x00\x00\x00"), REASON_NOT_TCP },
 		{ "no next header", 59, TEXT(""), REASON_NOT_TCP },
 		{ "no next header behind options", 60, TEXT("\x3b\x00\x01\x04\x00\x00\x00\x00"), REASON_NOT_TCP },
 		{ "authentication", 51, TEXT("\x06\x04\x00\x00\x00\x00\x00\x00"), REASON_NOT_TCP },
@@ -327,6 +328,56 @@ static void extension_headers_are_followed_to_the_segment_or_not_at_all(void **s
 		reason = parse_exactly(bytes, length, &packet);
 		if (reason != rows[index].reason)
 			fail_msg("%s: %s", rows[index].name, reason_name(reason));
+	}
+}
+
+/* They are told from packets that were cut: nothing behind the last header is looked for. */
+static void a_packet_may_end_with_a_header_of_another_protocol(void **state)
+{
+	static const uint8_t udp = 17, options = 60;
+	uint8_t bytes[ROOM] = { 0x45, [3] = 20, [9] = udp };
+	struct packet packet;
+
+	(void)state;
+	assert_int_equal(parse_exactly(bytes, 20, &packet), REASON_NOT_TCP);
+	memset(bytes, 0, sizeof(bytes));
+	bytes[0] = 0x60;
+	bytes[6] = udp;
+	assert_int_equal(parse_exactly(bytes, 40, &packet), REASON_NOT_TCP);
+	bytes[5] = 8;
+	bytes[6] = options;
+	bytes[40] = udp;
+	assert_int_equal(parse_exactly(bytes, 48, &packet), REASON_NOT_TCP);
+	/* The header is announced and is not there. */
+	for (size_t length = 40; length < 48; length++) {
+		bytes[5] = (uint8_t)(length - 40);
+		assert_int_equal(parse_exactly(bytes, length, &packet), REASON_SHORT_PACKET);
+	}
+	assert_int_equal(packet_parse((struct bytes){ NULL, 0 }, &packet), REASON_SHORT_PACKET);
+}
+
+static void packets_are_readdressed_within_their_family_and_room(void **state)
+{
+	uint8_t bytes[ROOM], out[ROOM];
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(recipes); index++) {
+		const bool ipv6 = recipes[index].family == FAMILY_IPV6;
+		const struct endpoint there = unit_endpoint(ipv6 ? "2001:db8::77" : "192.0.2.77", 2121);
+		const struct endpoint other = unit_endpoint(ipv6 ? "192.0.2.77" : "2001:db8::77", 2121);
+		size_t length = make(&recipes[index], bytes);
+		struct packet before, after;
+
+		assert_int_equal(parse_exactly(bytes, length, &before), REASON_NONE);
+		assert_int_equal(packet_readdress((struct bytes){ bytes, length }, &before, &other, out, sizeof(out)), 0);
+		assert_int_equal(packet_readdress((struct bytes){ bytes, length }, &before, &there, out, length - 1), 0);
+		assert_int_equal(packet_readdress((struct bytes){ bytes, length }, &before, &there, out, length), length);
+		assert_int_equal(packet_parse((struct bytes){ out, length }, &after), REASON_NONE);
+		assert_int_equal(packet_verify_checksum((struct bytes){ out, length }, &after), REASON_NONE);
+		assert_true(endpoint_equal(&after.tuple.destination, &there));
+		assert_true(endpoint_equal(&after.tuple.source, &before.tuple.source));
+		assert_int_equal(after.seq, before.seq);
+		assert_int_equal(after.payload.length, before.payload.length);
 	}
 }
 
@@ -741,6 +792,8 @@ static void timestamps_are_read_where_they_stand(void **state)
 		{ TEXT("\x00\x01\x08\x0a\x01\x02\x03\x04\xfa\xfb\xfc\xfd"), false, 0, 0 },
 		{ TEXT("\x01\x01\x08\x0a\x01\x02\x03\x04"), false, 0, 0 },
 		{ TEXT("\x01\x01\x01\x08"), false, 0, 0 },
+		/* another option of that length: SACK of one block */
+		{ TEXT("\x01\x01\x05\x0a\x01\x02\x03\x04\xfa\xfb\xfc\xfd"), false, 0, 0 },
 	};
 	uint8_t bytes[ROOM];
 
@@ -928,6 +981,8 @@ int main(void)
 		cmocka_unit_test(padding_behind_the_packet_is_no_part_of_it),
 		cmocka_unit_test(fragments_are_no_segments),
 		cmocka_unit_test(extension_headers_are_followed_to_the_segment_or_not_at_all),
+		cmocka_unit_test(a_packet_may_end_with_a_header_of_another_protocol),
+		cmocka_unit_test(packets_are_readdressed_within_their_family_and_room),
 		cmocka_unit_test(the_chain_of_extension_headers_is_bounded),
 		cmocka_unit_test(headers_that_contradict_themselves_are_refused),
 		cmocka_unit_test(checksums_are_those_of_known_packets),
