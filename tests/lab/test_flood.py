@@ -130,8 +130,8 @@ def flooding(lab, kinds):
         finally:
             for attack in attacks:
                 attack.process.stop()
-            # A reset that its receiver may not have obeyed ends a session by its silence; a pinhole lives for a minute.
-            wait_until(lambda: flood_expectations(lab) == 0, "the end of the flood's pinholes", timeout=90)
+            # A reset that its receiver may not have obeyed ends a session after ten seconds of silence.
+            wait_until(lambda: flood_expectations(lab) == 0, "the end of the flood's pinholes", timeout=20)
 
 
 def worker_pid(gateway):

@@ -75,29 +75,32 @@ struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple
 	return NULL;
 }
 
-static void order_append(const struct flow_table *table, struct flow_order *order, struct flow *flow)
+static void order_append(const struct flow_table *table, struct flow_order *order, enum flow_order_kind kind,
+			 struct flow *flow)
 {
 	uint32_t link = flow_link(table, flow);
 
-	flow->older = order->newest;
-	flow->newer = 0;
+	flow->links[kind] = (struct flow_links){ .older = order->newest };
 	if (order->newest != 0)
-		flow_at(table, order->newest)->newer = link;
+		flow_at(table, order->newest)->links[kind].newer = link;
 	else
 		order->oldest = link;
 	order->newest = link;
 }
 
-static void order_remove(const struct flow_table *table, struct flow_order *order, struct flow *flow)
+static void order_remove(const struct flow_table *table, struct flow_order *order, enum flow_order_kind kind,
+			 const struct flow *flow)
 {
-	if (flow->older != 0)
-		flow_at(table, flow->older)->newer = flow->newer;
+	const struct flow_links *links = &flow->links[kind];
+
+	if (links->older != 0)
+		flow_at(table, links->older)->links[kind].newer = links->newer;
 	else
-		order->oldest = flow->newer;
-	if (flow->newer != 0)
-		flow_at(table, flow->newer)->older = flow->older;
+		order->oldest = links->newer;
+	if (links->newer != 0)
+		flow_at(table, links->newer)->links[kind].older = links->older;
 	else
-		order->newest = flow->older;
+		order->newest = links->older;
 }
 
 static struct flow_order *flow_order_of(struct flow_table *table, const struct flow *flow)
@@ -112,12 +115,13 @@ static void enter_state(struct flow_table *table, struct flow *flow, enum flow_s
 	flow->state = state;
 	table->used += state == FLOW_LIVE ? 1 : 0;
 	table->embryos += state == FLOW_EMBRYO ? 1 : 0;
-	order_append(table, flow_order_of(table, flow), flow);
+	order_append(table, flow_order_of(table, flow), FLOW_BY_STATE, flow);
 }
 
 static void leave_state(struct flow_table *table, struct flow *flow)
 {
-	order_remove(table, flow_order_of(table, flow), flow);
+	flow_trust(table, flow);
+	order_remove(table, flow_order_of(table, flow), FLOW_BY_STATE, flow);
 	table->used -= flow->state == FLOW_LIVE ? 1 : 0;
 	table->embryos -= flow->state == FLOW_EMBRYO ? 1 : 0;
 }
@@ -150,8 +154,24 @@ void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now)
 	struct flow_order *order = flow_order_of(table, flow);
 
 	flow->seen = now;
-	order_remove(table, order, flow);
-	order_append(table, order, flow);
+	order_remove(table, order, FLOW_BY_STATE, flow);
+	order_append(table, order, FLOW_BY_STATE, flow);
+}
+
+void flow_doubt(struct flow_table *table, struct flow *flow, uint64_t now)
+{
+	if (flow->doubted != 0)
+		return;
+	flow->doubted = now;
+	order_append(table, &table->doubtful, FLOW_BY_DOUBT, flow);
+}
+
+void flow_trust(struct flow_table *table, struct flow *flow)
+{
+	if (flow->doubted == 0)
+		return;
+	flow->doubted = 0;
+	order_remove(table, &table->doubtful, FLOW_BY_DOUBT, flow);
 }
 
 void flow_move(struct flow_table *table, struct flow *flow, enum flow_state state)
@@ -187,6 +207,11 @@ struct flow *flow_oldest_live(const struct flow_table *table)
 struct flow *flow_oldest_ended(const struct flow_table *table)
 {
 	return flow_at(table, table->ended.oldest);
+}
+
+struct flow *flow_oldest_doubtful(const struct flow_table *table)
+{
+	return flow_at(table, table->doubtful.oldest);
 }
 
 uint32_t flow_count_bytes(const struct flow *flow)

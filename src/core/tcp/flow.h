@@ -55,12 +55,23 @@ struct flow_adoption {
 	} direction[2];
 };
 
+/* Its neighbours in an order of rows. */
+struct flow_links {
+	uint32_t older;
+	uint32_t newer;
+};
+
+enum flow_order_kind {
+	FLOW_BY_STATE, /* in which the rows of one state were seen */
+	FLOW_BY_DOUBT, /* in which LIVE rows began to be doubted */
+	FLOW_ORDER_COUNT,
+};
+
 struct flow {
 	struct tuple tuple; /* original direction, as seen at FORWARD: client to server */
 	enum flow_state state;
 	uint32_t next;      /* in its bucket, or in the free list */
-	uint32_t older;
-	uint32_t newer;
+	struct flow_links links[FLOW_ORDER_COUNT];
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
 	bool resizable;     /* as conntrack said, until the session is opened */
@@ -77,7 +88,6 @@ struct flow {
 	struct session session;
 };
 
-/* Rows in the order in which they were seen. */
 struct flow_order {
 	uint32_t oldest;
 	uint32_t newest;
@@ -95,6 +105,7 @@ struct flow_table {
 	struct flow_order embryo;
 	struct flow_order live;
 	struct flow_order ended; /* DONE and KILLED */
+	struct flow_order doubtful;
 	uint8_t key[16];
 };
 
@@ -111,6 +122,12 @@ struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum
 /* Marks the flow as seen now. */
 void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now);
 
+/* One peer of a LIVE flow may have been reset, since now at the latest. */
+void flow_doubt(struct flow_table *table, struct flow *flow, uint64_t now);
+
+/* Both go on. */
+void flow_trust(struct flow_table *table, struct flow *flow);
+
 /* From EMBRYO to LIVE, or from LIVE to DONE or KILLED. */
 void flow_move(struct flow_table *table, struct flow *flow, enum flow_state state);
 
@@ -124,5 +141,7 @@ void flow_release(struct flow_table *table, struct flow *flow);
 struct flow *flow_oldest_embryo(const struct flow_table *table);
 struct flow *flow_oldest_live(const struct flow_table *table);
 struct flow *flow_oldest_ended(const struct flow_table *table);
+/* The flow that has been doubted for longest, NULL if none is. */
+struct flow *flow_oldest_doubtful(const struct flow_table *table);
 
 #endif

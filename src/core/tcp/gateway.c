@@ -22,8 +22,6 @@
 
 /* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
 #define LINGER (30 * SECOND)
-/* Rows that one tick looks at. */
-#define TICK_ROWS 1024
 
 void gateway_limits_set_defaults(struct gateway_limits *limits)
 {
@@ -224,7 +222,7 @@ static bool reset_is_possible(const struct passage *passage)
 
 /*
  * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: a peer that goes
- * on is judged as before, and if nobody does, the sweep ends it (gateway_patience.c). That a reset was obeyed though it
+ * on is judged as before, and if nobody does, it ends after a while (gateway_patience.c). That a reset was obeyed though it
  * passed nobody knows (it may be lost beyond the gateway): the rows of ended sessions let no payload pass (flow.h).
  */
 static void take_reset(struct passage *passage)
@@ -239,7 +237,7 @@ static void take_reset(struct passage *passage)
 	if (certain)
 		gateway_end_flow(passage->gateway, flow, FLOW_DONE, REASON_RESET, passage->now);
 	else if (possible)
-		flow->doubted = passage->now;
+		flow_doubt(&passage->gateway->table, flow, passage->now);
 	else
 		passage_report(passage, REASON_OUT_OF_WINDOW);
 }
@@ -278,7 +276,7 @@ static void take_live(struct passage *passage)
 			return;
 		}
 		if (passage->plausibility == PLAUSIBLE)
-			flow->doubted = 0;
+			flow_trust(&gateway->table, flow);
 		take_segment(passage);
 	}
 	if (flow->state == FLOW_LIVE) {
@@ -444,6 +442,7 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 		tell_shortage(gateway, REASON_MEMORY_FULL, &gateway->told_memory);
 		tell_shortage(gateway, REASON_HANDSHAKES_FULL, &gateway->told_handshakes);
 	}
+	patience_end_doubtful(gateway, now);
 	patience_sweep(gateway, now);
 }
 

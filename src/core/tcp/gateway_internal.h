@@ -14,6 +14,8 @@
  * timestamps. A segment that is longer only because of an edit or of held bytes is cut here; the sender repeats the rest.
  */
 #define SAFE_SEGMENT 1208
+/* Rows that one tick looks at. */
+#define TICK_ROWS 1024
 #define PATIENCE_MAX 1024
 #define ADOPTIONS_MAX 1024
 
@@ -182,6 +184,9 @@ void patience_note_line(struct passage *passage);
 
 /* Remembers since when the receivers have not acknowledged what they were sent. */
 void patience_note_progress(struct passage *passage);
+
+/* Closes sessions of which one peer may have been reset, and whose other peer has said nothing since. */
+void patience_end_doubtful(struct gateway *gateway, uint64_t now);
 
 /* Closes sessions whose line has been unfinished for too long. It looks at a part of the table, once a second. */
 void patience_sweep(struct gateway *gateway, uint64_t now);

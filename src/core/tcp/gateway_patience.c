@@ -179,23 +179,28 @@ static enum reason find_end(const struct gateway *gateway, const struct flow *fl
 
 	if (is_in_the_way(gateway, flow, now))
 		return REASON_UNACKNOWLEDGED;
-	if (is_older(flow->doubted, DOUBT, now))
-		return REASON_RESET;
 	if (timeout != 0 && (is_older(flow->unfinished[DIRECTION_ORIGINAL], timeout, now) ||
 			     is_older(flow->unfinished[DIRECTION_REPLY], timeout, now)))
 		return REASON_LINE_TIMEOUT;
 	return REASON_NONE;
 }
 
-static void end_overdue(struct gateway *gateway, struct flow *flow, uint64_t now)
+static void end_session(struct gateway *gateway, struct flow *flow, enum reason reason, uint64_t now)
 {
-	enum reason reason = find_end(gateway, flow, now);
-
-	if (reason == REASON_NONE)
-		return;
 	reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
 	reset_receiver_of(gateway, flow, DIRECTION_REPLY);
 	gateway_end_flow(gateway, flow, FLOW_KILLED, reason, now);
+}
+
+void patience_end_doubtful(struct gateway *gateway, uint64_t now)
+{
+	for (unsigned int i = 0; i < TICK_ROWS; i++) {
+		struct flow *flow = flow_oldest_doubtful(&gateway->table);
+
+		if (!flow || !is_older(flow->doubted, DOUBT, now))
+			break;
+		end_session(gateway, flow, REASON_RESET, now);
+	}
 }
 
 void patience_sweep(struct gateway *gateway, uint64_t now)
@@ -210,7 +215,9 @@ void patience_sweep(struct gateway *gateway, uint64_t now)
 	for (uint32_t i = 0; i < rows && table->fresh > 0; i++) {
 		struct flow *flow = &table->flows[gateway->swept++ % table->fresh];
 
-		if (flow->state == FLOW_LIVE)
-			end_overdue(gateway, flow, now);
+		enum reason reason = flow->state == FLOW_LIVE ? find_end(gateway, flow, now) : REASON_NONE;
+
+		if (reason != REASON_NONE)
+			end_session(gateway, flow, reason, now);
 	}
 }

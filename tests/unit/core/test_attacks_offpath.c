@@ -116,12 +116,56 @@ static void a83_a_reset_in_doubt_ends_a_session_that_stays_silent(void **state)
 	(void)state;
 	begin_logged_in(RIG_SNAT);
 	rig_say(&rig, C, RIG_PORT);
-	rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
-	assert_int_equal(rig.pinholes, 1);
-	for (int i = 0; i < 80; i++)
+	/* Whoever repeats it gains no time. */
+	for (int i = 0; i < 10; i++) {
+		rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+		assert_int_equal(rig.pinholes, 1);
 		tick(SECOND);
+	}
+	tick(SECOND);
 	assert_true(rig_reported(&rig, "session-close:reset"));
 	assert_int_equal(rig.pinholes, 0);
+}
+
+static void a83_a_session_that_goes_on_after_a_reset_in_doubt_is_not_ended(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_say(&rig, C, RIG_PORT);
+	rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+	tick(9 * SECOND);
+	rig_say(&rig, S, "200 ok\r\n");
+	for (int i = 0; i < 30; i++)
+		tick(SECOND);
+	assert_false(rig_reported(&rig, "session-close"));
+	assert_int_equal(rig.pinholes, 1);
+}
+
+/* Whichever of the others is doubted no more. */
+static void a83_each_doubt_ends_when_it_is_ten_seconds_old(void **state)
+{
+	(void)state;
+	for (unsigned int trusted = 0; trusted <= RIG_CONNECTIONS; trusted++) {
+		rig_begin(&rig, RIG_PLAIN);
+		for (unsigned int i = 0; i < RIG_CONNECTIONS; i++) {
+			rig.at = &rig.connections[i];
+			rig_login(&rig);
+			rig_say(&rig, S, "200 ok\r\n");
+			rig_packet(&rig, S, rig.at->peer[1].next - 1, rig.at->peer[1].expects, TCP_RST | TCP_ACK, 0, "", 0);
+			tick(SECOND);
+		}
+		rig.events[0] = '\0';
+		if (trusted < RIG_CONNECTIONS) {
+			rig.at = &rig.connections[trusted];
+			rig_say(&rig, C, "NOOP\r\n");
+		}
+		for (unsigned int i = 0; i < RIG_CONNECTIONS; i++) {
+			tick((i == 0 ? 13 : 2) * SECOND / 2);
+			assert_int_equal(gateway_session_count(rig.gateway), RIG_CONNECTIONS - (i + 1) + (trusted <= i ? 1 : 0));
+		}
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
 }
 
 /* --- A84: two connections that look alike at FORWARD --- */
@@ -412,6 +456,8 @@ int main(void)
 		cmocka_unit_test_teardown(a83_a_syn_and_ack_does_not_begin_an_ended_row_anew, finish),
 		cmocka_unit_test_teardown(a83_a_reset_that_need_not_be_obeyed_ends_no_session, finish),
 		cmocka_unit_test_teardown(a83_a_reset_in_doubt_ends_a_session_that_stays_silent, finish),
+		cmocka_unit_test_teardown(a83_a_session_that_goes_on_after_a_reset_in_doubt_is_not_ended, finish),
+		cmocka_unit_test_teardown(a83_each_doubt_ends_when_it_is_ten_seconds_old, finish),
 		cmocka_unit_test_teardown(a84_a_second_connection_with_the_same_ends_is_refused, finish),
 		cmocka_unit_test_teardown(a84_connections_that_look_alike_are_not_adopted, finish),
 		cmocka_unit_test_teardown(a85_handshakes_that_nobody_answers_take_no_session_and_no_quota, finish),
