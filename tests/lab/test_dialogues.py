@@ -41,6 +41,20 @@ DIALOGUES = {
                  "PASV": f"227 Entering Passive Mode ({PLAIN}).\r\r\n"},
     "PASV answered by 200": {"PASV": f"200 Entering Passive Mode ({PLAIN})\r\n"},
     "EPSV answered by 227": {"EPSV": f"227 Entering Passive Mode ({PLAIN})\r\n"},
+    "CR NUL in a name": {"PWD": '257 "/Icon\r\0" is it\r\n', "CWD": "250 in Icon\r\0\r\n",
+                         "TYPE": "200-as Icon\r\0 is\r\n200 ok\r\n"},
+}
+# Tests of curl's own whose end is another through the gateway, or was: what is asked, what the server says, with which
+# code curl ends directly and through the gateway, and the reason that the gateway has. doc/readers.md says why.
+CURL_TESTS = {
+    "116": (["-P", "1.2.3.4"], {"EPRT": "500 no\r\n", "PORT": "314 bluah\r\n"}, 30, 30, "foreign-address"),
+    "237": (["--disable-epsv"], {"PASV": "227 Entering Passive Mode (1216,256,2,127,127,127)\r\n"}, 14, 13, "overflow"),
+    "238": ([], {"EPSV": "229 Entering Passive Mode (|||1000000|)\r\n"}, 13, 0, "overflow"),
+    "270": (["--ftp-skip-pasv-ip", "--disable-epsv"], {"PASV": "227 Entering Passive Mode (1,2,3,4,{4},{5})\r\n"}, 0, 13,
+            "foreign-address"),
+    "354": ([], {"USER": "200 fine, proceed without password\r\n"}, 0, 0, None),
+    "1003": ([], {"CWD": f"250 {'A' * 17000}\r\n"}, 0, 56, "line-too-long"),
+    "2045": ([], {"": "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n500 Weird FTP Reply\r\n"}, 8, 8, None),
 }
 USUAL = {"": "220 ready\r\n", "USER": "331 go on\r\n", "PASS": "230 in\r\n", "SYST": "215 UNIX Type: L8\r\n",
          "PWD": '257 "/" is it\r\n', "TYPE": "200 ok\r\n", "CWD": "250 ok\r\n", "SIZE": f"213 {len(CONTENT)}\r\n",
@@ -143,6 +157,18 @@ def works_as_directly(cell, dialogue, client):
     check(through or not directly, "it works directly, and not through the gateway")
 
 
+def ends_as_said(cell, test):
+    lab, server = cell
+    arguments, server.says, directly, through, reason = CURL_TESTS[test]
+    since = lab.gateway.position()
+    for namespace, address, code in ((lab.server, lab.addresses[4].server, directly), (lab.client, lab.server_seen(4), through)):
+        result = namespace.run(["curl", "-q", "-sS", "--max-time", f"{SECONDS}", *arguments, f"ftp://u:x@{address}/d/f"],
+                               check=False, timeout=4 * SECONDS)
+        check_equal(result.returncode, code, f"how curl ended at {address}")
+    if reason:
+        check(any(event.get("reason") == reason for event in lab.gateway.events(since=since)), f"no event says {reason}")
+
+
 def leads_nowhere(cell, reply, client):
     """A server would have its client connect to a service of its own network."""
     lab, server = cell
@@ -168,6 +194,8 @@ def main():
             for client in CLIENTS:
                 plan.add(f"A95 {dialogue}: works with {client} as it does directly, {mode}", works_as_directly, dialogue,
                          client, fixture=fixture)
+        for test in CURL_TESTS:
+            plan.add(f"curl's test {test} ends as doc/readers.md says, {mode}", ends_as_said, test, fixture=fixture)
         for code in ("200", "250", "227"):
             for client in CLIENTS:
                 plan.add(f"A82 {code} that names another host leads {client} nowhere, {mode}", leads_nowhere,

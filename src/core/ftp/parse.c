@@ -12,7 +12,7 @@
  * A line ends at LF. Some readers end it at a CR as well, and some take a NUL for nothing, so neither may stand in a
  * line, with two exceptions. Any number of CRs before the LF end the same line for everybody, and an empty one after it
  * for some. And RFC 2640 3.1 has a CR that belongs to a path name sent as CR NUL: it passes in commands that name a path,
- * where what follows does not begin like a command.
+ * where what follows does not begin like a command, and in replies, where what follows does not begin like a reply.
  */
 #include "ftpalg/parse.h"
 
@@ -269,9 +269,35 @@ bool parse_command_is_ambiguous(struct bytes beginning)
 	       parse_command(beginning, &command) == REASON_CONTROL_BYTE;
 }
 
+/* Whether a reader who skips what is before it sees a digit first, as of a reply code. */
+static bool begins_like_reply(struct bytes rest)
+{
+	for (size_t index = 0; index < rest.length; index++)
+		if (rest.data[index] > ' ' && rest.data[index] < TELNET_DELETE)
+			return digits_is_digit(rest.data[index]);
+	return false;
+}
+
 bool parse_reply_is_ambiguous(struct bytes beginning)
 {
-	return has_control_byte(without_last_crs(beginning));
+	struct bytes line = without_last_crs(beginning);
+
+	for (size_t index = 0; index < line.length; index++) {
+		if (line.data[index] == '\r' && index + 1 < line.length && line.data[index + 1] == '\0')
+			index++;
+		else if (line.data[index] == '\r' || line.data[index] == '\0' || line.data[index] == '\n')
+			return true;
+		else
+			continue;
+		if (begins_like_reply((struct bytes){ line.data + index, line.length - index }))
+			return true;
+	}
+	return false;
+}
+
+bool parse_reply_has_control_byte(struct bytes line)
+{
+	return has_control_byte(without_last_crs(line));
 }
 
 bool parse_command_may_matter(struct bytes beginning)

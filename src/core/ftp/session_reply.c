@@ -480,7 +480,9 @@ void session_take_reply(const struct turn *turn)
 	struct session *session = turn->session;
 	bool awaits;
 
-	if (parse_reply_is_ambiguous(turn->line)) {
+	/* What some take out, and some take for the end, must not stand among the numbers of an endpoint. */
+	if (parse_reply_is_ambiguous(turn->line) ||
+	    (session_awaits_endpoint(session) && parse_reply_has_control_byte(turn->line))) {
 		turn_close(turn, REASON_CONTROL_BYTE);
 		return;
 	}

@@ -292,6 +292,46 @@ static void a105_a_cr_in_a_name_is_cr_nul(void **state)
 	TRY(rows);
 }
 
+/* Servers that know RFC 2640 say so what a name has; curl, lftp and wget go on with it. */
+static void a125_a_cr_in_the_name_of_a_reply_is_cr_nul(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *reply;
+		size_t length;
+		bool closed;
+	} rows[] = {
+		{ "PWD\r\n", TEXT("257 \"/Icon\r\0\" is it\r\n"), false },
+		{ "CWD a\r\n", TEXT("250-in a\r\0b\r\n250 done\r\0\r\0\r\n"), false },
+		{ "PWD\r\n", TEXT("257 \"/a\r\0227 (10,0,0,99,9,9)\"\r\n"), true },
+		{ "PWD\r\n", TEXT("257 \"/a\r\0 \x01" "227 (10,0,0,99,9,9)\"\r\n"), true },
+		{ "PWD\r\n", TEXT("257 \"/a\r\0\r\0227 (10,0,0,99,9,9)\"\r\n"), true },
+		{ "PWD\r\n", TEXT("257-\"/a\r\0257 is it\r\n257 end\r\n"), true },
+		{ "PWD\r\n", TEXT("257 \"/a\0b\"\r\n"), true },
+		{ "PWD\r\n", TEXT("257 \"/a\rb\"\r\n"), true },
+		{ "PASV\r\n", TEXT("227 Icon\r\0 (203,0,113,9,195,80)\r\n"), true },
+		{ "PASV\r\n", TEXT("227 (203,0,113,9,195,\r\0,80)\r\n"), true },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[index].command));
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_bytes(rows[index].reply, rows[index].length));
+		if (rows[index].closed) {
+			attack_assert_closed(attack, REASON_CONTROL_BYTE);
+		} else {
+			assert_int_equal(attack_heard(attack, S, mark).length, rows[index].length);
+			attack_assert_alive(attack);
+		}
+		attack_end(attack);
+	}
+}
+
 static FILE *journal;
 
 static void write_event(void *context, const struct event *event)
@@ -677,6 +717,7 @@ int main(void)
 		cmocka_unit_test(a104_names_pass_whatever_bytes_they_have),
 		cmocka_unit_test(a104_no_erasure_makes_an_offer),
 		cmocka_unit_test(a105_a_cr_in_a_name_is_cr_nul),
+		cmocka_unit_test(a125_a_cr_in_the_name_of_a_reply_is_cr_nul),
 		cmocka_unit_test(a143_a_long_line_holds_no_command_for_those_who_read_pieces),
 		cmocka_unit_test(a143_a_long_reply_holds_no_other),
 		cmocka_unit_test(a143_long_names_pass),
