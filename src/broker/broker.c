@@ -31,9 +31,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "broker/check.h"
-#include "host/host.h"
 #include "netfilter/conntrack.h"
 #include "netfilter/expect.h"
 #include "netfilter/nfverdict.h"
@@ -56,7 +56,7 @@
 struct broker {
 	const struct config *config;
 	const struct broker_page *policies;
-	struct worker_page *page;
+	struct heartbeat *page;
 	int channel;
 	struct broker_rules rules;
 	struct netlink netlink;
@@ -129,11 +129,11 @@ static enum reason broker_confirm(struct broker *broker, const struct nat_view *
 {
 	enum reason reason = REASON_NONE;
 
-	if (host_now() < broker->confirmed_until && nat_view_equal(master, &broker->confirmed))
+	if (clock_microseconds() < broker->confirmed_until && nat_view_equal(master, &broker->confirmed))
 		return REASON_NONE;
 	reason = conntrack_confirm(&broker->conntrack, master, BROKER_CARRIER);
 	broker->confirmed = *master;
-	broker->confirmed_until = reason == REASON_NONE ? host_now() + BROKER_CONFIRMED_MICROSECONDS : 0;
+	broker->confirmed_until = reason == REASON_NONE ? clock_microseconds() + BROKER_CONFIRMED_MICROSECONDS : 0;
 	return reason;
 }
 
@@ -185,7 +185,7 @@ static bool broker_may_inject(struct broker *broker, const struct broker_order *
 
 static void broker_object(struct broker *broker, const char *fault)
 {
-	if (log_limit_allows(&broker->refusal_limit, host_now()))
+	if (log_limit_allows(&broker->refusal_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_ERROR, "the broker has refused a request: %s", fault);
 }
 
@@ -198,7 +198,7 @@ static void broker_inject(struct broker *broker, const struct broker_order *orde
 		return;
 	}
 	error = rawsock_send(&broker->rawsock, order->packet);
-	if (error && log_limit_allows(&broker->inject_limit, host_now()))
+	if (error && log_limit_allows(&broker->inject_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; is there a route to both"
 			    " peers, and no output rule that drops packets with the gateway's mark?", strerror(-error));
 }
@@ -228,7 +228,7 @@ static int broker_answer(const struct broker *broker, const struct broker_answer
 /* A processor that this process may not have is no harm. */
 static void broker_follow(struct broker *broker, uint16_t processor)
 {
-	const uint64_t now = host_now();
+	const uint64_t now = clock_microseconds();
 	cpu_set_t set;
 
 	if (processor == broker->processor || now < broker->may_follow || processor >= CPU_SETSIZE)
@@ -394,7 +394,7 @@ static int broker_loop(struct broker *broker)
 	}
 }
 
-int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct worker_page *page,
+int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct heartbeat *page,
 	       pid_t supervisor)
 {
 	static struct broker broker;

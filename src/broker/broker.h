@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "config/config.h"
-#include "run/worker.h"
+#include "process/heartbeat.h"
 
 /* The policy in force, which the supervisor writes and the broker reads: policy[turn % 2]. */
 struct broker_page {
@@ -19,7 +19,7 @@ struct broker_page {
  * Serves the other end of channel until that is closed. It does not outlive the process supervisor. Returns 0, or -1 after
  * a failure that it has told.
  */
-int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct worker_page *page,
+int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct heartbeat *page,
 	       pid_t supervisor);
 
 #endif

@@ -8,17 +8,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "ftpalg/address.h"
-
-uint64_t host_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* What the operator can do, where it is the operator's to do; else NULL. */
 static const char *host_advice(enum reason reason)
@@ -44,7 +36,7 @@ static enum reason host_tell(struct host *host, const struct endpoint *client, e
 	const bool refused = reason == REASON_KERNEL_REFUSED;
 	char text[ENDPOINT_TEXT_MAX];
 
-	if (!advice || !log_limit_allows(&host->refusal_limits[reason], host_now()))
+	if (!advice || !log_limit_allows(&host->refusal_limits[reason], clock_microseconds()))
 		return reason;
 	endpoint_format(client, text);
 	log_message(LOG_LEVEL_WARNING, "control connection of %s: %s%s%s; %s", text, reason_meaning(reason),

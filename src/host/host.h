@@ -32,7 +32,4 @@ enum host_kind {
 int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size);
 void host_close(struct host *host);
 
-/* Microseconds of a clock that never goes back. */
-uint64_t host_now(void);
-
 #endif

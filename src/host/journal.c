@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/event_json.h"
-#include "host/host.h"
 
 /* Half a second of the highest rate that was measured, and minutes of a usual one. */
 #define JOURNAL_SIZE ((size_t)4 << 20)
@@ -35,7 +35,7 @@ static void journal_tell_loss(struct journal *journal)
 {
 	const int error = journal->outlet.error;
 
-	if (log_limit_allows(&journal->lost_limit, host_now()))
+	if (log_limit_allows(&journal->lost_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "events are lost, %" PRIu64 " since the start: %s; see to it where"
 			    " \"events\" points", journal->outlet.lost_total,
 			    error && error != EAGAIN ? strerror(error) : "they are not read");
@@ -46,11 +46,11 @@ static void journal_put(struct journal *journal, const struct event *event)
 	const bool noise = event_limit_is_noise(event->type) && event->count == 0;
 	char line[OUTLET_LINE_MAX];
 	const size_t length = journal_format(event, line);
-	const uint64_t began = journal->patience > 0 ? host_now() : 0;
+	const uint64_t began = journal->patience > 0 ? clock_microseconds() : 0;
 
 	if (journal->patience > 0) {
 		outlet_wait(&journal->outlet, journal->patience);
-		journal->patience -= (int)((host_now() - began) / 1000);
+		journal->patience -= (int)((clock_microseconds() - began) / 1000);
 	}
 	if (!outlet_put(&journal->outlet, line, length, noise ? OUTLET_LIGHT : OUTLET_HEAVY,
 			event->count ? event->count : 1))
@@ -85,9 +85,9 @@ static void journal_on_tick(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
-	event_limit_tick(journal->limit, host_now());
+	event_limit_tick(journal->limit, clock_microseconds());
 	if (journal->outlet.error && journal->outlet.error != EAGAIN &&
-	    log_limit_allows(&journal->error_limit, host_now()))
+	    log_limit_allows(&journal->error_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "events could not be written: %s; up to 4 MB of them are kept; make room"
 			    " where \"events\" points", strerror(journal->outlet.error));
 	journal->ticks++;
@@ -110,7 +110,7 @@ int journal_watch(struct journal *journal, struct event_base *base)
 
 void journal_event(struct journal *journal, const struct event *event)
 {
-	if (journal->limit && event_limit_allows(journal->limit, event, host_now()))
+	if (journal->limit && event_limit_allows(journal->limit, event, clock_microseconds()))
 		journal_put(journal, event);
 }
 

@@ -34,8 +34,8 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "ftpalg/address.h"
 #include "netfilter/conntrack_entry.h"
 
@@ -238,19 +238,11 @@ static int conntrack_ask_by_client(struct conntrack *conntrack, struct conntrack
 	return error;
 }
 
-static uint64_t conntrack_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* The packet that is looked up most often is the server's SYN and ACK, so its source is taken for the server first. */
 static int conntrack_search_all(struct conntrack *conntrack, struct conntrack_search *search)
 {
 	const struct tuple *seen = &search->seen;
-	const uint64_t began = conntrack_now();
+	const uint64_t began = clock_microseconds();
 	uint64_t ended;
 	int error;
 
@@ -262,7 +254,7 @@ static int conntrack_search_all(struct conntrack *conntrack, struct conntrack_se
 		error = conntrack_dump(conntrack, &seen->source, &seen->destination, search);
 		conntrack->dumps++;
 	}
-	ended = conntrack_now();
+	ended = clock_microseconds();
 	conntrack->dump_next = ended + (ended - began) * CONNTRACK_DUMP_REST;
 	return error;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "tls/wire.h"
 
@@ -163,7 +164,7 @@ static void run_several(struct client *client, struct probe_run *runs, size_t co
 	bool left = true;
 
 	while (left) {
-		uint64_t now = probe_now();
+		uint64_t now = clock_microseconds();
 		const bool linked = keep_link(client, now);
 
 		remote_pump(&client->remote, now);
@@ -256,7 +257,7 @@ bool probe_run_all(const struct probe_settings *settings, const struct probe_lis
 		return false;
 	memset(report, 0, sizeof(*report));
 	report->settings = *settings;
-	report->began = probe_now();
+	report->began = clock_microseconds();
 	client->report = report;
 	report->unreachable = "out of memory";
 	agent_init(&client->agent);
@@ -266,7 +267,7 @@ bool probe_run_all(const struct probe_settings *settings, const struct probe_lis
 	good = run_list(client, list);
 	if (report->unreachable)
 		report->unreachable = client->remote.trouble;
-	report->ended = probe_now();
+	report->ended = clock_microseconds();
 	client_free(client);
 	return good;
 }

@@ -46,7 +46,4 @@ const char *probe_verdict_name(enum probe_verdict verdict);
 /* Runs the server's end until SIGTERM or SIGINT. Returns 0, or -1 after a failure that it has told. */
 int probe_serve(const struct probe_settings *settings);
 
-/* Microseconds of a clock that never goes back. */
-uint64_t probe_now(void);
-
 #endif

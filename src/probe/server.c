@@ -11,9 +11,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ftpalg/address.h"
 #include "probe/agent.h"
@@ -57,14 +57,6 @@ static void stop(int number)
 {
 	(void)number;
 	stopped = 1;
-}
-
-uint64_t probe_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
 }
 
 static void session_end(struct session *session)
@@ -263,7 +255,7 @@ static void serve(struct server *server)
 
 	while (!stopped) {
 		wait_for_something(server);
-		now = probe_now();
+		now = clock_microseconds();
 		for (size_t i = 0; i < SESSIONS_MAX; i++)
 			if (server->sessions[i].used)
 				session_pump(&server->sessions[i], server->settings->token, now);

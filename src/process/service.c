@@ -16,15 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "host/host.h"
 
 static struct log_limit library_limit;
 
 /* Libevent writes its warnings to standard error otherwise, and waits for it. */
 static void service_on_library(int severity, const char *message)
 {
-	if (severity >= EVENT_LOG_WARN && log_limit_allows(&library_limit, host_now()))
+	if (severity >= EVENT_LOG_WARN && log_limit_allows(&library_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "libevent: %s", message);
 }
 

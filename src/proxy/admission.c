@@ -30,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ftpalg/address.h"
 #include "ftpalg/packet.h"
@@ -95,7 +96,7 @@ static void admission_send(struct admission *admission, struct bytes bytes, cons
 	const int error = rawsock_send(&admission->rawsock, (struct bytes){ admission->packet, length });
 
 	/* The client's next SYN will do. */
-	if (error && log_limit_allows(&admission->limit, host_now()))
+	if (error && log_limit_allows(&admission->limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "can't pass an admitted connection on: %s; clients wait for a second longer",
 			    strerror(-error));
 }
@@ -115,7 +116,7 @@ static void admission_admit(struct admission *admission, struct bytes bytes, con
 	/* An entry that is there already is this connection's, made for an earlier copy of its SYN. */
 	if (reason == REASON_NONE || reason == REASON_USED)
 		admission_send(admission, bytes, syn, &view.server_seen);
-	else if (log_limit_allows(&admission->limit, host_now()))
+	else if (log_limit_allows(&admission->limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "can't make the entry of an admitted connection: %s; \"ftpalg check\" tells"
 			    " what the kernel lacks", strerror(-conntrack->error));
 }
@@ -140,7 +141,7 @@ static void admission_on_queue(evutil_socket_t descriptor, short what, void *con
 
 	(void)descriptor;
 	(void)what;
-	if (received < 0 && log_limit_allows(&admission->limit, host_now()))
+	if (received < 0 && log_limit_allows(&admission->limit, clock_microseconds()))
 		log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", admission->config->queue,
 			    strerror(-received));
 }

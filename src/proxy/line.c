@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "ftpalg/token.h"
 #include "proxy/internal.h"
 
@@ -102,7 +103,7 @@ static bool line_judge(struct proxy_session *session, enum direction direction, 
 {
 	struct outcome *outcome = &session->proxy->outcome;
 
-	session_input(&session->session, &session->ops, direction, line, host_now(), outcome);
+	session_input(&session->session, &session->ops, direction, line, clock_microseconds(), outcome);
 	if (outcome->verdict != OUTCOME_CLOSE)
 		return true;
 	proxy_session_reject(session, outcome->reason, reason_meaning(outcome->reason));

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "process/sandbox.h"
 #include "process/service.h"
@@ -44,7 +45,7 @@ struct proxy_process {
 	struct admission *admission;
 	struct event *pause; /* of the listeners */
 	struct event *heart; /* NULL: nobody watches */
-	struct worker_page *page;
+	struct heartbeat *page;
 	pid_t supervisor;
 	struct quota_source *sources;
 	uint32_t *buckets;
@@ -87,7 +88,7 @@ static void proxy_on_accept(evutil_socket_t descriptor, short what, void *contex
 
 		if (accepted < 0 && wire_is_starved(errno)) {
 			proxy_pause_listeners(process);
-			if (log_limit_allows(&process->accept_limit, host_now()))
+			if (log_limit_allows(&process->accept_limit, clock_microseconds()))
 				log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open"
 					    " files, or configure fewer sessions", strerror(errno));
 		}
@@ -318,7 +319,7 @@ static void proxy_close(struct proxy_process *process)
 	free(process);
 }
 
-int proxy_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor)
+int proxy_run(const struct config *config, const char *config_path, struct heartbeat *page, pid_t supervisor)
 {
 	struct proxy_process *process = calloc(1, sizeof(*process));
 	int result;

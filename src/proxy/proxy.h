@@ -3,15 +3,18 @@
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
-#include "run/worker.h"
+#include "config/config.h"
+#include "process/heartbeat.h"
 #include "tls/tls.h"
+
+#include <sys/types.h>
 
 /*
  * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
  * Under a supervisor it shows in page that it moves, and does not outlive it; alone, page is NULL and supervisor 0.
  * Returns 0, or -1 after a failure that it has told.
  */
-int proxy_run(const struct config *config, const char *config_path, struct worker_page *page, pid_t supervisor);
+int proxy_run(const struct config *config, const char *config_path, struct heartbeat *page, pid_t supervisor);
 
 /* Reads keys, certificates and trust anchors. To be freed with tls_close; NULL, with what is wrong in error. */
 struct tls *proxy_read_keys(const struct config *config, char *error, size_t size);

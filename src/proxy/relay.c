@@ -16,6 +16,7 @@
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
  */
+#include "base/clock.h"
 #include "proxy/relay_internal.h"
 
 #include <event2/event.h>
@@ -56,7 +57,7 @@ void relay_report(const struct relay *relay, enum event_type type, enum reason r
 		.reason = reason,
 		.session = relay->plan.session,
 		.view = &relay->plan.view,
-		.duration = host_now() - relay->began,
+		.duration = clock_microseconds() - relay->began,
 		.relay = &numbers,
 	};
 
@@ -451,7 +452,7 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 	plan->account->relays++;
 	if (plan->account->source)
 		quota_begin_relay(plan->account->source);
-	relay->began = host_now();
+	relay->began = clock_microseconds();
 	relay_set_up_ends(relay);
 	relay->follower = follower;
 	follower->relay = relay;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ftpalg/address.h"
 #include "proxy/internal.h"
 
@@ -82,7 +83,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	struct proxy *proxy = session->proxy;
 
 	if (session->session.id)
-		session_close(&session->session, &session->ops, reason, host_now());
+		session_close(&session->session, &session->ops, reason, clock_microseconds());
 	offer_close(session);
 	relay_unfollow(&session->transfer);
 	for (int i = 0; i < LEG_COUNT; i++)
@@ -117,7 +118,7 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	if (client->out)
 		client->finishing = true;
 	session->leg[LEG_SERVER].finishing = true;
-	session_close(&session->session, &session->ops, reason, host_now());
+	session_close(&session->session, &session->ops, reason, clock_microseconds());
 	session_set_timer(session, FINISH_SECONDS);
 }
 
@@ -223,7 +224,7 @@ static void watch_lines(struct proxy_session *session)
 		if (!unfinished)
 			leg->line_since = 0;
 		else if (!leg->line_since)
-			leg->line_since = host_now();
+			leg->line_since = clock_microseconds();
 	}
 }
 
@@ -233,7 +234,7 @@ static bool line_is_late(const struct proxy_session *session)
 	bool late = false;
 
 	for (int i = 0; i < LEG_COUNT; i++)
-		late = late || (limit && session->leg[i].line_since && host_now() - session->leg[i].line_since >= limit);
+		late = late || (limit && session->leg[i].line_since && clock_microseconds() - session->leg[i].line_since >= limit);
 	return late;
 }
 
@@ -245,7 +246,7 @@ static void session_set_idle_timer(struct proxy_session *session)
 
 	for (int i = 0; i < LEG_COUNT; i++) {
 		const uint64_t since = session->leg[i].line_since;
-		const uint64_t waited = since ? host_now() - since : 0;
+		const uint64_t waited = since ? clock_microseconds() - since : 0;
 		const uint64_t left = limits->line_timeout > waited ? limits->line_timeout - waited : 0;
 
 		if (limits->line_timeout && since && left < patience)
@@ -377,7 +378,7 @@ static enum reason session_admit(struct proxy_session *session, const struct nat
 
 	if (proxy->sessions > proxy->config->limits.sessions)
 		return REASON_TABLE_FULL;
-	return quota_begin_session(&proxy->quota, &view->client.address, host_now(), &session->source);
+	return quota_begin_session(&proxy->quota, &view->client.address, clock_microseconds(), &session->source);
 }
 
 static void session_start(struct proxy_session *session, const struct nat_view *view)

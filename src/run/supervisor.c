@@ -52,7 +52,7 @@ struct child {
 	child_run *run;
 	struct child *partner; /* NULL: it lives alone */
 	int channel;           /* its end of the socket that it has with its partner, while it is started; or -1 */
-	struct worker_page *page;
+	struct heartbeat *page;
 	pid_t pid;        /* 0: none */
 	bool was_ready;   /* some process in this place was, once */
 	uint64_t beat;    /* as last seen */

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "host/host.h"
 #include "netfilter/nfqueue.h"
@@ -44,7 +45,7 @@ struct worker {
 	struct event *watches[WORKER_WATCHES];
 	struct event *timer;
 	uint64_t deadline; /* of the timer */
-	struct worker_page *page;
+	struct heartbeat *page;
 	pid_t supervisor;
 	int channel; /* to the broker */
 	int result;
@@ -69,7 +70,7 @@ static struct nfqueue_answer worker_judge(void *context, struct bytes packet)
 	struct gateway_output *output = &worker->output;
 	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 
-	gateway_packet(worker->gateway, packet, host_now(), output);
+	gateway_packet(worker->gateway, packet, clock_microseconds(), output);
 	switch (output->verdict) {
 	case GATEWAY_ACCEPT:
 		answer.verdict = NFQUEUE_ACCEPT;
@@ -105,7 +106,7 @@ static int worker_set_timer(struct worker *worker, uint64_t now)
  */
 static int worker_advance_timer(struct worker *worker)
 {
-	const uint64_t now = host_now();
+	const uint64_t now = clock_microseconds();
 
 	return gateway_next_tick(worker->gateway, now) < worker->deadline ? worker_set_timer(worker, now) : 0;
 }
@@ -143,7 +144,7 @@ static void worker_on_queue(evutil_socket_t descriptor, short what, void *contex
 static void worker_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct worker *worker = context;
-	const uint64_t now = host_now();
+	const uint64_t now = clock_microseconds();
 
 	(void)descriptor;
 	(void)what;
@@ -214,7 +215,7 @@ static int worker_create_loop(struct worker *worker)
 		if (!worker->watches[i] || event_add(worker->watches[i], NULL) < 0)
 			goto failed;
 	worker->timer = evtimer_new(worker->base, worker_on_time, worker);
-	if (!worker->timer || worker_set_timer(worker, host_now()) < 0)
+	if (!worker->timer || worker_set_timer(worker, clock_microseconds()) < 0)
 		goto failed;
 	if (log_watch(worker->base) < 0 || journal_watch(&worker->host.journal, worker->base) < 0)
 		goto failed;
@@ -303,7 +304,7 @@ static void worker_tell_end(const struct worker *worker)
 		    queue->failed, worker->host.journal.outlet.lost_total);
 }
 
-int worker_run(const struct config *config, const char *config_path, int channel, struct worker_page *page,
+int worker_run(const struct config *config, const char *config_path, int channel, struct heartbeat *page,
 	       pid_t supervisor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
@@ -325,7 +326,7 @@ int worker_run(const struct config *config, const char *config_path, int channel
 		if (event_base_dispatch(worker->base) < 0)
 			worker->result = -1;
 		journal_end(&worker->host.journal);
-		gateway_stop(worker->gateway, false, host_now());
+		gateway_stop(worker->gateway, false, clock_microseconds());
 		worker_tell_end(worker);
 	}
 	result = worker->result;

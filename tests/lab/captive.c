@@ -54,7 +54,7 @@ static void enter(const char *path)
 {
 	const struct nfqueue_settings settings = { .length = 1024 };
 	struct broker_page *policies = mmap(NULL, sizeof(*policies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct worker_page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct heartbeat *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct nfqueue_settings mine = settings;
 	const pid_t self = getpid();
 	char error[256] = "";
