@@ -13,29 +13,10 @@
 #include <unistd.h>
 
 #include "check/check.h"
+#include "check/system.h"
 #include "rules/rules.h"
 
 #define CARRIER_MODULE "nf_conntrack_" RULES_CARRIER
-
-long long check_read_sysctl(const char *path)
-{
-	char full[128], text[32], *end;
-	long long number = -1;
-	FILE *file;
-
-	snprintf(full, sizeof(full), "/proc/sys/%s", path);
-	file = fopen(full, "re");
-	if (!file)
-		return -1;
-	if (fgets(text, sizeof(text), file)) {
-		errno = 0;
-		number = strtoll(text, &end, 10);
-		if (errno || end == text)
-			number = -1;
-	}
-	fclose(file);
-	return number;
-}
 
 static void check_user(struct check *check)
 {

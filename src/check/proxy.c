@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check/check.h"
+#include "check/system.h"
 #include "rules/rules.h"
 
 #define LOAD_PROXY_RULES "load what \"ftpalg rules nft --proxy\" or \"ftpalg rules iptables --proxy\" prints"

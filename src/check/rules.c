@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "check/check.h"
+#include "check/ruleset.h"
+#include "check/system.h"
 
 static void check_ports(struct check *check, const char *family, uint32_t ports, const char *what)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check/check.h"
+#include "check/ruleset.h"
 #include "rules/rules.h"
 
 /* The rest of line behind words, where they stand as words of their own; else NULL. */

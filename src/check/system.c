@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Programs of the system, run for what they print. */
+#include "check/system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "check/check.h"
 
 /* No rule set is that long; a program that never stops printing must not fill the memory. */
 #define OUTPUT_MAX (64U << 20)
@@ -100,4 +102,24 @@ char *check_program_output(const char *const *argv)
 		return NULL;
 	}
 	return text;
+}
+
+long long check_read_sysctl(const char *path)
+{
+	char full[128], text[32], *end;
+	long long number = -1;
+	FILE *file;
+
+	snprintf(full, sizeof(full), "/proc/sys/%s", path);
+	file = fopen(full, "re");
+	if (!file)
+		return -1;
+	if (fgets(text, sizeof(text), file)) {
+		errno = 0;
+		number = strtoll(text, &end, 10);
+		if (errno || end == text)
+			number = -1;
+	}
+	fclose(file);
+	return number;
 }

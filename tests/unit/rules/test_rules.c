@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "check/check.h"
+#include "check/ruleset.h"
+#include "check/system.h"
 #include "rules/rules.h"
 #include "unit.h"
 
