@@ -3,15 +3,19 @@
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
 
-#include "config/config.h"
+#include "rules/facts.h"
 
-/* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
-#define RULES_CARRIER "sane"
-
-struct rules_families {
-	bool ipv4;
-	bool ipv6;
+struct rules_request {
+	enum { RULES_NFT, RULES_IPTABLES, RULES_ROUTE } kind;
+	const char *path;
+	bool forward;
+	bool remove;
+	bool proxy;
+	struct rules_families families;
 };
+
+/* What is asked for, to standard output. */
+void rules_print(const struct rules_request *request, const struct config *config);
 
 /* The whole set, as input for nft -f. Loading it again replaces it. */
 void rules_nft_print(const struct config *config, FILE *out);
@@ -38,22 +42,5 @@ void rules_proxy_print_iptables_input_removal(struct rules_families families, FI
 /* The policy route that TPROXY needs, as a shell script, for either kind of rules. */
 void rules_route_print(const struct config *config, struct rules_families families, FILE *out);
 void rules_route_print_removal(struct rules_families families, FILE *out);
-
-/* "21, 2121", with separator between the ports. */
-void rules_print_ports(const struct config *config, const char *separator, FILE *out);
-/*
- * TCP options in a SYN, by their kind: which of them stay, from the first that has a length on. All others are
- * overwritten; doc/threat-model.md says why. The dangerous ones change what a receiver reads.
- */
-#define RULES_OPTION_FIRST 2
-bool rules_option_is_kept(unsigned int kind);
-extern const uint8_t rules_options_dangerous[];
-extern const size_t rules_option_dangerous_count;
-
-/* Can a packet pass the queue by, because the configuration says so? */
-bool rules_may_bypass(const struct config *config);
-
-/* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */
-uint16_t rules_lowest_port(const struct config *config);
 
 #endif

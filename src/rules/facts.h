@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What all forms of rules ask of the configuration and of TCP. */
+#ifndef RULES_FACTS_H
+#define RULES_FACTS_H
+
+#include "config/config.h"
+
+/* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
+#define RULES_CARRIER "sane"
+
+struct rules_families {
+	bool ipv4;
+	bool ipv6;
+};
+
+/* "21, 2121", with separator between the ports. */
+void rules_print_ports(const struct config *config, const char *separator, FILE *out);
+/*
+ * TCP options in a SYN, by their kind: which of them stay, from the first that has a length on. All others are
+ * overwritten; doc/threat-model.md says why. The dangerous ones change what a receiver reads.
+ */
+#define RULES_OPTION_FIRST 2
+bool rules_option_is_kept(unsigned int kind);
+extern const uint8_t rules_options_dangerous[];
+extern const size_t rules_option_dangerous_count;
+
+/* Can a packet pass the queue by, because the configuration says so? */
+bool rules_may_bypass(const struct config *config);
+
+/* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */
+uint16_t rules_lowest_port(const struct config *config);
+
+#endif
