@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of models, and what follows for each of them from a tuple that it has read. */
+/* The table of models. */
 #include "explain/model_internal.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include "ftpalg/address.h"
 
 static const struct {
 	const char *name;
@@ -36,44 +33,6 @@ void model_open(struct model_state *state, bool under_way)
 	memset(state, 0, sizeof(*state));
 	if (under_way)
 		state->newlines[DIRECTION_ORIGINAL] = state->newlines[DIRECTION_REPLY] = 1;
-}
-
-bool model_is_sender(const struct nat_view *view, enum direction direction, const struct address *address)
-{
-	return address_equal(address, direction == DIRECTION_ORIGINAL ? &view->client.address : &view->server.address);
-}
-
-/* What the kernel writes for a %pI6: nothing is left out. */
-static size_t write_ipv6_eprt(const struct endpoint *endpoint, char *out, size_t size)
-{
-	const uint8_t *octets = endpoint->address.octets;
-	size_t length = (size_t)snprintf(out, size, "|2|");
-
-	for (int i = 0; i < 16; i += 2)
-		length += (size_t)snprintf(out + length, size - length, "%02x%02x%s", octets[i], octets[i + 1],
-					   i < 14 ? ":" : "|");
-	return length + (size_t)snprintf(out + length, size - length, "%u|", endpoint->port);
-}
-
-void model_admit(const struct nat_view *view, enum direction direction, const struct model_match *match,
-		 struct model_answer *answer)
-{
-	const bool to_server = direction == DIRECTION_ORIGINAL;
-
-	answer->expects = true;
-	answer->source = to_server ? view->server.address : view->client.address;
-	answer->destination = (struct endpoint){ to_server ? view->client_seen.address : view->server_seen.address,
-						 match->endpoint.port };
-	if (!nat_view_is_translated(view))
-		return;
-	answer->verdict = MODEL_REWRITES;
-	answer->replaced = match->span;
-	if (match->form == FORM_EPRT && answer->destination.address.family == FAMILY_IPV6)
-		answer->replacement_length = (uint32_t)write_ipv6_eprt(&answer->destination, answer->replacement,
-								       sizeof(answer->replacement));
-	else
-		answer->replacement_length = (uint32_t)hostport_format(match->form, '|', &answer->destination,
-								       (uint8_t *)answer->replacement);
 }
 
 void model_segment(enum model_name model, struct model_state *state, const struct nat_view *view,

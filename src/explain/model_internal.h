@@ -3,14 +3,7 @@
 #ifndef EXPLAIN_MODEL_INTERNAL_H
 #define EXPLAIN_MODEL_INTERNAL_H
 
-#include "explain/model.h"
-
-/* What a helper has read in a segment. */
-struct model_match {
-	enum form form;
-	struct span span;         /* the tuple */
-	struct endpoint endpoint; /* 229: the address is the one that the helper puts in */
-};
+#include "explain/model_answer.h"
 
 /* How the helpers that descend from Linux's differ from each other. */
 struct model_lineage {
@@ -28,12 +21,5 @@ void model_lineage_segment(const struct model_lineage *lineage, struct model_sta
 
 void model_naive_segment(const struct nat_view *view, enum direction direction, struct bytes segment,
 			 struct model_answer *answer);
-
-/* Is it the address of the peer whose segment it is, as that peer knows itself? */
-bool model_is_sender(const struct nat_view *view, enum direction direction, const struct address *address);
-
-/* Fills in what follows from match: whom to expect where, and the tuple in words for the far side. */
-void model_admit(const struct nat_view *view, enum direction direction, const struct model_match *match,
-		 struct model_answer *answer);
 
 #endif
