@@ -21,82 +21,6 @@
 #include "core/digits.h"
 #include "core/ftp/telnet.h"
 
-#define VERB_TEXT_MAX 7 /* XSHA256 */
-
-static const char *const names[] = {
-	"?",
-#define VERB_TEXT(identifier, text) text,
-	VERB_TABLE(VERB_TEXT)
-#undef VERB_TEXT
-};
-
-const char *verb_name(enum verb verb)
-{
-	return (unsigned int)verb < VERB_COUNT ? names[verb] : names[VERB_UNKNOWN];
-}
-
-static uint8_t to_upper(uint8_t byte)
-{
-	return byte >= 'a' && byte <= 'z' ? (uint8_t)(byte - 'a' + 'A') : byte;
-}
-
-enum verb verb_find(struct bytes text)
-{
-	uint8_t upper[VERB_TEXT_MAX];
-	unsigned int found = VERB_UNKNOWN;
-
-	if (text.length <= sizeof(upper)) {
-		for (size_t index = 0; index < text.length; index++)
-			upper[index] = to_upper(text.data[index]);
-		for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT && found == VERB_UNKNOWN; verb++) {
-			if (strlen(names[verb]) == text.length && memcmp(names[verb], upper, text.length) == 0)
-				found = verb;
-		}
-	}
-	return (enum verb)found;
-}
-
-bool verb_is_active_offer(enum verb verb)
-{
-	return verb == VERB_PORT || verb == VERB_EPRT || verb == VERB_LPRT;
-}
-
-bool verb_is_passive_request(enum verb verb)
-{
-	return verb == VERB_PASV || verb == VERB_EPSV || verb == VERB_LPSV || verb == VERB_CPSV || verb == VERB_SPSV ||
-	       verb == VERB_PASW;
-}
-
-bool verb_matters(enum verb verb)
-{
-	return verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb == VERB_AUTH;
-}
-
-bool verb_takes_path(enum verb verb)
-{
-	static const enum verb verbs[] = {
-		VERB_APPE, VERB_CWD, VERB_DELE, VERB_HASH, VERB_LIST, VERB_MDTM, VERB_MFCT, VERB_MFF,
-		VERB_MFMT, VERB_MKD, VERB_MLSD, VERB_MLST, VERB_NLST, VERB_RETR, VERB_RMD, VERB_RNFR,
-		VERB_RNTO, VERB_SIZE, VERB_SMNT, VERB_STAT, VERB_STOR, VERB_STOU, VERB_XCWD, VERB_XMKD,
-		VERB_XRMD, VERB_XSHA256,
-	};
-	bool takes = false;
-
-	for (size_t index = 0; index < sizeof(verbs) / sizeof(verbs[0]); index++)
-		takes = takes || verbs[index] == verb;
-	return takes;
-}
-
-bool verb_is_transfer(enum verb verb)
-{
-	return verb == VERB_RETR || verb == VERB_LIST || verb == VERB_NLST || verb == VERB_MLSD || verb_is_upload(verb);
-}
-
-bool verb_is_upload(enum verb verb)
-{
-	return verb == VERB_STOR || verb == VERB_STOU || verb == VERB_APPE;
-}
-
 /* LF can't be in a line; a caller that gives us one disagrees with somebody about where the line ends. */
 static bool has_control_byte(struct bytes line)
 {
@@ -162,13 +86,16 @@ static bool begins_like_command(struct bytes rest)
 
 	for (size_t index = 0; index < rest.length && length < sizeof(text); index++) {
 		if (rest.data[index] > ' ' && rest.data[index] < TELNET_DELETE)
-			text[length++] = to_upper(rest.data[index]);
+			text[length++] = verb_to_upper(rest.data[index]);
 		else if (rest.data[index] == ' ' && length > 0)
 			break;
 	}
-	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++)
-		if (length >= strlen(names[verb]) && memcmp(names[verb], text, strlen(names[verb])) == 0)
+	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++) {
+		const char *name = verb_name((enum verb)verb);
+
+		if (length >= strlen(name) && memcmp(name, text, strlen(name)) == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -122,7 +122,7 @@ static uint8_t next_printable(struct bytes line, size_t *position)
 		if (byte == '\t')
 			return ' ';
 		if (byte >= ' ' && byte < TELNET_DELETE)
-			return byte >= 'a' && byte <= 'z' ? (uint8_t)(byte - 'a' + 'A') : byte;
+			return verb_to_upper(byte);
 	}
 	return ' ';
 }

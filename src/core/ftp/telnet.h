@@ -3,7 +3,7 @@
 #ifndef CORE_FTP_TELNET_H
 #define CORE_FTP_TELNET_H
 
-#include "ftpalg/parse.h"
+#include "ftpalg/verb.h"
 
 #define TELNET_NOP 241
 #define TELNET_DATA_MARK 242
