@@ -103,7 +103,8 @@ struct probe_run {
 
 enum run_result {
 	RUN_WAIT,
-	RUN_NEXT, /* the step is done; or the run, if it has ended */
+	RUN_NEXT, /* there is more to do at once, or to ask */
+	RUN_DONE, /* of a step: the next one */
 };
 
 enum run_match {
@@ -113,6 +114,8 @@ enum run_match {
 };
 
 /* probe/run.c */
+/* A request that no answer is waited for, or one of run_ask(). */
+void run_request(const struct run_end *end, const char *text, const struct agent_asker *asker, uint64_t now);
 void run_ask(struct probe_run *run, enum scenario_side side, uint64_t now, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 bool run_is_asking(const struct probe_run *run);
@@ -128,10 +131,12 @@ void run_take_control_bytes(struct probe_run *run, enum scenario_side side);
 /* A name for messages: "client" or "server". */
 const char *run_side_name(enum scenario_side side);
 
+void run_free(struct probe_run *run);
+
+/* probe/stage.c */
+void run_begin(struct probe_run *run, uint64_t now);
 /* Moves the run as far as it goes. */
 void run_pump(struct probe_run *run, uint64_t now);
-void run_begin(struct probe_run *run, uint64_t now);
-void run_free(struct probe_run *run);
 
 /* probe/step.c */
 enum run_result run_step(struct probe_run *run, uint64_t now);

@@ -402,9 +402,7 @@ enum run_result run_step(struct probe_run *run, uint64_t now)
 		return rest(run, step, now);
 	case SCENARIO_ARRIVES:
 	case SCENARIO_BLOCKED:
-		if (run_step_data(run, step, now) == RUN_NEXT && run->phase < 0)
-			return next_step(run);
-		return RUN_NEXT;
+		return run_step_data(run, step, now) == RUN_DONE ? next_step(run) : RUN_NEXT;
 	default:
 		return see(run, now);
 	}
