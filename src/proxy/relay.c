@@ -43,27 +43,6 @@ void relay_account_drop(struct relay_account *account)
 		free(account);
 }
 
-void relay_report(const struct relay *relay, enum event_type type, enum reason reason)
-{
-	const struct ops *ops = &relay->plan.host->ops;
-	const struct event_relay numbers = {
-		.client = relay->leg[RELAY_CLIENT],
-		.server = relay->leg[RELAY_SERVER],
-		.to_server = relay->half[RELAY_CLIENT].moved,
-		.to_client = relay->half[RELAY_SERVER].moved,
-	};
-	const struct event event = {
-		.type = type,
-		.reason = reason,
-		.session = relay->plan.session,
-		.view = &relay->plan.view,
-		.duration = clock_microseconds() - relay->began,
-		.relay = &numbers,
-	};
-
-	ops->event(ops->context, &event);
-}
-
 static void relay_free(struct relay *relay)
 {
 	for (int i = 0; i < RELAY_ENDS; i++) {

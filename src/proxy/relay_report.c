@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/clock.h"
+#include "proxy/relay_internal.h"
+
+void relay_report(const struct relay *relay, enum event_type type, enum reason reason)
+{
+	const struct ops *ops = &relay->plan.host->ops;
+	const struct event_relay numbers = {
+		.client = relay->leg[RELAY_CLIENT],
+		.server = relay->leg[RELAY_SERVER],
+		.to_server = relay->half[RELAY_CLIENT].moved,
+		.to_client = relay->half[RELAY_SERVER].moved,
+	};
+	const struct event event = {
+		.type = type,
+		.reason = reason,
+		.session = relay->plan.session,
+		.view = &relay->plan.view,
+		.duration = clock_microseconds() - relay->began,
+		.relay = &numbers,
+	};
+
+	ops->event(ops->context, &event);
+}
