@@ -11,129 +11,8 @@
  * server itself answers the mutilated command with 5xx, the client reads 425 instead of a forged 227. A session is
  * closed only where the two peers may disagree about what the bytes mean.
  */
-#include <string.h>
 
 #include "core/ftp/session_internal.h"
-
-void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
-		  const struct nat_view *view, bool resizable, bool adopted)
-{
-	struct event event = { .type = EVENT_SESSION_OPEN, .session = id, .view = view, .adopted = adopted };
-
-	memset(session, 0, sizeof(*session));
-	session->id = id;
-	session->view = *view;
-	session->resizable = resizable;
-	session->adopted = adopted;
-	session->any_command = adopted;
-	session->unseen_command = adopted;
-	session->state = adopted ? SESSION_READY : SESSION_GREETING;
-	session_set_policy(session, policy);
-	event.rule = session->rule->name;
-	ops->event(ops->context, &event);
-}
-
-void session_set_policy(struct session *session, const struct policy *policy)
-{
-	session->rule = policy_find_rule(policy, &session->view);
-}
-
-void session_terminate_tls(struct session *session, const struct ops *ops, bool secured)
-{
-	static const uint8_t implicit[] = "implicit";
-	struct event event = {
-		.type = EVENT_TLS,
-		.session = session->id,
-		.view = &session->view,
-		.text = { implicit, sizeof(implicit) - 1 },
-	};
-
-	session->terminated = true;
-	session->secured = secured;
-	if (secured)
-		ops->event(ops->context, &event);
-}
-
-void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source)
-{
-	session->quota = quota;
-	session->source = source;
-}
-
-struct event turn_event(const struct turn *turn, enum event_type type)
-{
-	struct event event = {
-		.type = type,
-		.session = turn->session->id,
-		.view = &turn->session->view,
-		.direction = turn->direction,
-	};
-
-	return event;
-}
-
-void turn_report(const struct turn *turn, const struct event *event)
-{
-	turn->ops->event(turn->ops->context, event);
-}
-
-void turn_close(const struct turn *turn, enum reason reason)
-{
-	turn->outcome->verdict = OUTCOME_CLOSE;
-	turn->outcome->reason = reason;
-	session_close(turn->session, turn->ops, reason, turn->now);
-}
-
-/* A password must not reach a log, even where its command is refused. */
-static struct bytes line_for_report(const struct turn *turn, enum verb verb)
-{
-	struct bytes nothing = { turn->line.data, 0 };
-
-	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
-	if (verb == VERB_SITE)
-		nothing.length = 4;
-	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
-}
-
-void turn_refuse(const struct turn *turn, enum reason reason, enum form form, enum verb verb)
-{
-	struct event event = turn_event(turn, EVENT_REFUSE);
-
-	turn->outcome->verdict = OUTCOME_REFUSE;
-	turn->outcome->reason = reason;
-	event.reason = reason;
-	event.form = form;
-	event.verb = verb;
-	event.text = line_for_report(turn, verb);
-	event.rule = turn->session->rule->name;
-	turn_report(turn, &event);
-}
-
-void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command)
-{
-	offer_refuse_command(turn->line, command, &turn->outcome->edit);
-	turn_refuse(turn, reason, FORM_NONE, command->verb);
-}
-
-void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form form)
-{
-	struct edit *edit = &turn->outcome->edit;
-
-	offer_refuse_reply(turn->line, reason, edit);
-	/*
-	 * What is written into a multi-line reply has its code, and ends it only where the line did: clients differ in what
-	 * they take for an end, and a client that sees one too early is a reply behind from then on.
-	 */
-	if (edit->length > 3) {
-		for (unsigned int i = 0, code = turn->session->refused_code; i < 3; i++, code /= 10)
-			edit->replacement[2 - i] = (uint8_t)('0' + code % 10);
-		edit->replacement[3] = turn->session->refused_continues ? '-' : ' ';
-	} else if (turn->session->refused_continues) {
-		/* A code alone would be an end. */
-		memset(edit->replacement, ' ', edit->length);
-	}
-	turn_refuse(turn, reason, form, VERB_UNKNOWN);
-}
 
 void session_input(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,
 		   uint64_t now, struct outcome *outcome)
@@ -201,41 +80,6 @@ bool session_must_hold(const struct session *session, enum direction direction, 
 	return command_must_be_held(session, beginning);
 }
 
-void session_set_opaque(struct session *session, const struct ops *ops)
-{
-	static const uint8_t opaque[] = "opaque";
-	struct event event = {
-		.type = EVENT_TLS,
-		.session = session->id,
-		.view = &session->view,
-		.text = { opaque, sizeof(opaque) - 1 },
-	};
-
-	session->state = SESSION_OPAQUE;
-	ops->event(ops->context, &event);
-}
-
-/*
- * Nothing of what was said in TLS is known. What is known: no command from before waits for a reply, since nothing may
- * stand after AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
- * tells of others. So offers are judged from here on, and if nobody is logged in the server refuses them.
- */
-void session_set_readable(struct session *session, const struct ops *ops)
-{
-	static const uint8_t clear[] = "clear";
-	struct event event = {
-		.type = EVENT_TLS,
-		.session = session->id,
-		.view = &session->view,
-		.text = { clear, sizeof(clear) - 1 },
-	};
-
-	session->state = SESSION_READY;
-	/* The name of a USER before AUTH is not that of the login after it. */
-	session->name_length = 0;
-	ops->event(ops->context, &event);
-}
-
 bool session_looks_like_line(enum direction direction, struct bytes line)
 {
 	struct command command;
@@ -289,21 +133,4 @@ bool session_may_pass_rest(const struct session *session, enum direction directi
 		if (policy_judge_verb(session->rule, (enum verb)verb) != REASON_NONE)
 			return false;
 	return !may_end_offer(rest);
-}
-
-void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
-{
-	struct event event = {
-		.type = EVENT_SESSION_CLOSE,
-		.reason = reason,
-		.session = session->id,
-		.view = &session->view,
-	};
-
-	if (session->state == SESSION_CLOSED)
-		return;
-	session->now = now;
-	session->state = SESSION_CLOSED;
-	session_close_pinhole(session, ops, reason);
-	ops->event(ops->context, &event);
 }

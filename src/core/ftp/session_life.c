@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A session's life: it begins, learns what the outside knows of it, changes with TLS, and ends. */
+#include <string.h>
+
+#include "core/ftp/session_internal.h"
+
+void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
+		  const struct nat_view *view, bool resizable, bool adopted)
+{
+	struct event event = { .type = EVENT_SESSION_OPEN, .session = id, .view = view, .adopted = adopted };
+
+	memset(session, 0, sizeof(*session));
+	session->id = id;
+	session->view = *view;
+	session->resizable = resizable;
+	session->adopted = adopted;
+	session->any_command = adopted;
+	session->unseen_command = adopted;
+	session->state = adopted ? SESSION_READY : SESSION_GREETING;
+	session_set_policy(session, policy);
+	event.rule = session->rule->name;
+	ops->event(ops->context, &event);
+}
+
+void session_set_policy(struct session *session, const struct policy *policy)
+{
+	session->rule = policy_find_rule(policy, &session->view);
+}
+
+void session_terminate_tls(struct session *session, const struct ops *ops, bool secured)
+{
+	static const uint8_t implicit[] = "implicit";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { implicit, sizeof(implicit) - 1 },
+	};
+
+	session->terminated = true;
+	session->secured = secured;
+	if (secured)
+		ops->event(ops->context, &event);
+}
+
+void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source)
+{
+	session->quota = quota;
+	session->source = source;
+}
+
+void session_set_opaque(struct session *session, const struct ops *ops)
+{
+	static const uint8_t opaque[] = "opaque";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { opaque, sizeof(opaque) - 1 },
+	};
+
+	session->state = SESSION_OPAQUE;
+	ops->event(ops->context, &event);
+}
+
+/*
+ * Nothing of what was said in TLS is known. What is known: no command from before waits for a reply, since nothing may
+ * stand after AUTH; and CCC comes from a client that has spoken FTP, and TLS, with this server, which is what a login
+ * tells of others. So offers are judged from here on, and if nobody is logged in the server refuses them.
+ */
+void session_set_readable(struct session *session, const struct ops *ops)
+{
+	static const uint8_t clear[] = "clear";
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->id,
+		.view = &session->view,
+		.text = { clear, sizeof(clear) - 1 },
+	};
+
+	session->state = SESSION_READY;
+	/* The name of a USER before AUTH is not that of the login after it. */
+	session->name_length = 0;
+	ops->event(ops->context, &event);
+}
+
+void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
+{
+	struct event event = {
+		.type = EVENT_SESSION_CLOSE,
+		.reason = reason,
+		.session = session->id,
+		.view = &session->view,
+	};
+
+	if (session->state == SESSION_CLOSED)
+		return;
+	session->now = now;
+	session->state = SESSION_CLOSED;
+	session_close_pinhole(session, ops, reason);
+	ops->event(ops->context, &event);
+}
+
+void turn_close(const struct turn *turn, enum reason reason)
+{
+	turn->outcome->verdict = OUTCOME_CLOSE;
+	turn->outcome->reason = reason;
+	session_close(turn->session, turn->ops, reason, turn->now);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One line's turn: what is reported of it, and how it is refused. */
+#include <string.h>
+
+#include "core/ftp/session_internal.h"
+
+struct event turn_event(const struct turn *turn, enum event_type type)
+{
+	struct event event = {
+		.type = type,
+		.session = turn->session->id,
+		.view = &turn->session->view,
+		.direction = turn->direction,
+	};
+
+	return event;
+}
+
+void turn_report(const struct turn *turn, const struct event *event)
+{
+	turn->ops->event(turn->ops->context, event);
+}
+
+/* A password must not reach a log, even where its command is refused. */
+static struct bytes line_for_report(const struct turn *turn, enum verb verb)
+{
+	struct bytes nothing = { turn->line.data, 0 };
+
+	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
+	if (verb == VERB_SITE)
+		nothing.length = 4;
+	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
+}
+
+void turn_refuse(const struct turn *turn, enum reason reason, enum form form, enum verb verb)
+{
+	struct event event = turn_event(turn, EVENT_REFUSE);
+
+	turn->outcome->verdict = OUTCOME_REFUSE;
+	turn->outcome->reason = reason;
+	event.reason = reason;
+	event.form = form;
+	event.verb = verb;
+	event.text = line_for_report(turn, verb);
+	event.rule = turn->session->rule->name;
+	turn_report(turn, &event);
+}
+
+void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command)
+{
+	offer_refuse_command(turn->line, command, &turn->outcome->edit);
+	turn_refuse(turn, reason, FORM_NONE, command->verb);
+}
+
+void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form form)
+{
+	struct edit *edit = &turn->outcome->edit;
+
+	offer_refuse_reply(turn->line, reason, edit);
+	/*
+	 * What is written into a multi-line reply has its code, and ends it only where the line did: clients differ in what
+	 * they take for an end, and a client that sees one too early is a reply behind from then on.
+	 */
+	if (edit->length > 3) {
+		for (unsigned int i = 0, code = turn->session->refused_code; i < 3; i++, code /= 10)
+			edit->replacement[2 - i] = (uint8_t)('0' + code % 10);
+		edit->replacement[3] = turn->session->refused_continues ? '-' : ' ';
+	} else if (turn->session->refused_continues) {
+		/* A code alone would be an end. */
+		memset(edit->replacement, ' ', edit->length);
+	}
+	turn_refuse(turn, reason, form, VERB_UNKNOWN);
+}
