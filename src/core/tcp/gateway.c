@@ -98,36 +98,6 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	return gateway;
 }
 
-/* Tells the source what the flow now has of the pool. */
-static void count_bytes(struct flow *flow)
-{
-	uint32_t bytes = flow_count_bytes(flow);
-
-	quota_set_bytes(flow->session.source, flow->bytes, bytes);
-	flow->bytes = bytes;
-}
-
-void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
-{
-	adoption_end(gateway, flow);
-	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
-	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
-	flow_release(&gateway->table, flow);
-}
-
-void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_state state, enum reason reason,
-		     uint64_t now)
-{
-	session_close(&flow->session, gateway->ops, reason, now);
-	adoption_end(gateway, flow);
-	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
-	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
-	count_bytes(flow);
-	quota_end_session(&gateway->quota, flow->session.source);
-	flow->session.source = NULL;
-	flow_move(&gateway->table, flow, state);
-}
-
 static void take_acknowledgement(struct passage *passage)
 {
 	struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
@@ -280,7 +250,7 @@ static void take_live(struct passage *passage)
 		take_segment(passage);
 	}
 	if (flow->state == FLOW_LIVE) {
-		count_bytes(flow);
+		gateway_count_bytes(flow);
 		patience_note(passage);
 		patience_note_line(passage);
 		patience_note_progress(passage);

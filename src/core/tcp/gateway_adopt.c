@@ -88,6 +88,33 @@ void adoption_begin(struct passage *passage, const struct connection *connection
 	note_deadline(passage->gateway, flow, passage->now);
 }
 
+bool passage_adopt(struct passage *passage)
+{
+	struct connection connection;
+	enum reason reason = passage_look_up(passage, &connection);
+
+	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
+	if (reason == REASON_NONE && connection.opening)
+		reason = REASON_OUT_OF_WINDOW;
+	if (reason == REASON_NONE && connection.shared)
+		reason = REASON_SHARED_TUPLE;
+	if (reason != REASON_NONE) {
+		passage_report(passage, reason);
+		passage_decide(passage, GATEWAY_DROP, reason);
+		return false;
+	}
+	passage->direction = connection.direction;
+	if (!passage_take_row(passage, &connection, FLOW_LIVE))
+		return false;
+	if (!passage_open_session(passage, &connection.view, true)) {
+		gateway_forget_flow(passage->gateway, passage->flow);
+		passage->flow = NULL;
+		return false;
+	}
+	adoption_begin(passage, &connection);
+	return true;
+}
+
 /* As far apart as two numbers of one stream are: nothing that was said so far is more than a window away. */
 #define ADOPTION_REACH 131072
 
@@ -345,12 +372,6 @@ bool adoption_take(struct passage *passage)
 		return false;
 	wait_for_receiver(passage);
 	return true;
-}
-
-void adoption_end(struct gateway *gateway, struct flow *flow)
-{
-	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
-	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
 }
 
 /* A peer that has said a line in clear since then is not in the middle of TLS. */

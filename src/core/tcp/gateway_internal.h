@@ -82,6 +82,9 @@ struct passage {
 	struct gateway_output *output;
 };
 
+/* Tells the source what the flow now has of the pool. */
+void gateway_count_bytes(struct flow *flow);
+
 /* Gives the row and its blocks back. */
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What becomes of one packet: a session begun for it, its segment taken by its stream and rendered from there, a reset in
- * its place.
+ * What becomes of one packet: its segment is taken by its stream and rendered from there, or a reset is sent in its place.
  */
 #include <string.h>
 
@@ -89,41 +88,6 @@ void passage_finish(struct passage *passage)
 	passage_replace(passage, REASON_NONE);
 }
 
-/* Rows of dead connections are the first to go. */
-/* Handshakes that wait for their clients have an eighth of the table, and a small table for themselves. */
-#define EMBRYO_SHARE 8
-#define EMBRYOS_LEAST 16
-
-/* A handshake loses its row. Should it be a true one, its connection is adopted. */
-static bool evict_embryo(struct gateway *gateway)
-{
-	struct flow *embryo = flow_oldest_embryo(&gateway->table);
-
-	if (!embryo)
-		return false;
-	gateway_forget_flow(gateway, embryo);
-	gateway->counters.reasons[REASON_HANDSHAKES_FULL]++;
-	return true;
-}
-
-static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple, enum flow_state state, uint64_t now)
-{
-	struct flow_table *table = &gateway->table;
-	uint32_t most = table->count / EMBRYO_SHARE > EMBRYOS_LEAST ? table->count / EMBRYO_SHARE : EMBRYOS_LEAST;
-	struct flow *flow;
-
-	if (state == FLOW_EMBRYO && table->embryos >= most)
-		evict_embryo(gateway);
-	flow = flow_take(table, tuple, state, now);
-	if (!flow && flow_oldest_ended(table)) {
-		gateway_forget_flow(gateway, flow_oldest_ended(table));
-		flow = flow_take(table, tuple, state, now);
-	}
-	if (!flow && evict_embryo(gateway))
-		flow = flow_take(table, tuple, state, now);
-	return flow;
-}
-
 /* seq is what the receiver of the reset expects next. */
 static void inject_reset(const struct gateway *gateway, const struct tuple *tuple, uint32_t seq, uint32_t ack)
 {
@@ -147,98 +111,6 @@ void passage_turn_away(struct passage *passage, const struct nat_view *view, enu
 	inject_reset(passage->gateway, &to_receiver, packet->seq, packet->ack);
 	passage_report(passage, reason);
 	passage_decide(passage, GATEWAY_DROP, reason);
-}
-
-/*
- * The row is found again by the two ends that conntrack names, and the packet was found by its own: were they others, a
- * session would be judged by packets of somebody else's.
- */
-enum reason passage_look_up(const struct passage *passage, struct connection *connection)
-{
-	const struct ops *ops = passage->gateway->ops;
-	struct tuple ends;
-	enum reason reason;
-
-	memset(connection, 0, sizeof(*connection));
-	reason = ops->lookup(ops->context, &passage->packet.tuple, connection);
-	if (reason != REASON_NONE)
-		return reason;
-	ends.source = connection->view.client;
-	ends.destination = connection->view.server;
-	if (connection->direction == DIRECTION_REPLY)
-		ends = tuple_reverse(&ends);
-	return tuple_equal(&ends, &passage->packet.tuple) ? REASON_NONE : REASON_NO_CONNECTION;
-}
-
-bool passage_take_row(struct passage *passage, const struct connection *connection, enum flow_state state)
-{
-	struct gateway *gateway = passage->gateway;
-	struct tuple tuple = { connection->view.client, connection->view.server };
-	struct flow *flow = take_row(gateway, &tuple, state, passage->now);
-
-	if (flow) {
-		flow->session.view = connection->view;
-		flow->resizable = connection->resizable;
-		flow->carrier = connection->carrier;
-		passage->flow = flow;
-		return true;
-	}
-	if (gateway->limits.table_full_open) {
-		passage_report(passage, REASON_TABLE_FULL);
-		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
-	} else {
-		passage_turn_away(passage, &connection->view, REASON_TABLE_FULL);
-	}
-	return false;
-}
-
-bool passage_open_session(struct passage *passage, const struct nat_view *view, bool adopted)
-{
-	struct gateway *gateway = passage->gateway;
-	struct flow *flow = passage->flow;
-	struct quota_source *source = NULL;
-	enum reason reason = quota_begin_session(&gateway->quota, &view->client.address, passage->now, &source);
-
-	if (reason != REASON_NONE) {
-		passage_turn_away(passage, view, reason);
-		return false;
-	}
-	if (flow->state == FLOW_EMBRYO)
-		flow_move(&gateway->table, flow, FLOW_LIVE);
-	gateway->counters.sessions++;
-	session_open(&flow->session, gateway->policy, gateway->ops, gateway->next_session++, view, flow->resizable,
-		     adopted);
-	session_set_quota(&flow->session, &gateway->quota, source);
-	if (!flow->carrier)
-		passage_report(passage, REASON_NO_CARRIER);
-	return true;
-}
-
-bool passage_adopt(struct passage *passage)
-{
-	struct connection connection;
-	enum reason reason = passage_look_up(passage, &connection);
-
-	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
-	if (reason == REASON_NONE && connection.opening)
-		reason = REASON_OUT_OF_WINDOW;
-	if (reason == REASON_NONE && connection.shared)
-		reason = REASON_SHARED_TUPLE;
-	if (reason != REASON_NONE) {
-		passage_report(passage, reason);
-		passage_decide(passage, GATEWAY_DROP, reason);
-		return false;
-	}
-	passage->direction = connection.direction;
-	if (!passage_take_row(passage, &connection, FLOW_LIVE))
-		return false;
-	if (!passage_open_session(passage, &connection.view, true)) {
-		gateway_forget_flow(passage->gateway, passage->flow);
-		passage->flow = NULL;
-		return false;
-	}
-	adoption_begin(passage, &connection);
-	return true;
 }
 
 /* The sender of this packet is told; what it acknowledges is what it expects next. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a row of the table has, and how it is given back. */
+#include "core/tcp/gateway_internal.h"
+
+void adoption_end(struct gateway *gateway, struct flow *flow)
+{
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
+	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_REPLY].kept);
+}
+
+/* Tells the source what the flow now has of the pool. */
+void gateway_count_bytes(struct flow *flow)
+{
+	uint32_t bytes = flow_count_bytes(flow);
+
+	quota_set_bytes(flow->session.source, flow->bytes, bytes);
+	flow->bytes = bytes;
+}
+
+void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
+{
+	adoption_end(gateway, flow);
+	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
+	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
+	flow_release(&gateway->table, flow);
+}
+
+void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_state state, enum reason reason,
+		     uint64_t now)
+{
+	session_close(&flow->session, gateway->ops, reason, now);
+	adoption_end(gateway, flow);
+	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
+	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);
+	gateway_count_bytes(flow);
+	quota_end_session(&gateway->quota, flow->session.source);
+	flow->session.source = NULL;
+	flow_move(&gateway->table, flow, state);
+}
