@@ -3,17 +3,21 @@
  * What the proxy's files share.
  *
  *   proxy.c           the process: listeners, limits, signals
- *   proxy/admission.c which connections come here: those that the operator's forward chains let pass
- *   proxy/interception.c  how connections come here, and from which addresses the proxy makes its own
- *   proxy/session.c   one control connection: its two legs, its timer, its end
- *   proxy/header.c    what a load balancer says before its client
- *   proxy/leg.c       one leg: bytes in and out, TLS handshakes
- *   proxy/line.c      lines between the legs, through the core
- *   proxy/security.c  AUTH, PBSZ, PROT and their kin: what the legs agree on
- *   proxy/prepare.c   TLS with a server whose client speaks none
- *   proxy/clear.c     TLS ends on a leg, and the leg goes on in clear
- *   proxy/pinhole.c     the core's expectations, as listeners and kernel expectations
- *   proxy/transfer.c  what the client is told of the data connection
+ *   admission.c       which connections come here: those that the operator's forward chains let pass
+ *   interception.c    how connections come here, and from which addresses the proxy makes its own
+ *   session.c         one control connection: its two legs, its timer, its end
+ *   header.c          what a load balancer says before its client
+ *   line.c            lines between the legs, through the core
+ *   prepare.c         TLS with a server whose client speaks none
+ *   transfer_reply.c  what the client is told of the data connection
+ *   pinhole.c         the core's expectations, as listeners and kernel expectations
+ *   transfer.c        the data connection of the latest offer, followed
+ *   dialogue.c        the core, asked about a line, and the proxy's own answers
+ *   security.c        AUTH, PBSZ, PROT and their kin: what the legs agree on
+ *   handshake.c       TLS begins on a leg
+ *   leg.c             one leg: bytes in and out
+ *   clear.c           TLS ends on a leg, and the leg goes on in clear
+ *   state.c           what all of these ask of a session, and how it is refused
  */
 #ifndef PROXY_INTERNAL_H
 #define PROXY_INTERNAL_H
@@ -30,6 +34,10 @@
 
 /* What one leg may have waiting for the other: a few long lines. */
 #define LEG_BUFFER_MAX 16384U
+
+/* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
+#define PROXY_SETUP_SECONDS 30
+#define PROXY_FINISH_SECONDS 10
 
 struct proxy {
 	const struct config *config;
@@ -141,6 +149,19 @@ struct proxy_session {
 	uint8_t asked_level; /* the argument of the PROT that waits for its reply; 0: none does */
 };
 
+/* proxy/state.c */
+/* The session's deadline, from now. */
+void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds);
+/* A TLS handshake begins: it has a deadline of its own. */
+void proxy_session_expect_handshake(struct proxy_session *session);
+/* Tells the client, where it can be told, and ends the session. */
+void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text);
+void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
+/* The number of the [server] that this one is, by its address and the name that the client asked for in TLS. */
+size_t proxy_find_server(const struct proxy_session *session);
+bool proxy_client_has_tls(const struct proxy_session *session);
+bool proxy_server_has_tls(const struct proxy_session *session);
+
 /* proxy/session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
@@ -152,19 +173,10 @@ struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int clien
 						  const struct nat_view *view, bool implicit);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
-/* A TLS handshake begins: it has a deadline of its own. */
-void proxy_session_expect_handshake(struct proxy_session *session);
-/* Tells the client, where it can be told, and ends the session. */
-void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text);
 /* Ends the session at once. */
 void proxy_session_free(struct proxy_session *session, enum reason reason);
-void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
-/* The number of the [server] that this one is, by its address and the name that the client asked for in TLS. */
-size_t proxy_find_server(const struct proxy_session *session);
 /* The same for tls.h: TLS_NO_PAIR where there is none. */
 size_t proxy_server_pair(const struct proxy_session *session);
-bool proxy_client_has_tls(const struct proxy_session *session);
-bool proxy_server_has_tls(const struct proxy_session *session);
 
 /* proxy/admission.c */
 struct admission;
@@ -195,14 +207,25 @@ void leg_close(struct leg *leg);
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other);
 bool leg_drain(struct proxy_session *session, struct leg *leg);
 void leg_say(struct leg *leg, const char *text);
+
+/* proxy/handshake.c */
 /* Goes on with TLS on either leg. */
-void leg_secure(struct proxy_session *session);
-void leg_start_server_tls(struct proxy_session *session, const char *name);
+void handshake_go_on(struct proxy_session *session);
+void handshake_start_server(struct proxy_session *session, const char *name);
+
+/* proxy/dialogue.c */
+/* Has the core judge a line. False: it has ended the session. */
+bool dialogue_judge(struct proxy_session *session, enum direction direction, struct bytes line);
+/*
+ * The command that is answered after so many others; VERB_COUNT for one that was overwritten, and where so many don't
+ * wait.
+ */
+enum verb dialogue_verb(const struct session *core, unsigned int index);
+/* A reply of the proxy's own to the command that was judged last. */
+void dialogue_answer(struct proxy_session *session, const char *text);
 
 /* proxy/line.c */
 void proxy_take_lines(struct proxy_session *session, enum leg_side side);
-/* A reply of the proxy's own to the command that was judged last. */
-void proxy_answer(struct proxy_session *session, const char *text);
 
 /* proxy/security.c */
 /* Must this command wait until all before it are answered? */
@@ -220,10 +243,9 @@ const char *security_more_features(const struct proxy_session *session);
 void prepare_begin(struct proxy_session *session);
 /* Takes the server's lines until the server's leg is ready. */
 void prepare_take_line(struct proxy_session *session, struct bytes line);
-void prepare_secured(struct proxy_session *session);
 /* A reply to REIN: true if it is held until the server's leg is ready anew. */
 bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply);
-/* Goes on behind PREPARE_CLEAR. */
+/* Goes on after a handshake, and after TLS has ended. */
 void prepare_go_on(struct proxy_session *session);
 
 /* proxy/clear.c */
@@ -248,10 +270,14 @@ bool offer_is_awaited(struct proxy_session *session);
 
 /* proxy/transfer.c */
 void transfer_open(struct proxy_session *session);
+/* The leg that sends the command's file; RELAY_ENDS: it has none. */
+enum relay_end transfer_source(enum verb verb);
 /* The command has been passed on to the server. */
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);
 /* An offer was made: the data connection before it is no longer what replies are about. */
 void transfer_begin_offer(struct proxy_session *session);
+
+/* proxy/transfer_reply.c */
 /* Must the server's next reply wait? */
 bool transfer_holds_reply(struct proxy_session *session);
 /* False: the client does not read this line; where it was the last one, it has read another. */

@@ -3,9 +3,6 @@
  * Lines between the legs. Each is judged by the core and leaves as the core says; a refused one leaves overwritten, so
  * that the server answers it in its own words and the order of replies stays what it is.
  *
- * The proxy's own answers enter the dialogue as if the server had given them: the core pairs them with their command, and
- * they are given only when no other command waits.
- *
  * What reaches the server is answered once. A line without a verb is not passed on: some servers answer one and others
  * don't, and behind it the answer to AUTH could not be told from the answer to nothing. No client waits for an answer.
  *
@@ -14,7 +11,6 @@
  */
 #include <string.h>
 
-#include "base/clock.h"
 #include "ftpalg/token.h"
 #include "proxy/internal.h"
 
@@ -98,37 +94,6 @@ static void line_put(struct evbuffer *out, struct bytes line, const struct outco
 	evbuffer_add(out, "\r\n", 2);
 }
 
-/* False: the core has ended the session. */
-static bool line_judge(struct proxy_session *session, enum direction direction, struct bytes line)
-{
-	struct outcome *outcome = &session->proxy->outcome;
-
-	session_input(&session->session, &session->ops, direction, line, clock_microseconds(), outcome);
-	if (outcome->verdict != OUTCOME_CLOSE)
-		return true;
-	proxy_session_reject(session, outcome->reason, reason_meaning(outcome->reason));
-	return false;
-}
-
-/* The command that a reply answers; VERB_COUNT for one that was overwritten, and where none waits. */
-static enum verb oldest_command(const struct session *core)
-{
-	return core->pipeline_count > 0 ? (enum verb)core->pipeline[core->pipeline_head].verb : VERB_COUNT;
-}
-
-void proxy_answer(struct proxy_session *session, const char *text)
-{
-	const struct bytes line = { (const uint8_t *)text, strlen(text) };
-	struct reply reply;
-	const enum verb verb = oldest_command(&session->session);
-
-	parse_reply(line, &reply);
-	if (!line_judge(session, DIRECTION_REPLY, line))
-		return;
-	leg_say(&session->leg[LEG_CLIENT], text);
-	security_take_reply(session, verb, reply.code);
-}
-
 /* Does the first line in the buffer wait until the dialogue is at rest? Nothing is taken. */
 static bool command_waits(struct proxy_session *session)
 {
@@ -151,7 +116,7 @@ static bool command_waits(struct proxy_session *session)
 	/* Of one data connection's end only one reply may tell. */
 	return security_is_own(command.verb) ||
 	       (verb_is_active_offer(command.verb) && session->transfer.relay &&
-		verb_is_transfer(oldest_command(&session->session)));
+		verb_is_transfer(dialogue_verb(&session->session, 0)));
 }
 
 static void take_command(struct proxy_session *session, struct bytes line)
@@ -166,12 +131,12 @@ static void take_command(struct proxy_session *session, struct bytes line)
 	    session->session.state != SESSION_GREETING)
 		return;
 	argument = (struct bytes){ line.data + command.argument.offset, command.argument.length };
-	if (!line_judge(session, DIRECTION_ORIGINAL, line))
+	if (!dialogue_judge(session, DIRECTION_ORIGINAL, line))
 		return;
 	if (outcome->verdict == OUTCOME_PASS)
 		answer = security_answer(session, command.verb, argument);
 	if (answer) {
-		proxy_answer(session, answer);
+		dialogue_answer(session, answer);
 		return;
 	}
 	line_put(session->leg[LEG_SERVER].out, line, outcome);
@@ -202,13 +167,13 @@ static bool passes_features(struct proxy_session *session, enum verb verb, struc
 static void take_reply(struct proxy_session *session, struct bytes line)
 {
 	struct session *core = &session->session;
-	const enum verb verb = oldest_command(core);
+	const enum verb verb = dialogue_verb(core, 0);
 	struct reply reply;
 
 	parse_reply(line, &reply);
 	if (verb == VERB_REIN && prepare_again(session, line, &reply))
 		return;
-	if (!transfer_judge_reply(session, line, &reply) || !line_judge(session, DIRECTION_REPLY, line))
+	if (!transfer_judge_reply(session, line, &reply) || !dialogue_judge(session, DIRECTION_REPLY, line))
 		return;
 	if (passes_features(session, verb, line, &reply))
 		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);

@@ -31,16 +31,6 @@ static void prepare_say(struct proxy_session *session, const char *text, enum pr
 	session->again = true;
 }
 
-void prepare_secured(struct proxy_session *session)
-{
-	if (session->prepare != PREPARE_TLS)
-		return;
-	if (session->implicit)
-		session->prepare = PREPARE_GREETING;
-	else
-		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
-}
-
 /* The client may hear the server now. */
 static void prepare_end(struct proxy_session *session)
 {
@@ -79,18 +69,28 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 	return true;
 }
 
+static void prepare_secured(struct proxy_session *session)
+{
+	if (session->implicit)
+		session->prepare = PREPARE_GREETING;
+	else
+		prepare_say(session, "PBSZ 0", PREPARE_PBSZ);
+}
+
 void prepare_go_on(struct proxy_session *session)
 {
 	const struct leg *server = &session->leg[LEG_SERVER];
 
 	if (session->closing)
 		return;
-	if (session->prepare == PREPARE_CLEAR && !server->clearing)
+	if (session->prepare == PREPARE_TLS && server->wire.tls && !server->securing)
+		prepare_secured(session);
+	else if (session->prepare == PREPARE_CLEAR && !server->clearing)
 		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
 	/* A load balancer's header goes before TLS. */
 	else if (session->prepare == PREPARE_TLS && session->implicit && !server->wire.tls &&
 		 !session_expects_header(&session->session) && evbuffer_get_length(server->out) == 0)
-		leg_start_server_tls(session, "");
+		handshake_start_server(session, "");
 }
 
 static void prepare_take_greeting(struct proxy_session *session, struct bytes line, const struct reply *reply)
@@ -130,7 +130,7 @@ void prepare_take_line(struct proxy_session *session, struct bytes line)
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear behind 234");
 	} else if (session->prepare == PREPARE_AUTH) {
 		session->prepare = PREPARE_TLS;
-		leg_start_server_tls(session, "");
+		handshake_start_server(session, "");
 	} else if (session->prepare == PREPARE_PBSZ) {
 		prepare_say(session, "PROT P", PREPARE_PROT);
 	} else {

@@ -17,65 +17,14 @@
 #include "ftpalg/address.h"
 #include "proxy/internal.h"
 
-/* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
-#define SETUP_SECONDS 30
-#define FINISH_SECONDS 10
 #define PUMP_TURNS 64
 #define DISCARD_READS 4
-
-bool proxy_client_has_tls(const struct proxy_session *session)
-{
-	const enum proxy_legs legs = session->proxy->config->proxy.legs;
-
-	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_CLIENT;
-}
-
-bool proxy_server_has_tls(const struct proxy_session *session)
-{
-	const enum proxy_legs legs = session->proxy->config->proxy.legs;
-
-	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_SERVER;
-}
-
-size_t proxy_find_server(const struct proxy_session *session)
-{
-	const struct nat_view *view = &session->session.view;
-	const struct tls_stream *client = session->leg[LEG_CLIENT].wire.tls;
-
-	return config_find_server(session->proxy->config, &view->server.address, &view->server_seen.address,
-				  client ? tls_stream_name(client) : "");
-}
 
 size_t proxy_server_pair(const struct proxy_session *session)
 {
 	const size_t found = proxy_find_server(session);
 
 	return found < CONFIG_SERVERS_MAX ? found : TLS_NO_PAIR;
-}
-
-void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
-{
-	const struct event event = {
-		.type = type,
-		.reason = reason,
-		.session = session->session.id,
-		.view = &session->session.view,
-		.text = { (const uint8_t *)text, strlen(text) },
-	};
-
-	session->ops.event(session->ops.context, &event);
-}
-
-static void session_set_timer(struct proxy_session *session, uint64_t seconds)
-{
-	const struct timeval delay = { .tv_sec = (time_t)seconds };
-
-	event_add(session->timer, &delay);
-}
-
-void proxy_session_expect_handshake(struct proxy_session *session)
-{
-	session_set_timer(session, SETUP_SECONDS);
 }
 
 void proxy_session_free(struct proxy_session *session, enum reason reason)
@@ -103,30 +52,11 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	free(session);
 }
 
-void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text)
-{
-	struct leg *client = &session->leg[LEG_CLIENT];
-
-	if (session->closing)
-		return;
-	session->closing = true;
-	session->again = true;
-	session->objection_reason = reason;
-	/* Between two handshake messages there is no line that the client could read. */
-	if (!client->securing && !client->starting && client->out)
-		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
-	if (client->out)
-		client->finishing = true;
-	session->leg[LEG_SERVER].finishing = true;
-	session_close(&session->session, &session->ops, reason, clock_microseconds());
-	session_set_timer(session, FINISH_SECONDS);
-}
-
 static void server_is_there(struct proxy_session *session)
 {
 	session->leg[LEG_SERVER].connected = true;
 	session->again = true;
-	session_set_timer(session, SETUP_SECONDS);
+	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
 	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
 		return; /* the server's TLS begins with the client's ClientHello, which has the name */
 	prepare_begin(session);
@@ -174,7 +104,7 @@ static void pass_on_ends(struct proxy_session *session)
 		if (leg->ended && !other->finishing && !session->closing && !session->objection) {
 			other->finishing = true;
 			session->again = true;
-			session_set_timer(session, FINISH_SECONDS);
+			proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
 		}
 	}
 }
@@ -252,7 +182,7 @@ static void session_set_idle_timer(struct proxy_session *session)
 		if (limits->line_timeout && since && left < patience)
 			patience = left;
 	}
-	session_set_timer(session, patience / 1000000 + 1);
+	proxy_session_set_timer(session, patience / 1000000 + 1);
 }
 
 /* One round. False: a connection broke. */
@@ -261,7 +191,7 @@ static bool session_turn(struct proxy_session *session)
 	session->again = false;
 	if (!header_pass(session))
 		return false;
-	leg_secure(session);
+	handshake_go_on(session);
 	prepare_go_on(session);
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!session->closing && !leg_fill(session, &session->leg[i], &session->leg[!i]))
@@ -394,7 +324,7 @@ static void session_start(struct proxy_session *session, const struct nat_view *
 	session->protect = secured;
 	session->leg[LEG_CLIENT].connected = true;
 	session->leg[LEG_CLIENT].starting = secured;
-	session_set_timer(session, SETUP_SECONDS);
+	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
 	if (session->session.rule->tls == TLS_FORBID && secured) {
 		session->leg[LEG_CLIENT].starting = false;
 		proxy_session_reject(session, REASON_TLS_DENIED, reason_meaning(REASON_TLS_DENIED));

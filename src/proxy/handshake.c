@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TLS begins on a leg between two lines. What is in the buffer by then came in clear, behind the line that ended it:
+ * the callers look, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
+ *
+ * The server's certificate is known before the client's handshake goes on, because what the client is shown follows from it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/internal.h"
+
+static void report_secured(struct proxy_session *session, enum leg_side side)
+{
+	const struct tls_stream *stream = session->leg[side].wire.tls;
+	struct tls_description described;
+	struct event_relay legs = { .to_server = 0 };
+	struct event_tls details;
+	struct event event = {
+		.type = EVENT_TLS,
+		.session = session->session.id,
+		.view = &session->session.view,
+		.relay = &legs,
+	};
+	const char *text = side == LEG_CLIENT ? "client leg" : "server leg";
+	struct event_leg *leg = side == LEG_CLIENT ? &legs.client : &legs.server;
+
+	leg->tls = tls_stream_version(stream);
+	leg->resumed = tls_stream_is_resumed(stream);
+	tls_stream_describe(stream, &described);
+	details = (struct event_tls){
+		.name = described.name, .cipher = described.cipher, .group = described.group,
+		.protocol = described.protocol, .fingerprint = described.fingerprint,
+		.names = described.names, .name_count = described.name_count,
+	};
+	leg->details = &details;
+	event.text = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	session->ops.event(session->ops.context, &event);
+}
+
+/* The number of the certificate that is given for this server and name, or TLS_NO_PAIR. */
+static size_t given_pair(const struct proxy_session *session)
+{
+	const struct config *config = session->proxy->config;
+	const size_t found = proxy_find_server(session);
+
+	return found < CONFIG_SERVERS_MAX && config->servers[found].certificate[0] ? found : TLS_NO_PAIR;
+}
+
+/* Lets the client's handshake go on. server: whose names the certificate shall have, or NULL. */
+static void present(struct proxy_session *session, const struct tls_stream *server)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	session->again = true;
+	client->waiting = false;
+	if (tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address, given_pair(session)))
+		return;
+	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+}
+
+/* The server is not to be used. The client is told in words as soon as it can read them. */
+static void object(struct proxy_session *session, enum reason reason, const char *objection)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	proxy_session_report(session, EVENT_ANOMALY, reason, objection);
+	/* Nothing more is heard of it, and nothing said to it. */
+	server->ended = true;
+	evbuffer_drain(server->out, evbuffer_get_length(server->out));
+	session->objection = objection;
+	session->objection_reason = reason;
+	if (session->leg[LEG_CLIENT].waiting)
+		present(session, NULL);
+	else
+		proxy_session_reject(session, reason, objection);
+}
+
+static void server_is_secure(struct proxy_session *session)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+	const char *objection = tls_stream_objection(server->wire.tls);
+
+	server->securing = false;
+	report_secured(session, LEG_SERVER);
+	if (objection && !session->proxy->config->proxy.untrusted) {
+		object(session, REASON_BAD_CERTIFICATE, objection);
+		return;
+	}
+	if (objection)
+		proxy_session_report(session, EVENT_ANOMALY, REASON_BAD_CERTIFICATE, objection);
+	if (session->leg[LEG_CLIENT].waiting)
+		present(session, server->wire.tls);
+}
+
+static void secure_server(struct proxy_session *session)
+{
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	switch (tls_stream_handshake(server->wire.tls)) {
+	case TLS_DONE:
+		session->again = true;
+		server_is_secure(session);
+		break;
+	case TLS_WAIT:
+		break;
+	default:
+		server->securing = false;
+		snprintf(session->failure, sizeof(session->failure), "the TLS handshake with the server failed: %s",
+			 tls_stream_error(server->wire.tls));
+		object(session, REASON_HANDSHAKE, session->failure);
+	}
+}
+
+/*
+ * What a client that names no server is shown has the server's own names, so that it judges them itself, as it would
+ * without a proxy. A given certificate has other names, and who speaks in clear sees none: there the server has to be the
+ * one of the address that was dialled.
+ */
+static bool client_judges_name(const struct proxy_session *session, const char *name)
+{
+	const struct config_proxy *config = &session->proxy->config->proxy;
+
+	return !name[0] && proxy_client_has_tls(session) && !config->unnamed_by_address && !config->certificate[0] &&
+	       given_pair(session) == TLS_NO_PAIR;
+}
+
+void handshake_start_server(struct proxy_session *session, const char *name)
+{
+	const struct address *dialled = &session->session.view.server_seen.address;
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	/* After REIN: the server said 234 in the TLS that it was to end. */
+	if (server->ending) {
+		object(session, REASON_HANDSHAKE, "the server did not end TLS behind REIN");
+		return;
+	}
+	proxy_session_expect_handshake(session);
+	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
+					      client_judges_name(session, name) ? NULL : dialled,
+					      proxy_server_pair(session));
+	server->securing = server->wire.tls != NULL;
+	session->again = true;
+	if (!server->wire.tls)
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
+}
+
+/* The ClientHello is there: which certificate shall the client see? */
+static void choose_certificate(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	client->waiting = true;
+	if (!proxy_server_has_tls(session))
+		present(session, NULL);
+	else if (!server->wire.tls && server->connected && evbuffer_get_length(server->out) == 0)
+		handshake_start_server(session, tls_stream_name(client->wire.tls));
+}
+
+static void secure_client(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	switch (tls_stream_handshake(client->wire.tls)) {
+	case TLS_DONE:
+		client->securing = false;
+		session->again = true;
+		report_secured(session, LEG_CLIENT);
+		if (session->objection)
+			proxy_session_reject(session, session->objection_reason, session->objection);
+		break;
+	case TLS_HELLO:
+		choose_certificate(session);
+		break;
+	case TLS_WAIT:
+		break;
+	default:
+		proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+		session->closing = true;
+		session->objection_reason = REASON_HANDSHAKE;
+	}
+}
+
+/* In clear, the last line is on its way: TLS begins. */
+static void start_client_tls(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	/* After REIN: this AUTH itself came in the TLS that is ending. */
+	if (client->ending) {
+		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
+		return;
+	}
+	client->starting = false;
+	proxy_session_expect_handshake(session);
+	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
+	client->securing = client->wire.tls != NULL;
+	session->again = true;
+	if (!client->wire.tls)
+		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
+}
+
+void handshake_go_on(struct proxy_session *session)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+	struct leg *server = &session->leg[LEG_SERVER];
+
+	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0 &&
+	    !session_expects_header(&session->session))
+		start_client_tls(session);
+	if (client->securing && client->waiting && !server->wire.tls)
+		choose_certificate(session);
+	else if (client->securing && !client->waiting && !session->closing)
+		secure_client(session);
+	if (server->securing && !session->closing)
+		secure_server(session);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What all files of the proxy ask of a session, and how it is refused. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "proxy/internal.h"
+
+bool proxy_client_has_tls(const struct proxy_session *session)
+{
+	const enum proxy_legs legs = session->proxy->config->proxy.legs;
+
+	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_CLIENT;
+}
+
+bool proxy_server_has_tls(const struct proxy_session *session)
+{
+	const enum proxy_legs legs = session->proxy->config->proxy.legs;
+
+	return legs == PROXY_LEGS_BOTH || legs == PROXY_LEGS_SERVER;
+}
+
+size_t proxy_find_server(const struct proxy_session *session)
+{
+	const struct nat_view *view = &session->session.view;
+	const struct tls_stream *client = session->leg[LEG_CLIENT].wire.tls;
+
+	return config_find_server(session->proxy->config, &view->server.address, &view->server_seen.address,
+				  client ? tls_stream_name(client) : "");
+}
+
+void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
+{
+	const struct event event = {
+		.type = type,
+		.reason = reason,
+		.session = session->session.id,
+		.view = &session->session.view,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	session->ops.event(session->ops.context, &event);
+}
+
+void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds)
+{
+	const struct timeval delay = { .tv_sec = (time_t)seconds };
+
+	event_add(session->timer, &delay);
+}
+
+void proxy_session_expect_handshake(struct proxy_session *session)
+{
+	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
+}
+
+void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text)
+{
+	struct leg *client = &session->leg[LEG_CLIENT];
+
+	if (session->closing)
+		return;
+	session->closing = true;
+	session->again = true;
+	session->objection_reason = reason;
+	/* Between two handshake messages there is no line that the client could read. */
+	if (!client->securing && !client->starting && client->out)
+		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
+	if (client->out)
+		client->finishing = true;
+	session->leg[LEG_SERVER].finishing = true;
+	session_close(&session->session, &session->ops, reason, clock_microseconds());
+	proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
+}
