@@ -96,7 +96,7 @@ enum prepare_step {
 };
 
 /* The listener behind the core's one expectation. */
-struct offer {
+struct pinhole {
 	int descriptor; /* -1: there is none */
 	struct event *watch;
 	bool active;
@@ -124,7 +124,7 @@ struct proxy_session {
 	struct nat_view server_master;
 	struct tls_tickets *tickets;
 	struct relay_account *relays; /* NULL until there is a source to count them for */
-	struct offer offer;
+	struct pinhole pinhole;
 	struct relay_follower transfer; /* the data connection of the latest offer */
 	uint16_t cut_code;  /* a reply with this code has begun that the client does not read; 0: none has */
 	bool holds_reply;   /* a final reply waits for the data connection */
@@ -261,12 +261,12 @@ void clear_judge_end(struct proxy_session *session);
 bool clear_tickets(struct proxy_session *session);
 
 /* proxy/pinhole.c */
-enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation);
-enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
-enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
-void offer_close(struct proxy_session *session);
+enum reason pinhole_expect(void *context, const struct nat_view *master, struct expectation *expectation);
+enum reason pinhole_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
+enum reason pinhole_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
+void pinhole_close(struct proxy_session *session);
 /* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */
-bool offer_is_awaited(struct proxy_session *session);
+bool pinhole_is_awaited(struct proxy_session *session);
 
 /* proxy/transfer.c */
 void transfer_open(struct proxy_session *session);

@@ -36,33 +36,33 @@
 #define OFFER_LATE_SECONDS 8
 #define OFFER_BACKLOG 4
 
-static void offer_stop_listening(struct offer *offer)
+static void pinhole_stop_listening(struct pinhole *pinhole)
 {
-	if (offer->watch)
-		event_free(offer->watch);
-	offer->watch = NULL;
-	if (offer->descriptor >= 0)
-		close(offer->descriptor);
-	offer->descriptor = -1;
+	if (pinhole->watch)
+		event_free(pinhole->watch);
+	pinhole->watch = NULL;
+	if (pinhole->descriptor >= 0)
+		close(pinhole->descriptor);
+	pinhole->descriptor = -1;
 }
 
-static enum reason offer_listen(struct proxy_session *session, enum leg_side side, const struct address *address,
+static enum reason pinhole_listen(struct proxy_session *session, enum leg_side side, const struct address *address,
 				uint16_t *port)
 {
 	const struct endpoint any = { .address = *address };
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 	struct endpoint local;
 
-	offer->descriptor = interception_socket(session->proxy, side, &any);
-	if (offer->descriptor >= 0 && listen(offer->descriptor, OFFER_BACKLOG) == 0 &&
-	    wire_local(offer->descriptor, &local)) {
+	pinhole->descriptor = interception_socket(session->proxy, side, &any);
+	if (pinhole->descriptor >= 0 && listen(pinhole->descriptor, OFFER_BACKLOG) == 0 &&
+	    wire_local(pinhole->descriptor, &local)) {
 		*port = local.port;
 		return REASON_NONE;
 	}
 	return REASON_NO_PORT;
 }
 
-static enum reason offer_create(struct proxy *proxy, const struct nat_view *master, struct expectation *expectation)
+static enum reason pinhole_create(struct proxy *proxy, const struct nat_view *master, struct expectation *expectation)
 {
 	return expect_create(&proxy->host.expect, master, expectation);
 }
@@ -72,11 +72,11 @@ static enum reason offer_create(struct proxy *proxy, const struct nat_view *mast
  * where it translates nothing, it is the listener's port that is expected: should another connection have it already,
  * it is as good as any other, and another one is tried.
  */
-static enum reason offer_admit(struct proxy_session *session, enum leg_side side, const struct nat_view *master)
+static enum reason pinhole_admit(struct proxy_session *session, enum leg_side side, const struct nat_view *master)
 {
 	const bool client_side = side == LEG_CLIENT;
-	struct offer *offer = &session->offer;
-	struct expectation *inward = &offer->inward;
+	struct pinhole *pinhole = &session->pinhole;
+	struct expectation *inward = &pinhole->inward;
 	const struct address *address = client_side ? &master->server.address : &master->client.address;
 	enum reason reason = REASON_NO_PORT;
 
@@ -87,75 +87,75 @@ static enum reason offer_admit(struct proxy_session *session, enum leg_side side
 		inward->translated = false;
 	}
 	for (int i = 0; i < OFFER_TRIES && reason == REASON_NO_PORT; i++) {
-		offer_stop_listening(offer);
-		reason = offer_listen(session, side, address, &inward->saved_port);
+		pinhole_stop_listening(pinhole);
+		reason = pinhole_listen(session, side, address, &inward->saved_port);
 		if (reason != REASON_NONE)
 			break;
 		if (!inward->translated || !client_side)
 			inward->destination.port = inward->saved_port;
-		reason = offer_create(session->proxy, master, inward);
+		reason = pinhole_create(session->proxy, master, inward);
 	}
 	return reason;
 }
 
 /* 227, 228, 229: the client will come. */
-static enum reason offer_passive(struct proxy_session *session, struct expectation *expectation)
+static enum reason pinhole_passive(struct proxy_session *session, struct expectation *expectation)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 	const struct nat_view *master = &session->client_master;
 	enum reason reason;
 
-	offer->inward = *expectation;
-	offer->source = expectation->source;
-	offer->target.address = session->session.view.server.address;
-	offer->target.port = expectation->saved_port;
-	reason = offer_admit(session, LEG_CLIENT, master);
+	pinhole->inward = *expectation;
+	pinhole->source = expectation->source;
+	pinhole->target.address = session->session.view.server.address;
+	pinhole->target.port = expectation->saved_port;
+	reason = pinhole_admit(session, LEG_CLIENT, master);
 	if (reason == REASON_NONE)
-		expectation->destination = offer->inward.destination;
+		expectation->destination = pinhole->inward.destination;
 	return reason;
 }
 
 /* PORT, EPRT, LPRT: the server will come, and the client is called. */
-static enum reason offer_active(struct proxy_session *session, struct expectation *expectation)
+static enum reason pinhole_active(struct proxy_session *session, struct expectation *expectation)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 	const struct nat_view *inward = &session->server_master;
 	const struct nat_view *onward = &session->client_master;
 	enum reason reason;
 
-	offer->active = true;
-	offer->source = inward->server.address;
-	offer->inward = *expectation;
-	offer->inward.source = inward->server.address;
-	offer->inward.destination.address = inward->client_seen.address;
-	offer->onward = *expectation;
-	offer->onward.source = onward->server.address;
-	offer->onward.destination = (struct endpoint){ onward->client.address, expectation->saved_port };
-	offer->onward.translated = nat_view_is_translated(onward);
-	reason = offer_create(session->proxy, onward, &offer->onward);
+	pinhole->active = true;
+	pinhole->source = inward->server.address;
+	pinhole->inward = *expectation;
+	pinhole->inward.source = inward->server.address;
+	pinhole->inward.destination.address = inward->client_seen.address;
+	pinhole->onward = *expectation;
+	pinhole->onward.source = onward->server.address;
+	pinhole->onward.destination = (struct endpoint){ onward->client.address, expectation->saved_port };
+	pinhole->onward.translated = nat_view_is_translated(onward);
+	reason = pinhole_create(session->proxy, onward, &pinhole->onward);
 	if (reason != REASON_NONE)
 		return reason;
-	reason = offer_admit(session, LEG_SERVER, inward);
+	reason = pinhole_admit(session, LEG_SERVER, inward);
 	if (reason != REASON_NONE) {
-		expect_delete(&session->proxy->host.expect, onward, &offer->onward);
+		expect_delete(&session->proxy->host.expect, onward, &pinhole->onward);
 		return reason;
 	}
-	offer->target = offer->onward.destination;
-	expectation->destination = offer->inward.destination;
+	pinhole->target = pinhole->onward.destination;
+	expectation->destination = pinhole->inward.destination;
 	return REASON_NONE;
 }
 
 /* A third party's data connection goes past the proxy. */
-static enum reason offer_direct(struct proxy_session *session, const struct expectation *expectation)
+static enum reason pinhole_direct(struct proxy_session *session, const struct expectation *expectation)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
-	offer->direct = true;
-	offer->inward = *expectation;
-	return offer_create(session->proxy, &session->server_master, &offer->inward);
+	pinhole->direct = true;
+	pinhole->inward = *expectation;
+	return pinhole_create(session->proxy, &session->server_master, &pinhole->inward);
 }
 
-static enum close_notify offer_close_notify(const struct proxy_session *session)
+static enum close_notify pinhole_close_notify(const struct proxy_session *session)
 {
 	const struct config *config = session->proxy->config;
 	const size_t server = proxy_find_server(session);
@@ -167,22 +167,22 @@ static enum close_notify offer_close_notify(const struct proxy_session *session)
 }
 
 /* Connects the accepted data connection to the other peer. Takes over accepted. */
-static void offer_relay(struct proxy_session *session, int accepted)
+static void pinhole_relay(struct proxy_session *session, int accepted)
 {
 	struct proxy *proxy = session->proxy;
-	const struct offer *offer = &session->offer;
-	const enum relay_end from = offer->active ? RELAY_SERVER : RELAY_CLIENT;
+	const struct pinhole *pinhole = &session->pinhole;
+	const enum relay_end from = pinhole->active ? RELAY_SERVER : RELAY_CLIENT;
 	const struct endpoint local = {
-		.address = offer->active ? session->client_master.server.address : session->server_master.client.address,
+		.address = pinhole->active ? session->client_master.server.address : session->server_master.client.address,
 	};
-	const int outward = interception_socket(proxy, offer->active ? LEG_CLIENT : LEG_SERVER, &local);
+	const int outward = interception_socket(proxy, pinhole->active ? LEG_CLIENT : LEG_SERVER, &local);
 	struct relay_plan plan = {
 		.base = proxy->base,
 		.host = &proxy->host,
 		.tls = proxy->tls,
 		.tickets = session->tickets,
 		.connecting = !from,
-		.close_notify = offer_close_notify(session),
+		.close_notify = pinhole_close_notify(session),
 		.resumption = proxy->config->proxy.resumption,
 		.account = session->relays,
 		.silence = proxy->config->proxy.data_timeout,
@@ -200,9 +200,9 @@ static void offer_relay(struct proxy_session *session, int accepted)
 				    (proxy_client_has_tls(session) ? plan.secure[RELAY_CLIENT] : true);
 	if (session->leg[LEG_SERVER].wire.tls)
 		memcpy(plan.name, tls_stream_name(session->leg[LEG_SERVER].wire.tls), sizeof(plan.name) - 1);
-	plan.commanded = offer->commanded;
-	plan.source = offer->commanded ? offer->sender : RELAY_ENDS;
-	if (outward < 0 || wire_connect(outward, &offer->target) < 0) {
+	plan.commanded = pinhole->commanded;
+	plan.source = pinhole->commanded ? pinhole->sender : RELAY_ENDS;
+	if (outward < 0 || wire_connect(outward, &pinhole->target) < 0) {
 		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
 		relay_refuse(&plan, &session->transfer);
 		return;
@@ -215,80 +215,80 @@ static void offer_relay(struct proxy_session *session, int accepted)
  * A connection that waits, or -1. Its peer's address comes with it: of one that has been reset already, nothing else would
  * tell.
  */
-static int offer_take_connection(const struct offer *offer, struct endpoint *remote)
+static int pinhole_take_connection(const struct pinhole *pinhole, struct endpoint *remote)
 {
 	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(storage);
-	const int accepted = accept4(offer->descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int accepted = accept4(pinhole->descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	wire_read_address(&storage, remote);
 	return accepted;
 }
 
 /* Nobody comes any more. */
-static void offer_give_up(struct proxy_session *session)
+static void pinhole_give_up(struct proxy_session *session)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
-	offer_stop_listening(offer);
-	if (offer->active && !offer->used)
-		expect_delete(&session->proxy->host.expect, &session->client_master, &offer->onward);
+	pinhole_stop_listening(pinhole);
+	if (pinhole->active && !pinhole->used)
+		expect_delete(&session->proxy->host.expect, &session->client_master, &pinhole->onward);
 }
 
 /* Takes the connection that waits, if one does. */
-static void offer_accept(struct proxy_session *session)
+static void pinhole_accept(struct proxy_session *session)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 	struct endpoint remote;
 	int accepted = 0;
 
 	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
-	for (int i = 0; i < OFFER_BACKLOG && !offer->used && accepted >= 0; i++) {
-		accepted = offer_take_connection(offer, &remote);
+	for (int i = 0; i < OFFER_BACKLOG && !pinhole->used && accepted >= 0; i++) {
+		accepted = pinhole_take_connection(pinhole, &remote);
 		if (accepted < 0 && wire_is_starved(errno)) {
 			/* The listener would stay ready, and the loop with it. */
 			proxy_session_report(session, EVENT_ANOMALY, REASON_TABLE_FULL, strerror(errno));
-			offer_give_up(session);
+			pinhole_give_up(session);
 		}
 		if (accepted < 0)
 			continue;
-		if (!address_equal(&remote.address, &offer->source)) {
+		if (!address_equal(&remote.address, &pinhole->source)) {
 			struct wire wire = { .descriptor = accepted };
 
 			proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
 			wire_abort(&wire);
 			continue;
 		}
-		offer->used = true;
-		offer_stop_listening(offer);
-		offer_relay(session, accepted);
+		pinhole->used = true;
+		pinhole_stop_listening(pinhole);
+		pinhole_relay(session, accepted);
 	}
 }
 
-static void offer_on_accept(evutil_socket_t descriptor, short what, void *context)
+static void pinhole_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
 
 	(void)descriptor;
-	offer_accept(session);
+	pinhole_accept(session);
 	if (what & EV_TIMEOUT)
-		offer_give_up(session);
+		pinhole_give_up(session);
 	if (session->holds_reply)
 		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
 }
 
-static enum reason offer_watch(struct proxy_session *session)
+static enum reason pinhole_watch(struct proxy_session *session)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
-	if (offer->direct)
+	if (pinhole->direct)
 		return REASON_NONE;
-	offer->watch = event_new(session->proxy->base, offer->descriptor, EV_READ | EV_PERSIST, offer_on_accept, session);
-	return offer->watch && event_add(offer->watch, NULL) == 0 ? REASON_NONE : REASON_MEMORY_FULL;
+	pinhole->watch = event_new(session->proxy->base, pinhole->descriptor, EV_READ | EV_PERSIST, pinhole_on_accept, session);
+	return pinhole->watch && event_add(pinhole->watch, NULL) == 0 ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
 /* Data connections outlive their offer, and their session: whoever takes one after the other must run out of them. */
-static enum reason offer_judge_count(const struct proxy_session *session)
+static enum reason pinhole_judge_count(const struct proxy_session *session)
 {
 	const struct proxy *proxy = session->proxy;
 
@@ -301,101 +301,101 @@ static enum reason offer_judge_count(const struct proxy_session *session)
 	return proxy->relays.count >= proxy->relays_max ? REASON_TABLE_FULL : REASON_NONE;
 }
 
-enum reason offer_expect(void *context, const struct nat_view *master, struct expectation *expectation)
+enum reason pinhole_expect(void *context, const struct nat_view *master, struct expectation *expectation)
 {
 	struct proxy_session *session = context;
 	enum reason reason;
 
 	(void)master;
-	offer_close(session);
-	memset(&session->offer, 0, sizeof(session->offer));
-	session->offer.descriptor = -1;
+	pinhole_close(session);
+	memset(&session->pinhole, 0, sizeof(session->pinhole));
+	session->pinhole.descriptor = -1;
 	transfer_begin_offer(session);
-	reason = offer_judge_count(session);
+	reason = pinhole_judge_count(session);
 	if (reason != REASON_NONE)
 		return reason;
 	if (!expectation->translated)
-		reason = offer_direct(session, expectation);
+		reason = pinhole_direct(session, expectation);
 	else if (expectation->nat_direction == DIRECTION_REPLY)
-		reason = offer_active(session, expectation);
+		reason = pinhole_active(session, expectation);
 	else
-		reason = offer_passive(session, expectation);
+		reason = pinhole_passive(session, expectation);
 	if (reason == REASON_NONE)
-		reason = offer_watch(session);
+		reason = pinhole_watch(session);
 	if (reason != REASON_NONE)
-		offer_stop_listening(&session->offer);
+		pinhole_stop_listening(&session->pinhole);
 	return reason;
 }
 
 /* The connection that the expectation hangs on. */
-static const struct nat_view *offer_master(const struct proxy_session *session)
+static const struct nat_view *pinhole_master(const struct proxy_session *session)
 {
-	const struct offer *offer = &session->offer;
+	const struct pinhole *pinhole = &session->pinhole;
 
-	return offer->active || offer->direct ? &session->server_master : &session->client_master;
+	return pinhole->active || pinhole->direct ? &session->server_master : &session->client_master;
 }
 
-enum reason offer_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
+enum reason pinhole_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct proxy_session *session = context;
 
 	(void)master;
 	(void)expectation;
-	if (session->offer.used)
+	if (session->pinhole.used)
 		return REASON_USED;
-	return expect_peek(&session->proxy->host.expect, offer_master(session), &session->offer.inward);
+	return expect_peek(&session->proxy->host.expect, pinhole_master(session), &session->pinhole.inward);
 }
 
-static void offer_wait_longer(struct offer *offer)
+static void pinhole_wait_longer(struct pinhole *pinhole)
 {
 	static const struct timeval late = { .tv_sec = OFFER_LATE_SECONDS };
 
-	if (!offer->late)
-		event_add(offer->watch, &late);
-	offer->late = true;
+	if (!pinhole->late)
+		event_add(pinhole->watch, &late);
+	pinhole->late = true;
 }
 
-bool offer_is_awaited(struct proxy_session *session)
+bool pinhole_is_awaited(struct proxy_session *session)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
-	if (offer->descriptor >= 0)
-		offer_accept(session);
-	if (offer->descriptor < 0 || !offer->watch || offer->used ||
-	    (!offer->late && expect_peek(&session->proxy->host.expect, offer_master(session), &offer->inward) != REASON_GONE))
+	if (pinhole->descriptor >= 0)
+		pinhole_accept(session);
+	if (pinhole->descriptor < 0 || !pinhole->watch || pinhole->used ||
+	    (!pinhole->late && expect_peek(&session->proxy->host.expect, pinhole_master(session), &pinhole->inward) != REASON_GONE))
 		return false;
-	offer_wait_longer(offer);
+	pinhole_wait_longer(pinhole);
 	return true;
 }
 
-enum reason offer_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+enum reason pinhole_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct proxy_session *session = context;
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 	enum reason reason;
 
 	(void)master;
 	(void)expectation;
-	if (offer->descriptor >= 0)
-		offer_accept(session);
-	if (offer->used)
+	if (pinhole->descriptor >= 0)
+		pinhole_accept(session);
+	if (pinhole->used)
 		return REASON_USED;
-	reason = expect_delete(&session->proxy->host.expect, offer_master(session), &offer->inward);
-	if (reason == REASON_GONE && offer->watch) {
-		offer_wait_longer(offer);
+	reason = expect_delete(&session->proxy->host.expect, pinhole_master(session), &pinhole->inward);
+	if (reason == REASON_GONE && pinhole->watch) {
+		pinhole_wait_longer(pinhole);
 		return reason;
 	}
-	offer_give_up(session);
+	pinhole_give_up(session);
 	return reason;
 }
 
-void offer_close(struct proxy_session *session)
+void pinhole_close(struct proxy_session *session)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
-	if (offer->descriptor < 0)
+	if (pinhole->descriptor < 0)
 		return;
-	offer_accept(session);
-	if (!offer->used)
-		offer_give_up(session);
+	pinhole_accept(session);
+	if (!pinhole->used)
+		pinhole_give_up(session);
 }

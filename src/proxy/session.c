@@ -33,7 +33,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 
 	if (session->session.id)
 		session_close(&session->session, &session->ops, reason, clock_microseconds());
-	offer_close(session);
+	pinhole_close(session);
 	relay_unfollow(&session->transfer);
 	for (int i = 0; i < LEG_COUNT; i++)
 		leg_close(&session->leg[i]);
@@ -132,7 +132,7 @@ static bool discard_rest(struct proxy_session *session)
 	return false;
 }
 
-static bool session_is_over(struct proxy_session *session)
+static bool conversation_is_over(struct proxy_session *session)
 {
 	const struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
@@ -169,7 +169,7 @@ static bool line_is_late(const struct proxy_session *session)
 }
 
 /* Any byte sets the idle timer back, but whoever sends a byte a minute has as long for a line as anybody else. */
-static void session_set_idle_timer(struct proxy_session *session)
+static void conversation_set_idle_timer(struct proxy_session *session)
 {
 	const struct gateway_limits *limits = &session->proxy->config->limits;
 	uint64_t patience = limits->idle;
@@ -186,7 +186,7 @@ static void session_set_idle_timer(struct proxy_session *session)
 }
 
 /* One round. False: a connection broke. */
-static bool session_turn(struct proxy_session *session)
+static bool conversation_turn(struct proxy_session *session)
 {
 	session->again = false;
 	if (!header_pass(session))
@@ -216,11 +216,11 @@ void proxy_session_pump(struct proxy_session *session)
 	if (line_is_late(session))
 		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
 	for (int i = 0; i < PUMP_TURNS; i++) {
-		if (!session_turn(session)) {
+		if (!conversation_turn(session)) {
 			proxy_session_free(session, session->closing ? session->objection_reason : REASON_RESET);
 			return;
 		}
-		if (session_is_over(session)) {
+		if (conversation_is_over(session)) {
 			proxy_session_free(session, session->closing ? session->objection_reason
 								     : REASON_CONNECTION_ENDED);
 			return;
@@ -234,17 +234,17 @@ void proxy_session_pump(struct proxy_session *session)
 	watch_lines(session);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
 	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
-		session_set_idle_timer(session);
+		conversation_set_idle_timer(session);
 }
 
-static void session_on_event(evutil_socket_t descriptor, short what, void *context)
+static void conversation_on_event(evutil_socket_t descriptor, short what, void *context)
 {
 	(void)descriptor;
 	(void)what;
 	proxy_session_pump(context);
 }
 
-static void session_on_time(evutil_socket_t descriptor, short what, void *context)
+static void conversation_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
 	const bool securing = session->leg[LEG_CLIENT].securing || session->leg[LEG_SERVER].securing;
@@ -255,7 +255,7 @@ static void session_on_time(evutil_socket_t descriptor, short what, void *contex
 	/* Whoever transfers is not idle, however little is said meanwhile. The data connection has a deadline of its own. */
 	if (idle && session->transfer.relay && !session->closing && !session->leg[LEG_CLIENT].ended &&
 	    !line_is_late(session) && (session->holds_reply || !session->leg[LEG_SERVER].ended)) {
-		session_set_idle_timer(session);
+		conversation_set_idle_timer(session);
 		return;
 	}
 	if (session->closing || session->leg[LEG_CLIENT].ended || session->leg[LEG_SERVER].ended) {
@@ -270,7 +270,7 @@ static void session_on_time(evutil_socket_t descriptor, short what, void *contex
 	proxy_session_pump(session);
 }
 
-static void session_on_core_event(void *context, const struct event *event)
+static void conversation_on_core_event(void *context, const struct event *event)
 {
 	struct proxy_session *session = context;
 	const struct ops *ops = &session->proxy->host.ops;
@@ -278,7 +278,7 @@ static void session_on_core_event(void *context, const struct event *event)
 	ops->event(ops->context, event);
 }
 
-static bool session_dial(struct proxy_session *session, struct nat_view *view)
+static bool conversation_dial(struct proxy_session *session, struct nat_view *view)
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 	const int descriptor = interception_dial(session, view);
@@ -290,11 +290,11 @@ static bool session_dial(struct proxy_session *session, struct nat_view *view)
 		return false;
 	}
 	session->server_master = (struct nat_view){ view->client_seen, view->server, view->server, view->client_seen };
-	return leg_open(server, session->proxy->base, descriptor, session_on_event, session);
+	return leg_open(server, session->proxy->base, descriptor, conversation_on_event, session);
 }
 
 /* Nobody can be told more than that it does not go on. */
-static void session_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
+static void conversation_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
 {
 	const struct event event = { .type = EVENT_ANOMALY, .reason = reason, .view = view };
 
@@ -302,7 +302,7 @@ static void session_turn_away(struct proxy_session *session, const struct nat_vi
 	proxy_session_free(session, reason);
 }
 
-static enum reason session_admit(struct proxy_session *session, const struct nat_view *view)
+static enum reason conversation_admit(struct proxy_session *session, const struct nat_view *view)
 {
 	struct proxy *proxy = session->proxy;
 
@@ -311,7 +311,7 @@ static enum reason session_admit(struct proxy_session *session, const struct nat
 	return quota_begin_session(&proxy->quota, &view->client.address, clock_microseconds(), &session->source);
 }
 
-static void session_start(struct proxy_session *session, const struct nat_view *view)
+static void conversation_start(struct proxy_session *session, const struct nat_view *view)
 {
 	struct proxy *proxy = session->proxy;
 	const bool secured = session->implicit && proxy_client_has_tls(session);
@@ -332,7 +332,7 @@ static void session_start(struct proxy_session *session, const struct nat_view *
 }
 
 /* Takes over descriptor. NULL: no memory. */
-static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
+static struct proxy_session *conversation_make(struct proxy *proxy, int descriptor)
 {
 	struct proxy_session *session = calloc(1, sizeof(*session));
 
@@ -341,40 +341,40 @@ static struct proxy_session *session_make(struct proxy *proxy, int descriptor)
 		return NULL;
 	}
 	session->proxy = proxy;
-	session->offer.descriptor = -1;
+	session->pinhole.descriptor = -1;
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	transfer_open(session);
-	session->ops = (struct ops){ .context = session, .expect = offer_expect, .unexpect = offer_unexpect,
-				     .peek = offer_peek, .event = session_on_core_event };
+	session->ops = (struct ops){ .context = session, .expect = pinhole_expect, .unexpect = pinhole_unexpect,
+				     .peek = pinhole_peek, .event = conversation_on_core_event };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;
 	proxy->first = session;
 	proxy->sessions++;
-	session->timer = evtimer_new(proxy->base, session_on_time, session);
+	session->timer = evtimer_new(proxy->base, conversation_on_time, session);
 	session->tickets = tls_tickets_make();
-	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, session_on_event, session) && session->timer &&
+	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, conversation_on_event, session) && session->timer &&
 	    session->tickets)
 		return session;
-	session_turn_away(session, NULL, REASON_MEMORY_FULL);
+	conversation_turn_away(session, NULL, REASON_MEMORY_FULL);
 	return NULL;
 }
 
 struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
 						  const struct nat_view *view, bool implicit)
 {
-	struct proxy_session *session = session_make(proxy, client);
+	struct proxy_session *session = conversation_make(proxy, client);
 
 	if (!session) {
 		close(server);
 		return NULL;
 	}
 	session->implicit = implicit;
-	if (!leg_open(&session->leg[LEG_SERVER], proxy->base, server, session_on_event, session)) {
-		session_turn_away(session, view, REASON_MEMORY_FULL);
+	if (!leg_open(&session->leg[LEG_SERVER], proxy->base, server, conversation_on_event, session)) {
+		conversation_turn_away(session, view, REASON_MEMORY_FULL);
 		return NULL;
 	}
-	session_start(session, view);
+	conversation_start(session, view);
 	if (!session->closing)
 		server_is_there(session);
 	proxy_session_pump(session);
@@ -383,7 +383,7 @@ struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int clien
 
 void proxy_session_begin(struct proxy *proxy, int descriptor)
 {
-	struct proxy_session *session = session_make(proxy, descriptor);
+	struct proxy_session *session = conversation_make(proxy, descriptor);
 	struct nat_view view;
 	enum reason reason;
 
@@ -391,16 +391,16 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 		return;
 	memset(&view, 0, sizeof(view));
 	if (!interception_find_ends(session, &view)) {
-		session_turn_away(session, &view, REASON_NO_CONNECTION);
+		conversation_turn_away(session, &view, REASON_NO_CONNECTION);
 		return;
 	}
-	reason = session_admit(session, &view);
-	if (reason == REASON_NONE && !session_dial(session, &view))
+	reason = conversation_admit(session, &view);
+	if (reason == REASON_NONE && !conversation_dial(session, &view))
 		reason = REASON_UNREACHABLE;
 	if (reason != REASON_NONE) {
-		session_turn_away(session, &view, reason);
+		conversation_turn_away(session, &view, reason);
 		return;
 	}
-	session_start(session, &view);
+	conversation_start(session, &view);
 	proxy_session_pump(session);
 }

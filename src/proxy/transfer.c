@@ -11,32 +11,32 @@ enum relay_end transfer_source(enum verb verb)
 
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument)
 {
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
 	if (verb == VERB_MODE && argument.length > 0)
 		session->block_mode = (argument.data[0] & 0xdf) == 'B' || (argument.data[0] & 0xdf) == 'C';
 	/* A command that nobody here knows may be one more way to ask for a file. */
 	if (!verb_is_transfer(verb) && verb != VERB_UNKNOWN)
 		return;
-	offer->commanded = true;
-	offer->sender = transfer_source(verb);
-	relay_command(&session->transfer, offer->sender);
+	pinhole->commanded = true;
+	pinhole->sender = transfer_source(verb);
+	relay_command(&session->transfer, pinhole->sender);
 }
 
 void transfer_begin_offer(struct proxy_session *session)
 {
 	const struct session *core = &session->session;
-	struct offer *offer = &session->offer;
+	struct pinhole *pinhole = &session->pinhole;
 
 	relay_unfollow(&session->transfer);
 	for (int i = 0; i < RELAY_ENDS; i++)
 		session->transfer.outcome[i] = RELAY_NONE;
 	/* The client may have sent the transfer command behind the passive request, before it knew the port. */
-	for (unsigned int i = 0; i < core->pipeline_count && !offer->commanded; i++) {
+	for (unsigned int i = 0; i < core->pipeline_count && !pinhole->commanded; i++) {
 		if (i > 0 && verb_is_passive_request(dialogue_verb(core, i)))
 			break;
-		offer->commanded = verb_is_passive_request(dialogue_verb(core, 0)) && verb_is_transfer(dialogue_verb(core, i));
-		offer->sender = transfer_source(dialogue_verb(core, i));
+		pinhole->commanded = verb_is_passive_request(dialogue_verb(core, 0)) && verb_is_transfer(dialogue_verb(core, i));
+		pinhole->sender = transfer_source(dialogue_verb(core, i));
 	}
 }
 

@@ -58,7 +58,7 @@ bool transfer_holds_reply(struct proxy_session *session)
 	verb = completed_transfer(session, reply.code);
 	if (verb == VERB_UNKNOWN)
 		return false;
-	session->holds_reply = offer_is_awaited(session) ||
+	session->holds_reply = pinhole_is_awaited(session) ||
 			       session->transfer.outcome[transfer_source(verb)] == RELAY_UNDER_WAY;
 	return session->holds_reply;
 }
