@@ -107,3 +107,19 @@ void turn_close(const struct turn *turn, enum reason reason)
 	turn->outcome->reason = reason;
 	session_close(turn->session, turn->ops, reason, turn->now);
 }
+
+enum reason session_judge_verb(const struct session *session, enum verb verb)
+{
+	const enum reason reason = policy_judge_verb(session->rule, verb);
+	const bool transfers = verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb_is_transfer(verb);
+
+	/* A server that wants no login would otherwise serve in clear. */
+	if (transfers && policy_rule_requires_tls(session->rule) && !session->secured)
+		return REASON_TLS_REQUIRED;
+	/* What the policy says of TLS is about what nobody has terminated, and about what is in clear. */
+	if (reason == REASON_TLS_REQUIRED && session->secured)
+		return REASON_NONE;
+	if (reason == REASON_TLS_DENIED && session->terminated && policy_rule_terminates(session->rule))
+		return REASON_NONE;
+	return reason;
+}
