@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the kernel and the host must have: privileges, netlink subsystems, modules, settings. */
-#include <cap-ng.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/netfilter/nfnetlink_queue.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check/check.h"
 #include "check/system.h"
+#include "netfilter/subsystem.h"
+#include "process/privileges.h"
 #include "rules/rules.h"
 
 #define CARRIER_MODULE "nf_conntrack_" RULES_CARRIER
@@ -52,77 +48,17 @@ static void check_events(struct check *check)
 
 void check_privileges(struct check *check)
 {
-	bool admin, raw;
+	struct privileges have;
 
-	capng_get_caps_process();
-	admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
-	raw = capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW);
-	if (admin && raw)
+	privileges_read(&have);
+	if (have.net_admin && have.net_raw)
 		check_ok(check, "privileges: CAP_NET_ADMIN and CAP_NET_RAW");
 	else
 		check_missing(check, "privileges: no %s%s%s; run this, and the gateway, as root or with them",
-			      admin ? "" : "CAP_NET_ADMIN", admin || raw ? "" : " and ", raw ? "" : "CAP_NET_RAW");
+			      have.net_admin ? "" : "CAP_NET_ADMIN", have.net_admin || have.net_raw ? "" : " and ",
+			      have.net_raw ? "" : "CAP_NET_RAW");
 	check_user(check);
 	check_events(check);
-}
-
-/* Sends one request and waits for its acknowledgement. 0 or a negative errno. */
-static int netlink_transact(struct nlmsghdr *request, uint32_t sequence)
-{
-	char answer[8192]; /* MNL_SOCKET_BUFFER_SIZE is no constant */
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	int result = -1;
-
-	if (!socket)
-		return -errno;
-	request->nlmsg_seq = sequence;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0) {
-		result = -errno;
-	} else {
-		/* Answers may come in front of the acknowledgement; mnl_cb_run says 0 at that and 1 at those. */
-		do {
-			ssize_t length = mnl_socket_recvfrom(socket, answer, sizeof(answer));
-
-			result = length < 0 ? -1 : mnl_cb_run(answer, (size_t)length, sequence,
-							      mnl_socket_get_portid(socket), NULL, NULL);
-		} while (result > 0);
-		if (result < 0)
-			result = -errno;
-	}
-	mnl_socket_close(socket);
-	return result;
-}
-
-static struct nlmsghdr *netlink_request(char *buffer, uint16_t type)
-{
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct nfgenmsg *header;
-
-	request->nlmsg_type = type;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	header->version = NFNETLINK_V0;
-	return request;
-}
-
-/* Binding a protocol family has meant nothing since Linux 3.8 and still gets an answer: a question without effect. */
-static int netlink_try_queue(void)
-{
-	char buffer[256];
-	struct nlmsghdr *request = netlink_request(buffer, (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_CONFIG);
-	struct nfqnl_msg_config_cmd command = { .command = NFQNL_CFG_CMD_PF_BIND };
-
-	mnl_attr_put(request, NFQA_CFG_CMD, sizeof(command), &command);
-	return netlink_transact(request, (uint32_t)time(NULL));
-}
-
-static int netlink_try_conntrack(void)
-{
-	char buffer[256];
-	struct nlmsghdr *request = netlink_request(buffer, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET_STATS);
-
-	return netlink_transact(request, (uint32_t)time(NULL));
 }
 
 static void check_netlink(struct check *check, const char *module, int error)
@@ -177,8 +113,8 @@ static void check_nat(struct check *check)
 
 void check_kernel(struct check *check)
 {
-	check_netlink(check, "nfnetlink_queue", netlink_try_queue());
-	check_netlink(check, "nf_conntrack_netlink", netlink_try_conntrack());
+	check_netlink(check, "nfnetlink_queue", subsystem_try_queue());
+	check_netlink(check, "nf_conntrack_netlink", subsystem_try_conntrack());
 	check_carrier(check);
 	check_nat(check);
 }
