@@ -73,7 +73,8 @@ RUN := tests/tools/run $(if $(STATEMENTS),-o $(STATEMENTS))
 
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell. Those with a + run side by side.
 SUITE_RUNNER := 'runner=tests/tools/run --self-test' 'mutants-self=tests/tools/mutants --self-test'
-SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a'
+SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a' 'layers=tests/tools/layers $(RELEASE)' \
+	'layers-self=tests/tools/layers --self-test'
 SUITE_MAKE   := 'make=BUILD=$(RELEASE) tests/make/test_make.py'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'+$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
