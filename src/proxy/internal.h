@@ -161,6 +161,8 @@ void proxy_session_report(struct proxy_session *session, enum event_type type, e
 size_t proxy_find_server(const struct proxy_session *session);
 bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
+/* The same for tls.h: TLS_NO_PAIR where there is none. */
+size_t proxy_server_pair(const struct proxy_session *session);
 
 /* proxy/session.c */
 /* Takes over descriptor. */
@@ -175,8 +177,6 @@ struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int clien
 void proxy_session_pump(struct proxy_session *session);
 /* Ends the session at once. */
 void proxy_session_free(struct proxy_session *session, enum reason reason);
-/* The same for tls.h: TLS_NO_PAIR where there is none. */
-size_t proxy_server_pair(const struct proxy_session *session);
 
 /* proxy/admission.c */
 struct admission;

@@ -20,13 +20,6 @@
 #define PUMP_TURNS 64
 #define DISCARD_READS 4
 
-size_t proxy_server_pair(const struct proxy_session *session)
-{
-	const size_t found = proxy_find_server(session);
-
-	return found < CONFIG_SERVERS_MAX ? found : TLS_NO_PAIR;
-}
-
 void proxy_session_free(struct proxy_session *session, enum reason reason)
 {
 	struct proxy *proxy = session->proxy;

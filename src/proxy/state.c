@@ -71,3 +71,10 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session_close(&session->session, &session->ops, reason, clock_microseconds());
 	proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
 }
+
+size_t proxy_server_pair(const struct proxy_session *session)
+{
+	const size_t found = proxy_find_server(session);
+
+	return found < CONFIG_SERVERS_MAX ? found : TLS_NO_PAIR;
+}
