@@ -216,6 +216,22 @@ static void sources_that_share_a_bucket_are_told_apart(void **state)
 	}
 }
 
+static void where_bytes_are_scarce_a_source_has_a_sixteenth(void **state)
+{
+	struct quota_source *source;
+
+	(void)state;
+	make(0, 0, 0, 160);
+	begin("10.0.0.1", 0, &source);
+	quota_set_bytes(source, 0, 4);
+	assert_int_equal(quota_check_scarce_bytes(&quota, source, 6), REASON_NONE);
+	assert_int_equal(quota_check_scarce_bytes(&quota, source, 7), REASON_QUOTA_BYTES);
+	assert_int_equal(quota_check_bytes(&quota, source, 156), REASON_NONE);
+	make(0, 0, 0, 0);
+	begin("10.0.0.1", 0, &source);
+	assert_int_equal(quota_check_scarce_bytes(&quota, source, SIZE_MAX / 2), REASON_NONE);
+}
+
 static void zero_is_without_limit(void **state)
 {
 	struct quota_source *source;
@@ -241,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a110_data_connections_count_on_when_their_session_has_ended),
 		cmocka_unit_test(bytes_are_those_of_all_its_sessions),
 		cmocka_unit_test(sources_that_share_a_bucket_are_told_apart),
+		cmocka_unit_test(where_bytes_are_scarce_a_source_has_a_sixteenth),
 		cmocka_unit_test(zero_is_without_limit),
 	};
 
