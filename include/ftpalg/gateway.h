@@ -21,6 +21,7 @@ struct gateway_limits {
 	uint64_t settling;       /* microseconds within which what passed before an adoption has arrived and been answered */
 	bool table_full_open;    /* session table full: pass uninspected instead of dropping */
 	bool malformed_open;     /* packets that are no whole TCP segment: pass instead of dropping */
+	bool reverse_path;       /* a packet comes by the device by which packets to its sender leave */
 };
 
 /* The defaults that doc/ftpalg.conf.5 states. */
@@ -62,8 +63,18 @@ size_t gateway_memory(const struct gateway_limits *limits);
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
 			       const struct ops *ops, const uint8_t key[16]);
 
-/* Takes one packet as seen at the FORWARD hook and fills output. now: microseconds of a clock that never goes back. */
-void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, struct gateway_output *output);
+/* The devices by which a packet came and by which it will leave, as the kernel numbers them. 0: not known. */
+struct gateway_way {
+	uint32_t in;
+	uint32_t out;
+};
+
+/*
+ * Takes one packet as seen at the FORWARD hook and fills output. way may be NULL, where there are no devices: then nothing
+ * is said by them. now: microseconds of a clock that never goes back.
+ */
+void gateway_packet(struct gateway *gateway, struct bytes packet, const struct gateway_way *way, uint64_t now,
+		    struct gateway_output *output);
 
 /*
  * Does what time demands: acknowledges held bytes whose rest does not come, forgets idle sessions. Call it at the time

@@ -81,6 +81,7 @@
 	X(REASON_BAD_CHECKSUM,      "bad-checksum",         "the TCP checksum is wrong: the receiver would never see this packet") \
 	X(REASON_ADOPTING,          "adopting",             "the connection is older than the gateway, and the receiver has yet to say where it stands; the sender repeats the segment") \
 	X(REASON_OUT_OF_ORDER,      "out-of-order",         "a segment arrived before the one that it follows") \
+	X(REASON_WRONG_WAY,         "wrong-way",            "the packet came by another device than packets to its sender leave by: somebody else wrote it") \
 	X(REASON_OUT_OF_WINDOW,     "out-of-window",        "a segment lies outside everything that the receiver could accept") \
 	X(REASON_CARRIER_TRIGGER,   "carrier-trigger",      "an eight-byte segment that would make the kernel's carrier helper act") \
 	X(REASON_HELD,              "held",                 "the segment ends in an incomplete line and waits in the gateway for its rest") \

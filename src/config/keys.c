@@ -42,6 +42,7 @@ static const struct config_key gateway_keys[] = {
 	{ "queue-full", config_read_open, G(queue_full_open), .expected = CLOSED_OR_OPEN },
 	{ "table-full", config_read_open, G(limits.table_full_open), .expected = CLOSED_OR_OPEN },
 	{ "malformed", config_read_open, G(limits.malformed_open), .expected = CLOSED_OR_OPEN },
+	{ "reverse-path", config_read_yes, G(limits.reverse_path), .expected = YES_OR_NO },
 	{ "sessions", config_read_number, G(limits.sessions), .minimum = 1, .maximum = 1048576, .unit = 1 },
 	{ "memory", config_read_number, G(limits.blocks), .minimum = 64, .maximum = 1048576,
 	  .unit = KIB / BUFFER_BLOCK_SIZE },

@@ -223,6 +223,11 @@ static struct bytes nfqueue_payload(struct nlattr *const *parts)
 	return packet;
 }
 
+static uint32_t nfqueue_device(const struct nlattr *part)
+{
+	return part ? ntohl(mnl_attr_get_u32(part)) : 0;
+}
+
 static void nfqueue_take_error(struct nfqueue *queue, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
@@ -255,6 +260,8 @@ static int nfqueue_take_message(struct nfqueue *queue, const struct nlmsghdr *me
 		.mark = parts[NFQA_MARK] ? ntohl(mnl_attr_get_u32(parts[NFQA_MARK])) : 0,
 	};
 	waiting->packet = nfqueue_payload(parts);
+	waiting->way.in = nfqueue_device(parts[NFQA_IFINDEX_INDEV]);
+	waiting->way.out = nfqueue_device(parts[NFQA_IFINDEX_OUTDEV]);
 	return 0;
 }
 
@@ -273,6 +280,7 @@ static int nfqueue_judge_packet(struct nfqueue *queue, struct nfqueue_waiting *w
 	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 
 	queue->mark = waiting->decision.mark;
+	queue->way = waiting->way;
 	queue->counters.packets++;
 	if (waiting->packet.length)
 		answer = judge->judge(judge->context, waiting->packet);

@@ -6,6 +6,7 @@
 #include <libmnl/libmnl.h>
 #include <sys/socket.h>
 
+#include "ftpalg/gateway.h"
 #include "netfilter/nfverdict.h"
 
 struct nfqueue_settings {
@@ -49,6 +50,7 @@ struct nfqueue_outlet {
 #define NFQUEUE_BATCH 64
 
 struct nfqueue_waiting {
+	struct gateway_way way;
 	struct nfverdict_decision decision; /* as far as the packet says: number and mark */
 	struct bytes packet;                /* empty: it did not arrive whole */
 };
@@ -70,6 +72,7 @@ struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
 	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
+	struct gateway_way way; /* likewise, its devices */
 	/* The packets that were read together. */
 	struct nfqueue_waiting waiting[NFQUEUE_BATCH];
 	size_t count;

@@ -149,7 +149,7 @@ static void replay_answer(struct replay *replay, struct replay_connection *conne
 	stream->asked = false;
 	if (stream->heard && seq_before(plain.ack, stream->acknowledged))
 		plain.ack = stream->acknowledged;
-	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, replay->now, &replay->output);
+	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, NULL, replay->now, &replay->output);
 }
 
 /* Offers a packet to the gateway and lets out what it answers. */
@@ -161,15 +161,15 @@ static void replay_offer(struct replay *replay, struct replay_connection *connec
 
 	replay_prepare(replay, connection, direction, &bytes, packet);
 	replay_tell_offer(replay, connection, direction, packet);
-	gateway_packet(replay->gateway, bytes, replay->now, output);
+	gateway_packet(replay->gateway, bytes, NULL, replay->now, output);
 	if (output->verdict == GATEWAY_DROP && output->reason == REASON_BAD_CHECKSUM && !replay->settings.checksums) {
 		replay->counters.checksums++;
 		replay_make_checksum(replay, &bytes, packet);
-		gateway_packet(replay->gateway, bytes, replay->now, output);
+		gateway_packet(replay->gateway, bytes, NULL, replay->now, output);
 	}
 	if (output->reason == REASON_ADOPTING && connection->stream[direction].asked) {
 		replay_answer(replay, connection, direction, packet);
-		gateway_packet(replay->gateway, bytes, replay->now, output);
+		gateway_packet(replay->gateway, bytes, NULL, replay->now, output);
 	}
 	replay_tell_answer(replay, connection, direction, packet);
 	if (output->verdict == GATEWAY_ACCEPT) {

@@ -70,7 +70,7 @@ static struct nfqueue_answer worker_judge(void *context, struct bytes packet)
 	struct gateway_output *output = &worker->output;
 	struct nfqueue_answer answer = { .verdict = NFQUEUE_DROP };
 
-	gateway_packet(worker->gateway, packet, clock_microseconds(), output);
+	gateway_packet(worker->gateway, packet, &worker->queue.way, clock_microseconds(), output);
 	switch (output->verdict) {
 	case GATEWAY_ACCEPT:
 		answer.verdict = NFQUEUE_ACCEPT;

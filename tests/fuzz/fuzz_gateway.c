@@ -254,7 +254,7 @@ static void cross(struct rig *rig, enum direction direction, struct bytes bytes,
 	struct packet packet;
 
 	rig->now += 100;
-	gateway_packet(rig->gateway, bytes, rig->now, &rig->output);
+	gateway_packet(rig->gateway, bytes, NULL, rig->now, &rig->output);
 	assert((unsigned int)rig->output.reason < REASON_COUNT);
 	assert(rig->output.verdict != GATEWAY_DROP || rig->output.reason != REASON_NONE);
 	if (rig->output.verdict == GATEWAY_DROP)

@@ -69,18 +69,18 @@ class ServerSession:
         self.received = bytearray()
         self.lines = []
         self.ended = threading.Event()
-        self._connection = connection
+        self.connection = connection
         self._target = None
         self._listener = None
         threading.Thread(target=self._run, daemon=True).start()
 
     def send(self, data):
-        self._connection.sendall(data)
+        self.connection.sendall(data)
 
     def hang_up(self):
         """Ends the connection, which the thread will notice; handlers may call it."""
         try:
-            self._connection.shutdown(socket.SHUT_RDWR)
+            self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the peer was first
 
@@ -93,7 +93,7 @@ class ServerSession:
         buffer = b""
         try:
             self.send(self.server.greeting)
-            while data := self._connection.recv(65536):
+            while data := self.connection.recv(65536):
                 self.received += data
                 buffer += data
                 *lines, buffer = buffer.split(b"\n")
@@ -104,7 +104,7 @@ class ServerSession:
             pass  # a reset ends a session as well as a FIN does
         finally:
             self._forget()
-            self._connection.close()
+            self.connection.close()
             self.ended.set()
 
     def _obey(self, line):
@@ -137,7 +137,7 @@ class ServerSession:
 
     def _do_quit(self, _argument):
         self.send(b"221 bye\r\n")
-        self._connection.shutdown(socket.SHUT_WR)
+        self.connection.shutdown(socket.SHUT_WR)
 
     def _offer(self, verb, argument):
         self._forget()

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Strangers off the path, A83, A84 and A89 of the catalogue: hosts beside the client and beside the server, which know all
+Strangers off the path, A83, A84, A89 and A144 of the catalogue: hosts beside the client and beside the server, which know all
 addresses and ports of a control connection, hear nothing of it, and send whatever they like in either peer's name, to the router
 and to the peers.
 
@@ -12,6 +12,7 @@ What each volley is made of is below; its numbers are random, but for the timest
 import contextlib
 import functools
 import itertools
+import os
 import random
 import socket
 import struct
@@ -265,6 +266,48 @@ def two_names(lab, family):
         client.command(b"NOOP", "200")
 
 
+def next_numbers(connection):
+    """What a TCP socket expects next, and what it sends next."""
+    repair, queue, number, receives, sends, without_probe = 19, 20, 21, 1, 2, -1
+    found = []
+    connection.setsockopt(socket.IPPROTO_TCP, repair, 1)
+    for which in (receives, sends):
+        connection.setsockopt(socket.IPPROTO_TCP, queue, which)
+        found.append(connection.getsockopt(socket.IPPROTO_TCP, number) & 0xffffffff)
+    connection.setsockopt(socket.IPPROTO_TCP, repair, without_probe)
+    return tuple(found)
+
+
+@contextlib.contextmanager
+def routed_by_the_router(lab, family):
+    """The victim reaches the server, which is on its own net, by way of the router. Nobody believes its redirects."""
+    addresses = lab.addresses[family]
+    route = f"{'-6 ' if family == 6 else ''}route {{}} {addresses.server} via {addresses.outside_router}"
+    for host in (lab.client, lab.server, lab.hosts["victim"]):
+        with host.entered():
+            devices = os.listdir("/proc/sys/net/ipv6/conf")
+        for device in devices:
+            host.sysctl(f"ipv6/conf/{device}/accept_redirects", 0)
+    lab.hosts["victim"].ip(route.format("add"))
+    yield
+    lab.hosts["victim"].ip(route.format("del"))
+
+
+def in_the_clients_name(lab, family):
+    """A server knows all numbers. What it says as its client, from its own side of the router, is not the client's."""
+    since, addresses = lab.gateway.position(), lab.addresses[family]
+    with attacked_session(lab, family) as (server, client, strangers), routed_by_the_router(lab, family):
+        session = server.session()
+        heard = len(session.lines)
+        content = packet(strangers.client, strangers.server, next_numbers(session.connection), PSH | ACK,
+                         offer_line(addresses.client, 7777) + b"\r\n", window=1000)
+        strangers.outside.socket.sendto(content, (addresses.server, 0))
+        lab.gateway.wait_event("anomaly", since, reason="wrong-way")
+        client.command(b"NOOP", "200")
+        check_equal(session.lines[heard:], [b"NOOP\r\n"], "what the server heard")
+        check_equal(lab.gateway.events("pinhole-open", since), [], "pinholes")
+
+
 def main():
     plan = Plan(__doc__)
     lab = functools.partial(Lab, mode="snat", bystanders=True)
@@ -273,9 +316,8 @@ def main():
                 ("A83, A89: an idle session goes on", idle),
                 ("A89: a session with edits and lines in pieces goes on", behind_an_edit),
                 ("A83: a session that a new gateway adopts goes on", a_new_gateway),
-                ("A83: farewells and a beginning in both names end one session at most", ends_after_farewells),
-                ("A83: a beginning and its answer in both names end one session at most", ends_after_beginnings),
-                ("A84: a second connection under another name gets nothing of the first", two_names)):
+                ("A84: a second connection under another name gets nothing of the first", two_names),
+                ("A144: what a server says in its client's name is not the client's", in_the_clients_name)):
             plan.add(f"{statement} (IPv{family})", function, family, fixture=lab)
     plan.run()
 

@@ -231,12 +231,12 @@ class ScriptedCell(Cell):
 
         def auth(session):
             session.send(b"234 go\r\n")
-            session._connection = context.wrap_socket(session._connection, server_side=True)
+            session.connection = context.wrap_socket(session.connection, server_side=True)
 
         def rein(session):
             session.send(b"220 anew\r\n")
-            if isinstance(session._connection, ssl.SSLSocket):
-                session._connection = session._connection.unwrap()
+            if isinstance(session.connection, ssl.SSLSocket):
+                session.connection = session.connection.unwrap()
 
         server = self.server(**{"PBSZ": b"200 PBSZ=0\r\n", "PROT": b"200 level set\r\n", **handlers})
         server.handlers.setdefault("AUTH", lambda _argument: auth)
@@ -499,7 +499,7 @@ def rein_prepares_the_server_anew(cell):
         check_equal([line.split()[0].decode() for line in server.session().lines],
                     ["AUTH", "PBSZ", "PROT", "USER", "PASS", "REIN", "AUTH", "PBSZ", "PROT", "USER", "NOOP"],
                     "what the server heard")
-        check(isinstance(server.session()._connection, ssl.SSLSocket), "the server's leg is in clear")
+        check(isinstance(server.session().connection, ssl.SSLSocket), "the server's leg is in clear")
 
 
 def rein_that_fails_changes_nothing(cell):

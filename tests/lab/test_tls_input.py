@@ -27,8 +27,8 @@ PATIENCE = 45 * SLOWNESS
 
 def reset(session):
     """The server's end of a control connection goes away by a reset."""
-    session._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    session._connection.close()
+    session.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    session.connection.close()
 
 
 def next_is_served(cell, server):
@@ -82,7 +82,7 @@ def silence_behind(cell, verb):
     def mute(session):
         if client_tls:
             session.send(b"234 go\r\n")
-        while session._connection.recv(4096):
+        while session.connection.recv(4096):
             pass
     server = cell.server()
     server.handlers[verb] = lambda _argument: mute
@@ -135,7 +135,7 @@ def server_resets(cell, step):
 
     def on_hello(session):
         session.send(b"234 go\r\n")
-        session._connection.recv(100)
+        session.connection.recv(100)
         reset(session)
     verb = {"234": "AUTH", "ClientHello": "AUTH"}.get(step, step)
     server.handlers[verb] = lambda _argument: {"234": on_234, "ClientHello": on_hello}.get(step, reset)

@@ -82,6 +82,8 @@ struct flow {
 	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];
+	uint32_t leaves[2]; /* by which device packets of this direction were last routed; 0: not known yet */
+	uint32_t came[2];   /* and by which they came */
 	struct flow_adoption adoption;
 	struct stream stream[2];
 	struct tlsrecord tls[2]; /* after a 234 */

@@ -38,6 +38,7 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 	limits->idle = UINT64_C(7440) * 1000000; /* RFC 5382 REQ-5: 2 hours 4 minutes */
 	/* Shorter than the shortest time after which most senders repeat a segment (RFC 6298 asks for a second). */
 	limits->settling = 150000;
+	limits->reverse_path = true;
 	limits->line_timeout = UINT64_C(300) * 1000000; /* as long as RFC 1123 4.1.3.2 lets a server wait for a command */
 }
 
@@ -271,6 +272,8 @@ static void take_tcp(struct passage *passage)
 	passage->change.payload = packet->payload;
 	passage->flow = flow_find(&gateway->table, &packet->tuple, &passage->direction);
 
+	if (passage->flow && !passage_comes_its_way(passage))
+		return;
 	if ((packet->flags & TCP_SYN) && packet->payload.length > 0) {
 		/* The stream begins after it, so nobody would judge it. The rules drop it too; its sender will do without. */
 		passage_report(passage, REASON_OUT_OF_WINDOW);
@@ -344,11 +347,13 @@ static void count(struct gateway *gateway, const struct gateway_output *output)
 		gateway->counters.dropped++;
 }
 
-void gateway_packet(struct gateway *gateway, struct bytes packet, uint64_t now, struct gateway_output *output)
+void gateway_packet(struct gateway *gateway, struct bytes packet, const struct gateway_way *way, uint64_t now,
+		    struct gateway_output *output)
 {
 	struct passage passage = {
 		.gateway = gateway,
 		.bytes = packet,
+		.way = way,
 		.now = now,
 		.output = output,
 	};

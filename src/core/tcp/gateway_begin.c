@@ -75,7 +75,7 @@ bool passage_take_row(struct passage *passage, const struct connection *connecti
 		flow->resizable = connection->resizable;
 		flow->carrier = connection->carrier;
 		passage->flow = flow;
-		return true;
+		return passage_comes_its_way(passage);
 	}
 	if (gateway->limits.table_full_open) {
 		passage_report(passage, REASON_TABLE_FULL);

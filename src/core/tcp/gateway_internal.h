@@ -73,6 +73,7 @@ struct passage {
 	struct flow *flow;
 	enum direction direction;
 	struct bytes bytes;
+	const struct gateway_way *way; /* NULL: not known */
 	struct packet packet;
 	struct packet_change change;
 	uint32_t from;      /* output position up to which everything had been decided before this packet */
@@ -136,6 +137,12 @@ bool handshake_complete(struct passage *passage);
 
 /* Gives the row of the oldest EMBRYO back if it is too old. False if it is not. */
 bool handshake_forget_oldest(struct gateway *gateway, uint64_t now);
+
+/*
+ * Does the packet of passage->flow come by the device by which packets to its sender leave? Notes its own devices. False: it
+ * does not, or what came before in the other direction did not; it is decided, and passage->flow may be gone.
+ */
+bool passage_comes_its_way(struct passage *passage);
 
 /* Where the packet's numbers lie. */
 enum plausibility passage_plausibility(const struct passage *passage);

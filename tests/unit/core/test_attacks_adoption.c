@@ -117,7 +117,7 @@ static void a80_the_question_carries_the_senders_newest_timestamp(void **state)
 		change.ack = rig.at->peer[0].expects;
 		bytes.length = packet_rewrite(bytes, &packet, &change, data, sizeof(data));
 		bytes.data = data;
-		gateway_packet(rig.gateway, bytes, rig.now, &rig.output);
+		gateway_packet(rig.gateway, bytes, NULL, rig.now, &rig.output);
 	}
 	wait_for(rig.limits.settling);
 	assert_true(rig.injected[0].timestamps.present);

@@ -56,7 +56,7 @@ static enum gateway_verdict send_odd(enum direction direction, uint32_t seq, uin
 	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
 	bytes.data = out;
 	rig.now += 100;
-	gateway_packet(rig.gateway, bytes, rig.now, &rig.output);
+	gateway_packet(rig.gateway, bytes, NULL, rig.now, &rig.output);
 	return rig.output.verdict;
 }
 
@@ -449,6 +449,120 @@ static void a89_a_stranger_who_is_first_does_not_stop_an_adoption(void **state)
 	rig_begin(&rig, RIG_SNAT);
 }
 
+/* --- A144: a peer that writes in the other's name, from where it sits itself --- */
+
+/* What is sent in direction's name comes by that device from now on, and is routed as ever. */
+static void comes_by(enum direction direction, uint32_t device)
+{
+	rig.way[direction].in = device;
+}
+
+static void a144_a_client_that_answers_its_own_pasv_is_not_believed(void **state)
+{
+	static const char *const forged[] = {
+		"227 Entering Passive Mode (203,0,113,9,12,234)\r\n", "234 go\r\n", "230 in\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(forged); i++) {
+		begin_logged_in(RIG_SNAT);
+		rig_say(&rig, C, "PASV\r\n");
+		comes_by(S, 1);
+		assert_int_equal(rig_at(&rig, S, GREETED, forged[i], 0), GATEWAY_DROP);
+		assert_true(rig_reported(&rig, "anomaly:wrong-way"));
+		assert_int_equal(rig.pinholes_made, 0);
+		comes_by(S, 2);
+		rig_say(&rig, S, "227 Entering Passive Mode (203,0,113,9,195,149)\r\n");
+		assert_int_equal(rig.pinholes_made, 1);
+		rig_end(&rig);
+	}
+}
+
+static void a144_nor_a_server_that_asks_in_its_clients_name(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	comes_by(C, 2);
+	assert_int_equal(rig_at(&rig, C, BEHIND_LOGIN, RIG_PORT, 0), GATEWAY_DROP);
+	assert_int_equal(rig.pinholes_made, 0);
+	comes_by(C, 1);
+	rig_say(&rig, C, "NOOP\r\n");
+	rig_assert_got(&rig, C, "NOOP\r\n");
+}
+
+/* The client's answer leaves by another device than that by which the server's SYN and ACK came. */
+static void a144_a_session_does_not_begin_with_a_forged_syn_and_ack(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_PLAIN);
+	comes_by(S, 1);
+	rig_shake(&rig);
+	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	assert_false(rig_reported(&rig, "session-open"));
+}
+
+/* A forged greeting may complete a handshake for us, whose client has not been heard yet. */
+static void a144_nor_go_on_with_one(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_PLAIN);
+	comes_by(S, 1);
+	rig_shake(&rig);
+	rig_say(&rig, S, "220 ready\r\n");
+	assert_int_equal(rig_say(&rig, C, "USER u\r\n"), GATEWAY_DROP);
+	assert_true(rig_reported(&rig, "session-close:wrong-way"));
+	rig_assert_never_got(&rig, C, "USER");
+}
+
+/* Nothing of what is being adopted has passed. It begins again, with what comes its way. */
+static void a144_an_adoption_that_begins_with_a_forged_line_begins_again(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_PLAIN);
+	comes_by(C, 2);
+	rig_at(&rig, C, 0, RIG_PORT, 0);
+	assert_int_equal(rig_at(&rig, S, 0, "226 done\r\n", 0), GATEWAY_DROP);
+	assert_false(rig.at->peer[0].reset || rig.at->peer[1].reset);
+	comes_by(C, 1);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_at(&rig, S, 0, "226 done\r\n", 0);
+	rig_settle(&rig);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_at(&rig, S, 0, "226 done\r\n", 0);
+	assert_int_equal(rig.at->peer[1].got_length, 6);
+	rig_assert_never_got(&rig, C, "PORT");
+	assert_int_equal(rig.pinholes_made, 0);
+}
+
+static void a144_a_route_that_changes_is_followed(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.way[C].out = 3;
+	rig_say(&rig, C, "NOOP\r\n");
+	assert_int_equal(rig_at(&rig, S, GREETED, "200 ok\r\n", 0), GATEWAY_DROP);
+	comes_by(S, 3);
+	rig_say(&rig, S, "200 ok\r\n");
+	rig_assert_got(&rig, S, "200 ok\r\n");
+}
+
+static void a144_where_ways_differ_the_operator_says_so(void **state)
+{
+	(void)state;
+	for (int unknown = 0; unknown < 2; unknown++) {
+		rig_make(&rig, RIG_SNAT);
+		rig.limits.reverse_path = unknown;
+		rig.way[S] = unknown ? (struct gateway_way){ 0, 0 } : (struct gateway_way){ 7, 1 };
+		rig_start(&rig);
+		rig_login(&rig);
+		rig_say(&rig, C, "PASV\r\n");
+		rig_say(&rig, S, "227 Entering Passive Mode (203,0,113,9,195,149)\r\n");
+		assert_int_equal(rig.pinholes_made, 1);
+		rig_end(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +585,13 @@ int main(void)
 		cmocka_unit_test_teardown(a89_payload_with_a_strangers_acknowledgement_is_not_the_peers, finish),
 		cmocka_unit_test_teardown(a89_a_stranger_who_is_first_does_not_stop_an_adoption, finish),
 		cmocka_unit_test_teardown(a89_a_stranger_does_not_end_an_adopted_session, finish),
+		cmocka_unit_test_teardown(a144_a_client_that_answers_its_own_pasv_is_not_believed, finish),
+		cmocka_unit_test_teardown(a144_nor_a_server_that_asks_in_its_clients_name, finish),
+		cmocka_unit_test_teardown(a144_a_session_does_not_begin_with_a_forged_syn_and_ack, finish),
+		cmocka_unit_test_teardown(a144_nor_go_on_with_one, finish),
+		cmocka_unit_test_teardown(a144_an_adoption_that_begins_with_a_forged_line_begins_again, finish),
+		cmocka_unit_test_teardown(a144_a_route_that_changes_is_followed, finish),
+		cmocka_unit_test_teardown(a144_where_ways_differ_the_operator_says_so, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,7 +311,7 @@ static void send_corrupted(struct attack *attack, const char *text)
 	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
 	bytes.data = out;
 	out[36] ^= 1;
-	gateway_packet(world->gateway, bytes, world->now, &world->output);
+	gateway_packet(world->gateway, bytes, NULL, world->now, &world->output);
 }
 
 static void a46_a_packet_with_a_bad_checksum_is_not_believed(void **state)
@@ -434,7 +434,7 @@ static uint8_t say_urgent(struct attack *attack, struct bytes text, uint16_t poi
 	bytes.length = packet_rewrite(bytes, &packet, &change, out, sizeof(out));
 	bytes.data = out;
 	attack->said[C] += text.length;
-	gateway_packet(world->gateway, bytes, world->now, &world->output);
+	gateway_packet(world->gateway, bytes, NULL, world->now, &world->output);
 	if (world->output.verdict == GATEWAY_REPLACE) {
 		bytes.data = world->output.packet;
 		bytes.length = world->output.length;

@@ -174,6 +174,8 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;
+	rig->way[DIRECTION_ORIGINAL] = (struct gateway_way){ .in = 1, .out = 2 };
+	rig->way[DIRECTION_REPLY] = (struct gateway_way){ .in = 2, .out = 1 };
 	rig->ops = (struct ops){
 		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
 		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .event = op_event,
@@ -253,7 +255,7 @@ enum gateway_verdict rig_packet(struct rig *rig, enum direction direction, uint3
 	assert_true(bytes.length > 0);
 	rig->now += 100;
 	memset(&rig->left, 0, sizeof(rig->left));
-	gateway_packet(rig->gateway, bytes, rig->now, &rig->output);
+	gateway_packet(rig->gateway, bytes, &rig->way[direction], rig->now, &rig->output);
 	if (rig->output.verdict == GATEWAY_DROP)
 		return GATEWAY_DROP;
 	if (rig->output.verdict == GATEWAY_REPLACE)

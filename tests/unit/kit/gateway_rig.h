@@ -61,6 +61,7 @@ struct rig {
 	void *memory;
 	struct ops ops;
 	uint64_t now;
+	struct gateway_way way[2]; /* of each direction: by device 1 on the client's side, 2 on the server's */
 
 	bool carrier;
 	bool seqadj_kept;

@@ -249,7 +249,7 @@ static size_t cross(struct world *world, enum direction direction, struct bytes 
 	struct packet_change change;
 
 	world->now += 100;
-	gateway_packet(world->gateway, bytes, world->now, &world->output);
+	gateway_packet(world->gateway, bytes, NULL, world->now, &world->output);
 	if (world->output.verdict == GATEWAY_DROP)
 		return 0;
 	if (world->output.verdict == GATEWAY_REPLACE) {
@@ -280,7 +280,7 @@ void world_answer_syn(struct world *world)
 
 	world->shaken = true;
 	bytes.length = packet_build(&plain, packet);
-	gateway_packet(world->gateway, bytes, world->now, &world->output);
+	gateway_packet(world->gateway, bytes, NULL, world->now, &world->output);
 }
 
 void world_shake_hands(struct world *world)

@@ -233,7 +233,7 @@ static void segments_with_a_wrong_checksum_were_never_there(void **state)
 	memcpy(packet + bytes.length, line, sizeof(line) - 1);
 	bytes.length += sizeof(line) - 1;
 	packet[3] = (uint8_t)bytes.length;
-	gateway_packet(rig.gateway, bytes, rig.now, &rig.output);
+	gateway_packet(rig.gateway, bytes, NULL, rig.now, &rig.output);
 	assert_int_equal(rig.output.verdict, GATEWAY_DROP);
 	assert_int_equal(rig.output.reason, REASON_BAD_CHECKSUM);
 	assert_int_equal(rig.pinholes_made, 0);
@@ -573,7 +573,7 @@ static void sack_blocks_do_not_cross_two_edits(void **state)
 	change.ack = rig.at->peer[1].expects;
 	bytes.length = packet_rewrite(bytes, &before, &change, out, sizeof(out));
 	bytes.data = out;
-	gateway_packet(rig.gateway, bytes, rig.now, &rig.output);
+	gateway_packet(rig.gateway, bytes, NULL, rig.now, &rig.output);
 	assert_int_equal(rig.output.verdict, GATEWAY_REPLACE);
 	for (size_t i = 0; i < sizeof(blocks); i++)
 		assert_int_equal(rig.output.packet[40 + i], 1);
@@ -629,7 +629,7 @@ static void packets_that_are_no_segments_pass_or_not_as_configured(void **state)
 		rig_make(&rig, RIG_SNAT);
 		rig.limits.malformed_open = open;
 		rig_start(&rig);
-		gateway_packet(rig.gateway, bytes, 1, &rig.output);
+		gateway_packet(rig.gateway, bytes, NULL, 1, &rig.output);
 		assert_int_equal(rig.output.verdict, open ? GATEWAY_ACCEPT : GATEWAY_DROP);
 		assert_int_equal(rig.output.reason, REASON_SHORT_PACKET);
 		rig_end(&rig);
@@ -705,7 +705,7 @@ static void a87_the_handshake_agrees_on_nothing_that_changes_what_is_read(void *
 		tcp[22] = 30;
 		tcp[16] = (uint8_t)(~sum >> 8);
 		tcp[17] = (uint8_t)~sum;
-		gateway_packet(rig.gateway, (struct bytes){ bytes, length }, rig.now, &rig.output);
+		gateway_packet(rig.gateway, (struct bytes){ bytes, length }, NULL, rig.now, &rig.output);
 		assert_int_equal(rig.output.verdict, GATEWAY_REPLACE);
 		assert_memory_equal(rig.output.packet + 40, padding, sizeof(padding));
 		assert_int_equal(rig.output.packet[20 + 13], TCP_SYN | TCP_ACK);
