@@ -69,6 +69,9 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 	/* A server that keeps it through the handshake would take it for the beginning of an encrypted line. */
 	if (session_pipeline_holds(session, VERB_AUTH))
 		return true;
+	/* Its options come last, and say whether it is refused. */
+	if (command.verb == VERB_STAT)
+		return true;
 	/* What a client says first, and before the greeting, may end the session whatever it is. */
 	return !session->any_command || policy_judge_verb(session->rule, command.verb) != REASON_NONE;
 }

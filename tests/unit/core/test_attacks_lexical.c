@@ -699,6 +699,37 @@ static void a143_long_names_pass(void **state)
 		}
 }
 
+/* A directory's names must not begin the lines of a reply: one may be "211 end", and the next "227 (10,0,0,9,12,234)". */
+static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
+{
+	static const struct {
+		const char *line;
+		bool refused;
+	} rows[] = {
+		{ "STAT -1 pub\r\n", true },    { "STAT -C1 pub\r\n", true },   { "stat -alC pub\r\n", true },
+		{ "STAT pub -1\r\n", true },    { "STAT pub\t-x\r\n", true },   { "STAT -lR pub\r\n", true },
+		{ "STAT -ls pub\r\n", true },   { "STAT -i pub\r\n", true },    { "STAT *\r\n", true },
+		{ "STAT pub/[a-z]\r\n", true }, { "STAT {a,b}\r\n", true },     { "STAT a?\r\n", true },
+		{ "STAT -l --time-style=+%n227 pub\r\n", true },
+		{ "STAT\r\n", false },          { "STAT pub/a-1\r\n", false },  { "STAT -l pub\r\n", false },
+		{ "STAT -la\r\n", false },      { "STAT -l -a pub dir\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t cut = 4; cut < strlen(rows[i].line); cut++) {
+			struct attack *attack = attack_open(PLAIN);
+
+			attack_login(attack);
+			attack_say_cut(attack, C, unit_string(rows[i].line), cut);
+			if (attack_count(attack, EVENT_REFUSE, REASON_RAW_NAMES) != rows[i].refused)
+				fail_msg("%s, cut at %zu", rows[i].line, cut);
+			SAY(attack, S, "211 whatever\r\n");
+			attack_offer_honestly(attack);
+			attack_end(attack);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -721,6 +752,7 @@ int main(void)
 		cmocka_unit_test(a143_a_long_line_holds_no_command_for_those_who_read_pieces),
 		cmocka_unit_test(a143_a_long_reply_holds_no_other),
 		cmocka_unit_test(a143_long_names_pass),
+		cmocka_unit_test(a145_a_reply_has_no_names_at_the_start_of_its_lines),
 		cmocka_unit_test(a54_a_format_in_a_name_is_text),
 		cmocka_unit_test(a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record),
 		cmocka_unit_test(a56_vendors_verbs_with_a_tuple_open_nothing),
