@@ -349,11 +349,6 @@ static void wait_for_receiver(struct passage *passage)
 	passage_decide(passage, GATEWAY_DROP, REASON_ADOPTING);
 }
 
-bool adoption_is_under_way(const struct flow *flow)
-{
-	return !flow->stream[DIRECTION_ORIGINAL].started || !flow->stream[DIRECTION_REPLY].started;
-}
-
 bool adoption_take(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;

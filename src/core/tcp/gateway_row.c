@@ -17,6 +17,11 @@ void gateway_count_bytes(struct flow *flow)
 	flow->bytes = bytes;
 }
 
+bool adoption_is_under_way(const struct flow *flow)
+{
+	return !flow->stream[DIRECTION_ORIGINAL].started || !flow->stream[DIRECTION_REPLY].started;
+}
+
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
 {
 	adoption_end(gateway, flow);

@@ -467,7 +467,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n" },
 		{ "[gateway]\nquue = 3\n  4\n",
 		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
-		  "mark, passed-mark, mss, absent, queue-full, table-full, malformed, sessions, memory, line-length, "
+		  "mark, passed-mark, mss, absent, queue-full, table-full, malformed, reverse-path, sessions, memory, line-length, "
 		  "line-timeout, unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
 		  "idle-timeout, watchdog, user, events\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
