@@ -42,9 +42,19 @@ def check_helpers():
     return not missing, f"not in the table: {missing}"
 
 
+def check_readme():
+    """README.md shows some of its rows, under its heading."""
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        heading, rule, *lines = file.read().partition("|  | no helper |")[2].splitlines()
+    rows = lines[:lines.index("")]
+    missing = [row for row in (f"|  | no helper |{heading}", rule, *rows) if f"\n{row}\n" not in text()]
+    return len(rows) >= 5 and not missing, f"{len(rows)} rows in README.md, of which these are not here: {missing}"
+
+
 def main():
     statements = (("it has exactly the scenarios that the probe has", check_scenarios),
-                  ("it has every effect", check_effects), ("it has every helper", check_helpers))
+                  ("it has every effect", check_effects), ("it has every helper", check_helpers),
+                  ("README.md shows rows of it as they are", check_readme))
     failed = 0
     print(f"1..{len(statements)}")
     for number, (statement, function) in enumerate(statements, 1):
