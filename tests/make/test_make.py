@@ -142,6 +142,31 @@ class Flags:
         check((flag in self.compile_line("CC=cc")) == (known.returncode == 0), "the compiler and make disagree")
 
 
+class Lint:
+    """Which files are asked about: clang-tidy is one that always finds something, but for the first time."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory) / "lint"
+
+    def result(self, text, answer="a finding", version="1"):
+        (self.directory / "file.c").write_text(text)
+        script(self.directory / "clang-tidy", f'[ "$1" != --version ] || exec echo {version}\nprintf "%s" "{answer}"\n')
+        done = attempt("tests/tools/lint", self.directory / "file.c", LINT_MARKS=str(self.directory / "marks"),
+                       PATH=f"{self.directory}:{os.environ['PATH']}")
+        return next(line for line in done.stdout.splitlines() if "clang-tidy has nothing" in line).startswith("ok")
+
+    def marks(self):
+        self.directory.mkdir()
+        text = "#define ONE 1\nint one(void);\nint one(void)\n{\n\treturn ONE; /* it is */\n}\n"
+        check(not self.result(text) and not self.result(text), "a finding was forgotten")
+        check(self.result(text, answer=""), "there is nothing to say")
+        check(self.result(text), "it was asked again")
+        for what, changed in (("comment", text.replace("it is", "NOLINT")), ("definition", text.replace("E 1", "E 2")),
+                              ("place", "\n" + text)):
+            check(not self.result(changed), f"a {what} changed and it was not asked")
+        check(not self.result(text, version="2"), "another clang-tidy was not asked")
+
+
 def compile_commands(directory):
     """In place, but what somebody's editor uses is put back."""
     path = TOP / "compile_commands.json"
@@ -258,6 +283,7 @@ def statements(directory):
     yield "a program on top of the library, built with pkg-config alone, judges a dialogue", installed.example_judges
     yield "and prints what libftpalg(3) shows", installed.example_of_manual
     yield "make uninstall leaves nothing", installed.uninstall
+    yield "lint asks about a file until there is nothing to say, and again when it changes", Lint(directory).marks
     yield "CHANGELOG.md begins with this version", newest_change_is_this_version
     yield "make compile_commands.json says how each file is compiled", lambda: compile_commands(directory)
     yield "mandoc has nothing to say about the manuals", manuals_are_correct
