@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One scenario while it runs, and what became of it. For the files probe_*.c alone. */
+/* One scenario while it runs, and what became of it. */
 #ifndef PROBE_RUN_H
 #define PROBE_RUN_H
 
