@@ -4,7 +4,8 @@
  *
  *   every kind    its exact length; numbers in their ranges; what it has no use for is zero; one address family
  *   LOOKUP        any tuple; what is answered is limited to control connections, in broker.c
- *   a master      its server's port, as clients or as itself sees it, is a control port; that conntrack has such a connection is asked in broker.c
+ *   a master      its server's port, as clients or as itself sees it, is a control port; that conntrack has such a
+ *                 connection is asked in broker.c
  *   EXPECT        one of the master's two peers comes to the other, or the server to a listed third party; the endpoint is
  *                 judged by the same function of the policy that judged the offer, with the rule for this master
  *   ADJUST        offsets in bounds. The sender of this could as well change the connection's bytes

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The proxy's process. It is not the worker's: it holds private keys and plaintext. Its queue has nothing but first
- * packets in it, and its raw sockets send nothing else. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
+ * packets in it, and its raw sockets send nothing else. Keys, certificates and trust anchors are read before the sandbox
+ * closes; nothing reads a key file later.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
