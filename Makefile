@@ -108,8 +108,8 @@ UNIT_HELPERS  := $(wildcard tests/unit/kit/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE_OBJECTS  := $(call object,$(CORE_SOURCES))
-UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(BUILD)/src/scenarios.o \
-                 $(BUILD)/report_assets.o
+EMBEDDED      := $(patsubst %,$(BUILD)/src/%.o,probe/scenarios probe/assets report/assets)
+UPPER_OBJECTS := $(call object,$(filter-out $(MAIN_SOURCE),$(UPPER_SOURCES))) $(EMBEDDED)
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SOURCES))
 
 # What programs are linked with, in this order: each takes what it uses.
@@ -143,14 +143,25 @@ $(BUILD)/src/%.o: src/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
-# The scenarios of ftpalg probe, compiled in.
+# What is compiled in: the scenarios of ftpalg probe, and what pages are made of.
 SCENARIOS := $(sort $(wildcard src/probe/scenarios/*.scenario))
 
-$(BUILD)/src/scenarios.c: src/embed $(SCENARIOS) src/probe/scenarios
-	$(call say,EMBED,$@)
-	$(Q)mkdir -p $(@D) && src/embed $(SCENARIOS) >$@
+# The files of a table are its prerequisites, in its order. Two makes may be at it at the same time.
+embed = $(Q)mkdir -p $(@D) && src/embed $(1) $(filter %.scenario %.css %.js,$^) >$@.$$$$ && mv $@.$$$$ $@
 
-$(BUILD)/src/scenarios.o: $(BUILD)/src/scenarios.c
+$(BUILD)/src/probe/scenarios.c: src/embed $(SCENARIOS) src/probe/scenarios
+	$(call say,EMBED,$@)
+	$(call embed,probe_builtins)
+
+$(BUILD)/src/probe/assets.c: src/embed src/probe/page.css
+	$(call say,EMBED,$@)
+	$(call embed,probe_assets)
+
+$(BUILD)/src/report/assets.c: src/embed src/report/page.css src/report/page.js
+	$(call say,EMBED,$@)
+	$(call embed,report_assets)
+
+$(EMBEDDED): %.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
@@ -161,17 +172,6 @@ $(BUILD)/tests/%.o: tests/%.c
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_ARCHIVE) $(ARCHIVES)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LINK_LIBS) -lcmocka
-
-# The style and the script of the report's page, as arrays.
-$(BUILD)/report_assets.c: src/report/page.css src/report/page.js
-	$(Q)mkdir -p $(@D) && { echo '#include "report/assets.h"'; for kind in css js; do \
-		echo "const unsigned char report_$$kind[] = {" && od -An -v -tx1 src/report/page.$$kind | \
-		sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' && echo "};" && \
-		echo "const size_t report_$${kind}_length = sizeof(report_$$kind);"; done; } >$@
-
-$(BUILD)/report_assets.o: $(BUILD)/report_assets.c src/report/assets.h
-	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(UPPER_OBJECTS) $(call object,$(MAIN_SOURCE) $(UNIT_SOURCES) $(UNIT_HELPERS)))
 

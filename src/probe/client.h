@@ -3,6 +3,7 @@
 #ifndef PROBE_CLIENT_H
 #define PROBE_CLIENT_H
 
+#include "base/embedded.h"
 #include "probe/run.h"
 
 #define PROBE_RUNS_MAX 512
@@ -20,13 +21,10 @@ struct probe_list {
 };
 
 /* Scenarios that are compiled in (the build makes this of src/probe/scenarios). */
-struct probe_builtin {
-	const char *name;
-	const unsigned char *text;
-	size_t length;
-};
-extern const struct probe_builtin probe_builtins[];
-extern const size_t probe_builtin_count;
+extern const struct embedded probe_builtins[];
+extern const size_t probe_builtins_count;
+/* The style of its page. */
+extern const struct embedded probe_assets[];
 
 /*
  * Adds the compiled-in scenarios, or all *.scenario of a directory, or one file, sorted by name. False after a failure

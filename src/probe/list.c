@@ -40,9 +40,9 @@ static bool add_source(struct probe_list *list, const char *path, const char *na
 
 bool probe_list_add_builtins(struct probe_list *list)
 {
-	for (size_t i = 0; i < probe_builtin_count; i++) {
-		const struct probe_builtin *builtin = &probe_builtins[i];
-		const struct bytes text = { builtin->text, builtin->length };
+	for (size_t i = 0; i < probe_builtins_count; i++) {
+		const struct embedded *builtin = &probe_builtins[i];
+		const struct bytes text = { builtin->data, builtin->length };
 
 		if (!add_source(list, builtin->name, builtin->name, text, NULL))
 			return false;

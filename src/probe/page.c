@@ -8,28 +8,19 @@
 #include "probe/client.h"
 
 static const char head[] =
-	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	"<!DOCTYPE html>\n"
+	"<html lang=\"en\">\n"
+	"<head>\n"
+	"<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<title>FTP helper, probed</title>\n<style>\n"
-	":root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--code:#f3f5f7;"
-	"--pass:#116329;--fail:#9a3412;--exposed:#a40e26;--broken:#6e3aa8;--skipped:#57606a}\n"
-	"@media(prefers-color-scheme:dark){:root{--ground:#0f1318;--text:#e3e8ee;--quiet:#9aa5b1;--line:#333c46;"
-	"--code:#1a2028;--pass:#6bd08a;--fail:#f5a36b;--exposed:#ff8a94;--broken:#c9a4f5;--skipped:#9aa5b1}}\n"
-	"body{margin:0 auto;max-width:72rem;padding:1rem;background:var(--ground);color:var(--text);"
-	"font:1rem/1.5 system-ui,sans-serif}\n"
-	"h1{font-size:1.5rem;margin:.5rem 0}p{margin:.5rem 0}.quiet{color:var(--quiet)}\n"
-	"details{border-top:1px solid var(--line);padding:.4rem 0}details:last-of-type{border-bottom:1px solid var(--line)}\n"
-	"summary{cursor:pointer;display:grid;grid-template-columns:6rem minmax(0,18rem) minmax(0,1fr);gap:.75rem}\n"
-	"summary code{overflow-wrap:anywhere}.verdict{font-weight:600}\n"
-	".pass{color:var(--pass)}.fail{color:var(--fail)}.exposed{color:var(--exposed)}.broken{color:var(--broken)}"
-	".skipped{color:var(--skipped)}\n"
-	"dl{margin:.5rem 0 .5rem 6.75rem;display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.25rem .75rem}\n"
-	"dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}\n"
-	"dd code{display:block;background:var(--code);padding:.1rem .4rem;border-radius:.2rem;white-space:pre-wrap}\n"
-	"@media(max-width:40rem){summary{grid-template-columns:5rem minmax(0,1fr)}summary .title{grid-column:1/-1}"
-	"dl{margin-left:0;grid-template-columns:minmax(0,1fr)}}\n"
-	"@media print{details{break-inside:avoid}}\n"
-	"</style>\n</head>\n<body>\n<main>\n";
+	"<title>FTP helper, probed</title>\n"
+	"<style>\n";
+
+static const char body[] =
+	"</style>\n"
+	"</head>\n"
+	"<body>\n"
+	"<main>\n";
 
 static void print_escaped(FILE *out, struct bytes text)
 {
@@ -145,6 +136,8 @@ static void print_summary(const struct probe_report *report, FILE *out)
 bool probe_report_html(const struct probe_report *report, FILE *out)
 {
 	fputs(head, out);
+	(void)fwrite(probe_assets[0].data, 1, probe_assets[0].length, out);
+	fputs(body, out);
 	print_summary(report, out);
 	for (size_t i = 0; i < report->count; i++)
 		print_run(out, &report->runs[i]);

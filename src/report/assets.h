@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* page.css and page.js, which the Makefile turns into arrays. */
+/* The style and the script of the page, which are compiled in. */
 #ifndef REPORT_ASSETS_H
 #define REPORT_ASSETS_H
 
-#include <stddef.h>
+#include "base/embedded.h"
 
-extern const unsigned char report_css[];
-extern const size_t report_css_length;
-extern const unsigned char report_js[];
-extern const size_t report_js_length;
+enum { REPORT_CSS, REPORT_JS };
+
+extern const struct embedded report_assets[];
 
 #endif

@@ -23,10 +23,10 @@ static int put_head(const struct page *page)
 {
 	char style[DIGEST_TEXT_MAX];
 	char script[DIGEST_TEXT_MAX];
-	int result = digest_sha256((struct bytes){ report_css, report_css_length }, style);
+	int result = digest_sha256((struct bytes){ report_assets[REPORT_CSS].data, report_assets[REPORT_CSS].length }, style);
 
 	if (result == 0)
-		result = digest_sha256((struct bytes){ report_js, report_js_length }, script);
+		result = digest_sha256((struct bytes){ report_assets[REPORT_JS].data, report_assets[REPORT_JS].length }, script);
 	if (result < 0)
 		return result;
 	page_print(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -37,7 +37,7 @@ static int put_head(const struct page *page)
 		   "<meta name=\"generator\" content=\"ftpalg " FTPALG_VERSION "\">\n<title>", style, script);
 	put_name(page);
 	page_print(page, " - ftpalg report</title>\n<style>");
-	(void)fwrite(report_css, 1, report_css_length, page->out);
+	(void)fwrite(report_assets[REPORT_CSS].data, 1, report_assets[REPORT_CSS].length, page->out);
 	page_print(page, "</style>\n</head>\n");
 	return 0;
 }
@@ -202,7 +202,7 @@ int report_write_html(const struct report *report, const struct report_head *hea
 	for (const struct report_session *session = report->sessions; session; session = session->next)
 		put_session(&page, session);
 	page_print(&page, "%s</main>\n<script>", report->sessions ? "</section>\n" : "");
-	(void)fwrite(report_js, 1, report_js_length, out);
+	(void)fwrite(report_assets[REPORT_JS].data, 1, report_assets[REPORT_JS].length, out);
 	page_print(&page, "</script>\n</body>\n</html>\n");
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }
