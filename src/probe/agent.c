@@ -103,7 +103,7 @@ static void answer_connection(const struct agent *agent, int handle, const struc
 	agent_tell(asker, text);
 }
 
-struct agent_call *agent_add_call(struct agent *agent, char verb, int handle, const struct agent_asker *asker)
+struct agent_call *agent_add_call(struct agent *agent, enum agent_verb verb, int handle, const struct agent_asker *asker)
 {
 	for (size_t i = 0; i < AGENT_CALLS_MAX; i++) {
 		struct agent_call *call = &agent->calls[i];
@@ -284,16 +284,16 @@ void agent_pump(struct agent *agent, uint64_t now)
 		if (!call->used)
 			continue;
 		switch (call->verb) {
-		case 'A':
+		case AGENT_ACCEPT:
 			pump_accept(agent, call, now);
 			break;
-		case 'C':
+		case AGENT_CONNECT:
 			pump_connect(agent, call, now);
 			break;
-		case 'S':
+		case AGENT_SEND:
 			pump_send(agent, call, now);
 			break;
-		default:
+		case AGENT_READ:
 			pump_read(agent, call, now);
 			break;
 		}

@@ -65,10 +65,17 @@ struct agent_socket {
 	bool reset;
 };
 
+enum agent_verb {
+	AGENT_ACCEPT,
+	AGENT_CONNECT,
+	AGENT_SEND,
+	AGENT_READ,
+};
+
 /* A request that has no answer yet. */
 struct agent_call {
 	bool used;
-	char verb; /* 'A'ccept, 'C'onnect, 'S'end, 'R'ead */
+	enum agent_verb verb;
 	int handle;
 	bool control; /* ACCEPT - */
 	bool acknowledge;

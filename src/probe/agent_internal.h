@@ -12,6 +12,6 @@ void agent_tell(const struct agent_asker *asker, const char *text);
 int agent_add_socket(struct agent *agent, int descriptor, int state);
 void agent_forget_socket(struct agent_socket *socket);
 /* NULL, with asker told: there are too many. */
-struct agent_call *agent_add_call(struct agent *agent, char verb, int handle, const struct agent_asker *asker);
+struct agent_call *agent_add_call(struct agent *agent, enum agent_verb verb, int handle, const struct agent_asker *asker);
 
 #endif

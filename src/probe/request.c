@@ -72,7 +72,7 @@ static void begin_connection(struct agent *agent, const struct endpoint *from, c
 	}
 	agent->sockets[handle].peer = to->address;
 	agent->sockets[handle].control = control;
-	call = agent_add_call(agent, 'C', handle, asker);
+	call = agent_add_call(agent, AGENT_CONNECT, handle, asker);
 	if (call)
 		call->deadline = deadline;
 	else
@@ -128,7 +128,7 @@ static void request_accept(struct agent *agent, const struct request *request, c
 		agent_tell(asker, "ERROR where to accept?");
 		return;
 	}
-	call = agent_add_call(agent, 'A', handle, asker);
+	call = agent_add_call(agent, AGENT_ACCEPT, handle, asker);
 	if (!call)
 		return;
 	call->control = control;
@@ -149,7 +149,7 @@ static void request_send(struct agent *agent, const struct request *request, con
 		agent_tell(asker, "ERROR what to send?");
 		return;
 	}
-	call = agent_add_call(agent, 'S', handle, asker);
+	call = agent_add_call(agent, AGENT_SEND, handle, asker);
 	if (!call)
 		return;
 	memcpy(call->bytes, bytes, length);
@@ -175,7 +175,7 @@ static void request_read(struct agent *agent, const struct request *request, con
 		agent_tell(asker, "ERROR what to read?");
 		return;
 	}
-	call = agent_add_call(agent, 'R', handle, asker);
+	call = agent_add_call(agent, AGENT_READ, handle, asker);
 	if (!call)
 		return;
 	call->have = have;
