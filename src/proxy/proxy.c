@@ -259,8 +259,10 @@ static int proxy_open(struct proxy_process *process)
 	char error[PROXY_ERROR_MAX];
 
 	/* No other process of this user may look into this one, and it leaves no core behind: it holds keys. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		log_message(LOG_LEVEL_ERROR, "the kernel would let others look into this process: %s", strerror(errno));
 		return -1;
+	}
 	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, sizeof(error)) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s", error);
 		return -1;
@@ -269,7 +271,11 @@ static int proxy_open(struct proxy_process *process)
 		return -1;
 	proxy->reloaded[0] = calloc(1, sizeof(*proxy->reloaded[0]));
 	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
-	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
+	if (!proxy->reloaded[0] || !proxy->reloaded[1]) {
+		log_message(LOG_LEVEL_ERROR, "no memory for a configuration that is read again");
+		return -1;
+	}
+	if (proxy_open_quota(process) < 0)
 		return -1;
 	proxy_share_descriptors(proxy);
 	process->admission = admission_open(config, &proxy->host, error, sizeof(error));
