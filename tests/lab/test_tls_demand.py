@@ -65,7 +65,7 @@ def old_server(cell, cipher):
     def auth(session):
         session.send(b"234 go\r\n")
         with contextlib.suppress(OSError):
-            session._connection = context.wrap_socket(session._connection, server_side=True)
+            session.connection = context.wrap_socket(session.connection, server_side=True)
     server.handlers["AUTH"] = lambda _argument: auth
     return server
 
