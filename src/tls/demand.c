@@ -50,9 +50,13 @@ static bool try_cipher(SSL_CTX *context, const char *word)
 	return SSL_CTX_set_cipher_list(context, alone) == 1;
 }
 
-static bool try_group(SSL_CTX *context, const char *word)
+/* OpenSSL's macro takes a list away from its const. */
+static bool try_group(SSL_CTX *context, const char *list)
 {
-	return SSL_CTX_set1_groups_list(context, word) == 1;
+	char groups[LIST_MAX];
+
+	snprintf(groups, sizeof(groups), "%s", list);
+	return SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
 static bool demand_try(SSL_CTX *context, const char *list, word_try *try, const char *setting, const char *of, char *error,
@@ -92,7 +96,7 @@ static bool demand_set(SSL_CTX *context, const struct tls_demand *demand, const 
 	       SSL_CTX_set_max_proto_version(context, demand->no_tls13 ? TLS1_2_VERSION : 0) == 1 &&
 	       SSL_CTX_set_ciphersuites(context, *suites ? suites : default_suites) == 1 &&
 	       SSL_CTX_set_cipher_list(context, *others ? others : default_ciphers) == 1 &&
-	       (!*groups || SSL_CTX_set1_groups_list(context, groups) == 1);
+	       (!*groups || try_group(context, groups));
 }
 
 bool tls_demand_apply(SSL_CTX *context, const struct tls_demand *demand, char *error, size_t size)
