@@ -22,6 +22,8 @@
 
 /* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
 #define LINGER (30 * SECOND)
+/* Between two resets to who sends on a connection that has ended. Linux repeats a segment after 200 ms at the earliest. */
+#define TELL_PAUSE (SECOND / 10)
 
 void gateway_limits_set_defaults(struct gateway_limits *limits)
 {
@@ -260,6 +262,18 @@ static void take_live(struct passage *passage)
 		gateway_end_flow(gateway, flow, FLOW_DONE, REASON_CONNECTION_ENDED, passage->now);
 }
 
+/* The connection has ended for us, and its sender goes on. A reset costs far more than the packet that it answers. */
+static void tell_ended(struct passage *passage)
+{
+	uint64_t *told = &passage->flow->told[passage->direction];
+
+	if (!(passage->packet.flags & TCP_RST) && passage->now - *told >= TELL_PAUSE) {
+		passage_reset_sender(passage);
+		*told = passage->now;
+	}
+	passage_decide(passage, GATEWAY_DROP, REASON_CONNECTION_ENDED);
+}
+
 static void take_tcp(struct passage *passage)
 {
 	struct gateway *gateway = passage->gateway;
@@ -300,9 +314,7 @@ static void take_tcp(struct passage *passage)
 		flow_touch(&gateway->table, passage->flow, passage->now);
 	if (passage->flow && (passage->flow->state == FLOW_KILLED ||
 			      (passage->flow->state == FLOW_DONE && packet->payload.length > 0))) {
-		if (!(packet->flags & TCP_RST))
-			passage_reset_sender(passage);
-		passage_decide(passage, GATEWAY_DROP, REASON_CONNECTION_ENDED);
+		tell_ended(passage);
 		return;
 	}
 	if ((!passage->flow && packet->payload.length == 0) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A83, A84, A85, A88, A89: packets that prove nothing. Strangers send them who know addresses and ports, and peers
+ * A83, A84, A85, A88, A89, A144, A146: packets that prove nothing. Strangers send them who know addresses and ports, and peers
  * who want the gateway to believe what the other peer does not.
  */
 #include "gateway_rig.h"
@@ -563,6 +563,25 @@ static void a144_where_ways_differ_the_operator_says_so(void **state)
 	}
 }
 
+/* --- A146: a peer that goes on with what has ended --- */
+
+/* Each reset costs the broker a look at conntrack and a raw packet, so a packet must not buy one. */
+static void a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second(void **state)
+{
+	(void)state;
+	for (int direction = 0; direction < 2; direction++) {
+		begin_logged_in(RIG_SNAT);
+		rig_say_bytes(&rig, C, "\0\r\n", 3, 0);
+		rig.injected_count = 0;
+		/* 100 microseconds pass with each. */
+		for (unsigned int i = 0; i < 20000; i++)
+			assert_int_equal(rig_at(&rig, (enum direction)direction, 100, "NOOP\r\n", 0), GATEWAY_DROP);
+		assert_in_range(rig.injected_count, 19, 21);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -592,6 +611,7 @@ int main(void)
 		cmocka_unit_test_teardown(a144_an_adoption_that_begins_with_a_forged_line_begins_again, finish),
 		cmocka_unit_test_teardown(a144_a_route_that_changes_is_followed, finish),
 		cmocka_unit_test_teardown(a144_where_ways_differ_the_operator_says_so, finish),
+		cmocka_unit_test_teardown(a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
