@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "process/service.h"
-#include "proxy/proxy.h"
+#include "run/supervisor.h"
 
 static int proxy_configured(const char *path)
 {
@@ -20,7 +20,7 @@ static int proxy_configured(const char *path)
 		status = CMD_FAILURE;
 	else if (!config->proxy.port)
 		log_message(LOG_LEVEL_ERROR, "%s has no section [proxy]; ftpalg.conf(5) describes it", path);
-	else if (proxy_run(config, path, NULL, 0) == 0)
+	else if (supervisor_run(config, path, SUPERVISE_PROXY) == 0)
 		status = CMD_SUCCESS;
 	free(config);
 	log_finish();

@@ -16,7 +16,7 @@ static int run_configured(const char *path)
 	service_begin();
 	if (!config)
 		log_message(LOG_LEVEL_ERROR, "no memory");
-	else if (service_load(config, path) == 0 && supervisor_run(config, path) == 0)
+	else if (service_load(config, path) == 0 && supervisor_run(config, path, SUPERVISE_GATEWAY) == 0)
 		status = CMD_SUCCESS;
 	free(config);
 	log_finish();

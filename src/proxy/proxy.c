@@ -45,7 +45,7 @@ struct proxy_process {
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
 	struct event *pause; /* of the listeners */
-	struct event *heart; /* NULL: nobody watches */
+	struct event *heart;
 	struct heartbeat *page;
 	pid_t supervisor;
 	struct quota_source *sources;
@@ -140,8 +140,6 @@ static int proxy_start_heart(struct proxy_process *process)
 {
 	const struct timeval interval = { .tv_usec = PROXY_BEAT_MICROSECONDS };
 
-	if (!process->page)
-		return 0;
 	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
 	return process->heart && event_add(process->heart, &interval) == 0 ? 0 : -1;
 }
@@ -345,8 +343,7 @@ int proxy_run(const struct config *config, const char *config_path, struct heart
 	process->proxy.next_session = PROXY_FIRST_SESSION;
 	result = proxy_open(process);
 	if (!result) {
-		if (page)
-			atomic_store(&page->ready, true);
+		atomic_store(&page->ready, true);
 		log_message(LOG_LEVEL_NOTICE, "ready: proxy on port %u, %zu policy rule%s", config->proxy.port,
 			    config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
 		result = event_base_dispatch(process->proxy.base) < 0 ? -1 : 0;

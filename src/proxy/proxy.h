@@ -11,8 +11,7 @@
 
 /*
  * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
- * Under a supervisor it shows in page that it moves, and does not outlive it; alone, page is NULL and supervisor 0.
- * Returns 0, or -1 after a failure that it has told.
+ * It shows in page that it moves, and does not outlive its supervisor. Returns 0, or -1 after a failure that it has told.
  */
 int proxy_run(const struct config *config, const char *config_path, struct heartbeat *page, pid_t supervisor);
 

@@ -3,12 +3,14 @@
  * Theory of operation
  *
  * The supervisor reads nothing from a peer, and no key. It starts a worker with its broker (broker.c) and, where the policy
- * terminates TLS, the proxy; waits for them; and looks once a second at a counter that each one's loop moves, in a page
- * that it maps with that one alone.
+ * terminates TLS, the proxy, or the proxy alone; waits for them; and looks once a second at a counter that each one's loop
+ * moves, in a page that it maps with that one alone.
  *
- *   STARTING --ready--> RUNNING --died, hung--> PAUSE --a second--> STARTING
+ *   STARTING --ready--> RUNNING --died, hung--> PAUSE --none, or a second--> STARTING
  *      |  (the first time: give up)                |
  *      +------------------- SIGTERM, SIGINT -------+--> end
+ *
+ * Who has run for a while is replaced at once, since clients wait; who ends as soon as it begins, after a second.
  *
  * A queue that a hung process holds is not bypassed: the kernel sees somebody who listens. So a process whose counter has
  * stood still for `watchdog` looks in a row is killed. Looks are counted, not seconds: if the whole machine stood still,
@@ -29,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,10 +39,13 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
+#include "host/host.h"
 #include "proxy/proxy.h"
 #include "run/worker.h"
 
 #define SUPERVISOR_CHILDREN 3
+/* Who has lived as long is replaced without a pause. */
+#define SUPERVISOR_SETTLED_MICROSECONDS 1000000
 
 struct child;
 
@@ -48,12 +54,14 @@ typedef int child_run(const struct child *child, pid_t supervisor);
 struct child {
 	const struct supervisor *supervisor;
 	const char *name;
+	const char *title; /* as ps(1) shows it */
 	const char *fate; /* what becomes of its connections when it dies */
 	child_run *run;
 	struct child *partner; /* NULL: it lives alone */
 	int channel;           /* its end of the socket that it has with its partner, while it is started; or -1 */
 	struct heartbeat *page;
 	pid_t pid;        /* 0: none */
+	uint64_t started;
 	bool was_ready;   /* some process in this place was, once */
 	uint64_t beat;    /* as last seen */
 	uint32_t misses;  /* looks in a row that saw the same */
@@ -127,6 +135,7 @@ static _Noreturn void supervisor_become(struct supervisor *supervisor, struct ch
 		supervisor_close_channel(&supervisor->child[i]);
 	}
 	log_forget();
+	prctl(PR_SET_NAME, child->title, 0, 0, 0);
 	result = child->run(child, parent);
 	log_finish();
 	_exit(result == 0 ? 0 : 1);
@@ -139,6 +148,7 @@ static int supervisor_fork(struct supervisor *supervisor, struct child *child)
 	atomic_store(&child->page->ready, false);
 	child->beat = atomic_load(&child->page->beat);
 	child->misses = 0;
+	child->started = host_now();
 	child->pid = fork();
 	if (child->pid == 0)
 		supervisor_become(supervisor, child, self);
@@ -172,10 +182,13 @@ static int supervisor_start(struct supervisor *supervisor, struct child *child)
 	return result;
 }
 
-/* Starts again what has ended, once its partner has too. */
-static void supervisor_restart(struct supervisor *supervisor, struct child *child)
+/* Starts again what has ended, once its partner has too. quiet: a second has passed in which nothing happened. */
+static void supervisor_restart(struct supervisor *supervisor, struct child *child, bool quiet)
 {
-	if (child->pid == 0 && (!child->partner || child->partner->pid == 0))
+	const bool settled = host_now() - child->started >= SUPERVISOR_SETTLED_MICROSECONDS;
+
+	if (!supervisor->ending && child->run != supervisor_run_broker && child->pid == 0 && (quiet || settled) &&
+	    (!child->partner || child->partner->pid == 0))
 		supervisor_start(supervisor, child);
 }
 
@@ -315,12 +328,9 @@ static int supervisor_loop(struct supervisor *supervisor)
 			struct child *child = &supervisor->child[i];
 
 			supervisor_reap(supervisor, child);
-			if (number > 0)
-				continue;
-			/* A quiet second has passed, so processes that die at once are not started over and over. */
-			supervisor_watch(supervisor, child);
-			if (!supervisor->ending && child->run != supervisor_run_broker)
-				supervisor_restart(supervisor, child);
+			if (number <= 0)
+				supervisor_watch(supervisor, child);
+			supervisor_restart(supervisor, child, number <= 0);
 		}
 	}
 	return supervisor->result;
@@ -337,11 +347,13 @@ static void *supervisor_share(size_t size)
 }
 
 /* Makes room for one more process. NULL: there is no memory. */
-static struct child *supervisor_add(struct supervisor *supervisor, const char *name, const char *fate, child_run *run)
+static struct child *supervisor_add(struct supervisor *supervisor, const struct child *kind)
 {
 	struct child *child = &supervisor->child[supervisor->count];
 
-	*child = (struct child){ .supervisor = supervisor, .name = name, .fate = fate, .run = run, .channel = -1 };
+	*child = *kind;
+	child->supervisor = supervisor;
+	child->channel = -1;
 	child->page = supervisor_share(sizeof(*child->page));
 	if (!child->page)
 		return NULL;
@@ -349,12 +361,39 @@ static struct child *supervisor_add(struct supervisor *supervisor, const char *n
 	return child;
 }
 
-/* Fills the places of those that are to run. */
-static int supervisor_prepare(struct supervisor *supervisor, const struct config *config)
+static bool supervisor_add_gateway(struct supervisor *supervisor)
 {
-	struct child *worker;
-	struct child *broker;
+	static const struct child worker_kind = {
+		.name = "the worker", .title = "ftpalg-worker", .run = supervisor_run_worker,
+		.fate = "; the next one takes over the connections that go on",
+	};
+	static const struct child broker_kind = {
+		.name = "the broker", .title = "ftpalg-broker", .run = supervisor_run_broker,
+		.fate = "; the worker ends with it, and both are started again",
+	};
+	struct child *worker = supervisor_add(supervisor, &worker_kind);
+	struct child *broker = worker ? supervisor_add(supervisor, &broker_kind) : NULL;
 
+	if (!broker)
+		return false;
+	worker->partner = broker;
+	broker->partner = worker;
+	return true;
+}
+
+static bool supervisor_add_proxy(struct supervisor *supervisor)
+{
+	static const struct child kind = {
+		.name = "the proxy", .title = "ftpalg-proxy", .run = supervisor_run_proxy,
+		.fate = "; the connections that it relayed have ended, the next one takes new ones",
+	};
+
+	return supervisor_add(supervisor, &kind) != NULL;
+}
+
+/* Fills the places of those that are to run. */
+static int supervisor_prepare(struct supervisor *supervisor, const struct config *config, enum supervisor_kind kind)
+{
 	supervisor->config = malloc(sizeof(*supervisor->config));
 	supervisor->spare = malloc(sizeof(*supervisor->spare));
 	supervisor->policies = supervisor_share(sizeof(*supervisor->policies));
@@ -364,24 +403,17 @@ static int supervisor_prepare(struct supervisor *supervisor, const struct config
 	}
 	*supervisor->config = *config;
 	supervisor->policies->policy[0] = config->policy;
-	worker = supervisor_add(supervisor, "the worker", "; the next one takes over the connections that go on",
-				supervisor_run_worker);
-	broker = supervisor_add(supervisor, "the broker", "; the worker ends with it, and both are started again",
-				supervisor_run_broker);
-	if (!worker || !broker)
+	if (kind == SUPERVISE_GATEWAY && !supervisor_add_gateway(supervisor))
 		return -1;
-	worker->partner = broker;
-	broker->partner = worker;
-	if (!config_terminates(config))
-		return 0;
-	return supervisor_add(supervisor, "the proxy", "; the connections that it relayed have ended, the next one takes"
-			      " new ones", supervisor_run_proxy) ? 0 : -1;
+	if ((kind == SUPERVISE_PROXY || config_terminates(config)) && !supervisor_add_proxy(supervisor))
+		return -1;
+	return 0;
 }
 
-int supervisor_run(const struct config *config, const char *config_path)
+int supervisor_run(const struct config *config, const char *config_path, enum supervisor_kind kind)
 {
 	struct supervisor supervisor = { .config_path = config_path };
-	int result = supervisor_prepare(&supervisor, config);
+	int result = supervisor_prepare(&supervisor, config, kind);
 
 	sigemptyset(&supervisor.signals);
 	sigaddset(&supervisor.signals, SIGTERM);

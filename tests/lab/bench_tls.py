@@ -220,9 +220,9 @@ def sessions():
             rates = {"ftpalg": [], "mod_proxy": []}
             cost = []
             for _ in range(3):
-                before = cpu_seconds(proxy.process.pid)
+                before = cpu_seconds(proxy.pid)
                 rates["ftpalg"].append(rate(lab, address, 21))
-                cost.append((cpu_seconds(proxy.process.pid) - before) / (rates["ftpalg"][-1] * 5))
+                cost.append((cpu_seconds(proxy.pid) - before) / (rates["ftpalg"][-1] * 5))
                 rates["mod_proxy"].append(rate(lab, lab.addresses[4].inside_router, MOD_PROXY_PORT))
             medians = {name: statistics.median(values) for name, values in rates.items()}
             for name, value in medians.items():
@@ -242,7 +242,7 @@ def memory():
         lab.server.spawn([sys.executable, "-c", THREADED_GREETER, address, *certificate])
         wait_until(lambda: is_listening(lab.server, 21), "the greeter to listen")
         with proxy:
-            pid = proxy.process.pid
+            pid = proxy.pid
             handshake(lab, address, 21).close()
             time.sleep(0.5)
             before = resident(pid)

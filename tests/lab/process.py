@@ -37,6 +37,16 @@ def children(pid):
         return [int(word) for word in file.read().split()]
 
 
+def titled(pid, title):
+    """Those of them that bear this name, oldest first."""
+    found = []
+    for child in children(pid):
+        with open(f"/proc/{child}/comm", encoding="ascii") as file:
+            if file.read().strip() == title:
+                found.append(child)
+    return found
+
+
 class Process:
     """A program that runs beside the test, in a process group of its own, its output in a file."""
 

@@ -10,6 +10,7 @@ import subprocess
 
 import rules
 from gateway import Gateway, binary
+from process import titled
 
 READY = "ftpalg: ready"
 PORT = 2100
@@ -100,6 +101,11 @@ class Proxy(Gateway):
         else:
             for options in (["--proxy"], ["--proxy", "--forward"]):
                 rules.load(self.router, path, self.printed_rules(*options), ["sh", "-s"])
+
+    @property
+    def pid(self):
+        """The process that speaks to peers."""
+        return titled(self.process.pid, "ftpalg-proxy")[-1]
 
     def __enter__(self):
         self.open_ports()

@@ -18,7 +18,7 @@ import time
 
 from gateway import READY, Gateway, binary
 from lab import Lab
-from process import SLOWNESS, children, wait_until
+from process import SLOWNESS, children, wait_until, titled
 from proxy import Proxy
 from scripted import ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
@@ -105,7 +105,7 @@ class Relays(Packets):
 
     @staticmethod
     def workers(service):
-        return [service.pid]
+        return titled(service.pid, "ftpalg-proxy")
 
 
 def standard_output(_lab):

@@ -18,7 +18,7 @@ import time
 import rules
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import SLOWNESS, children, titled, wait_until
 from gateway import READY, binary
 from proxy import PORT, Proxy
 from scripted import ScriptedServer
@@ -150,14 +150,11 @@ class Supervised(Proxy):
         return self.process.output().count(READY)
 
     def children(self):
-        """{"worker": pid, "broker": pid, "proxy": pid}; the proxy is who listens, and the broker comes after its worker."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            pids = [int(word) for word in file.read().split()]
-        listening = self.router.output(["ss", "-Hltnp", f"sport = :{PORT}"])
-        proxies = [pid for pid in pids if str(pid) in re.findall(r"pid=(\d+)", listening)]
-        check_equal((len(pids), len(proxies)), (3, 1), "processes below the supervisor, and those that listen")
-        worker, broker = (pid for pid in pids if pid not in proxies)
-        return {"proxy": proxies[0], "worker": worker, "broker": broker}
+        """The process of each name below the supervisor."""
+        pids = children(self.process.pid)
+        named = {name: titled(self.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "proxy")}
+        check_equal(sorted(pids), sorted(pid for found in named.values() for pid in found), "processes, and those known")
+        return {name: found[0] for name, found in named.items()}
 
 
 class SupervisedCell(Cell):

@@ -188,7 +188,7 @@ def one_port_again_and_again(cell, private, upload):
 def process_keeps_nothing(cell):
     """As many open files as before all of it."""
     def files():
-        return len(os.listdir(f"/proc/{cell.proxy.process.pid}/fd"))
+        return len(os.listdir(f"/proc/{cell.proxy.pid}/fd"))
     with logged_in(cell, True) as (store, talk):
         before = files()
         for _ in range(20):

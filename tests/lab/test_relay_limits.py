@@ -143,7 +143,7 @@ def source_has_a_bound(cell):
 
 
 def files(cell):
-    return len(os.listdir(f"/proc/{cell.proxy.process.pid}/fd"))
+    return len(os.listdir(f"/proc/{cell.proxy.pid}/fd"))
 
 
 def one_login_asks_for_all(cell):
@@ -186,7 +186,7 @@ def second_request_closes_the_first(cell):
 
 
 def processor_seconds(cell):
-    with open(f"/proc/{cell.proxy.process.pid}/stat", encoding="ascii") as file:
+    with open(f"/proc/{cell.proxy.pid}/stat", encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -323,12 +323,12 @@ def over_before_it_is_seen(cell):
 
     def hasty(_argument):
         def act(session):
-            os.kill(cell.proxy.process.pid, signal.SIGSTOP)
+            os.kill(cell.proxy.pid, signal.SIGSTOP)
             try:
                 session.send(b"150 here it comes\r\n226 done\r\n")
                 session.data_connection().close()
             finally:
-                os.kill(cell.proxy.process.pid, signal.SIGCONT)
+                os.kill(cell.proxy.pid, signal.SIGCONT)
         return act
     server = cell.server()
     server.handlers["LIST"] = hasty
@@ -766,7 +766,7 @@ def is_sanitized():
 
 
 def process_is_confined(cell):
-    status = open(f"/proc/{cell.proxy.process.pid}/status", encoding="ascii").read()
+    status = open(f"/proc/{cell.proxy.pid}/status", encoding="ascii").read()
     children = status
     check(re.search(r"^CapEff:\s*0*1000$", children, re.M), "capabilities besides CAP_NET_ADMIN")
     if os.getuid() == 0 and "user" not in (cell.options or {}):
