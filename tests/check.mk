@@ -94,6 +94,7 @@ SUITES_LAB   := $(foreach program,$(filter-out $(LAB_TIMED),$(LAB_TESTS)) $(filt
 SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
 	'lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \
 	'lab/events-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reads' \
+	'lab/proxy-reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_proxy_reload.py' \
 	'lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
 SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
 # Big-endian, 32 bits, and the other processor that routers have.

@@ -19,6 +19,8 @@
 	X(EVENT_TLS, "tls")                     /* text: "opaque", or "clear" again; of a proxy "terminated", "implicit" */ \
 	X(EVENT_RELAY, "relay")                 /* relay, duration, reason: a proxied data connection has ended */ \
 	X(EVENT_TRANSFER, "transfer")           /* verb, text: the path, code: the final reply, duration */ \
+	X(EVENT_MINT, "mint")                   /* text: for which names a certificate was asked for; reason: refused, or \
+						   signed by an authority that nobody trusts */ \
 	X(EVENT_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
 	X(EVENT_SESSION_CLOSE, "session-close") /* reason */ \
 	X(EVENT_EVENTS_LOST, "events-lost")     /* count: of events that nobody took in time */

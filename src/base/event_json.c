@@ -214,6 +214,8 @@ static const char *event_text_key(enum event_type type)
 		return "path";
 	case EVENT_TLS:
 		return "tls";
+	case EVENT_MINT:
+		return "names";
 	default:
 		return "line";
 	}

@@ -13,7 +13,7 @@ void check_keys(struct check *check)
 
 	if (!config->proxy.port)
 		return;
-	tls = proxy_read_keys(config, error, sizeof(error));
+	tls = proxy_read_keys(config, NULL, NULL, error, sizeof(error));
 	if (tls)
 		check_ok(check, "proxy: its keys, certificates and trust anchors can be read and fit (%zu sections "
 			 "[server])", config->server_count);

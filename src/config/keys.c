@@ -94,6 +94,7 @@ static const struct config_key proxy_keys[] = {
 	{ "without-name", config_read_without_name, G(proxy.unnamed_by_address), .expected = "client or address" },
 	{ "resumption", config_read_resumption, G(proxy.resumption), .expected = "shown, allow or require" },
 	{ "session-relays", config_read_number, G(proxy.session_relays), .minimum = 1, .maximum = 64, .unit = 1 },
+	{ "mint-rate", config_read_number, G(proxy.mint_rate), .minimum = 1, .maximum = 1000000, .unit = 1 },
 	{ "source-relays", config_read_number, G(limits.quota.relays), .minimum = 0, .maximum = 1048576, .unit = 1 },
 	{ "data-timeout", config_read_number, G(proxy.data_timeout), .minimum = 10, .maximum = 864000, .unit = SECOND },
 	{ "tls-versions", config_read_tls_versions, G(proxy.client_tls.versions), .expected = VERSIONS },

@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -68,13 +69,16 @@ static const int sandbox_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* What OpenSSL needs: memory of it and of the C library's allocator, random bytes, one-time initialisations. */
+static const int sandbox_tls_calls[] = {
+	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
+};
+
 /* What the proxy needs besides: connections over IPv4 and IPv6, and bytes between them. */
 static const int sandbox_proxy_calls[] = {
 	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(listen), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 	SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
-	/* memory of OpenSSL and of the C library's allocator, random bytes, one-time initialisations */
-	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
 };
 
 /* The probe has no library's loop, and asks what is unacknowledged. */
@@ -106,16 +110,18 @@ static int sandbox_add_proxy(scmp_filter_ctx filter)
 }
 
 /* What reads a configuration may open files to read them. */
-static int sandbox_add_worker(scmp_filter_ctx filter)
+static int sandbox_add_worker(scmp_filter_ctx filter, enum sandbox_kind kind)
 {
 	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	int result = sandbox_add_calls(filter, sandbox_calls, sizeof(sandbox_calls) / sizeof(sandbox_calls[0]));
 
-	if (!result)
+	if (!result && kind != SANDBOX_KEYS)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
+	if (!result && kind != SANDBOX_WORKER)
+		result = sandbox_add_calls(filter, sandbox_tls_calls, sizeof(sandbox_tls_calls) / sizeof(sandbox_tls_calls[0]));
 	return result;
 }
 
@@ -136,7 +142,7 @@ static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 	int result = filter ? 0 : -ENOMEM;
 
 	if (!result)
-		result = kind == SANDBOX_BROKER ? sandbox_add_broker(filter) : sandbox_add_worker(filter);
+		result = kind == SANDBOX_BROKER ? sandbox_add_broker(filter) : sandbox_add_worker(filter, kind);
 	if (!result && (kind == SANDBOX_PROXY || kind == SANDBOX_PROBE))
 		result = sandbox_add_proxy(filter);
 	if (!result && kind == SANDBOX_PROBE)
@@ -159,7 +165,7 @@ static int sandbox_keep_capabilities(const struct passwd *user, enum sandbox_kin
 	int result;
 
 	capng_get_caps_process();
-	if (kind != SANDBOX_PROBE && !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
+	if (kind != SANDBOX_PROBE && kind != SANDBOX_KEYS && !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
 		snprintf(error, size, "CAP_NET_ADMIN is missing; run as root or give the service this capability");
 		return -1;
 	}
@@ -208,5 +214,7 @@ int sandbox_enter(const char *user, enum sandbox_kind kind, pid_t parent, char *
 		snprintf(error, size, "the supervisor has ended");
 		return -1;
 	}
+	/* It reads a file the first time, and OpenSSL compares a certificate's times by way of it. */
+	tzset();
 	return SANDBOX_WITHOUT_FILTER ? 0 : sandbox_filter(kind, error, size);
 }

@@ -9,12 +9,13 @@
 enum sandbox_kind {
 	SANDBOX_WORKER, /* the queue: its sockets are all open, and it only reads from them */
 	SANDBOX_BROKER, /* changes the firewall for the worker; no file, no connection */
+	SANDBOX_KEYS,   /* signs; no file, no connection, no capability */
 	SANDBOX_PROXY,  /* makes and accepts connections */
 	SANDBOX_PROBE,  /* the same, and needs no capability */
 };
 
 /*
- * Becomes user (or stays who it is, where user is ""), keeps no capability but CAP_NET_ADMIN (a worker or a probe: none),
+ * Becomes user (or stays who it is, where user is ""), keeps no capability but CAP_NET_ADMIN (a worker, a keys process or a probe: none),
  * and from then on is killed by any system call that a process of this kind does not need. Everything must be open by
  * now; what libraries fetch on first use must have been used. The kernel will kill it when parent ends, where that is not
  * 0. Returns 0, or -1 with what failed, and what to do, in error (of size bytes).

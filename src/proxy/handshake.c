@@ -47,14 +47,23 @@ static size_t given_pair(const struct proxy_session *session)
 	return found < CONFIG_SERVERS_MAX && config->servers[found].certificate[0] ? found : TLS_NO_PAIR;
 }
 
-/* Lets the client's handshake go on. server: whose names the certificate shall have, or NULL. */
-static void present(struct proxy_session *session, const struct tls_stream *server)
+/*
+ * Lets the client's handshake go on, with a certificate for the server's names where there is a server that may be used.
+ * While it is being made nothing is done, and this comes again.
+ */
+static void present(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
+	const struct tls_stream *server = session->objection ? NULL : session->leg[LEG_SERVER].wire.tls;
+	const enum tls_result result = tls_stream_present(client->wire.tls, server,
+							  &session->session.view.server_seen.address, given_pair(session));
 
+	client->minting = result == TLS_WAIT;
+	if (client->minting)
+		return;
 	session->again = true;
 	client->waiting = false;
-	if (tls_stream_present(client->wire.tls, server, &session->session.view.server_seen.address, given_pair(session)))
+	if (result == TLS_DONE)
 		return;
 	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
 	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
@@ -72,7 +81,7 @@ static void object(struct proxy_session *session, enum reason reason, const char
 	session->objection = objection;
 	session->objection_reason = reason;
 	if (session->leg[LEG_CLIENT].waiting)
-		present(session, NULL);
+		present(session);
 	else
 		proxy_session_reject(session, reason, objection);
 }
@@ -91,7 +100,7 @@ static void server_is_secure(struct proxy_session *session)
 	if (objection)
 		proxy_session_report(session, EVENT_ANOMALY, REASON_BAD_CERTIFICATE, objection);
 	if (session->leg[LEG_CLIENT].waiting)
-		present(session, server->wire.tls);
+		present(session);
 }
 
 static void secure_server(struct proxy_session *session)
@@ -154,7 +163,7 @@ static void choose_certificate(struct proxy_session *session)
 
 	client->waiting = true;
 	if (!proxy_server_has_tls(session))
-		present(session, NULL);
+		present(session);
 	else if (!server->wire.tls && server->connected && evbuffer_get_length(server->out) == 0)
 		handshake_start_server(session, tls_stream_name(client->wire.tls));
 }
@@ -210,7 +219,9 @@ void handshake_go_on(struct proxy_session *session)
 	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0 &&
 	    !session_expects_header(&session->session))
 		start_client_tls(session);
-	if (client->securing && client->waiting && !server->wire.tls)
+	if (client->minting && !session->closing)
+		present(session);
+	else if (client->securing && client->waiting && !server->wire.tls)
 		choose_certificate(session);
 	else if (client->securing && !client->waiting && !session->closing)
 		secure_client(session);

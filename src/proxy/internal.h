@@ -15,6 +15,7 @@
  *   dialogue.c        the core, asked about a line, and the proxy's own answers
  *   security.c        AUTH, PBSZ, PROT and their kin: what the legs agree on
  *   handshake.c       TLS begins on a leg
+ *   mint.c            certificates, from who has the authority's key
  *   leg.c             one leg: bytes in and out
  *   clear.c           TLS ends on a leg, and the leg goes on in clear
  *   state.c           what all of these ask of a session, and how it is refused
@@ -47,6 +48,9 @@ struct proxy {
 	const struct policy *policy;
 	struct host host;
 	struct tls *tls;
+	int mint_channel; /* to the keys process */
+	struct event *mint_watch;
+	struct event *mint_timer;
 	struct event_base *base;
 	struct quota quota;
 	struct outcome outcome;          /* of the line that is being judged */
@@ -75,6 +79,7 @@ struct leg {
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
 	bool waiting;   /* the client's handshake waits for its certificate */
+	bool minting;   /* which is chosen, and being made */
 	bool clearing;  /* TLS ends once out is empty */
 	struct tls_stream *ending; /* TLS has ended for what we say; what the peer says may still be in it */
 	bool ending_begun;         /* and the first byte of a record of it has been seen */
@@ -223,6 +228,12 @@ bool dialogue_judge(struct proxy_session *session, enum direction direction, str
 enum verb dialogue_verb(const struct session *core, unsigned int index);
 /* A reply of the proxy's own to the command that was judged last. */
 void dialogue_answer(struct proxy_session *session, const char *text);
+
+/* proxy/mint.c */
+/* For struct tls_settings; context: the proxy. */
+bool mint_ask(void *context, const struct mint_order *order);
+bool mint_watch(struct proxy *proxy);
+void mint_close(struct proxy *proxy);
 
 /* proxy/line.c */
 void proxy_take_lines(struct proxy_session *session, enum leg_side side);

@@ -26,7 +26,7 @@ static bool keys_demands_anything(const struct config_tls *own)
 	return own->versions != TLS_VERSIONS_DEFAULT || own->ciphers[0] || own->groups[0];
 }
 
-struct tls *proxy_read_keys(const struct config *config, char *error, size_t size)
+struct tls *proxy_read_keys(const struct config *config, tls_ask *ask, void *context, char *error, size_t size)
 {
 	const struct config_proxy *proxy = &config->proxy;
 	const struct tls_demand strict = { .of = NULL };
@@ -34,7 +34,8 @@ struct tls *proxy_read_keys(const struct config *config, char *error, size_t siz
 	char of[CONFIG_SERVERS_MAX][OF_MAX];
 	struct tls_settings settings = {
 		.certificate = proxy->certificate, .key = proxy->key,
-		.ca_certificate = proxy->ca_certificate, .ca_key = proxy->ca_key,
+		.ca_certificate = proxy->ca_certificate, .ca_key = ask ? NULL : proxy->ca_key,
+		.ask = ask, .ask_context = context,
 		.anchors = proxy->anchors, .client = keys_demand(strict, &proxy->client_tls),
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The proxy's process. It is not the worker's: it holds private keys and plaintext. Its queue has nothing but first
- * packets in it, and its raw sockets send nothing else. Keys, certificates and trust anchors are read before the sandbox
- * closes; nothing reads a key file later.
+ * The proxy's process. It is not the worker's: it holds plaintext, and the keys of given certificates; that of the local
+ * authority has a process of its own (keys.c). Its queue has nothing but first packets in it, and its raw sockets send
+ * nothing else. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
@@ -185,7 +185,7 @@ static int proxy_open_tls(struct proxy *proxy)
 	char error[PROXY_ERROR_MAX];
 	struct event event = { .type = EVENT_ANOMALY, .reason = REASON_SHUTDOWN };
 
-	proxy->tls = proxy_read_keys(proxy->config, error, sizeof(error));
+	proxy->tls = proxy_read_keys(proxy->config, mint_ask, proxy, error, sizeof(error));
 	if (proxy->tls)
 		return 0;
 	log_message(LOG_LEVEL_ERROR, "%s", error);
@@ -240,7 +240,7 @@ static int proxy_create_loop(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	if (!admission_watch(process->admission, proxy->base) || log_watch(proxy->base) < 0 ||
+	if (!admission_watch(process->admission, proxy->base) || !mint_watch(proxy) || log_watch(proxy->base) < 0 ||
 	    journal_watch(&proxy->host.journal, proxy->base) < 0 || proxy_start_heart(process) < 0)
 		goto failed;
 	service_take_signals();
@@ -304,6 +304,7 @@ static void proxy_close(struct proxy_process *process)
 		event_free(process->pause);
 	if (process->heart)
 		event_free(process->heart);
+	mint_close(proxy);
 	admission_close(process->admission);
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
 		if (process->watch[i])
@@ -324,7 +325,8 @@ static void proxy_close(struct proxy_process *process)
 	free(process);
 }
 
-int proxy_run(const struct config *config, const char *config_path, struct heartbeat *page, pid_t supervisor)
+int proxy_run(const struct config *config, const char *config_path, int channel, struct heartbeat *page,
+	      pid_t supervisor)
 {
 	struct proxy_process *process = calloc(1, sizeof(*process));
 	int result;
@@ -338,6 +340,7 @@ int proxy_run(const struct config *config, const char *config_path, struct heart
 	process->page = page;
 	process->supervisor = supervisor;
 	process->proxy.config = config;
+	process->proxy.mint_channel = channel;
 	process->proxy.config_path = config_path;
 	process->proxy.policy = &config->policy;
 	process->proxy.next_session = PROXY_FIRST_SESSION;

@@ -3,14 +3,14 @@
  * Theory of operation
  *
  * The supervisor reads nothing from a peer, and no key. It starts a worker with its broker (broker.c) and, where the policy
- * terminates TLS, the proxy, or the proxy alone; waits for them; and looks once a second at a counter that each one's loop
+ * terminates TLS, the proxy with its keys process (keys.c), or these alone; waits for them; and looks once a second at a counter that each one's loop
  * moves, in a page that it maps with that one alone.
  *
  *   STARTING --ready--> RUNNING --died, hung--> PAUSE --none, or a second--> STARTING
  *      |  (the first time: give up)                |
  *      +------------------- SIGTERM, SIGINT -------+--> end
  *
- * Who has run for a while is replaced at once, since clients wait; who ends as soon as it begins, after a second.
+ * Who ends is replaced at once, since clients wait; who does it again and again, after a second.
  *
  * A queue that a hung process holds is not bypassed: the kernel sees somebody who listens. So a process whose counter has
  * stood still for `watchdog` looks in a row is killed. Looks are counted, not seconds: if the whole machine stood still,
@@ -39,13 +39,16 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
-#include "host/host.h"
+#include "base/clock.h"
+#include "keys/keys.h"
 #include "proxy/proxy.h"
 #include "run/worker.h"
 
-#define SUPERVISOR_CHILDREN 3
-/* Who has lived as long is replaced without a pause. */
-#define SUPERVISOR_SETTLED_MICROSECONDS 1000000
+#define SUPERVISOR_CHILDREN 4
+#define SUPERVISOR_NO_END (-1)
+/* Restarts without a pause: one a second on average, and three at once. */
+#define SUPERVISOR_SECOND UINT64_C(1000000)
+#define SUPERVISOR_CREDIT (3 * SUPERVISOR_SECOND)
 
 struct child;
 
@@ -61,7 +64,8 @@ struct child {
 	int channel;           /* its end of the socket that it has with its partner, while it is started; or -1 */
 	struct heartbeat *page;
 	pid_t pid;        /* 0: none */
-	uint64_t started;
+	uint64_t credit;  /* microseconds; a restart without a pause costs a second */
+	uint64_t counted; /* when credit was computed */
 	bool was_ready;   /* some process in this place was, once */
 	uint64_t beat;    /* as last seen */
 	uint32_t misses;  /* looks in a row that saw the same */
@@ -73,6 +77,7 @@ struct supervisor {
 	const char *config_path;
 	struct broker_page *policies; /* the same, for the broker */
 	sigset_t signals; /* that are waited for, and blocked outside of that */
+	int mint[2]; /* between the proxy and the keys process, or -1; orders outlive both, so it stays with who does too */
 	struct child child[SUPERVISOR_CHILDREN];
 	size_t count;
 	bool ending;
@@ -88,11 +93,20 @@ static void supervisor_unblock(const struct supervisor *supervisor)
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
+/* Closes the ends of the socket between proxy and keys process, but for one. */
+static void supervisor_leave_mint(const struct supervisor *supervisor, int kept)
+{
+	for (int i = 0; i < 2; i++)
+		if (i != kept && supervisor->mint[i] >= 0)
+			close(supervisor->mint[i]);
+}
+
 static int supervisor_run_worker(const struct child *child, pid_t self)
 {
 	const struct supervisor *supervisor = child->supervisor;
 
 	munmap(supervisor->policies, sizeof(*supervisor->policies));
+	supervisor_leave_mint(supervisor, SUPERVISOR_NO_END);
 	supervisor_unblock(supervisor);
 	return worker_run(supervisor->config, supervisor->config_path, child->channel, child->page, self);
 }
@@ -102,8 +116,19 @@ static int supervisor_run_proxy(const struct child *child, pid_t self)
 	const struct supervisor *supervisor = child->supervisor;
 
 	munmap(supervisor->policies, sizeof(*supervisor->policies));
+	supervisor_leave_mint(supervisor, 0);
 	supervisor_unblock(supervisor);
-	return proxy_run(supervisor->config, supervisor->config_path, child->page, self);
+	return proxy_run(supervisor->config, supervisor->config_path, supervisor->mint[0], child->page, self);
+}
+
+static int supervisor_run_keys(const struct child *child, pid_t self)
+{
+	const struct supervisor *supervisor = child->supervisor;
+
+	munmap(supervisor->policies, sizeof(*supervisor->policies));
+	supervisor_leave_mint(supervisor, 1);
+	supervisor_unblock(supervisor);
+	return keys_run(supervisor->config, supervisor->mint[1], child->page, self);
 }
 
 /* A broker ends with its channel, and not by signals that are meant for all of the service: they stay blocked. */
@@ -113,6 +138,7 @@ static int supervisor_run_broker(const struct child *child, pid_t self)
 
 	if (mprotect(supervisor->policies, sizeof(*supervisor->policies), PROT_READ) < 0)
 		return -1;
+	supervisor_leave_mint(supervisor, SUPERVISOR_NO_END);
 	return broker_run(supervisor->config, child->channel, supervisor->policies, child->page, self);
 }
 
@@ -148,7 +174,6 @@ static int supervisor_fork(struct supervisor *supervisor, struct child *child)
 	atomic_store(&child->page->ready, false);
 	child->beat = atomic_load(&child->page->beat);
 	child->misses = 0;
-	child->started = host_now();
 	child->pid = fork();
 	if (child->pid == 0)
 		supervisor_become(supervisor, child, self);
@@ -185,11 +210,17 @@ static int supervisor_start(struct supervisor *supervisor, struct child *child)
 /* Starts again what has ended, once its partner has too. quiet: a second has passed in which nothing happened. */
 static void supervisor_restart(struct supervisor *supervisor, struct child *child, bool quiet)
 {
-	const bool settled = host_now() - child->started >= SUPERVISOR_SETTLED_MICROSECONDS;
+	const uint64_t now = clock_microseconds();
+	const uint64_t credit = child->credit + now - child->counted;
 
-	if (!supervisor->ending && child->run != supervisor_run_broker && child->pid == 0 && (quiet || settled) &&
-	    (!child->partner || child->partner->pid == 0))
-		supervisor_start(supervisor, child);
+	child->credit = credit < SUPERVISOR_CREDIT ? credit : SUPERVISOR_CREDIT;
+	child->counted = now;
+	if (supervisor->ending || child->run == supervisor_run_broker || child->pid != 0 ||
+	    (child->partner && child->partner->pid != 0) || (!quiet && child->credit < SUPERVISOR_SECOND))
+		return;
+	if (!quiet)
+		child->credit -= SUPERVISOR_SECOND;
+	supervisor_start(supervisor, child);
 }
 
 /* Did it end as it was told to? Before it has handlers, a signal that asks for the end ends it. */
@@ -383,12 +414,19 @@ static bool supervisor_add_gateway(struct supervisor *supervisor)
 
 static bool supervisor_add_proxy(struct supervisor *supervisor)
 {
-	static const struct child kind = {
+	static const struct child keys_kind = {
+		.name = "the keys process", .title = "ftpalg-keys", .run = supervisor_run_keys,
+		.fate = "; handshakes that need a new certificate wait for the next one",
+	};
+	static const struct child proxy_kind = {
 		.name = "the proxy", .title = "ftpalg-proxy", .run = supervisor_run_proxy,
 		.fate = "; the connections that it relayed have ended, the next one takes new ones",
 	};
 
-	return supervisor_add(supervisor, &kind) != NULL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supervisor->mint) == 0)
+		return supervisor_add(supervisor, &keys_kind) && supervisor_add(supervisor, &proxy_kind);
+	log_message(LOG_LEVEL_ERROR, "can't join the proxy and the keys process: %s", strerror(errno));
+	return false;
 }
 
 /* Fills the places of those that are to run. */
@@ -412,7 +450,7 @@ static int supervisor_prepare(struct supervisor *supervisor, const struct config
 
 int supervisor_run(const struct config *config, const char *config_path, enum supervisor_kind kind)
 {
-	struct supervisor supervisor = { .config_path = config_path };
+	struct supervisor supervisor = { .config_path = config_path, .mint = { -1, -1 } };
 	int result = supervisor_prepare(&supervisor, config, kind);
 
 	sigemptyset(&supervisor.signals);
@@ -427,6 +465,7 @@ int supervisor_run(const struct config *config, const char *config_path, enum su
 		munmap(supervisor.child[i].page, sizeof(*supervisor.child[i].page));
 	if (supervisor.policies)
 		munmap(supervisor.policies, sizeof(*supervisor.policies));
+	supervisor_leave_mint(&supervisor, SUPERVISOR_NO_END);
 	free(supervisor.config);
 	free(supervisor.spare);
 	return result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Certificates that clients are shown: a given one, or one minted for the names of the server's own by a local authority.
- * Private to src/tls, but for certs_create_authority.
+ * Certificates that clients are shown: a given one, or one minted for the names of the server's own by a local authority,
+ * whose key somebody else may have (mint_wire.h). Private to src/tls.
  */
 #ifndef TLS_CERTS_H
 #define TLS_CERTS_H
@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "ftpalg/base.h"
+#include "tls/mint_wire.h"
 
 /* A certificate with its key; references are counted. */
 struct certs_identity {
@@ -20,10 +21,18 @@ struct certs_identity {
 
 struct certs;
 
-/* Either pair of files may be absent (NULL or ""). NULL with what is wrong, and what to do, in error. */
+/* Sends an order to who mints. False: not now. The answer is given to certs_take_answer, at once or later. */
+typedef bool certs_ask(void *context, const struct mint_order *order);
+
+/*
+ * The given pair, and the authority, may be absent (NULL or ""). ca_key: NULL: who mints is asked, see certs_set_minter.
+ * NULL with what is wrong, and what to do, in error.
+ */
 struct certs *certs_open(const char *certificate, const char *key, const char *ca_certificate, const char *ca_key,
 			 char *error, size_t size);
 void certs_close(struct certs *certs);
+/* To be called before the first certs_find, where the authority's key is not here. */
+void certs_set_minter(struct certs *certs, certs_ask *ask, void *context);
 
 /*
  * Another given certificate, whose number is how many there were before; NULL or "": the number stays without one. False:
@@ -33,16 +42,24 @@ bool certs_add(struct certs *certs, const char *certificate, const char *key, ch
 /* A reference to the one with that number, which the caller drops; NULL: it has expired. */
 struct certs_identity *certs_find_added(struct certs *certs, size_t number);
 
+enum certs_result {
+	CERTS_FOUND,
+	CERTS_AWAITED, /* it is asked for; the next call, which may come at any time, will know more, and after some seconds
+			  it is CERTS_NONE */
+	CERTS_NONE,    /* neither a given certificate nor an authority, or expired, or refused */
+};
+
 /*
  * The identity to show. server: the certificate whose names are taken; NULL: name, or where that is "", address.
  * trusted: false has it signed by an authority that nobody trusts, so that clients see that the server's is bad.
- * A reference, which the caller drops; NULL where there is neither a given certificate nor an authority, or it has
- * expired.
+ * CERTS_FOUND: *identity is a reference, which the caller drops.
  */
-struct certs_identity *certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
-				  bool trusted);
+enum certs_result certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
+			     bool trusted, struct certs_identity **identity);
+/* What belongs to no order that waits is thrown away. */
+void certs_take_answer(struct certs *certs, const struct mint_answer *answer);
 
-/* Why the last certs_find had nothing, where the authority may not sign what was wanted; else NULL. */
+/* Why the last certs_find had nothing, where it was refused; else NULL. */
 const char *certs_refusal(const struct certs *certs);
 
 void certs_identity_hold(struct certs_identity *identity);

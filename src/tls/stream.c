@@ -179,23 +179,31 @@ const char *tls_stream_name(const struct tls_stream *stream)
 	return stream->name;
 }
 
-bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
-			size_t pair)
+enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_stream *server,
+				   const struct address *address, size_t pair)
 {
 	X509 *certificate = server ? SSL_get0_peer_certificate(server->ssl) : NULL;
 	const bool trusted = !server || !tls_stream_objection(server);
+	struct tls_tickets *tickets = stream->tickets;
+	struct certs *certs = stream->tls->certs;
+	enum certs_result result = CERTS_NONE;
 
-	if (!stream->tickets->identity && pair != TLS_NO_PAIR && trusted)
-		stream->tickets->identity = certs_find_added(stream->tls->certs, pair);
-	else if (!stream->tickets->identity)
-		stream->tickets->identity = certs_find(stream->tls->certs, certificate, stream->name, address, trusted);
-	if (!stream->tickets->identity && certs_refusal(stream->tls->certs)) {
-		snprintf(stream->error, sizeof(stream->error), "clients would refuse what the authority can sign for this"
-			 " server: %s", certs_refusal(stream->tls->certs));
-	} else if (!stream->tickets->identity)
-		stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or it"
-			    " or the authority has expired");
-	return stream->tickets->identity != NULL;
+	if (tickets->identity)
+		return TLS_DONE;
+	if (pair != TLS_NO_PAIR && trusted)
+		tickets->identity = certs_find_added(certs, pair);
+	else
+		result = certs_find(certs, certificate, stream->name, address, trusted, &tickets->identity);
+	if (tickets->identity)
+		return TLS_DONE;
+	if (result == CERTS_AWAITED)
+		return TLS_WAIT;
+	if (!certs_refusal(certs))
+		return stream_fail(stream, "there is no certificate to show: none is configured for this server and name, or"
+				   " it or the authority has expired");
+	snprintf(stream->error, sizeof(stream->error), "the authority signs no certificate for this server: %s",
+		 certs_refusal(certs));
+	return TLS_FAILED;
 }
 
 const char *tls_stream_objection(const struct tls_stream *stream)

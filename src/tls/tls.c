@@ -202,6 +202,8 @@ struct tls *tls_open(const struct tls_settings *settings, char *error, size_t si
 	}
 	tls->certs = certs_open(settings->certificate, settings->key, settings->ca_certificate, settings->ca_key, error,
 				size);
+	if (tls->certs && !settings->ca_key)
+		certs_set_minter(tls->certs, settings->ask, settings->ask_context);
 	for (size_t i = 0; tls->certs && i < settings->pair_count; i++) {
 		if (certs_add(tls->certs, settings->pairs[i].certificate, settings->pairs[i].key, error, size))
 			continue;
@@ -228,4 +230,9 @@ void tls_close(struct tls *tls)
 	OPENSSL_free(tls->special);
 	certs_close(tls->certs);
 	OPENSSL_free(tls);
+}
+
+void tls_take_answer(struct tls *tls, const struct mint_answer *answer)
+{
+	certs_take_answer(tls->certs, answer);
 }

@@ -38,13 +38,23 @@ struct tls_pair {
 /* Instead of the number of a pair: none of them. */
 #define TLS_NO_PAIR SIZE_MAX
 
+struct mint_order;
+struct mint_answer;
+
+/*
+ * Sends an order to who has the authority's key. False: not now; it will be tried again. Its answer goes to tls_take_answer.
+ */
+typedef bool tls_ask(void *context, const struct mint_order *order);
+
 struct tls_settings {
 	const char *certificate;    /* PEM files; NULL or "": there is none */
 	const char *key;
 	const struct tls_pair *pairs; /* for single servers; tls_stream_present chooses */
 	size_t pair_count;
 	const char *ca_certificate; /* who signs minted certificates */
-	const char *ca_key;
+	const char *ca_key;         /* NULL: ask does it instead */
+	tls_ask *ask;
+	void *ask_context;
 	const char *anchors;        /* who signs good servers' certificates; NULL or "": the system's store */
 	struct tls_demand client;   /* for the legs of clients */
 	struct tls_demand server;   /* for those of servers whose pair demands nothing else */
@@ -80,6 +90,8 @@ struct tls_description {
 /* Reads all files. NULL, with what is wrong in error (of size bytes). */
 struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size);
 void tls_close(struct tls *tls);
+/* From who mints. Whoever has had TLS_WAIT from tls_stream_present calls that again. */
+void tls_take_answer(struct tls *tls, const struct mint_answer *answer);
 
 /* Counted references: whoever calls _make or _hold owes a _drop. NULL where there is no memory. */
 struct tls_tickets *tls_tickets_make(void);
@@ -110,10 +122,12 @@ const char *tls_stream_name(const struct tls_stream *stream);
 /*
  * Chooses the certificate for a client behind TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
  * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
- * A server whose certificate is bad gets none of the given ones. False: there is none, and tls_stream_error says so.
+ * A server whose certificate is bad gets none of the given ones. TLS_DONE; TLS_WAIT: it is being minted, and this is to be
+ * called again once there are answers, and now and then without them; TLS_FAILED: there is none, and tls_stream_error says
+ * so.
  */
-bool tls_stream_present(struct tls_stream *stream, const struct tls_stream *server, const struct address *address,
-			size_t pair);
+enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_stream *server,
+				   const struct address *address, size_t pair);
 
 /*
  * What is wrong with the server's certificate, or NULL. On a data connection: anything but the certificate of its

@@ -152,7 +152,7 @@ class Supervised(Proxy):
     def children(self):
         """The process of each name below the supervisor."""
         pids = children(self.process.pid)
-        named = {name: titled(self.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "proxy")}
+        named = {name: titled(self.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "keys", "proxy")}
         check_equal(sorted(pids), sorted(pid for found in named.values() for pid in found), "processes, and those known")
         return {name: found[0] for name, found in named.items()}
 
@@ -311,13 +311,14 @@ def memory_contains(pid, wanted):
     return found
 
 
-def keys_are_the_proxys_alone(cell):
+def a133_the_authoritys_key_is_in_one_process(cell):
     if os.environ.get("FTPALG_LAB_UID", "0") != "0":
         raise Skip("needs root, who may read other processes' memory")
     key = private_key(cell.lab.path("local.key"))
     pids = cell.proxy.children()
-    check(memory_contains(pids["proxy"], key), "this search does not find the key where it is")
-    for name, pid in (("worker", pids["worker"]), ("broker", pids["broker"]), ("supervisor", cell.proxy.process.pid)):
+    transfer(cell, 4, True, True)
+    check(memory_contains(pids["keys"], key), "this search does not find the key where it is")
+    for name, pid in (*((name, pids[name]) for name in ("worker", "broker", "proxy")), ("supervisor", cell.proxy.process.pid)):
         check(not memory_contains(pid, key), f"the key is in the memory of the {name}")
 
 
@@ -609,7 +610,7 @@ def add_supervised(plan):
         plan.add(f"run replaces a {name} that was killed, and leaves the other one alone", replaced_after, name,
                  signal.SIGKILL, fixture=cell)
     plan.add("run replaces a proxy that hangs", replaced_after, "proxy", signal.SIGSTOP, fixture=cell)
-    plan.add("the authority's key is in the memory of the proxy, and of nobody else", keys_are_the_proxys_alone,
+    plan.add("a133: the authority's key is in the memory of its own process, and of no other", a133_the_authoritys_key_is_in_one_process,
              fixture=cell)
     plan.add("SIGTERM ends the worker and the proxy", end_together, signal.SIGTERM, fixture=cell)
     plan.add("neither of them outlives the supervisor", end_together, signal.SIGKILL, fixture=cell)

@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 What sessions notice when the proxy's processes change: one that dies takes its own sessions along and nobody else's
-time; the next one is there within two seconds.
+time; the next one is there within two seconds. Who has the authority's key is a process of its own, which may be slow or
+die without any session that doesn't need it noticing.
 """
 
+import contextlib
 import functools
 import os
 import signal
+import ssl
+import threading
 import time
 
-from process import SLOWNESS, wait_until
-from tap import Plan, check
+from process import SLOWNESS, titled, wait_until
+from tap import Plan, check, check_equal
 from test_relay import Store
 from test_supervisor import is_gone
 from test_tls import ScriptedCell, Talk
@@ -50,11 +54,102 @@ def the_next_proxy_is_there_at_once(cell, number):
     wait_until(lambda: "the proxy was ended by signal 9" in cell.proxy.process.output(), "a message that it died")
 
 
+def keys_of(cell):
+    """The process that has the authority's key."""
+    return wait_until(lambda: titled(cell.proxy.process.pid, "ftpalg-keys"), "the keys process")[-1]
+
+
+class Handshake(threading.Thread):
+    """A session that waits for its certificate while the test does other things."""
+
+    def __init__(self, cell, name):
+        super().__init__(daemon=True)
+        self.cell = cell
+        self.name_asked = name
+        self.answer = None
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError, ssl.SSLError), Talk(self.cell) as talk:
+            talk.socket.settimeout(30)
+            talk.secure(name=self.name_asked)
+            self.answer = talk.command("USER a")
+
+    def check(self):
+        self.join(40)
+        check(self.answer and self.answer.startswith("331"), f"the session that waited heard {self.answer!r}")
+
+
+def a135_a_slow_mint_stalls_nobody(cell):
+    """While nobody signs, sessions in clear, and those whose certificate is there, go on; the one that waits does after."""
+    with cell.server(), Talk(cell) as talk, Talk(cell) as clear:
+        talk.secure(name="known.lab.test")
+        clear.reply()
+        pid = keys_of(cell)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            waiting = Handshake(cell, "slow.lab.test")
+            time.sleep(0.5 * SLOWNESS)
+            began = time.monotonic()
+            for other in (talk, clear):
+                check(other.command("NOOP").startswith("200"), "a session stands still")
+            with Talk(cell) as again:
+                again.secure(name="known.lab.test")
+                check(again.command("USER a").startswith("331"), "a session whose certificate is there was refused")
+            check(time.monotonic() - began < 2 * SLOWNESS, "sessions waited for another one's certificate")
+            check(waiting.is_alive(), "the handshake did not wait")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        waiting.check()
+
+
+def a135_who_waits_for_a_process_that_dies_is_served_by_the_next(cell):
+    with cell.server():
+        pid, proxy = keys_of(cell), cell.proxy.pid
+        os.kill(pid, signal.SIGSTOP)
+        waiting = Handshake(cell, "patient.lab.test")
+        time.sleep(0.5 * SLOWNESS)
+        began = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        waiting.check()
+        print(f"# served {time.monotonic() - began:.2f} s after the death")
+        check(time.monotonic() - began < 5 * SLOWNESS, "the one that waited was served too late")
+        check(keys_of(cell) != pid, "it is the same process")
+        check_equal(cell.proxy.pid, proxy, "the process that speaks to peers")
+    check("the keys process was ended by signal 9" in cell.proxy.process.output(), "nobody tells that it died")
+
+
+def a134_every_certificate_is_told_and_counted(cell):
+    """What was signed stands in the events; beyond mint-rate nothing is, and what is there is shown none the less."""
+    since = cell.proxy.position()
+    with cell.server():
+        for name in ("one.lab.test", "two.lab.test", "one.lab.test"):
+            waiting = Handshake(cell, name)
+            waiting.check()
+        names = [event["names"] for event in cell.proxy.events("mint", since)]
+        check_equal(names, ["one.lab.test", "two.lab.test"], "certificates that were signed")
+        waiting = Handshake(cell, "three.lab.test")
+        cell.proxy.wait_event("mint", since, names="three.lab.test", reason="mint-rate")
+        anomaly = cell.proxy.wait_event("anomaly", since, reason="handshake")
+        check("mint-rate" in anomaly["line"], f"the reason was not told: {anomaly}")
+        waiting.join(20)
+        check_equal(waiting.answer, None, "what a client heard that got no certificate")
+        Handshake(cell, "one.lab.test").check()
+
+
 def main():
     plan = Plan(__doc__)
     cell = functools.partial(ScriptedCell, {})
     plan.add("a proxy that is killed is replaced, and a client that comes meanwhile waits two seconds at most",
              the_next_proxy_is_there_at_once, signal.SIGKILL, fixture=cell())
+    client = functools.partial(ScriptedCell, {"tls": "client"})
+    minting = client()
+    plan.add("a135: while nobody signs, only who needs a new certificate waits", a135_a_slow_mint_stalls_nobody,
+             fixture=minting)
+    plan.add("a135: who waits for the keys process while that dies is served by the next one",
+             a135_who_waits_for_a_process_that_dies_is_served_by_the_next, fixture=minting)
+    plan.add("a134: each certificate is told in an event, and a minute has no more than mint-rate",
+             a134_every_certificate_is_told_and_counted, fixture=ScriptedCell({"tls": "client", "mint-rate": "2"}))
     plan.run()
 
 

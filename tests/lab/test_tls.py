@@ -18,7 +18,7 @@ import time
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
 from gateway import binary
 from lab import Lab
-from process import wait_until
+from process import titled, wait_until
 from proxy import Authority, Proxy
 from scripted import ScriptedServer
 from servers import TlsProftpd, TlsPureftpd, TlsVsftpd
@@ -765,16 +765,22 @@ def is_sanitized():
         return b"__asan_init" in program.read()
 
 
-def process_is_confined(cell):
-    status = open(f"/proc/{cell.proxy.pid}/status", encoding="ascii").read()
-    children = status
-    check(re.search(r"^CapEff:\s*0*1000$", children, re.M), "capabilities besides CAP_NET_ADMIN")
-    if os.getuid() == 0 and "user" not in (cell.options or {}):
-        check(re.search(r"^Uid:\s*65534\s", children, re.M), "the proxy has not become nobody")
-    check(re.search(r"^NoNewPrivs:\s*1$", children, re.M), "new privileges are possible")
-    # Sanitizers make system calls of their own; `make check` says this of the release build as well.
-    if not is_sanitized():
-        check(re.search(r"^Seccomp:\s*2$", children, re.M), "there is no filter of system calls")
+def processes_are_confined(cell):
+    """Who speaks to peers keeps CAP_NET_ADMIN, who has the authority's key nothing."""
+    with cell.tls_server(), Talk(cell) as talk:
+        talk.secure()
+        check(talk.command("USER a").startswith("331"), "a session behind the filters was refused")
+    for title, capabilities in (("ftpalg-proxy", "1000"), ("ftpalg-keys", "")):
+        pid = titled(cell.proxy.process.pid, title)[-1]
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            status = file.read()
+        check(re.search(rf"^CapEff:\s*0*{capabilities}$", status, re.M), f"capabilities of {title}: {status}")
+        if os.getuid() == 0 and "user" not in (cell.options or {}):
+            check(re.search(r"^Uid:\s*65534\s", status, re.M), f"{title} has not become nobody")
+        check(re.search(r"^NoNewPrivs:\s*1$", status, re.M), f"{title} may get new privileges")
+        # Sanitizers make system calls of their own; `make check` says this of the release build as well.
+        if not is_sanitized():
+            check(re.search(r"^Seccomp:\s*2$", status, re.M), f"{title} has no filter of system calls")
 
 
 def direct_connections_are_refused(cell):
@@ -871,7 +877,6 @@ def add_refusals(plan):
     plan.add("an upload without close_notify does not arrive as a whole one", truncated_upload, fixture=cell)
     plan.add("a ticket of one control connection resumes no other", foreign_ticket, fixture=cell)
     plan.add("a connection to the proxy's own port is closed", direct_connections_are_refused, fixture=cell)
-    plan.add("the proxy keeps CAP_NET_ADMIN, no root, and a filter", process_is_confined, fixture=cell)
     plan.add("a reload changes what open sessions may do", reload_changes_open_sessions, fixture=cell)
     plan.add("a key that others can read is refused", key_must_be_private, fixture=cell)
 
@@ -930,6 +935,8 @@ def main():
     plan.add("a client may reset at every step", resets_at_every_step, fixture=scripted)
     plan.add("a server that is not there is told to the client", unreachable_server, fixture=scripted)
     both = ScriptedCell({})
+    plan.add("the proxy keeps CAP_NET_ADMIN, who has the key nothing, and both a filter", processes_are_confined,
+             fixture=both)
     plan.add("REIN ends TLS on both legs, and AUTH begins it anew", rein_ends_tls, True, fixture=both)
     plan.add("REIN that the server refuses leaves both legs in TLS", rein_that_fails_changes_nothing, fixture=both)
     plan.add("a server's bytes in clear behind 234 end the session", server_speaks_behind_234, fixture=both)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The process that has the local authority's key, and signs with it what the proxy asks for. */
+#ifndef KEYS_KEYS_H
+#define KEYS_KEYS_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "process/heartbeat.h"
+
+/*
+ * Reads the authority's key, tells in page that it is ready, and answers orders (tls/mint_wire.h) from channel until SIGTERM
+ * or SIGINT. It does not outlive its supervisor. Returns 0, or -1 after a failure that it has told.
+ */
+int keys_run(const struct config *config, int channel, struct heartbeat *page, pid_t supervisor);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The key of the authority belongs to somebody who is asked (minter.c), so a certificate is either here, or on its way, or
+ * was refused. All minted ones share one key, which is made here and lives as long as this process. The cache, by the hash
+ * of the server's certificate, makes it one order for each server and not for each connection.
+ *
+ *   FREE --asked for--> ASKED --answer--> MINTED --expired--> FREE
+ *                       |   \--answer, or none in time--> REFUSED --a second--> FREE
+ *                       +-- again after a second: an order or its answer may be lost, with who had it
+ *
+ * Nobody waits in here: whoever wants one asks again when it likes.
+ */
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tls/certs_internal.h"
+#include "tls/mint_order.h"
+#include "tls/minter.h"
+
+#define CACHE_SIZE 256
+#define CACHE_KEY_SIZE 32
+/* Milliseconds. */
+#define ASK_AGAIN 1000
+#define ASK_NO_MORE 10000
+#define REFUSED_FOR 1000
+
+struct cache_row {
+	uint8_t key[CACHE_KEY_SIZE];
+	uint64_t used;    /* 0: the row is free */
+	bool trusted;
+	uint64_t number;  /* of the order whose answer is awaited; 0: none is */
+	uint64_t begun;   /* when it was first asked for */
+	uint64_t asked;   /* and last; 0: it could not be sent */
+	uint64_t refused; /* when; 0: it was not */
+	char refusal[MINT_TEXT_MAX];
+	struct certs_identity *identity;
+};
+
+struct certs_minted {
+	X509 *authority;
+	STACK_OF(X509) *rest; /* its file's other certificates, which lead to a root */
+	struct minter *minter; /* NULL: it is somebody else */
+	certs_ask *ask;
+	void *context;
+	EVP_PKEY *key;
+	uint64_t number; /* of the latest order; begins anywhere, so that answers to another process fit none of ours */
+	uint64_t clock;  /* counts look-ups: the least recently used row is replaced */
+	struct cache_row cache[CACHE_SIZE];
+};
+
+static uint64_t now_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Where the key is in the same process. */
+static bool ask_own_minter(void *context, const struct mint_order *order)
+{
+	struct certs_minted *minted = context;
+	struct mint_answer answer;
+
+	minter_mint(minted->minter, order, &answer);
+	certs_minted_take(minted, &answer);
+	return true;
+}
+
+struct certs_minted *certs_minted_open(const char *path, const char *key_path, char *error, size_t size)
+{
+	struct certs_minted *minted = OPENSSL_zalloc(sizeof(*minted));
+
+	if (!minted) {
+		snprintf(error, size, "no memory");
+		return NULL;
+	}
+	minted->rest = sk_X509_new_null();
+	minted->authority = minted->rest ? certs_read_certificate(path, minted->rest, error, size) : NULL;
+	if (minted->authority && key_path) {
+		minted->minter = minter_open(path, key_path, error, size);
+		certs_minted_set_minter(minted, ask_own_minter, minted);
+	}
+	minted->key = EVP_EC_gen("P-256");
+	if (minted->authority && (!minted->key || RAND_bytes((uint8_t *)&minted->number, sizeof(minted->number)) != 1))
+		snprintf(error, size, "can't make keys: %s", certs_reason());
+	else if (minted->authority && (minted->minter || !key_path))
+		return minted;
+	certs_minted_close(minted);
+	return NULL;
+}
+
+void certs_minted_close(struct certs_minted *minted)
+{
+	if (!minted)
+		return;
+	for (size_t i = 0; i < CACHE_SIZE; i++)
+		certs_identity_drop(minted->cache[i].identity);
+	X509_free(minted->authority);
+	sk_X509_pop_free(minted->rest, X509_free);
+	minter_close(minted->minter);
+	EVP_PKEY_free(minted->key);
+	OPENSSL_free(minted);
+}
+
+void certs_minted_set_minter(struct certs_minted *minted, certs_ask *ask, void *context)
+{
+	minted->ask = ask;
+	minted->context = context;
+}
+
+/* What a minted certificate depends on, hashed. */
+static bool cache_key(X509 *server, const char *name, const struct address *address, bool trusted, uint8_t *key)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+	const uint8_t kind[2] = { trusted, server != NULL };
+	bool done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
+		    EVP_DigestUpdate(context, kind, sizeof(kind));
+
+	if (done && server)
+		done = X509_digest(server, EVP_sha256(), digest, &length) && EVP_DigestUpdate(context, digest, length);
+	else if (done && *name)
+		done = EVP_DigestUpdate(context, name, strlen(name));
+	else if (done)
+		done = EVP_DigestUpdate(context, address, sizeof(*address));
+	if (done)
+		done = EVP_DigestFinal_ex(context, key, NULL);
+	EVP_MD_CTX_free(context);
+	return done;
+}
+
+static void row_clear(struct cache_row *row)
+{
+	certs_identity_drop(row->identity);
+	row->identity = NULL;
+	row->number = 0;
+	row->refused = 0;
+}
+
+static struct cache_row *cache_find(struct certs_minted *minted, const uint8_t *key)
+{
+	struct cache_row *oldest = &minted->cache[0];
+
+	for (size_t i = 0; i < CACHE_SIZE; i++) {
+		struct cache_row *row = &minted->cache[i];
+
+		if (row->used && memcmp(row->key, key, CACHE_KEY_SIZE) == 0)
+			return row;
+		if (row->used < oldest->used)
+			oldest = row;
+	}
+	row_clear(oldest);
+	memcpy(oldest->key, key, CACHE_KEY_SIZE);
+	return oldest;
+}
+
+static void row_refuse(struct cache_row *row, const char *text, uint64_t now)
+{
+	row->number = 0;
+	row->refused = now;
+	snprintf(row->refusal, sizeof(row->refusal), "%s", text);
+}
+
+/* Only what was ordered is believed: by the authority that is expected, for the key that is here. */
+static struct certs_identity *read_answer(const struct certs_minted *minted, bool trusted, const struct mint_answer *answer)
+{
+	const unsigned char *data = answer->certificate;
+	X509 *certificate = answer->length <= sizeof(answer->certificate) ? d2i_X509(NULL, &data, answer->length) : NULL;
+	STACK_OF(X509) *chain = NULL;
+	struct certs_identity *identity = NULL;
+	bool done = certificate && X509_check_private_key(certificate, minted->key) == 1;
+
+	if (done && trusted) {
+		done = X509_check_issued(minted->authority, certificate) == X509_V_OK;
+		chain = done ? certs_chain_to_send(minted->authority, minted->rest) : NULL;
+		done = chain != NULL;
+	}
+	if (done)
+		identity = certs_identity_make(certificate, chain, minted->key);
+	if (identity) {
+		EVP_PKEY_up_ref(minted->key);
+	} else {
+		X509_free(certificate);
+		sk_X509_pop_free(chain, X509_free);
+	}
+	ERR_clear_error();
+	return identity;
+}
+
+void certs_minted_take(struct certs_minted *minted, const struct mint_answer *answer)
+{
+	struct cache_row *row = NULL;
+
+	for (size_t i = 0; i < CACHE_SIZE && !row; i++)
+		if (minted->cache[i].number && minted->cache[i].number == answer->number)
+			row = &minted->cache[i];
+	if (!row)
+		return;
+	if (answer->result == MINT_DONE)
+		row->identity = read_answer(minted, row->trusted, answer);
+	row->number = 0;
+	if (!row->identity)
+		row_refuse(row, answer->result != MINT_DONE && memchr(answer->text, '\0', sizeof(answer->text))
+				? answer->text : "what the authority has signed can't be used", now_milliseconds());
+}
+
+/* Would another one be newer? What was minted for a certificate that has expired shows that it has. */
+static bool row_is_stale(const struct cache_row *row, const X509 *server)
+{
+	return !certs_is_current(row->identity->certificate) && (!server || certs_is_current(server));
+}
+
+/* Under a new number: a late answer to the order before is no harm, but only one is waited for. */
+static void row_ask(struct certs_minted *minted, struct cache_row *row, X509 *server, const char *name,
+		    const struct address *address, uint64_t now)
+{
+	struct mint_order order;
+
+	if (!mint_order_fill(&order, server, name, address, minted->key, row->trusted)) {
+		row_refuse(row, "the server's certificate has too many names", now);
+		return;
+	}
+	if (!row->number)
+		row->begun = now;
+	minted->number++;
+	row->number = minted->number ? minted->number : ++minted->number;
+	order.number = row->number;
+	/* It may be answered before this returns. */
+	row->asked = now;
+	if (!minted->ask || !minted->ask(minted->context, &order))
+		row->asked = 0;
+}
+
+enum certs_result certs_minted_find(struct certs_minted *minted, X509 *server, const char *name,
+				    const struct address *address, bool trusted, struct certs_identity **identity,
+				    const char **refusal)
+{
+	const uint64_t now = now_milliseconds();
+	uint8_t key[EVP_MAX_MD_SIZE];
+	struct cache_row *row;
+
+	if (!certs_is_current(minted->authority) || !cache_key(server, name, address, trusted, key))
+		return CERTS_NONE;
+	row = cache_find(minted, key);
+	row->used = ++minted->clock;
+	row->trusted = trusted;
+	if ((row->identity && row_is_stale(row, server)) || (row->refused && now - row->refused >= REFUSED_FOR))
+		row_clear(row);
+	if (row->number && now - row->begun >= ASK_NO_MORE)
+		row_refuse(row, "who has the authority's key has not answered in time", now);
+	if (!row->identity && !row->refused && (!row->number || now - row->asked >= ASK_AGAIN))
+		row_ask(minted, row, server, name, address, now);
+	if (row->identity) {
+		certs_identity_hold(row->identity);
+		*identity = row->identity;
+		return CERTS_FOUND;
+	}
+	*refusal = row->refused ? row->refusal : NULL;
+	return row->refused ? CERTS_NONE : CERTS_AWAITED;
+}
