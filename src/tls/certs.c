@@ -17,34 +17,6 @@ struct certs {
 	const char *refusal;
 };
 
-void certs_identity_hold(struct certs_identity *identity)
-{
-	identity->references++;
-}
-
-void certs_identity_drop(struct certs_identity *identity)
-{
-	if (!identity || --identity->references > 0)
-		return;
-	X509_free(identity->certificate);
-	sk_X509_pop_free(identity->chain, X509_free);
-	EVP_PKEY_free(identity->key);
-	OPENSSL_free(identity);
-}
-
-struct certs_identity *certs_identity_make(X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key)
-{
-	struct certs_identity *identity = OPENSSL_zalloc(sizeof(*identity));
-
-	if (!identity)
-		return NULL;
-	identity->references = 1;
-	identity->certificate = certificate;
-	identity->chain = chain;
-	identity->key = key;
-	return identity;
-}
-
 static struct certs_identity *read_identity(const char *path, const char *key_path, char *error, size_t size)
 {
 	struct certs_identity *identity = NULL;
@@ -126,11 +98,6 @@ void certs_take_answer(struct certs *certs, const struct mint_answer *answer)
 const char *certs_refusal(const struct certs *certs)
 {
 	return certs->refusal;
-}
-
-bool certs_is_current(const X509 *certificate)
-{
-	return X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
 static struct certs_identity *hold_if_current(struct certs_identity *identity)

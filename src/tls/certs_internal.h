@@ -33,7 +33,7 @@ const char *certs_judge(X509 *minted, X509 *authority, STACK_OF(X509) *rest);
 /* A name, or where that becomes "", an address, that the authority may sign for. size: at least 64. */
 void certs_trial(X509 *authority, char *name, size_t size, struct address *address);
 
-/* certs.c */
+/* certs_identity.c */
 /* Takes over all three. NULL: no memory, and nothing was taken. */
 struct certs_identity *certs_identity_make(X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key);
 bool certs_is_current(const X509 *certificate);
