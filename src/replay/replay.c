@@ -247,7 +247,9 @@ static void replay_take_data(struct replay *replay, const struct packet *packet)
 void replay_frame(struct replay *replay, const struct capture_frame *frame)
 {
 	enum reason reason = REASON_NOT_TCP;
-	struct replay_packet packet;
+	struct replay_packet packet = {
+		.ip = { frame->bytes.data + frame->link, frame->bytes.length - frame->link },
+	};
 	const struct tuple *tuple = &packet.view.tuple;
 	bool taken = false;
 
@@ -256,7 +258,6 @@ void replay_frame(struct replay *replay, const struct capture_frame *frame)
 	if (replay->delayed.full && replay_time(&frame->time) > replay->now + REPLAY_DELAY_MAX)
 		replay_send_rest(replay);
 	replay_set_time(replay, &frame->time);
-	packet.ip = (struct bytes){ frame->bytes.data + frame->link, frame->bytes.length - frame->link };
 	if (frame->internet)
 		reason = packet_parse(packet.ip, &packet.view);
 	if (reason == REASON_NONE && (replay_is_control_port(replay, tuple->source.port) ||

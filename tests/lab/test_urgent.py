@@ -36,7 +36,7 @@ class WakingServer(ScriptedServer):
         return self._watch
 
     def _watch(self, session):
-        connection = session._connection  # pylint: disable=protected-access
+        connection = session.connection
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         connection.sendall(b"150 transferring\r\n")
         poll = select.poll()
