@@ -49,6 +49,8 @@
 	X(REASON_BAD_CERTIFICATE,   "bad-certificate",      "the server's certificate is expired, for another name, or from nobody who is trusted") \
 	X(REASON_MINT_REFUSED,      "mint-refused",         "the authority signs no such certificate, or clients would refuse it") \
 	X(REASON_MINT_RATE,         "mint-rate",            "more certificates were to be minted in a minute than mint-rate allows") \
+	X(REASON_CLIENT_CERTIFICATE, "client-certificate",  "the server demands a certificate of its client, which the proxy has not; where it may, it passes the next session on unopened") \
+	X(REASON_BYPASSED,          "bypassed",             "TLS is passed on unopened, and nothing is opened for the session") \
 	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \
 	X(REASON_TRUNCATED,         "truncated",            "a TLS connection ended without close_notify, so bytes may be missing") \
 	X(REASON_NO_CLOSE_NOTIFY,   "no-close-notify",      "a data connection in TLS ended without close_notify, and the other peer was shown just that") \

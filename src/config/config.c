@@ -481,6 +481,7 @@ void config_set_defaults(struct config *config)
 	config->proxy.queue = 22;
 	config->proxy.session_relays = 4;
 	config->proxy.mint_rate = 600;
+	config->proxy.certificates_bypass = true;
 	config->proxy.data_timeout = UINT64_C(300000000);
 	config->proxy.mark = 0x66747001;
 	config->proxy.table = 2100;

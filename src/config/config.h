@@ -48,6 +48,8 @@ struct config_tls {
 	char groups[256];
 };
 
+#define CONFIG_NAMES_MAX 16
+#define CONFIG_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
 #define CONFIG_FORWARDS_MAX 32
 
 /* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
@@ -80,6 +82,11 @@ struct config_proxy {
 	struct config_tls client_tls; /* what the legs of clients may use, and those of servers */
 	struct config_tls server_tls; /* unless this says otherwise */
 	enum close_notify close_notify;
+	struct network bypass[POLICY_NETWORKS_MAX]; /* servers whose TLS is passed on unopened */
+	size_t bypass_count;
+	char bypass_names[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* the same, by what clients ask for; with a dot in front: all below */
+	size_t bypass_name_count;
+	bool certificates_bypass; /* and those that demand certificates of clients */
 	bool ccc;                 /* clients may end TLS on the control connection */
 	char certificate[PATH_MAX];
 	char key[PATH_MAX];
@@ -90,8 +97,6 @@ struct config_proxy {
 };
 
 #define CONFIG_SERVERS_MAX 32
-#define CONFIG_NAMES_MAX 16
-#define CONFIG_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
 
 /* [server NAME]: what clients of one of one's own servers are shown */
 struct config_server {
@@ -147,5 +152,9 @@ bool config_terminates(const struct config *config);
  */
 size_t config_find_server(const struct config *config, const struct address *server, const struct address *seen,
 			  const char *host);
+
+/* Is TLS passed on unopened, for this server or for this name? */
+bool config_bypasses_server(const struct config_proxy *proxy, const struct address *server);
+bool config_bypasses_name(const struct config_proxy *proxy, const char *name);
 
 #endif

@@ -68,6 +68,12 @@ static const struct config_key gateway_keys[] = {
 
 static const struct config_key proxy_keys[] = {
 	{ "port", config_read_number, G(proxy.port), .minimum = 1, .maximum = 65535, .unit = 1 },
+	{ "bypass", config_read_bypass, RUN(struct config, proxy.bypass, proxy.bypass_count),
+	  .expected = NETWORK_LIST "; or none", .list = true },
+	{ "bypass-names", config_read_bypass_names, RUN(struct config, proxy.bypass_names, proxy.bypass_name_count),
+	  .expected = "host names in ASCII, or .NAME for all below one, at most 16 of them; or none", .list = true },
+	{ "client-certificates", config_read_certificates_bypass, G(proxy.certificates_bypass),
+	  .expected = "refuse or bypass" },
 	{ "ccc", config_read_ccc, G(proxy.ccc), .expected = "refuse or allow" },
 	{ "control-ports", config_read_proxy_ports, RUN(struct config, proxy.ports, proxy.port_count),
 	  .expected = "ports from 1 to 65535, at most 15 of them, or none", .list = true },

@@ -181,17 +181,16 @@ const char *config_read_addresses(struct config_value *value, void *owner)
 }
 
 /* What SNI can hold (RFC 6066 3); a dot at the end is no part of it. */
-static const char *host_item(struct bytes word, void *owner)
+static const char *hosts_add(struct bytes word, char (*hosts)[CONFIG_HOST_MAX], size_t *count)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
-	struct config_server *server = owner;
 	char *host;
 
-	if (word.length >= CONFIG_HOST_MAX || word.data[0] == '.' || word.data[word.length - 1] == '.')
+	if (word.length >= CONFIG_HOST_MAX || word.data[word.length - 1] == '.')
 		return word_not_understood;
-	if (server->host_count == CONFIG_NAMES_MAX)
+	if (*count == CONFIG_NAMES_MAX)
 		return too_many;
-	host = server->hosts[server->host_count];
+	host = hosts[*count];
 	for (size_t i = 0; i < word.length; i++) {
 		const uint8_t byte = word.data[i];
 
@@ -200,8 +199,43 @@ static const char *host_item(struct bytes word, void *owner)
 			return word_not_understood;
 	}
 	host[word.length] = '\0';
-	server->host_count++;
+	++*count;
 	return NULL;
+}
+
+static const char *host_item(struct bytes word, void *owner)
+{
+	struct config_server *server = owner;
+
+	return word.data[0] == '.' ? word_not_understood : hosts_add(word, server->hosts, &server->host_count);
+}
+
+static const char *bypass_name_item(struct bytes word, void *owner)
+{
+	struct config_proxy *proxy = &((struct config *)owner)->proxy;
+
+	return hosts_add(word, proxy->bypass_names, &proxy->bypass_name_count);
+}
+
+const char *config_read_bypass_names(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct config *)owner)->proxy.bypass_name_count = 0;
+	return list_read(value, owner, true, value->continued, bypass_name_item);
+}
+
+static const char *bypass_item(struct bytes word, void *owner)
+{
+	struct config_proxy *proxy = &((struct config *)owner)->proxy;
+
+	return network_item(word, proxy->bypass, &proxy->bypass_count);
+}
+
+const char *config_read_bypass(struct config_value *value, void *owner)
+{
+	if (!value->continued)
+		((struct config *)owner)->proxy.bypass_count = 0;
+	return list_read(value, owner, true, value->continued, bypass_item);
 }
 
 const char *config_read_hosts(struct config_value *value, void *owner)

@@ -28,6 +28,30 @@ static bool host_equal(const char *host, const char *asked)
 	return !host[i] && !asked[i];
 }
 
+bool config_bypasses_server(const struct config_proxy *proxy, const struct address *server)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < proxy->bypass_count; i++)
+		found = found || network_contains(&proxy->bypass[i], server);
+	return found;
+}
+
+bool config_bypasses_name(const struct config_proxy *proxy, const char *name)
+{
+	const size_t length = strlen(name);
+	bool found = false;
+
+	for (size_t i = 0; i < proxy->bypass_name_count; i++) {
+		const char *listed = proxy->bypass_names[i];
+		const size_t end = strlen(listed);
+
+		found = found || host_equal(listed, name) ||
+			(listed[0] == '.' && length > end && host_equal(listed, name + length - end));
+	}
+	return found;
+}
+
 static bool server_has_host(const struct config_server *server, const char *asked)
 {
 	for (size_t i = 0; i < server->host_count; i++)

@@ -105,6 +105,13 @@ const char *config_read_untrusted(struct config_value *value, void *owner)
 	return boolean_read(value, words, owner);
 }
 
+const char *config_read_certificates_bypass(struct config_value *value, void *owner)
+{
+	static const char *const words[] = { "refuse", "bypass", NULL };
+
+	return boolean_read(value, words, owner);
+}
+
 const char *config_read_ccc(struct config_value *value, void *owner)
 {
 	static const char *const words[] = { "refuse", "allow", NULL };

@@ -82,7 +82,8 @@ static void object(struct proxy_session *session, enum reason reason, const char
 	session->objection_reason = reason;
 	if (session->leg[LEG_CLIENT].waiting)
 		present(session);
-	else
+	/* Otherwise the client is told when its handshake is done. */
+	else if (!session->leg[LEG_CLIENT].securing)
 		proxy_session_reject(session, reason, objection);
 }
 
@@ -116,6 +117,9 @@ static void secure_server(struct proxy_session *session)
 		break;
 	default:
 		server->securing = false;
+		server->demands = tls_stream_lacks_certificate(server->wire.tls);
+		if (server->demands)
+			break;
 		snprintf(session->failure, sizeof(session->failure), "the TLS handshake with the server failed: %s",
 			 tls_stream_error(server->wire.tls));
 		object(session, REASON_HANDSHAKE, session->failure);
@@ -202,6 +206,8 @@ static void start_client_tls(struct proxy_session *session)
 		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
 		return;
 	}
+	if (!bypass_judge(session) || session->opaque)
+		return;
 	client->starting = false;
 	proxy_session_expect_handshake(session);
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
@@ -227,4 +233,8 @@ void handshake_go_on(struct proxy_session *session)
 		secure_client(session);
 	if (server->securing && !session->closing)
 		secure_server(session);
+	if (server->demands && !session->objection && !session->closing) {
+		bypass_note_demand(session);
+		object(session, REASON_CLIENT_CERTIFICATE, reason_meaning(REASON_CLIENT_CERTIFICATE));
+	}
 }

@@ -17,6 +17,7 @@
  *   handshake.c       TLS begins on a leg
  *   mint.c            certificates, from who has the authority's key
  *   leg.c             one leg: bytes in and out
+ *   bypass.c          TLS that is passed on unopened
  *   clear.c           TLS ends on a leg, and the leg goes on in clear
  *   state.c           what all of these ask of a session, and how it is refused
  */
@@ -40,6 +41,14 @@
 #define PROXY_SETUP_SECONDS 30
 #define PROXY_FINISH_SECONDS 10
 
+#define BYPASS_ROWS 64
+
+/* A server that demands certificates of its clients. */
+struct bypass_row {
+	struct endpoint server;
+	uint64_t until;
+};
+
 struct proxy {
 	const struct config *config;
 	const char *config_path;
@@ -60,6 +69,7 @@ struct proxy {
 	struct relay_list relays;
 	uint64_t relays_max; /* control connections of all sessions still have descriptors then */
 	struct proxy_session *first;
+	struct bypass_row bypasses[BYPASS_ROWS];
 };
 
 enum leg_side {
@@ -78,6 +88,7 @@ struct leg {
 	bool connected;
 	bool starting;  /* TLS begins once out is empty */
 	bool securing;  /* the handshake is going on */
+	bool demands;   /* the server has ended TLS for want of a certificate */
 	bool waiting;   /* the client's handshake waits for its certificate */
 	bool minting;   /* which is chosen, and being made */
 	bool clearing;  /* TLS ends once out is empty */
@@ -142,6 +153,7 @@ struct proxy_session {
 	enum prepare_step prepare;
 	bool implicit;
 	bool closing;
+	bool opaque;    /* TLS passes unopened: there are no more lines */
 	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
@@ -258,6 +270,14 @@ void prepare_take_line(struct proxy_session *session, struct bytes line);
 bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply);
 /* Goes on after a handshake, and after TLS has ended. */
 void prepare_go_on(struct proxy_session *session);
+
+/* proxy/bypass.c */
+/* TLS is to begin on the client's leg. True: it begins, or the session has become opaque; false: not yet. */
+bool bypass_judge(struct proxy_session *session);
+/* The server demands a certificate of its client: it is remembered. */
+void bypass_note_demand(struct proxy_session *session);
+/* Moves the bytes of an opaque session. */
+void bypass_move(struct proxy_session *session);
 
 /* proxy/clear.c */
 /* What is in out leaves in TLS, then close_notify; then the leg is in clear. */

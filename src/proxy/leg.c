@@ -49,7 +49,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	/* What a client says by then is header_pass's to read. */
 	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
 		return true;
-	while (leg->connected && !leg->securing && !leg->starting && !leg->ended && !leg->said_end &&
+	while (leg->connected && !leg->securing && !leg->demands && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
@@ -70,7 +70,10 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			session->again = true;
 			return true;
 		default:
-			return false;
+			/* In TLS 1.3 a server says so when the handshake is over; leg_secure tells the client. */
+			leg->demands = leg->wire.tls && tls_stream_lacks_certificate(leg->wire.tls);
+			session->again = leg->demands;
+			return leg->demands;
 		}
 	}
 	return true;

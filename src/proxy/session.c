@@ -141,7 +141,7 @@ static void watch_lines(struct proxy_session *session)
 {
 	for (int i = 0; i < LEG_COUNT; i++) {
 		struct leg *leg = &session->leg[i];
-		const bool unfinished = evbuffer_get_length(leg->in) > 0 &&
+		const bool unfinished = !session->opaque && evbuffer_get_length(leg->in) > 0 &&
 					evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos < 0;
 
 		if (!unfinished)
@@ -189,8 +189,12 @@ static bool conversation_turn(struct proxy_session *session)
 	for (int i = 0; i < LEG_COUNT; i++)
 		if (!session->closing && !leg_fill(session, &session->leg[i], &session->leg[!i]))
 			return false;
-	proxy_take_lines(session, LEG_CLIENT);
-	proxy_take_lines(session, LEG_SERVER);
+	if (session->opaque) {
+		bypass_move(session);
+	} else {
+		proxy_take_lines(session, LEG_CLIENT);
+		proxy_take_lines(session, LEG_SERVER);
+	}
 	clear_judge_end(session);
 	pass_on_ends(session);
 	for (int i = 0; i < LEG_COUNT; i++)

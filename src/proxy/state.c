@@ -63,7 +63,7 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session->again = true;
 	session->objection_reason = reason;
 	/* Between two handshake messages there is no line that the client could read. */
-	if (!client->securing && !client->starting && client->out)
+	if (!client->securing && !client->starting && client->out && !session->opaque)
 		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
 	if (client->out)
 		client->finishing = true;

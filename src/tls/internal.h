@@ -49,10 +49,15 @@ struct tls_stream {
 	struct tls *tls;
 	struct tls_tickets *tickets;
 	bool accepting;
+	bool asked;     /* the server wants a certificate of its client; most can do without */
+	bool lacks_certificate;
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
 };
+
+/* A client's control connection that is read from memory. Takes over both, unless it is NULL. */
+struct tls_stream *tls_stream_accept_from(struct tls *tls, BIO *in, BIO *out, struct tls_tickets *tickets);
 
 /* Keeps a session that the server gave us; takes over the reference. */
 void tls_tickets_put(struct tls_tickets *tickets, SSL_SESSION *session);

@@ -13,6 +13,7 @@
 #include "tls/certs_internal.h"
 #include "tls/internal.h"
 
+/* On a descriptor, or below 0: on nothing yet. */
 static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int descriptor, struct tls_tickets *tickets)
 {
 	struct tls_stream *stream = OPENSSL_zalloc(sizeof(*stream));
@@ -21,7 +22,7 @@ static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int des
 		return NULL;
 	stream->tls = tls;
 	stream->ssl = SSL_new(context);
-	if (!stream->ssl || SSL_set_fd(stream->ssl, descriptor) != 1) {
+	if (!stream->ssl || (descriptor >= 0 && SSL_set_fd(stream->ssl, descriptor) != 1)) {
 		SSL_free(stream->ssl);
 		OPENSSL_free(stream);
 		ERR_clear_error();
@@ -59,6 +60,18 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 		return stream;
 	tls_stream_free(stream);
 	return NULL;
+}
+
+struct tls_stream *tls_stream_accept_from(struct tls *tls, BIO *in, BIO *out, struct tls_tickets *tickets)
+{
+	struct tls_stream *stream = stream_make(tls, tls->acceptor, -1, tickets);
+
+	if (!stream)
+		return NULL;
+	stream->accepting = true;
+	SSL_set_bio(stream->ssl, in, out);
+	SSL_set_accept_state(stream->ssl);
+	return stream;
 }
 
 /* The chain must lead to an anchor, and the certificate must be for the name, or for the address where there is one. */
@@ -115,6 +128,22 @@ static enum tls_result stream_fail(struct tls_stream *stream, const char *text)
 	return TLS_FAILED;
 }
 
+/* The alerts by which servers refuse a client that has shown no certificate; OpenSSL and others differ (RFC 8446 6.2). */
+static bool is_want_of_certificate(int reason)
+{
+	switch (reason) {
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+	case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+	case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What a call that did not succeed means. */
 static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 {
@@ -131,6 +160,7 @@ static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 	case SSL_ERROR_SYSCALL:
 		return stream_fail(stream, saved ? strerror(saved) : "the connection ended");
 	case SSL_ERROR_SSL:
+		stream->lacks_certificate = stream->asked && is_want_of_certificate(ERR_GET_REASON(ERR_peek_error()));
 		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 			stream_fail(stream, "the connection ended without close_notify");
 			return TLS_CUT;
@@ -172,6 +202,11 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	if (!stream->accepting && !stream->follows)
 		stream->tickets->fingerprint_known = read_fingerprint(stream->ssl, stream->tickets->fingerprint);
 	return TLS_DONE;
+}
+
+bool tls_stream_lacks_certificate(const struct tls_stream *stream)
+{
+	return stream->lacks_certificate;
 }
 
 const char *tls_stream_name(const struct tls_stream *stream)

@@ -81,6 +81,17 @@ static int take_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* There is none to show. */
+static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+{
+	struct tls_stream *stream = SSL_get_app_data(ssl);
+
+	(void)certificate;
+	(void)key;
+	stream->asked = true;
+	return 0;
+}
+
 /*
  * Some clients refuse tickets in TLS 1.2 (curl) and resume by session id. The control connection's session is kept with
  * the control connection, so there is no table that a flood could fill, and nothing of another's could be found.
@@ -169,6 +180,7 @@ static SSL_CTX *connector_make(const struct tls_demand *demand, char *error, siz
 	SSL_CTX_sess_set_new_cb(context, take_session);
 	/* Verification runs and its result is asked for; the handshake goes on, so that a bad certificate can be shown. */
 	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_client_cert_cb(context, note_request);
 	return context;
 }
 

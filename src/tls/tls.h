@@ -116,6 +116,9 @@ void tls_stream_free(struct tls_stream *stream);
 
 enum tls_result tls_stream_handshake(struct tls_stream *stream);
 
+/* Has the server ended the connection because it demands a certificate of its client? */
+bool tls_stream_lacks_certificate(const struct tls_stream *stream);
+
 /* The name in the ClientHello; "": it had none. */
 const char *tls_stream_name(const struct tls_stream *stream);
 

@@ -41,6 +41,14 @@ enum tls_result wire_peek(const struct wire *wire, uint8_t *byte)
 	return read_result(recv(wire->descriptor, byte, 1, MSG_PEEK));
 }
 
+enum tls_result wire_peek_all(const struct wire *wire, uint8_t *out, size_t size, size_t *length)
+{
+	const ssize_t got = recv(wire->descriptor, out, size, MSG_PEEK);
+
+	*length = got > 0 ? (size_t)got : 0;
+	return read_result(got);
+}
+
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length)
 {
 	ssize_t sent;

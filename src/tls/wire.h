@@ -27,6 +27,8 @@ enum wire_arrival {
 enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *length);
 /* The next byte, which is left where it is; in clear only. */
 enum tls_result wire_peek(const struct wire *wire, uint8_t *byte);
+/* What there is, up to size bytes, which stays where it is. */
+enum tls_result wire_peek_all(const struct wire *wire, uint8_t *out, size_t size, size_t *length);
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length);
 /*
  * Nothing more will be written: close_notify where TLS is on, then FIN. TLS_WAIT: there is no room for close_notify yet;

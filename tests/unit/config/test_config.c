@@ -606,6 +606,35 @@ static void a_server_is_found_by_address_and_by_name(void **state)
 	assert_int_equal(find_server("192.0.2.1", "192.0.2.1", ""), CONFIG_SERVERS_MAX);
 }
 
+static bool bypasses(const char *address)
+{
+	struct address server;
+
+	assert_true(address_parse((struct bytes){ (const uint8_t *)address, strlen(address) }, &server));
+	return config_bypasses_server(&config.proxy, &server);
+}
+
+static void a140_what_bypasses_is_listed(void **state)
+{
+	(void)state;
+	assert_loads("[proxy]\nport = 2100\ntls = server\n");
+	assert_true(config.proxy.certificates_bypass);
+	assert_false(bypasses("10.0.0.1"));
+	assert_false(config_bypasses_name(&config.proxy, ""));
+	assert_loads("[proxy]\nport = 2100\ntls = server\nbypass = 10.0.0.0/24,\n 2001:db8::1\n"
+		     "bypass-names = Bank.example, .corp.example\nclient-certificates = refuse\n");
+	assert_false(config.proxy.certificates_bypass);
+	assert_true(bypasses("10.0.0.9"));
+	assert_true(bypasses("2001:db8::1"));
+	assert_false(bypasses("10.0.1.9"));
+	assert_true(config_bypasses_name(&config.proxy, "bank.EXAMPLE"));
+	assert_true(config_bypasses_name(&config.proxy, "a.b.Corp.example"));
+	assert_false(config_bypasses_name(&config.proxy, "corp.example"));
+	assert_false(config_bypasses_name(&config.proxy, "a.bank.example"));
+	assert_false(config_bypasses_name(&config.proxy, "notcorp.example"));
+	assert_false(config_bypasses_name(&config.proxy, ""));
+}
+
 static void what_the_legs_may_use_is_kept_for_openssl(void **state)
 {
 	(void)state;
@@ -1003,6 +1032,7 @@ int main(void)
 		cmocka_unit_test(rules_keep_the_order_of_the_file_and_the_policy_is_last),
 		cmocka_unit_test(a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands),
 		cmocka_unit_test(every_error_names_its_line_and_what_was_expected),
+		cmocka_unit_test(a140_what_bypasses_is_listed),
 		cmocka_unit_test(what_the_legs_may_use_is_kept_for_openssl),
 		cmocka_unit_test(all_errors_are_reported_in_one_go),
 		cmocka_unit_test(a_server_is_found_by_address_and_by_name),

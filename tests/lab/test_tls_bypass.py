@@ -1,0 +1,190 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+TLS that the proxy does not end: that of servers and names which the configuration lists, and that of servers which demand a
+certificate of their client. It reaches the server unopened, an event says so, and nothing is opened for the session.
+"""
+
+import contextlib
+import hashlib
+import re
+import socket
+import ssl
+
+from process import SLOWNESS
+from tap import Plan, check, check_equal
+from test_tls import Cell, ScriptedCell, Talk, client_context
+from test_tls_demand import der_digest
+
+PATIENCE = 20 * SLOWNESS
+
+
+def server_context(cell):
+    """A client's that trusts the authority of the servers, and not the proxy's."""
+    context = ssl.create_default_context(cafile=cell.proxy.servers.certificate)
+    context.check_hostname = False
+    return context
+
+
+def nothing_is_opened(cell, since):
+    check_equal([event["event"] for event in cell.proxy.events(since=since)
+                 if event["event"] in ("pinhole-open", "offer", "relay", "refuse")], [], "events about data connections")
+    check_equal(cell.lab.expectations(), [], "expectations")
+
+
+def server_is_listed(cell, port):
+    since = cell.proxy.position()
+    with Talk(cell, port=port) as talk:
+        talk.secure(server_context(cell), auth=None if port == 990 else "AUTH TLS")
+        if port == 990:
+            check_equal(talk.reply()[:3], "220", "the greeting")
+        check_equal(talk.command("USER anonymous")[:3], "230", "the login")
+        passive = talk.command("EPSV")
+        check_equal(passive[:3], "229", "the reply to EPSV")
+        with cell.lab.client.entered():
+            try:
+                socket.create_connection((cell.lab.addresses[4].server, int(re.search(r"\|\|\|(\d+)\|", passive)[1])), 1)
+                check(False, "the data connection passed the forward chain")
+            except OSError:
+                pass
+        check_equal(talk.command("PORT 10,9,1,77,200,1")[:1], "5", "the server's answer to a bounce")
+        nothing_is_opened(cell, since)
+    event = cell.proxy.wait_event("anomaly", since, reason="bypassed")
+    check_equal(event["line"], "the server is listed", "why")
+
+
+def lines_are_judged_until_then(cell):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.reply()
+        talk.command("USER anonymous")
+        check_equal(talk.command("PORT 10,9,1,77,200,1")[:1], "5", "the answer to a bounce")
+        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+
+
+def handshake_in_pieces(talk, context, name, pieces):
+    """The client's handshake over memory, so that its ClientHello leaves in so many pieces."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    library = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    while True:
+        try:
+            library.do_handshake()
+            return library
+        except ssl.SSLWantReadError:
+            data = outgoing.read()
+            size = max(1, len(data) // pieces)
+            for at in range(0, len(data), size):
+                talk.send(data[at:at + size])
+            pieces = 1
+            incoming.write(talk.socket.recv(65536))
+
+
+def name_is_listed(cell, name, listed, pieces):
+    since = cell.proxy.position()
+    with cell.tls_server() as server, Talk(cell) as talk:
+        talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        talk.reply()
+        check_equal(talk.command("AUTH TLS")[:3], "234", "the answer to AUTH")
+        library = handshake_in_pieces(talk, server_context(cell) if listed else client_context(cell), name, pieces)
+        check_equal(ssl_digest(library) == der_digest(cell.certificate[0]), listed, "the server's own certificate")
+        if listed:
+            check_equal(cell.proxy.wait_event("anomaly", since, reason="bypassed")["line"], name, "why")
+        check_equal(server.session().lines[:1], [b"AUTH TLS\r\n"], "what the server heard first")
+    if not listed:
+        check_equal([event for event in cell.proxy.events("anomaly", since) if event["reason"] == "bypassed"], [],
+                    "events of a bypass")
+
+
+def ssl_digest(library):
+    return hashlib.sha256(library.getpeercert(True)).hexdigest()
+
+
+def no_hello(cell):
+    """Whoever says something else, or nothing, where a ClientHello is peeked at, gets no further."""
+    for data in (b"NOOP\r\n", b"\x16\x03\x01\x40\x00" + b"x" * 40000, b""):
+        since = cell.proxy.position()
+        with cell.tls_server() as server, Talk(cell) as talk:
+            talk.socket.settimeout(PATIENCE)
+            talk.reply()
+            check_equal(talk.command("AUTH TLS")[:3], "234", "the answer to AUTH")
+            with contextlib.suppress(OSError):
+                talk.send(data)
+                if not data:
+                    talk.socket.shutdown(socket.SHUT_WR)
+            cell.proxy.wait_event("session-close", since, reason="handshake")
+            check_equal(server.session().lines, [b"AUTH TLS\r\n"], "what the server heard")
+
+
+def demanding_server(cell, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*cell.certificate)
+    context.load_verify_locations(cell.proxy.servers.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = version
+
+    def auth(session):
+        session.send(b"234 go\r\n")
+        try:
+            session.connection = context.wrap_socket(session.connection, server_side=True)
+        except OSError:
+            session.hang_up()
+    server = cell.tls_server()
+    server.handlers["AUTH"] = lambda _argument: auth
+    return server
+
+
+def certificate_is_demanded(cell, version, passes):
+    """The first session is refused in words, and where the configuration lets it, the next one is the client's own."""
+    own = cell.proxy.server_certificate("client", alternatives="DNS:client")
+    for turn in range(2):
+        since = cell.proxy.position()
+        with demanding_server(cell, version) as server, Talk(cell) as talk:
+            talk.socket.settimeout(PATIENCE)
+            through = passes and turn == 1
+            context = server_context(cell) if through else client_context(cell)
+            context.load_cert_chain(*own)
+            talk.secure(context)
+            if through:
+                check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
+                check_equal(server.session().connection.getpeercert()["subject"][0][0][1], "client", "the server's client")
+                cell.proxy.wait_event("anomaly", since, reason="bypassed")
+                nothing_is_opened(cell, since)
+            else:
+                line = talk.line()
+                check(line.startswith("421 Refused: client-certificate"), f"the client read {line!r}")
+                cell.proxy.wait_event("anomaly", since, reason="client-certificate")
+
+
+class CertifiedCell(ScriptedCell):
+    """Each statement has a proxy that remembers nothing."""
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with super().__call__():
+            self.certificate = self.proxy.server_certificate()
+            yield self
+
+
+def main():
+    plan = Plan(__doc__)
+    listed = Cell("vsftpd", {"bypass": "192.0.2.0/24, 10.9.1.2"}, families=(4,))
+    for port in (21, 990):
+        plan.add(f"a140: TLS of a listed server passes unopened, port {port}", server_is_listed, port, fixture=listed)
+    plan.add("a140: and its lines are judged until then", lines_are_judged_until_then, fixture=listed)
+    named = ScriptedCell({"bypass-names": "ftp.lab.test, .secret.test"})
+    for name, is_listed in (("ftp.lab.test", True), ("a.secret.TEST", True), ("secret.test", False),
+                            ("ftp.lab.test.example", False), (None, False)):
+        for pieces in (1, 40):
+            plan.add(f"a140: TLS of a client that asks for {name} {'passes unopened' if is_listed else 'is terminated'}"
+                     f"{', in pieces' if pieces > 1 else ''}", name_is_listed, name, is_listed, pieces, fixture=named)
+    plan.add("a140: what is no ClientHello is not passed on", no_hello, fixture=named)
+    for text, version in (("1.3", ssl.TLSVersion.TLSv1_3), ("1.2", ssl.TLSVersion.TLSv1_2)):
+        plan.add(f"a140: a server that demands a client's certificate gets it in the second session, TLS {text}",
+                 certificate_is_demanded, version, True, fixture=CertifiedCell({}))
+        plan.add(f"a140: unless that is refused, TLS {text}", certificate_is_demanded, version, False,
+                 fixture=CertifiedCell({"client-certificates": "refuse"}))
+    plan.run()
+
+
+if __name__ == "__main__":
+    main()
