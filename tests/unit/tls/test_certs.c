@@ -9,40 +9,13 @@
 #include "tls/authority.h"
 #include "tls/certs.h"
 #include "tls/certs_internal.h"
+#include "authority_kit.h"
 #include "unit.h"
-
-#define ERROR_MAX 512
-
-static char directory[] = "/tmp/ftpalg-certs-XXXXXX";
-static char ca_path[64];
-static char key_path[64];
-
-static const struct address router = { .family = FAMILY_IPV4, .octets = { 192, 0, 2, 7 } };
-
-static int make_authority(void **state)
-{
-	char error[ERROR_MAX];
-
-	(void)state;
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(ca_path, sizeof(ca_path), "%s/ca.pem", directory);
-	snprintf(key_path, sizeof(key_path), "%s/ca.key", directory);
-	return authority_create(ca_path, key_path, "test authority", 30, error, sizeof(error));
-}
-
-static int remove_authority(void **state)
-{
-	(void)state;
-	unlink(ca_path);
-	unlink(key_path);
-	return rmdir(directory);
-}
 
 static struct certs *open_certs(void)
 {
-	char error[ERROR_MAX] = "";
-	struct certs *certs = certs_open(NULL, NULL, ca_path, key_path, error, sizeof(error));
+	char error[AUTHORITY_ERROR_MAX] = "";
+	struct certs *certs = certs_open(NULL, NULL, authority_ca_path, authority_key_path, error, sizeof(error));
 
 	if (!certs)
 		fail_msg("%s", error);
@@ -82,7 +55,7 @@ static bool is_trusted(X509 *certificate)
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
 	bool trusted;
 
-	assert_int_equal(X509_STORE_load_file(store, ca_path), 1);
+	assert_int_equal(X509_STORE_load_file(store, authority_ca_path), 1);
 	assert_int_equal(X509_STORE_CTX_init(context, store, certificate, NULL), 1);
 	X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
 	trusted = X509_verify_cert(context) == 1;
@@ -95,7 +68,7 @@ static void a_minted_certificate_has_the_names_of_the_servers(void **state)
 {
 	struct certs *certs = open_certs();
 	X509 *server = server_certificate(3600);
-	struct certs_identity *identity = find(certs, server, "", &router, true);
+	struct certs_identity *identity = find(certs, server, "", &authority_router, true);
 
 	(void)state;
 	assert_non_null(identity);
@@ -114,8 +87,8 @@ static void a_bad_servers_certificate_is_never_signed_by_the_authority(void **st
 {
 	struct certs *certs = open_certs();
 	X509 *server = server_certificate(3600);
-	struct certs_identity *good = find(certs, server, "", &router, true);
-	struct certs_identity *bad = find(certs, server, "", &router, false);
+	struct certs_identity *good = find(certs, server, "", &authority_router, true);
+	struct certs_identity *bad = find(certs, server, "", &authority_router, false);
 
 	(void)state;
 	assert_ptr_not_equal(good, bad);
@@ -132,9 +105,9 @@ static void the_same_server_gets_the_same_certificate(void **state)
 	struct certs *certs = open_certs();
 	X509 *server = server_certificate(3600);
 	X509 *other = server_certificate(3600);
-	struct certs_identity *first = find(certs, server, "", &router, true);
-	struct certs_identity *again = find(certs, server, "", &router, true);
-	struct certs_identity *different = find(certs, other, "", &router, true);
+	struct certs_identity *first = find(certs, server, "", &authority_router, true);
+	struct certs_identity *again = find(certs, server, "", &authority_router, true);
+	struct certs_identity *different = find(certs, other, "", &authority_router, true);
 
 	(void)state;
 	assert_ptr_equal(first, again);
@@ -150,8 +123,8 @@ static void the_same_server_gets_the_same_certificate(void **state)
 static void without_a_servers_certificate_the_name_or_the_address_counts(void **state)
 {
 	struct certs *certs = open_certs();
-	struct certs_identity *named = find(certs, NULL, "ftp.example", &router, true);
-	struct certs_identity *unnamed = find(certs, NULL, "", &router, true);
+	struct certs_identity *named = find(certs, NULL, "ftp.example", &authority_router, true);
+	struct certs_identity *unnamed = find(certs, NULL, "", &authority_router, true);
 
 	(void)state;
 	assert_int_equal(X509_check_host(named->certificate, "ftp.example", 0, 0, NULL), 1);
@@ -165,13 +138,13 @@ static void without_a_servers_certificate_the_name_or_the_address_counts(void **
 static void an_identity_outlives_its_place_in_the_cache(void **state)
 {
 	struct certs *certs = open_certs();
-	struct certs_identity *first = find(certs, NULL, "first.example", &router, true);
+	struct certs_identity *first = find(certs, NULL, "first.example", &authority_router, true);
 	char name[32];
 
 	(void)state;
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "n%d.example", i);
-		certs_identity_drop(find(certs, NULL, name, &router, true));
+		certs_identity_drop(find(certs, NULL, name, &authority_router, true));
 	}
 	assert_int_equal(X509_check_host(first->certificate, "first.example", 0, 0, NULL), 1);
 	certs_identity_drop(first);
@@ -180,24 +153,24 @@ static void an_identity_outlives_its_place_in_the_cache(void **state)
 
 static void files_that_exist_are_left_as_they_are(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct stat status;
 
 	(void)state;
-	assert_int_equal(authority_create(ca_path, key_path, "another", 30, error, sizeof(error)), -1);
+	assert_int_equal(authority_create(authority_ca_path, authority_key_path, "another", 30, error, sizeof(error)), -1);
 	assert_non_null(strstr(error, "left as it is"));
-	assert_int_equal(stat(key_path, &status), 0);
+	assert_int_equal(stat(authority_key_path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
 }
 
 static void a_key_that_others_can_read_is_refused(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 
 	(void)state;
-	assert_int_equal(chmod(key_path, 0640), 0);
-	assert_null(certs_open(NULL, NULL, ca_path, key_path, error, sizeof(error)));
-	assert_int_equal(chmod(key_path, 0600), 0);
+	assert_int_equal(chmod(authority_key_path, 0640), 0);
+	assert_null(certs_open(NULL, NULL, authority_ca_path, authority_key_path, error, sizeof(error)));
+	assert_int_equal(chmod(authority_key_path, 0600), 0);
 	assert_non_null(strstr(error, "can be read by others"));
 }
 
@@ -213,8 +186,8 @@ static void brief_make(struct brief *brief, long seconds)
 	X509 *made = certs_make_authority(key, "brief", seconds);
 	FILE *file;
 
-	snprintf(brief->certificate, sizeof(brief->certificate), "%s/brief.pem", directory);
-	snprintf(brief->key, sizeof(brief->key), "%s/brief.key", directory);
+	snprintf(brief->certificate, sizeof(brief->certificate), "%s/brief.pem", authority_directory);
+	snprintf(brief->key, sizeof(brief->key), "%s/brief.key", authority_directory);
 	file = fopen(brief->certificate, "w");
 	assert_int_equal(PEM_write_X509(file, made), 1);
 	fclose(file);
@@ -234,7 +207,7 @@ static void brief_remove(const struct brief *brief)
 
 static void an_expired_authority_is_refused(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct brief old;
 
 	(void)state;
@@ -261,7 +234,7 @@ static bool ends(struct certs_identity *(*look)(struct certs *certs), struct cer
 
 static struct certs_identity *find_minted(struct certs *certs)
 {
-	return find(certs, NULL, "ftp.example", &router, true);
+	return find(certs, NULL, "ftp.example", &authority_router, true);
 }
 
 static struct certs_identity *find_first_added(struct certs *certs)
@@ -271,7 +244,7 @@ static struct certs_identity *find_first_added(struct certs *certs)
 
 static void what_expires_while_it_is_in_use_is_shown_no_more(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct certs *minting, *given, *adding;
 	struct brief brief;
 
@@ -296,12 +269,12 @@ static void what_expires_while_it_is_in_use_is_shown_no_more(void **state)
 static void a_pair_that_does_not_fit_is_refused(void **state)
 {
 	struct certs *certs = open_certs();
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct brief brief;
 
 	(void)state;
 	brief_make(&brief, 60);
-	assert_false(certs_add(certs, ca_path, brief.key, error, sizeof(error)));
+	assert_false(certs_add(certs, authority_ca_path, brief.key, error, sizeof(error)));
 	assert_non_null(strstr(error, "belongs to another key"));
 	assert_false(certs_add(certs, brief.certificate, "/nonexistent/a.key", error, sizeof(error)));
 	assert_non_null(strstr(error, "/nonexistent/a.key"));
@@ -318,8 +291,8 @@ static void kind_make(struct brief *kind, EVP_PKEY *key, int identifier, const c
 	X509_NAME *subject = X509_get_subject_name(authority);
 	FILE *file;
 
-	snprintf(kind->certificate, sizeof(kind->certificate), "%s/kind.pem", directory);
-	snprintf(kind->key, sizeof(kind->key), "%s/kind.key", directory);
+	snprintf(kind->certificate, sizeof(kind->certificate), "%s/kind.pem", authority_directory);
+	snprintf(kind->key, sizeof(kind->key), "%s/kind.key", authority_directory);
 	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)"kind", -1, -1, 0);
 	assert_true(X509_set_issuer_name(authority, subject));
 	assert_true(certs_add_extension(authority, authority, NID_basic_constraints, "critical,CA:TRUE"));
@@ -338,13 +311,13 @@ static void kind_make(struct brief *kind, EVP_PKEY *key, int identifier, const c
 
 static struct certs *kind_open(const struct brief *kind, char *error)
 {
-	return certs_open(NULL, NULL, kind->certificate, kind->key, error, ERROR_MAX);
+	return certs_open(NULL, NULL, kind->certificate, kind->key, error, AUTHORITY_ERROR_MAX);
 }
 
 static void a115_authorities_of_every_kind_of_key_mint(void **state)
 {
 	EVP_PKEY *keys[] = { EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), EVP_RSA_gen(2048), EVP_EC_gen("P-384") };
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct brief kind;
 
 	(void)state;
@@ -355,7 +328,7 @@ static void a115_authorities_of_every_kind_of_key_mint(void **state)
 		kind_make(&kind, keys[i], NID_undef, NULL);
 		certs = kind_open(&kind, error);
 		assert_string_equal(error, "");
-		identity = find(certs, NULL, "www.example", &router, true);
+		identity = find(certs, NULL, "www.example", &authority_router, true);
 		assert_non_null(identity);
 		certs_identity_drop(identity);
 		certs_close(certs);
@@ -365,7 +338,7 @@ static void a115_authorities_of_every_kind_of_key_mint(void **state)
 
 static void a115_an_authority_that_clients_would_refuse_is_told_at_once(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct brief kind;
 
 	(void)state;
@@ -383,7 +356,7 @@ static void a115_nothing_is_minted_outside_the_name_constraints(void **state)
 	static const char *const constraints[] = { "critical,permitted;DNS:corp.example", "critical,permitted;DNS:.corp.example",
 						   "critical,permitted;IP:192.0.2.0/255.255.255.0,"
 						   "permitted;DNS:corp.example" };
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 	struct brief kind;
 
 	(void)state;
@@ -394,11 +367,11 @@ static void a115_nothing_is_minted_outside_the_name_constraints(void **state)
 		kind_make(&kind, EVP_EC_gen("P-256"), NID_name_constraints, constraints[i]);
 		certs = kind_open(&kind, error);
 		assert_string_equal(error, "");
-		identity = find(certs, NULL, i < 2 ? "ftp.corp.example" : "", &router, true);
+		identity = find(certs, NULL, i < 2 ? "ftp.corp.example" : "", &authority_router, true);
 		assert_non_null(identity);
 		assert_null(certs_refusal(certs));
 		certs_identity_drop(identity);
-		assert_null(find(certs, NULL, "www.example", &router, true));
+		assert_null(find(certs, NULL, "www.example", &authority_router, true));
 		assert_non_null(strstr(certs_refusal(certs), "subtree violation"));
 		certs_close(certs);
 	}
@@ -408,7 +381,7 @@ static void a115_nothing_is_minted_outside_the_name_constraints(void **state)
 /* A subordinate authority below the chapter's: it is sent, and the root is not. */
 static void a115_what_leads_to_the_root_is_sent_without_it(void **state)
 {
-	FILE *file = fopen(ca_path, "re");
+	FILE *file = fopen(authority_ca_path, "re");
 	X509 *root = PEM_read_X509(file, NULL, NULL, NULL);
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *issuing = certs_draft(key, 3600);
@@ -434,7 +407,7 @@ static void a115_what_leads_to_the_root_is_sent_without_it(void **state)
 
 static void missing_files_are_named(void **state)
 {
-	char error[ERROR_MAX] = "";
+	char error[AUTHORITY_ERROR_MAX] = "";
 
 	(void)state;
 	assert_null(certs_open("/nonexistent/a.pem", "/nonexistent/a.key", NULL, NULL, error, sizeof(error)));
@@ -461,5 +434,5 @@ int main(void)
 		cmocka_unit_test(a_pair_that_does_not_fit_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, make_authority, remove_authority);
+	return cmocka_run_group_tests(tests, authority_make, authority_remove);
 }

@@ -14,40 +14,13 @@
 #include "tls/certs_internal.h"
 #include "tls/mint_order.h"
 #include "tls/minter.h"
+#include "authority_kit.h"
 #include "unit.h"
-
-#define ERROR_MAX 512
-
-static char directory[] = "/tmp/ftpalg-mint-XXXXXX";
-static char ca_path[64];
-static char key_path[64];
-
-static const struct address router = { .family = FAMILY_IPV4, .octets = { 192, 0, 2, 7 } };
-
-static int make_authority(void **state)
-{
-	char error[ERROR_MAX];
-
-	(void)state;
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(ca_path, sizeof(ca_path), "%s/ca.pem", directory);
-	snprintf(key_path, sizeof(key_path), "%s/ca.key", directory);
-	return authority_create(ca_path, key_path, "test authority", 30, error, sizeof(error));
-}
-
-static int remove_authority(void **state)
-{
-	(void)state;
-	unlink(ca_path);
-	unlink(key_path);
-	return rmdir(directory);
-}
 
 static struct minter *open_minter(void)
 {
-	char error[ERROR_MAX] = "";
-	struct minter *minter = minter_open(ca_path, key_path, error, sizeof(error));
+	char error[AUTHORITY_ERROR_MAX] = "";
+	struct minter *minter = minter_open(authority_ca_path, authority_key_path, error, sizeof(error));
 
 	if (!minter)
 		fail_msg("%s", error);
@@ -58,7 +31,7 @@ static void fill_for(struct mint_order *order, const char *name)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 
-	assert_true(mint_order_fill(order, NULL, name, &router, key, true));
+	assert_true(mint_order_fill(order, NULL, name, &authority_router, key, true));
 	order->number = 1;
 	EVP_PKEY_free(key);
 }
@@ -140,7 +113,7 @@ static void a134_what_is_minted_is_a_servers_certificate_whatever_was_ordered(vo
 	struct minter *minter = open_minter();
 	struct mint_order order;
 	struct mint_answer answer;
-	FILE *file = fopen(ca_path, "re");
+	FILE *file = fopen(authority_ca_path, "re");
 	X509 *authority = PEM_read_X509(file, NULL, NULL, NULL);
 	X509 *minted;
 
@@ -193,7 +166,7 @@ static void a_server_is_ordered_by_what_clients_compare(void **state)
 	X509_NAME_add_entry_by_txt(subject, "UID", MBSTRING_ASC, (const uint8_t *)"nobody", -1, -1, 0);
 	assert_true(certs_add_extension(server, server, NID_subject_alt_name, "DNS:www.example,email:a@example,IP:2001:db8::1,"
 					"DNS:bad name,URI:ftp://example/,IP:203.0.113.9"));
-	assert_true(mint_order_fill(&order, server, "", &router, key, true));
+	assert_true(mint_order_fill(&order, server, "", &authority_router, key, true));
 	assert_null(check_order(&order));
 	rest = (struct bytes){ order.entries, order.length };
 	while (mint_order_next(&rest, &name)) {
@@ -230,7 +203,7 @@ static void more_names_than_an_order_holds_are_no_order(void **state)
 		assert_true(sk_GENERAL_NAME_push(names, entry) > 0);
 	}
 	assert_int_equal(X509_add1_ext_i2d(server, NID_subject_alt_name, names, 0, 0), 1);
-	assert_false(mint_order_fill(&order, server, "", &router, key, true));
+	assert_false(mint_order_fill(&order, server, "", &authority_router, key, true));
 	GENERAL_NAMES_free(names);
 	X509_free(server);
 	EVP_PKEY_free(key);
@@ -256,8 +229,8 @@ static bool post_order(void *context, const struct mint_order *order)
 
 static struct certs *open_certs(struct post *post)
 {
-	char error[ERROR_MAX] = "";
-	struct certs *certs = certs_open(NULL, NULL, ca_path, NULL, error, sizeof(error));
+	char error[AUTHORITY_ERROR_MAX] = "";
+	struct certs *certs = certs_open(NULL, NULL, authority_ca_path, NULL, error, sizeof(error));
 
 	if (!certs)
 		fail_msg("%s", error);
@@ -267,7 +240,7 @@ static struct certs *open_certs(struct post *post)
 
 static enum certs_result find(struct certs *certs, const char *name, struct certs_identity **identity)
 {
-	return certs_find(certs, NULL, name, &router, true, identity);
+	return certs_find(certs, NULL, name, &authority_router, true, identity);
 }
 
 static void a135_who_needs_a_certificate_does_not_wait_for_it_here(void **state)
@@ -310,10 +283,10 @@ static void a135_what_was_minted_for_an_expired_certificate_is_shown(void **stat
 
 	(void)state;
 	assert_true(certs_sign(server, key));
-	assert_int_equal(certs_find(certs, server, "", &router, false, &identity), CERTS_AWAITED);
+	assert_int_equal(certs_find(certs, server, "", &authority_router, false, &identity), CERTS_AWAITED);
 	minter_mint(minter, &post.order, &answer);
 	certs_take_answer(certs, &answer);
-	assert_int_equal(certs_find(certs, server, "", &router, false, &identity), CERTS_FOUND);
+	assert_int_equal(certs_find(certs, server, "", &authority_router, false, &identity), CERTS_FOUND);
 	assert_false(certs_is_current(identity->certificate));
 	assert_int_equal(post.orders, 1);
 	certs_identity_drop(identity);
@@ -382,5 +355,5 @@ int main(void)
 		cmocka_unit_test(a135_only_what_was_ordered_is_believed),
 	};
 
-	return cmocka_run_group_tests(tests, make_authority, remove_authority);
+	return cmocka_run_group_tests(tests, authority_make, authority_remove);
 }
