@@ -5,7 +5,11 @@
  *
  * Most packets leave as they came, several in a row. NFQNL_MSG_VERDICT_BATCH is a verdict on every packet that waits and is
  * not younger than the one that it names, so a run of such packets takes one message. It would accept an older packet too
- * that nobody had judged; there is none, because each packet is judged, in the order of the queue (nfqueue.c).
+ * that waits without a verdict, and that may be one that was to be dropped or replaced. Two things keep it from that:
+ *
+ *   - each packet is judged, in the order of the queue (nfqueue.c)
+ *   - a verdict that could not be sent, nor a drop in its place, is remembered: until a batch that drops everything up to that
+ *     packet has been sent, no batch accepts
  */
 #include "netfilter/nfverdict.h"
 
@@ -23,6 +27,7 @@ int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, u
 	verdict->number = number;
 	verdict->passed_mark = passed_mark;
 	verdict->failed = 0;
+	verdict->lost = false;
 	verdict->used = 0;
 	verdict->run = NULL;
 	return verdict->socket ? 0 : -errno;
@@ -66,7 +71,20 @@ static void nfverdict_drop(struct nfverdict *verdict, uint8_t type, uint32_t id)
 	const struct nlmsghdr *message = nfverdict_put(verdict, one.bytes, type, &decision);
 
 	verdict->failed++;
-	mnl_socket_sendto(verdict->socket, message, message->nlmsg_len);
+	if (mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) >= 0)
+		return;
+	verdict->lost = true;
+	verdict->lost_id = id;
+}
+
+/* Drops what may still wait without its verdict. False: it can't be told yet. */
+static bool nfverdict_settle(struct nfverdict *verdict)
+{
+	if (!verdict->lost)
+		return true;
+	verdict->lost = false;
+	nfverdict_drop(verdict, NFQNL_MSG_VERDICT_BATCH, verdict->lost_id);
+	return !verdict->lost;
 }
 
 static void nfverdict_send_each(struct nfverdict *verdict)
@@ -74,14 +92,18 @@ static void nfverdict_send_each(struct nfverdict *verdict)
 	struct nlmsghdr *message = &verdict->batch.header;
 	int rest = (int)verdict->used;
 
-	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
-		if (mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) < 0)
-			nfverdict_drop(verdict, NFNL_MSG_TYPE(message->nlmsg_type), ntohl(nfverdict_of(message)->id));
+	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
+		const uint8_t type = NFNL_MSG_TYPE(message->nlmsg_type);
+		const bool unsafe = type == NFQNL_MSG_VERDICT_BATCH && !nfverdict_settle(verdict);
+
+		if (unsafe || mnl_socket_sendto(verdict->socket, message, message->nlmsg_len) < 0)
+			nfverdict_drop(verdict, type, ntohl(nfverdict_of(message)->id));
+	}
 }
 
 void nfverdict_flush(struct nfverdict *verdict)
 {
-	if (verdict->used && mnl_socket_sendto(verdict->socket, verdict->batch.bytes, verdict->used) < 0)
+	if (verdict->used && (!nfverdict_settle(verdict) || mnl_socket_sendto(verdict->socket, verdict->batch.bytes, verdict->used) < 0))
 		nfverdict_send_each(verdict);
 	verdict->used = 0;
 	verdict->run = NULL;

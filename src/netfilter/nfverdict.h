@@ -25,6 +25,8 @@ struct nfverdict {
 	uint16_t number;           /* of the queue */
 	uint32_t passed_mark;      /* bits that are added to the mark of what leaves; 0: marks stay as they are */
 	uint64_t failed;           /* verdicts that could not be sent: their packets had to be dropped */
+	bool lost;                 /* the packet lost_id, or some before it, wait without the verdict that they were to have */
+	uint32_t lost_id;
 	size_t used;
 	/* The last message, where it accepts packets as they came: what follows them in the queue may go with them. */
 	struct nlmsghdr *run; /* NULL: it does something else */

@@ -4,11 +4,14 @@
  * and is not younger than the one that it names. Whatever decisions there were, each packet gets its own.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "netfilter/nfverdict.h"
 #include "unit.h"
@@ -23,6 +26,33 @@ struct fate {
 };
 
 static struct nfverdict verdict;
+
+/* Takes what libmnl sends, after so many times that it does not. */
+static struct kernel {
+	unsigned int failures;
+	size_t length;
+	union {
+		struct nlmsghdr header; /* for its alignment */
+		char bytes[1 << 17];
+	} taken;
+} kernel;
+
+ssize_t sendto(int socket, const void *bytes, size_t length, int flags, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+	(void)socket;
+	(void)flags;
+	(void)address;
+	(void)size;
+	if (kernel.failures > 0) {
+		kernel.failures--;
+		errno = ENOBUFS;
+		return -1;
+	}
+	assert_true(kernel.length + length <= sizeof(kernel.taken.bytes));
+	memcpy(kernel.taken.bytes + kernel.length, bytes, length);
+	kernel.length += MNL_ALIGN(length);
+	return (ssize_t)length;
+}
 
 static void begin(void)
 {
@@ -41,10 +71,11 @@ static void settle(struct fate *fate, const struct nlattr *const *parts, uint32_
 }
 
 /* Plays the messages to the packets first to first + PACKETS - 1. Returns how many messages there were. */
-static int play(uint32_t first, const struct nfverdict_decision *decisions, struct fate *fates)
+static int play_all(const char *bytes, size_t length, uint32_t first, const struct nfverdict_decision *decisions,
+		    struct fate *fates)
 {
-	const struct nlmsghdr *message = &verdict.batch.header;
-	int rest = (int)verdict.used;
+	const struct nlmsghdr *message = (const void *)bytes;
+	int rest = (int)length;
 	int messages = 0;
 
 	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest), messages++) {
@@ -61,6 +92,11 @@ static int play(uint32_t first, const struct nfverdict_decision *decisions, stru
 				settle(&fates[i], parts, decisions[i].mark);
 	}
 	return messages;
+}
+
+static int play(uint32_t first, const struct nfverdict_decision *decisions, struct fate *fates)
+{
+	return play_all(verdict.batch.bytes, verdict.used, first, decisions, fates);
 }
 
 static struct nfverdict_decision pass(uint32_t id, uint32_t mark)
@@ -116,11 +152,48 @@ static void each_packet_gets_its_own_verdict(void **state)
 	}
 }
 
+/*
+ * Nothing can be sent for a while, so a packet waits on without its verdict, which was to replace it. No later packet's accept
+ * may be one for it too, whenever sending works again.
+ */
+static void what_waits_without_its_verdict_is_accepted_with_no_other(void **state)
+{
+	static const uint8_t bytes[NFVERDICT_PACKET_MAX + 1];
+
+	(void)state;
+	for (unsigned int failures = 1; failures < 8; failures++) {
+		struct nfverdict_decision decisions[PACKETS];
+		struct fate fates[PACKETS] = { { .settled = false } };
+
+		begin();
+		kernel = (struct kernel){ .failures = failures };
+		verdict.socket = mnl_socket_open(NETLINK_NETFILTER);
+		assert_non_null(verdict.socket);
+		for (uint32_t i = 0; i < PACKETS; i++) {
+			decisions[i] = pass(i, 7);
+			if (i == 0)
+				decisions[i].packet = (struct bytes){ bytes, sizeof(bytes) };
+			nfverdict_add(&verdict, &decisions[i]);
+			/* Runs that are sent each by itself. */
+			if (i % 10 == 9)
+				nfverdict_flush(&verdict);
+		}
+		play_all(kernel.taken.bytes, kernel.length, 0, decisions, fates);
+		assert_false(fates[0].settled && fates[0].accept);
+		/* The last run is sent when all is well again, and settles what was left. */
+		for (size_t i = 0; i < PACKETS; i++)
+			assert_true(fates[i].settled);
+		assert_true(fates[PACKETS - 1].accept);
+		mnl_socket_close(verdict.socket);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_of_packets_that_leave_as_they_came_is_one_message),
 		cmocka_unit_test(each_packet_gets_its_own_verdict),
+		cmocka_unit_test(what_waits_without_its_verdict_is_accepted_with_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
