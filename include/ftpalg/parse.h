@@ -50,6 +50,14 @@ bool parse_reply_has_control_byte(struct bytes line);
 /* Is the byte at position an IAC or a data mark, among the Telnet codes in front of the command's verb? */
 bool parse_is_synch(struct bytes beginning, size_t position);
 
+/*
+ * STAT with a path answers with a listing, in a reply. In the long form a line of it begins with the kind of a file. In
+ * others it begins with a name, and somebody has called a directory "211 end" and the next one "227 (10,0,0,9,12,234)":
+ * nobody can tell those from replies, as inetutils-ftpd, linux-ftpd and Pure-FTPd send them. Has this argument of STAT any
+ * other form than the long one?
+ */
+bool parse_lists_names(struct bytes argument);
+
 enum reply_kind {
 	REPLY_TEXT,  /* no reply code and separator at its start: only valid inside a multi-line reply */
 	REPLY_FIRST, /* "nnn-": opens a multi-line reply */

@@ -305,3 +305,29 @@ bool parse_reply_may_matter(struct bytes beginning)
 		matters = matters || memcmp(codes[index], code, count) == 0;
 	return matters && beginning.length > 0;
 }
+
+/*
+ * Options are those that leave the form long and put nothing before the kind, and there is no pattern: it may stand for a
+ * file that is called -1, or for several directories, whose names are then headings. inetutils-ftpd takes Telnet codes out
+ * of arguments too, so an option may have one in front, or in it.
+ */
+bool parse_lists_names(struct bytes argument)
+{
+	static const char harmless[] = "aAdFghlLnprStu";
+	bool word = false;   /* within one */
+	bool option = false; /* which is an option */
+
+	for (size_t i = 0; i < argument.length; i++) {
+		const uint8_t byte = argument.data[i];
+
+		if (byte == '*' || byte == '?' || byte == '[' || byte == '{')
+			return true;
+		if (word && option && byte > ' ' && !memchr(harmless, byte, sizeof(harmless) - 1))
+			return true;
+		if (!word)
+			option = byte == '-';
+		/* What may be taken out begins no word. */
+		word = byte > ' ' && (word || byte < TELNET_DELETE);
+	}
+	return telnet_has_doubtful_option(argument, 0);
+}

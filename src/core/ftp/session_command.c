@@ -182,32 +182,6 @@ static enum reason judge_session(const struct turn *turn, enum reason parsed, co
 	return REASON_NONE;
 }
 
-/*
- * STAT with a path answers with a listing, in a reply. In the long form a line begins with the kind of a file. In others it
- * begins with a name, and somebody has called a directory "211 end" and the next one "227 (10,0,0,9,12,234)": nobody can
- * tell those from replies, as inetutils-ftpd, linux-ftpd and Pure-FTPd send them. So options are those that leave the form
- * long and put nothing before the kind, and there is no pattern: it may stand for a file that is called -1, or for several
- * directories, whose names are then headings.
- */
-static bool lists_names(struct bytes argument)
-{
-	static const char harmless[] = "aAdFghlLnprStu";
-	bool word = false;   /* within one */
-	bool option = false; /* which is an option */
-
-	for (size_t i = 0; i < argument.length; i++) {
-		const uint8_t byte = argument.data[i];
-
-		if (byte == '*' || byte == '?' || byte == '[' || byte == '{')
-			return true;
-		if (word && option && byte > ' ' && !memchr(harmless, byte, sizeof(harmless) - 1))
-			return true;
-		option = word ? option : byte == '-';
-		word = byte > ' ';
-	}
-	return false;
-}
-
 static enum reason judge_command(const struct turn *turn, enum reason parsed, const struct command *command)
 {
 	enum reason reason = parsed;
@@ -218,7 +192,7 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 		reason = REASON_HIDDEN_LINE;
 	if (reason != REASON_NONE)
 		return reason;
-	if (command->verb == VERB_STAT && lists_names(command_argument(turn, command)))
+	if (command->verb == VERB_STAT && parse_lists_names(command_argument(turn, command)))
 		return REASON_RAW_NAMES;
 	if (verb_is_active_offer(command->verb))
 		return take_active_offer(turn, command);

@@ -106,6 +106,17 @@ static bool find_erasure(struct bytes line, size_t *position)
 	return false;
 }
 
+bool telnet_has_doubtful_option(struct bytes line, size_t position)
+{
+	bool found = false;
+
+	for (; position + 2 < line.length && !found; position++)
+		found = line.data[position] == TELNET_IAC && line.data[position + 1] >= TELNET_WILL &&
+			line.data[position + 1] <= TELNET_DONT && line.data[position + 2] > ' ' &&
+			line.data[position + 2] < TELNET_DELETE;
+	return found;
+}
+
 bool telnet_has_erasure(struct bytes line)
 {
 	size_t position = 0;

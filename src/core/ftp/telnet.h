@@ -18,6 +18,12 @@
 /* Where the first byte at or after position stands that belongs to no complete Telnet code. */
 size_t telnet_codes_skip(struct bytes line, size_t position);
 
+/*
+ * Is there, at or after position, a code for an option that is a printable character? Some take it out with its code, and
+ * some read it.
+ */
+bool telnet_has_doubtful_option(struct bytes line, size_t position);
+
 /* Does the line hold anything that some reader may take for "erase what stands before this"? */
 bool telnet_has_erasure(struct bytes line);
 

@@ -633,6 +633,16 @@ static void a143_a_long_line_holds_no_command_for_those_who_read_pieces(void **s
 		{ "DELE x", "DELE x", true },
 		{ "sITE UMASK 0", "UMASK", true },
 		{ "RETR secret", "RETR secret", true },
+		/* Its listing would hold replies (A145). */
+		{ "STAT -C1 pub", "-C1", false },
+		/* Telnet codes, which inetutils-ftpd takes out wherever they stand. */
+		{ "P\xff\xf1ORT 10,0,0,99,9,9", "10,0,0,99,9,9", false },
+		{ "PORT 10\xff\xf1,0,0,99,9,9", ",0,0,99,9,9", false },
+		{ "PORT 10\xff\xf1,0\xff\xf1,0\xff\xf1,99\xff\xf1,9\xff\xf1,9", "99\xff\xf1,9\xff\xf1,9", false },
+		{ "PORT\xff\xf2\xff\xf1 10,0,0,99,9,9", "10,0,0,99,9,9", false },
+		{ "D\xff\xf7\xff\xf1" "ELE x", "ELE x", true },
+		{ "D\xff\xfbXELE x", "ELE x", true },
+		{ "\xff\xfb" "DELE x", "ELE x", true },
 	};
 	static char text[LINE_MAX_LENGTH + 3];
 
@@ -679,7 +689,7 @@ static void a143_a_long_reply_holds_no_other(void **state)
 static void a143_long_names_pass(void **state)
 {
 	static const char *const ends[] = {
-		"Transport 2024 - final report.txt", "import 1,2,3.csv", "website RETR.html", "227 photos (2024)", "EPRT",
+		"Transport 2024 - final report.txt", "thermostat 1-2.txt", "\xff\xe1\xeb\xee\xea\xee stat \xec\xff\xf1\xee", "import 1,2,3.csv", "website RETR.html", "227 photos (2024)", "EPRT",
 	};
 	static char text[LINE_MAX_LENGTH + 3];
 
@@ -711,6 +721,10 @@ static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
 		{ "STAT -ls pub\r\n", true },   { "STAT -i pub\r\n", true },    { "STAT *\r\n", true },
 		{ "STAT pub/[a-z]\r\n", true }, { "STAT {a,b}\r\n", true },     { "STAT a?\r\n", true },
 		{ "STAT -l --time-style=+%n227 pub\r\n", true },
+		/* Telnet codes, which some take out. */
+		{ "STAT \xff\xf1-C1 pub\r\n", true },  { "STAT pub \xff\xf1-1\r\n", true }, { "STAT -l\xff\xfb" "1 pub\r\n", true },
+		{ "STAT \xff\xfb-1 pub\r\n", true },   { "STAT \xff\xfbX-C1 pub\r\n", true },   { "STAT -\xff\xf1" "1\r\n", true },
+		{ "STAT \xff\xe0\xf0 \xec\xff\r\n", false },
 		{ "STAT\r\n", false },          { "STAT pub/a-1\r\n", false },  { "STAT -l pub\r\n", false },
 		{ "STAT -la\r\n", false },      { "STAT -l -a pub dir\r\n", false },
 	};
