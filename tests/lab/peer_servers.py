@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Servers that only test_interop.py uses, unpacked by fetch-servers as those of servers.py are.
+Servers that only test_interop.py and test_pieces.py use, unpacked by fetch-servers as those of servers.py are.
 
 Most of them know their users from /etc and become them. A mount namespace has an /etc of our own, with one user; that
 wants root, so an ordinary user's lab has the others only.
