@@ -148,7 +148,7 @@ def files(cell):
 
 def one_login_asks_for_all(cell):
     """20,000 descriptors' worth: the others notice nothing, and few descriptors are taken."""
-    before = files(cell)
+    before, since = files(cell), cell.proxy.position()
     with PatientServer(cell), logged_in(cell) as talk, contextlib.ExitStack() as stack:
         slowest, refused = 0, 0
         for number in range(REQUESTS):
@@ -163,6 +163,7 @@ def one_login_asks_for_all(cell):
         print(f"# {refused} of {REQUESTS} requests were refused; a login beside them took {slowest * 1000:.0f} ms at most")
         check(refused >= REQUESTS - SESSION_RELAYS, "more were granted than one session may have")
         check(files(cell) - before < 60, f"{files(cell) - before} descriptors were taken")
+    wait_until(lambda: len(cell.proxy.events("relay", since)) >= REQUESTS - refused, "the end of the data connections")
 
 
 def silence_ends(cell):
