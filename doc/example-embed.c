@@ -27,17 +27,17 @@ static enum reason unexpect(void *context, const struct nat_view *master, const 
 	return REASON_NONE;
 }
 
-static void report(void *context, const struct event *event)
+static void report(void *context, const struct notice *notice)
 {
 	char offered[ENDPOINT_TEXT_MAX], announced[ENDPOINT_TEXT_MAX];
 
 	(void)context;
-	if (event->type == EVENT_OFFER) {
-		endpoint_format(&event->offered, offered);
-		endpoint_format(&event->announced, announced);
+	if (notice->type == NOTICE_OFFER) {
+		endpoint_format(&notice->offered, offered);
+		endpoint_format(&notice->announced, announced);
 		printf("  offer %s, announced as %s\n", offered, announced);
-	} else if (event->type == EVENT_REFUSE) {
-		printf("  refused, %s: %s\n", reason_name(event->reason), reason_meaning(event->reason));
+	} else if (notice->type == NOTICE_REFUSE) {
+		printf("  refused, %s: %s\n", reason_name(notice->reason), reason_meaning(notice->reason));
 	}
 }
 
@@ -66,7 +66,7 @@ int main(void)
 {
 	static struct policy policy = { .rule_count = 1 };
 	static struct outcome outcome;
-	const struct ops ops = { .expect = expect, .unexpect = unexpect, .event = report };
+	const struct ops ops = { .expect = expect, .unexpect = unexpect, .notice = report };
 	const struct nat_view view = {
 		.client = endpoint("10.0.0.5", 40000),
 		.client_seen = endpoint("198.51.100.1", 40000),

@@ -65,7 +65,7 @@ struct expectation {
 	uint32_t timeout;            /* seconds */
 };
 
-struct event;
+struct notice;
 
 /*
  * The only way out of the core. Functions that answer with a reason answer REASON_NONE for success, and only when the
@@ -96,7 +96,7 @@ struct ops {
 	void (*inject)(void *context, struct bytes packet);
 
 	/* One thing that happened. */
-	void (*event)(void *context, const struct event *event);
+	void (*notice)(void *context, const struct notice *notice);
 
 	/* What has become of a connection that lookup has found: found by its own two tuples, never another that looks like
 	 * it at FORWARD. REASON_NO_CONNECTION where it is no more. */

@@ -23,7 +23,7 @@
 #ifndef FTPALG_SESSION_H
 #define FTPALG_SESSION_H
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/offer.h"
 #include "ftpalg/policy.h"
 #include "ftpalg/proxyheader.h"

@@ -2,7 +2,7 @@
 /*
  * Messages to the operator, on standard error: "ftpalg: " and one line each. Control characters in a message are made
  * visible, so that nothing that a peer sent can forge a line or speak to a terminal. What peers do is told by events
- * (event_json.h); this is for what happens to the gateway itself.
+ * (notice_json.h); this is for what happens to the gateway itself.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

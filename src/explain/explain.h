@@ -34,7 +34,7 @@ struct explain_burst {
 
 /* An event, without what it would point to. */
 struct explain_note {
-	enum event_type type; /* OFFER, PINHOLE_OPEN or ANOMALY */
+	enum notice_type type; /* OFFER, PINHOLE_OPEN or ANOMALY */
 	enum reason reason;
 	enum form form;
 	struct endpoint offered;

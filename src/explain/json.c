@@ -84,11 +84,11 @@ static void set_notes(json_t *object, const struct explain_line *line)
 	for (size_t i = 0; i < line->note_count; i++) {
 		const struct explain_note *note = &line->notes[i];
 
-		if (note->type == EVENT_OFFER) {
+		if (note->type == NOTICE_OFFER) {
 			endpoint_format(&note->offered, offered);
 			json_object_set_new(object, "form", json_string(form_name(note->form)));
 			json_object_set_new(object, "offer", json_string(offered));
-		} else if (note->type == EVENT_PINHOLE_OPEN) {
+		} else if (note->type == NOTICE_PINHOLE_OPEN) {
 			json_object_set_new(object, "expects", json_from_hole(&note->expectation.source,
 									      &note->expectation.destination));
 		} else {

@@ -28,20 +28,20 @@ static enum reason drop_expectation(void *context, const struct nat_view *master
 	return REASON_NONE;
 }
 
-static void note_event(void *context, const struct event *event)
+static void keep_notice(void *context, const struct notice *notice)
 {
 	struct explanation *explanation = context;
 	struct explain_line *line = explanation->line;
 	struct explain_note *note;
 
 	if (!line || line->note_count == EXPLAIN_NOTES_MAX ||
-	    (event->type != EVENT_OFFER && event->type != EVENT_PINHOLE_OPEN && event->type != EVENT_ANOMALY))
+	    (notice->type != NOTICE_OFFER && notice->type != NOTICE_PINHOLE_OPEN && notice->type != NOTICE_ANOMALY))
 		return;
 	note = &line->notes[line->note_count++];
-	*note = (struct explain_note){ .type = event->type, .reason = event->reason, .form = event->form,
-				       .offered = event->offered };
-	if (event->expectation)
-		note->expectation = *event->expectation;
+	*note = (struct explain_note){ .type = notice->type, .reason = notice->reason, .form = notice->form,
+				       .offered = notice->offered };
+	if (notice->expectation)
+		note->expectation = *notice->expectation;
 }
 
 /* What the other side sees of this address. */
@@ -59,7 +59,7 @@ void explain_open(struct explanation *explanation, bool under_way)
 		.context = explanation,
 		.expect = grant_expectation,
 		.unexpect = drop_expectation,
-		.event = note_event,
+		.notice = keep_notice,
 	};
 	explanation->view = (struct nat_view){
 		.client = { explanation->client, CLIENT_PORT },
@@ -194,7 +194,7 @@ static const struct expectation *opened_here(const struct explain_result *result
 		if (line->outcome.verdict == OUTCOME_REFUSE || line->outcome.verdict == OUTCOME_CLOSE)
 			*refused = true;
 		for (size_t j = 0; j < line->note_count; j++)
-			if (line->notes[j].type == EVENT_PINHOLE_OPEN)
+			if (line->notes[j].type == NOTICE_PINHOLE_OPEN)
 				opened = &line->notes[j].expectation;
 	}
 	return opened;

@@ -76,13 +76,13 @@ static void print_note(const struct explain_note *note, FILE *out)
 	char source[ADDRESS_TEXT_MAX];
 	char destination[ENDPOINT_TEXT_MAX];
 
-	if (note->type == EVENT_PINHOLE_OPEN) {
+	if (note->type == NOTICE_PINHOLE_OPEN) {
 		address_format(&note->expectation.source, source);
 		endpoint_format(&note->expectation.destination, destination);
 		print_field(out, "pinhole");
 		fprintf(out, "one TCP connection from %s to %s within %u seconds\n", source, destination,
 			note->expectation.timeout);
-	} else if (note->type == EVENT_OFFER) {
+	} else if (note->type == NOTICE_OFFER) {
 		endpoint_format(&note->offered, destination);
 		print_field(out, "offer");
 		fprintf(out, "%s: %s\n", form_name(note->form), destination);

@@ -100,11 +100,11 @@ static void host_inject(void *context, struct bytes packet)
 	broker_link_inject(&host->link, packet);
 }
 
-static void host_event(void *context, const struct event *event)
+static void host_notice(void *context, const struct notice *notice)
 {
 	struct host *host = context;
 
-	journal_event(&host->journal, event);
+	journal_notice(&host->journal, notice);
 }
 
 static int host_open_netlink(struct host *host, char *error, size_t size)
@@ -124,7 +124,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->link.descriptor = -1;
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
-		.seqadj = host_seqadj, .inject = host_inject, .event = host_event, .peek = host_peek,
+		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .peek = host_peek,
 	};
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };

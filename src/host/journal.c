@@ -8,27 +8,27 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/event_json.h"
+#include "base/notice_json.h"
 
 /* Half a second of the highest rate that was measured, and minutes of a usual one. */
 #define JOURNAL_SIZE ((size_t)4 << 20)
 #define JOURNAL_PATIENCE 1000
 #define JOURNAL_REMOVED_TICKS 60
 
-static size_t journal_format(const struct event *event, char line[OUTLET_LINE_MAX])
+static size_t journal_format(const struct notice *notice, char line[OUTLET_LINE_MAX])
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return event_json_format(line, OUTLET_LINE_MAX, event, &now);
+	return notice_json_format(line, OUTLET_LINE_MAX, notice, &now);
 }
 
 static size_t journal_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX])
 {
-	const struct event event = { .type = EVENT_EVENTS_LOST, .count = count };
+	const struct notice notice = { .type = NOTICE_EVENTS_LOST, .count = count };
 
 	(void)context;
-	return journal_format(&event, line);
+	return journal_format(&notice, line);
 }
 
 static void journal_tell_loss(struct journal *journal)
@@ -41,11 +41,11 @@ static void journal_tell_loss(struct journal *journal)
 			    error && error != EAGAIN ? strerror(error) : "they are not read");
 }
 
-static void journal_put(struct journal *journal, const struct event *event)
+static void journal_put(struct journal *journal, const struct notice *notice)
 {
-	const bool noise = event_limit_is_noise(event->type) && event->count == 0;
+	const bool noise = notice_limit_is_noise(notice->type) && notice->count == 0;
 	char line[OUTLET_LINE_MAX];
-	const size_t length = journal_format(event, line);
+	const size_t length = journal_format(notice, line);
 	const uint64_t began = journal->patience > 0 ? clock_microseconds() : 0;
 
 	if (journal->patience > 0) {
@@ -53,11 +53,11 @@ static void journal_put(struct journal *journal, const struct event *event)
 		journal->patience -= (int)((clock_microseconds() - began) / 1000);
 	}
 	if (!outlet_put(&journal->outlet, line, length, noise ? OUTLET_LIGHT : OUTLET_HEAVY,
-			event->count ? event->count : 1))
+			notice->count ? notice->count : 1))
 		journal_tell_loss(journal);
 }
 
-static void journal_tell_sum(void *context, const struct event *sum)
+static void journal_tell_sum(void *context, const struct notice *sum)
 {
 	journal_put(context, sum);
 }
@@ -71,7 +71,7 @@ int journal_open(struct journal *journal, const struct config *config)
 		return 0;
 	if (outlet_open(&journal->outlet, config->events, JOURNAL_SIZE, journal_note, journal) < 0)
 		return -1;
-	journal->limit = event_limit_make(config->limits.sessions, journal_tell_sum, journal);
+	journal->limit = notice_limit_make(config->limits.sessions, journal_tell_sum, journal);
 	if (journal->limit)
 		return 0;
 	journal_close(journal);
@@ -85,7 +85,7 @@ static void journal_on_tick(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
-	event_limit_tick(journal->limit, clock_microseconds());
+	notice_limit_tick(journal->limit, clock_microseconds());
 	if (journal->outlet.error && journal->outlet.error != EAGAIN &&
 	    log_limit_allows(&journal->error_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "events could not be written: %s; up to 4 MB of them are kept; make room"
@@ -108,10 +108,10 @@ int journal_watch(struct journal *journal, struct event_base *base)
 	return outlet_watch(&journal->outlet, base);
 }
 
-void journal_event(struct journal *journal, const struct event *event)
+void journal_notice(struct journal *journal, const struct notice *notice)
 {
-	if (journal->limit && event_limit_allows(journal->limit, event, clock_microseconds()))
-		journal_put(journal, event);
+	if (journal->limit && notice_limit_allows(journal->limit, notice, clock_microseconds()))
+		journal_put(journal, notice);
 }
 
 void journal_end(struct journal *journal)
@@ -122,12 +122,12 @@ void journal_end(struct journal *journal)
 void journal_close(struct journal *journal)
 {
 	if (journal->limit)
-		event_limit_finish(journal->limit);
+		notice_limit_finish(journal->limit);
 	if (journal->tick)
 		event_free(journal->tick);
 	journal->tick = NULL;
 	if (outlet_close(&journal->outlet, JOURNAL_PATIENCE) > 0)
 		journal_tell_loss(journal);
-	event_limit_free(journal->limit);
+	notice_limit_free(journal->limit);
 	journal->limit = NULL;
 }

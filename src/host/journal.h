@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of an event out of a service: bounded by event_limit.h, written by outlet.h, never waited for. */
+/* The way of an event out of a service: bounded by notice_limit.h, written by outlet.h, never waited for. */
 #ifndef HOST_JOURNAL_H
 #define HOST_JOURNAL_H
 
-#include "base/event_limit.h"
+#include "base/notice_limit.h"
 #include "base/log.h"
 #include "base/outlet.h"
 #include "config/config.h"
 
 struct journal {
 	struct outlet outlet; /* closed: no events are wanted */
-	struct event_limit *limit;
+	struct notice_limit *limit;
 	const char *path;
 	struct event *tick;
 	uint32_t ticks;
@@ -26,7 +26,7 @@ int journal_open(struct journal *journal, const struct config *config);
 int journal_watch(struct journal *journal, struct event_base *base);
 
 /* Takes an event. Never waits. */
-void journal_event(struct journal *journal, const struct event *event);
+void journal_notice(struct journal *journal, const struct notice *notice);
 
 /* The loop has ended: what comes now may wait for its reader, though not for long. */
 void journal_end(struct journal *journal);

@@ -113,13 +113,13 @@ static void keys_tell(struct keys *keys)
 		[MINT_DONE] = REASON_NONE, [MINT_REFUSED] = REASON_MINT_REFUSED, [MINT_TOO_MANY] = REASON_MINT_RATE,
 	};
 	char names[KEYS_NAMES_MAX];
-	struct event event = { .type = EVENT_MINT, .reason = reasons[keys->answer.result] };
+	struct notice notice = { .type = NOTICE_MINT, .reason = reasons[keys->answer.result] };
 
-	event.text.data = (const uint8_t *)names;
-	event.text.length = keys_list_names(&keys->order, names, sizeof(names));
-	if (!keys->order.trusted && event.reason == REASON_NONE)
-		event.reason = REASON_BAD_CERTIFICATE;
-	journal_event(&keys->journal, &event);
+	notice.text.data = (const uint8_t *)names;
+	notice.text.length = keys_list_names(&keys->order, names, sizeof(names));
+	if (!keys->order.trusted && notice.reason == REASON_NONE)
+		notice.reason = REASON_BAD_CERTIFICATE;
+	journal_notice(&keys->journal, &notice);
 }
 
 static void keys_refuse(struct keys *keys, enum mint_result result, const char *text)
@@ -207,12 +207,12 @@ static int keys_create_loop(struct keys *keys)
 
 static void keys_tell_failure(struct keys *keys, const char *error)
 {
-	const struct event event = {
-		.type = EVENT_ANOMALY, .reason = REASON_SHUTDOWN, .text = { (const uint8_t *)error, strlen(error) },
+	const struct notice notice = {
+		.type = NOTICE_ANOMALY, .reason = REASON_SHUTDOWN, .text = { (const uint8_t *)error, strlen(error) },
 	};
 
 	log_message(LOG_LEVEL_ERROR, "%s", error);
-	journal_event(&keys->journal, &event);
+	journal_notice(&keys->journal, &notice);
 }
 
 static int keys_open(struct keys *keys, pid_t supervisor)

@@ -69,7 +69,7 @@ static void bypass_begin(struct proxy_session *session, const char *why)
 	session->opaque = true;
 	session->again = true;
 	session_set_opaque(&session->session, &session->ops);
-	proxy_session_report(session, EVENT_ANOMALY, REASON_BYPASSED, why);
+	proxy_session_report(session, NOTICE_ANOMALY, REASON_BYPASSED, why);
 }
 
 /* The ClientHello, which stays in the socket. False: it has not come yet, or never will. */

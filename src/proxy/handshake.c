@@ -14,28 +14,28 @@ static void report_secured(struct proxy_session *session, enum leg_side side)
 {
 	const struct tls_stream *stream = session->leg[side].wire.tls;
 	struct tls_description described;
-	struct event_relay legs = { .to_server = 0 };
-	struct event_tls details;
-	struct event event = {
-		.type = EVENT_TLS,
+	struct notice_relay legs = { .to_server = 0 };
+	struct notice_tls details;
+	struct notice notice = {
+		.type = NOTICE_TLS,
 		.session = session->session.id,
 		.view = &session->session.view,
 		.relay = &legs,
 	};
 	const char *text = side == LEG_CLIENT ? "client leg" : "server leg";
-	struct event_leg *leg = side == LEG_CLIENT ? &legs.client : &legs.server;
+	struct notice_leg *leg = side == LEG_CLIENT ? &legs.client : &legs.server;
 
 	leg->tls = tls_stream_version(stream);
 	leg->resumed = tls_stream_is_resumed(stream);
 	tls_stream_describe(stream, &described);
-	details = (struct event_tls){
+	details = (struct notice_tls){
 		.name = described.name, .cipher = described.cipher, .group = described.group,
 		.protocol = described.protocol, .fingerprint = described.fingerprint,
 		.names = described.names, .name_count = described.name_count,
 	};
 	leg->details = &details;
-	event.text = (struct bytes){ (const uint8_t *)text, strlen(text) };
-	session->ops.event(session->ops.context, &event);
+	notice.text = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	session->ops.notice(session->ops.context, &notice);
 }
 
 /* The number of the certificate that is given for this server and name, or TLS_NO_PAIR. */
@@ -65,7 +65,7 @@ static void present(struct proxy_session *session)
 	client->waiting = false;
 	if (result == TLS_DONE)
 		return;
-	proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+	proxy_session_report(session, NOTICE_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
 	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
 }
 
@@ -74,7 +74,7 @@ static void object(struct proxy_session *session, enum reason reason, const char
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	proxy_session_report(session, EVENT_ANOMALY, reason, objection);
+	proxy_session_report(session, NOTICE_ANOMALY, reason, objection);
 	/* Nothing more is heard of it, and nothing said to it. */
 	server->ended = true;
 	evbuffer_drain(server->out, evbuffer_get_length(server->out));
@@ -99,7 +99,7 @@ static void server_is_secure(struct proxy_session *session)
 		return;
 	}
 	if (objection)
-		proxy_session_report(session, EVENT_ANOMALY, REASON_BAD_CERTIFICATE, objection);
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_BAD_CERTIFICATE, objection);
 	if (session->leg[LEG_CLIENT].waiting)
 		present(session);
 }
@@ -190,7 +190,7 @@ static void secure_client(struct proxy_session *session)
 	case TLS_WAIT:
 		break;
 	default:
-		proxy_session_report(session, EVENT_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
 		session->closing = true;
 		session->objection_reason = REASON_HANDSHAKE;
 	}

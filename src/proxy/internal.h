@@ -173,7 +173,7 @@ void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds);
 void proxy_session_expect_handshake(struct proxy_session *session);
 /* Tells the client, where it can be told, and ends the session. */
 void proxy_session_reject(struct proxy_session *session, enum reason reason, const char *text);
-void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text);
+void proxy_session_report(struct proxy_session *session, enum notice_type type, enum reason reason, const char *text);
 /* The number of the [server] that this one is, by its address and the name that the client asked for in TLS. */
 size_t proxy_find_server(const struct proxy_session *session);
 bool proxy_client_has_tls(const struct proxy_session *session);

@@ -203,12 +203,12 @@ static void pinhole_relay(struct proxy_session *session, int accepted)
 	plan.commanded = pinhole->commanded;
 	plan.source = pinhole->commanded ? pinhole->sender : RELAY_ENDS;
 	if (outward < 0 || wire_connect(outward, &pinhole->target) < 0) {
-		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(errno));
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_UNREACHABLE, strerror(errno));
 		relay_refuse(&plan, &session->transfer);
 		return;
 	}
 	if (!relay_begin(&proxy->relays, &plan, &session->transfer))
-		proxy_session_report(session, EVENT_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_MEMORY_FULL, "no memory for a data connection");
 }
 
 /*
@@ -247,7 +247,7 @@ static void pinhole_accept(struct proxy_session *session)
 		accepted = pinhole_take_connection(pinhole, &remote);
 		if (accepted < 0 && wire_is_starved(errno)) {
 			/* The listener would stay ready, and the loop with it. */
-			proxy_session_report(session, EVENT_ANOMALY, REASON_TABLE_FULL, strerror(errno));
+			proxy_session_report(session, NOTICE_ANOMALY, REASON_TABLE_FULL, strerror(errno));
 			pinhole_give_up(session);
 		}
 		if (accepted < 0)
@@ -255,7 +255,7 @@ static void pinhole_accept(struct proxy_session *session)
 		if (!address_equal(&remote.address, &pinhole->source)) {
 			struct wire wire = { .descriptor = accepted };
 
-			proxy_session_report(session, EVENT_ANOMALY, REASON_PEER, "");
+			proxy_session_report(session, NOTICE_ANOMALY, REASON_PEER, "");
 			wire_abort(&wire);
 			continue;
 		}

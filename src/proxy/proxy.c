@@ -183,14 +183,14 @@ static int proxy_open_quota(struct proxy_process *process)
 static int proxy_open_tls(struct proxy *proxy)
 {
 	char error[PROXY_ERROR_MAX];
-	struct event event = { .type = EVENT_ANOMALY, .reason = REASON_SHUTDOWN };
+	struct notice notice = { .type = NOTICE_ANOMALY, .reason = REASON_SHUTDOWN };
 
 	proxy->tls = proxy_read_keys(proxy->config, mint_ask, proxy, error, sizeof(error));
 	if (proxy->tls)
 		return 0;
 	log_message(LOG_LEVEL_ERROR, "%s", error);
-	event.text = (struct bytes){ (const uint8_t *)error, strlen(error) };
-	proxy->host.ops.event(proxy->host.ops.context, &event);
+	notice.text = (struct bytes){ (const uint8_t *)error, strlen(error) };
+	proxy->host.ops.notice(proxy->host.ops.context, &notice);
 	return -1;
 }
 

@@ -103,7 +103,7 @@ static void relay_tell(struct relay *relay, bool over)
 
 static void relay_end(struct relay *relay, enum reason reason)
 {
-	relay_report(relay, EVENT_RELAY, reason);
+	relay_report(relay, NOTICE_RELAY, reason);
 	relay_tell(relay, true);
 	if (reason != REASON_NONE) {
 		/* Events watch the descriptors, so they go first. */

@@ -3,7 +3,7 @@
 #ifndef PROXY_RELAY_INTERNAL_H
 #define PROXY_RELAY_INTERNAL_H
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "proxy/relay.h"
 #include "tls/wire.h"
 
@@ -38,7 +38,7 @@ struct relay {
 	struct event *watch[RELAY_ENDS];
 	struct event *timer;
 	struct half half[RELAY_ENDS]; /* by the wire that is read */
-	struct event_leg leg[RELAY_ENDS];
+	struct notice_leg leg[RELAY_ENDS];
 	bool connected;
 	bool hello;  /* the client has said something on its leg */
 	bool secured[RELAY_ENDS];
@@ -53,7 +53,7 @@ bool relay_prepare_halves(struct relay *relay);
 enum reason relay_move(struct relay *relay, enum relay_end end);
 /* Passes an end on that nobody has said, so that no reset is seen where nothing is missing. */
 void relay_finish(struct relay *relay);
-/* EVENT_RELAY at its end, or EVENT_ANOMALY. */
-void relay_report(const struct relay *relay, enum event_type type, enum reason reason);
+/* NOTICE_RELAY at its end, or NOTICE_ANOMALY. */
+void relay_report(const struct relay *relay, enum notice_type type, enum reason reason);
 
 #endif

@@ -147,7 +147,7 @@ static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_re
 		if (!listens && !relay_leaves_judgement(relay, end))
 			return REASON_TRUNCATED;
 		if (!listens)
-			relay_report(relay, EVENT_ANOMALY, REASON_NO_CLOSE_NOTIFY);
+			relay_report(relay, NOTICE_ANOMALY, REASON_NO_CLOSE_NOTIFY);
 		half->state = HALF_BARE;
 		return REASON_NONE;
 	case TLS_FAILED:

@@ -2,16 +2,16 @@
 #include "base/clock.h"
 #include "proxy/relay_internal.h"
 
-void relay_report(const struct relay *relay, enum event_type type, enum reason reason)
+void relay_report(const struct relay *relay, enum notice_type type, enum reason reason)
 {
 	const struct ops *ops = &relay->plan.host->ops;
-	const struct event_relay numbers = {
+	const struct notice_relay numbers = {
 		.client = relay->leg[RELAY_CLIENT],
 		.server = relay->leg[RELAY_SERVER],
 		.to_server = relay->half[RELAY_CLIENT].moved,
 		.to_client = relay->half[RELAY_SERVER].moved,
 	};
-	const struct event event = {
+	const struct notice notice = {
 		.type = type,
 		.reason = reason,
 		.session = relay->plan.session,
@@ -20,5 +20,5 @@ void relay_report(const struct relay *relay, enum event_type type, enum reason r
 		.relay = &numbers,
 	};
 
-	ops->event(ops->context, &event);
+	ops->notice(ops->context, &notice);
 }

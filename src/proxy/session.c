@@ -68,7 +68,7 @@ static bool server_connected(struct proxy_session *session)
 	if (server->connected)
 		return true;
 	if (getsockopt(server->wire.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error) {
-		proxy_session_report(session, EVENT_ANOMALY, REASON_UNREACHABLE, strerror(error));
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_UNREACHABLE, strerror(error));
 		return false;
 	}
 	if (!wire_remote(server->wire.descriptor, &remote))
@@ -267,12 +267,12 @@ static void conversation_on_time(evutil_socket_t descriptor, short what, void *c
 	proxy_session_pump(session);
 }
 
-static void conversation_on_core_event(void *context, const struct event *event)
+static void conversation_on_notice(void *context, const struct notice *notice)
 {
 	struct proxy_session *session = context;
 	const struct ops *ops = &session->proxy->host.ops;
 
-	ops->event(ops->context, event);
+	ops->notice(ops->context, notice);
 }
 
 static bool conversation_dial(struct proxy_session *session, struct nat_view *view)
@@ -293,9 +293,9 @@ static bool conversation_dial(struct proxy_session *session, struct nat_view *vi
 /* Nobody can be told more than that it does not go on. */
 static void conversation_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
 {
-	const struct event event = { .type = EVENT_ANOMALY, .reason = reason, .view = view };
+	const struct notice notice = { .type = NOTICE_ANOMALY, .reason = reason, .view = view };
 
-	session->ops.event(session->ops.context, &event);
+	session->ops.notice(session->ops.context, &notice);
 	proxy_session_free(session, reason);
 }
 
@@ -342,7 +342,7 @@ static struct proxy_session *conversation_make(struct proxy *proxy, int descript
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	transfer_open(session);
 	session->ops = (struct ops){ .context = session, .expect = pinhole_expect, .unexpect = pinhole_unexpect,
-				     .peek = pinhole_peek, .event = conversation_on_core_event };
+				     .peek = pinhole_peek, .notice = conversation_on_notice };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;

@@ -28,9 +28,9 @@ size_t proxy_find_server(const struct proxy_session *session)
 				  client ? tls_stream_name(client) : "");
 }
 
-void proxy_session_report(struct proxy_session *session, enum event_type type, enum reason reason, const char *text)
+void proxy_session_report(struct proxy_session *session, enum notice_type type, enum reason reason, const char *text)
 {
-	const struct event event = {
+	const struct notice notice = {
 		.type = type,
 		.reason = reason,
 		.session = session->session.id,
@@ -38,7 +38,7 @@ void proxy_session_report(struct proxy_session *session, enum event_type type, e
 		.text = { (const uint8_t *)text, strlen(text) },
 	};
 
-	session->ops.event(session->ops.context, &event);
+	session->ops.notice(session->ops.context, &notice);
 }
 
 void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds)

@@ -70,12 +70,12 @@ bool transfer_judge_reply(struct proxy_session *session, struct bytes line, cons
 	if (!session->cut_code && reply->kind != REPLY_FIRST && reply->kind != REPLY_LAST)
 		return true;
 	if (verb != VERB_UNKNOWN && session->transfer.outcome[transfer_source(verb)] == RELAY_CUT) {
-		const struct event event = {
-			.type = EVENT_ANOMALY, .reason = REASON_CUT, .direction = DIRECTION_REPLY,
+		const struct notice notice = {
+			.type = NOTICE_ANOMALY, .reason = REASON_CUT, .direction = DIRECTION_REPLY,
 			.session = session->session.id, .view = &session->session.view, .text = line,
 		};
 
-		session->ops.event(session->ops.context, &event);
+		session->ops.notice(session->ops.context, &notice);
 		session->cut_code = reply->code;
 	}
 	if (!session->cut_code)

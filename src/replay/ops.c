@@ -2,7 +2,7 @@
 /* What the core asks of the kernel, answered from the tables of the replay (struct ops). */
 #include <string.h>
 
-#include "base/event_json.h"
+#include "base/notice_json.h"
 #include "ftpalg/address.h"
 #include "replay/internal.h"
 
@@ -110,7 +110,7 @@ static enum reason replay_op_seqadj(void *context, const struct nat_view *master
 	return REASON_NONE;
 }
 
-static void replay_op_event(void *context, const struct event *event)
+static void replay_op_notice(void *context, const struct notice *notice)
 {
 	struct replay *replay = context;
 	const struct timespec time = {
@@ -118,10 +118,10 @@ static void replay_op_event(void *context, const struct event *event)
 		.tv_nsec = (long)(replay->now % REPLAY_SECOND * 1000),
 	};
 
-	if (replay->settings.events && event_json_print(replay->settings.events, event, &time) < 0)
+	if (replay->settings.events && notice_json_print(replay->settings.events, notice, &time) < 0)
 		replay->counters.events_failed = true;
 	if (replay->settings.observer)
-		replay->settings.observer->event(replay->settings.observer->context, event, replay->now);
+		replay->settings.observer->notice(replay->settings.observer->context, notice, replay->now);
 }
 
 static void replay_swap_address(const struct endpoint *endpoint, uint8_t *at)
@@ -211,6 +211,6 @@ void replay_set_ops(struct replay *replay)
 	replay->ops = (struct ops){
 		.context = replay, .lookup = replay_op_lookup, .expect = replay_op_expect,
 		.unexpect = replay_op_unexpect, .seqadj = replay_op_seqadj, .inject = replay_op_inject,
-		.event = replay_op_event, .recall = replay_op_recall,
+		.notice = replay_op_notice, .recall = replay_op_recall,
 	};
 }

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 #include "replay/capture.h"
@@ -52,7 +52,7 @@ struct replay_observer {
 	void (*leave)(void *context, const struct replay_segment *segment);
 	/* Bytes are missing in the capture: what comes from now on leaves as it is. */
 	void (*lose)(void *context, uint64_t connection, uint64_t time);
-	void (*event)(void *context, const struct event *event, uint64_t time);
+	void (*notice)(void *context, const struct notice *notice, uint64_t time);
 	/* A TCP packet of another connection. length: of its payload, which the capture may have cut. */
 	void (*data)(void *context, const struct packet *packet, size_t length, uint64_t time);
 };

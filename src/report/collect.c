@@ -41,101 +41,101 @@ static void handle_offer(void *context, const struct replay_segment *segment)
 	report->last_pending = NULL;
 }
 
-static void count_event(struct report *report, struct report_session *session, const struct event *event)
+static void count_notice(struct report *report, struct report_session *session, const struct notice *notice)
 {
 	struct report_totals *totals = &report->totals;
 
-	totals->logins += event->type == EVENT_LOGIN ? 1 : 0;
-	totals->refusals += event->type == EVENT_REFUSE ? 1 : 0;
-	totals->anomalies += event->type == EVENT_ANOMALY ? 1 : 0;
-	totals->transfers += event->type == EVENT_TRANSFER ? 1 : 0;
-	totals->pinholes += event->type == EVENT_PINHOLE_OPEN ? 1 : 0;
-	totals->used += event->type == EVENT_PINHOLE_USED ? 1 : 0;
+	totals->logins += notice->type == NOTICE_LOGIN ? 1 : 0;
+	totals->refusals += notice->type == NOTICE_REFUSE ? 1 : 0;
+	totals->anomalies += notice->type == NOTICE_ANOMALY ? 1 : 0;
+	totals->transfers += notice->type == NOTICE_TRANSFER ? 1 : 0;
+	totals->pinholes += notice->type == NOTICE_PINHOLE_OPEN ? 1 : 0;
+	totals->used += notice->type == NOTICE_PINHOLE_USED ? 1 : 0;
 	if (!session)
 		return;
-	session->logins += event->type == EVENT_LOGIN ? 1 : 0;
-	session->refusals += event->type == EVENT_REFUSE ? 1 : 0;
-	session->anomalies += event->type == EVENT_ANOMALY ? 1 : 0;
+	session->logins += notice->type == NOTICE_LOGIN ? 1 : 0;
+	session->refusals += notice->type == NOTICE_REFUSE ? 1 : 0;
+	session->anomalies += notice->type == NOTICE_ANOMALY ? 1 : 0;
 }
 
-static struct report_text keep_event_text(struct report *report, struct report_session *session,
-					  const struct event *event)
+static struct report_text keep_notice_text(struct report *report, struct report_session *session,
+					   const struct notice *notice)
 {
 	uint8_t line[REPORT_ASSEMBLY];
-	const size_t length = event->text.length < REPORT_ASSEMBLY_MAX ? event->text.length : REPORT_ASSEMBLY_MAX;
-	const uint32_t more = (uint32_t)(event->text.length - length);
-	enum direction direction = event->direction;
+	const size_t length = notice->text.length < REPORT_ASSEMBLY_MAX ? notice->text.length : REPORT_ASSEMBLY_MAX;
+	const uint32_t more = (uint32_t)(notice->text.length - length);
+	enum direction direction = notice->direction;
 
 	if (length > 0)
-		memcpy(line, event->text.data, length);
+		memcpy(line, notice->text.data, length);
 	/* A name and a path are no commands. */
-	if (event->type == EVENT_LOGIN || event->type == EVENT_TRANSFER)
+	if (notice->type == NOTICE_LOGIN || notice->type == NOTICE_TRANSFER)
 		direction = DIRECTION_REPLY;
 	return report_keep_line(report, session, direction, line, (uint32_t)length, more, false);
 }
 
 static struct report_pinhole *note_pinhole(struct report *report, struct report_session *session,
-					   const struct event *event, uint64_t time)
+					   const struct notice *notice, uint64_t time)
 {
-	const struct expectation *expectation = event->expectation;
+	const struct expectation *expectation = notice->expectation;
 	struct report_pinhole *pinhole = NULL;
 
-	if (event->type == EVENT_PINHOLE_OPEN && expectation) {
+	if (notice->type == NOTICE_PINHOLE_OPEN && expectation) {
 		pinhole = report_add_pinhole(report, session);
 		if (!pinhole)
 			return NULL;
-		pinhole->form = event->form;
+		pinhole->form = notice->form;
 		pinhole->source = expectation->source;
 		pinhole->destination = expectation->destination;
 		pinhole->opened = time;
-	} else if ((event->type == EVENT_PINHOLE_USED || event->type == EVENT_PINHOLE_CLOSE) && expectation) {
+	} else if ((notice->type == NOTICE_PINHOLE_USED || notice->type == NOTICE_PINHOLE_CLOSE) && expectation) {
 		pinhole = report_find_pinhole(session, &expectation->destination);
 		if (!pinhole)
 			return NULL;
 		pinhole->ended = true;
 		pinhole->closed = time;
-		pinhole->reason = event->reason;
-		pinhole->used |= event->type == EVENT_PINHOLE_USED;
+		pinhole->reason = notice->reason;
+		pinhole->used |= notice->type == NOTICE_PINHOLE_USED;
 	}
 	return pinhole;
 }
 
-static void note_transfer(struct report *report, struct report_session *session, const struct event *event,
+static void note_transfer(struct report *report, struct report_session *session, const struct notice *notice,
 			  const struct report_text *path, uint64_t time)
 {
 	struct report_transfer *transfer = report_add_transfer(report, session);
 
 	if (!transfer)
 		return;
-	transfer->verb = event->verb;
+	transfer->verb = notice->verb;
 	transfer->path = *path;
-	transfer->code = event->code;
-	transfer->duration = event->duration;
-	transfer->start = time - event->duration;
+	transfer->code = notice->code;
+	transfer->duration = notice->duration;
+	transfer->start = time - notice->duration;
 	transfer->data = report_claim_data(session, transfer);
 }
 
-static struct report_decision *describe_event(struct report *report, struct report_session *session,
-					      const struct event *event, uint64_t time)
+static struct report_decision *describe_notice(struct report *report, struct report_session *session,
+					       const struct notice *notice, uint64_t time)
 {
 	struct report_decision *decision = report_take(report, sizeof(*decision));
 
 	if (!decision)
 		return NULL;
-	decision->type = event->type;
-	decision->reason = event->reason;
-	decision->form = event->form;
-	decision->verb = event->verb;
-	decision->code = event->code;
+	decision->type = notice->type;
+	decision->reason = notice->reason;
+	decision->form = notice->form;
+	decision->verb = notice->verb;
+	decision->code = notice->code;
 	decision->time = time;
-	decision->duration = event->duration;
-	decision->adopted = event->adopted;
-	decision->offered = event->offered;
-	decision->announced = event->announced;
-	decision->rule = event->rule;
-	if (event->expectation)
-		decision->timeout = event->expectation->timeout;
-	decision->text = keep_event_text(report, session, event);
+	decision->duration = notice->duration;
+	decision->adopted = notice->adopted;
+	decision->offered = notice->offered;
+	decision->announced = notice->announced;
+	decision->rule = notice->rule;
+	if (notice->expectation)
+		decision->timeout = notice->expectation->timeout;
+	decision->text = keep_notice_text(report, session, notice);
 	return decision;
 }
 
@@ -148,36 +148,36 @@ static void append_pending(struct report *report, struct report_decision *decisi
 	report->last_pending = decision;
 }
 
-static void handle_event(void *context, const struct event *event, uint64_t time)
+static void handle_notice(void *context, const struct notice *notice, uint64_t time)
 {
 	struct report *report = context;
 	struct report_session *session = report->offering ? report->offered
-							  : report_find_session(report, event->session);
+							  : report_find_session(report, notice->session);
 	struct report_decision *decision;
 	struct report_pinhole *pinhole;
 
-	count_event(report, session, event);
+	count_notice(report, session, notice);
 	if (!session)
 		return;
-	if (report->offering && event->session)
-		session->id = event->session;
+	if (report->offering && notice->session)
+		session->id = notice->session;
 	session->last = time;
-	pinhole = note_pinhole(report, session, event, time);
-	if (event->type == EVENT_SESSION_CLOSE) {
+	pinhole = note_pinhole(report, session, notice, time);
+	if (notice->type == NOTICE_SESSION_CLOSE) {
 		session->ended = true;
-		session->end = event->reason;
+		session->end = notice->reason;
 		/* What was begun in this segment comes first. */
 		if (!report->offering)
 			report_end_lines(report, session);
 	}
-	decision = describe_event(report, session, event, time);
+	decision = describe_notice(report, session, notice, time);
 	if (!decision)
 		return;
 	decision->pinhole = pinhole;
-	if (event->type == EVENT_LOGIN)
+	if (notice->type == NOTICE_LOGIN)
 		session->user = decision->text;
-	if (event->type == EVENT_TRANSFER)
-		note_transfer(report, session, event, &decision->text, time);
+	if (notice->type == NOTICE_TRANSFER)
+		note_transfer(report, session, notice, &decision->text, time);
 	if (report->offering)
 		append_pending(report, decision);
 	else if (!report_is_shown_otherwise(decision))
@@ -199,9 +199,9 @@ static void handle_answer(void *context, const struct replay_segment *segment, b
 	last = session->last_row;
 	for (const struct report_decision *decision = report->pending; decision; decision = decision->next) {
 		turns_opaque |= report_turns_opaque(decision);
-		if (decision->type == EVENT_TLS && !report_turns_opaque(decision))
+		if (decision->type == NOTICE_TLS && !report_turns_opaque(decision))
 			session->opaque = false;
-		closed |= decision->type == EVENT_SESSION_CLOSE;
+		closed |= decision->type == NOTICE_SESSION_CLOSE;
 	}
 	if (taken)
 		report_take_in(report, session, segment, turns_opaque);
@@ -246,7 +246,7 @@ struct report *report_create(void)
 		return NULL;
 	report->observer = (struct replay_observer){
 		.context = report, .begin = handle_begin, .offer = handle_offer, .answer = handle_answer,
-		.leave = handle_leave, .lose = handle_lose, .event = handle_event, .data = handle_data,
+		.leave = handle_leave, .lose = handle_lose, .notice = handle_notice, .data = handle_data,
 	};
 	return report;
 }

@@ -89,7 +89,7 @@ struct report_transfer {
 /* A decision of the gateway. */
 struct report_decision {
 	struct report_decision *next; /* on the same line */
-	enum event_type type;
+	enum notice_type type;
 	enum reason reason;
 	enum form form;
 	enum verb verb;
@@ -134,7 +134,7 @@ struct report_row {
 	uint64_t bytes[2];            /* that passed unread, by direction */
 };
 
-static inline bool report_row_had(const struct report_row *row, enum event_type type)
+static inline bool report_row_had(const struct report_row *row, enum notice_type type)
 {
 	return (row->decided >> type & 1) != 0;
 }

@@ -47,11 +47,11 @@ static void note_row(struct findings *findings, const struct report_session *ses
 		note(&findings->blocked, session, row, number);
 	for (const struct report_decision *decision = row->decisions; decision; decision = decision->next) {
 		report_describe_decision(decision, true, &phrase);
-		if (decision->type == EVENT_REFUSE)
+		if (decision->type == NOTICE_REFUSE)
 			note(&findings->refused[decision->reason], session, row, number);
-		else if (decision->type == EVENT_ANOMALY)
+		else if (decision->type == NOTICE_ANOMALY)
 			note(&findings->odd[decision->reason], session, row, number);
-		else if (decision->type == EVENT_SESSION_CLOSE && phrase.tone == REPORT_TONE_BAD)
+		else if (decision->type == NOTICE_SESSION_CLOSE && phrase.tone == REPORT_TONE_BAD)
 			note(&findings->ended[decision->reason], session, row, number);
 	}
 }

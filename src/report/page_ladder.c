@@ -24,7 +24,7 @@ bool page_row_has_finding(const struct report_row *row)
 		return true;
 	for (const struct report_decision *decision = row->decisions; decision; decision = decision->next) {
 		report_describe_decision(decision, true, &phrase);
-		if (phrase.tone == REPORT_TONE_BAD || decision->type == EVENT_ANOMALY)
+		if (phrase.tone == REPORT_TONE_BAD || decision->type == NOTICE_ANOMALY)
 			return true;
 	}
 	return false;
@@ -203,7 +203,7 @@ static const char *row_class(const struct report_row *row)
 {
 	switch (row->kind) {
 	case REPORT_ROW_LINE:
-		if (report_row_had(row, EVENT_REFUSE) || !row->left)
+		if (report_row_had(row, NOTICE_REFUSE) || !row->left)
 			return "line refused";
 		return row->changed ? "line changed" : "line";
 	case REPORT_ROW_DATA:

@@ -13,13 +13,13 @@ bool report_turns_opaque(const struct report_decision *decision)
 {
 	static const char opaque[] = "opaque";
 
-	return decision->type == EVENT_TLS && decision->text.length == sizeof(opaque) - 1 &&
+	return decision->type == NOTICE_TLS && decision->text.length == sizeof(opaque) - 1 &&
 	       memcmp(decision->text.data, opaque, sizeof(opaque) - 1) == 0;
 }
 
 bool report_is_shown_otherwise(const struct report_decision *decision)
 {
-	return decision->type == EVENT_PINHOLE_USED || (decision->type == EVENT_SESSION_OPEN && !decision->adopted) ||
+	return decision->type == NOTICE_PINHOLE_USED || (decision->type == NOTICE_SESSION_OPEN && !decision->adopted) ||
 	       report_turns_opaque(decision);
 }
 
@@ -76,13 +76,13 @@ static bool decision_fits(const struct report_decision *decision, const struct r
 	if (report_row_had(row, decision->type))
 		return false;
 	switch (decision->type) {
-	case EVENT_OFFER:
+	case NOTICE_OFFER:
 		return row_has_form(row, decision->form);
-	case EVENT_REFUSE:
-	case EVENT_ANOMALY:
+	case NOTICE_REFUSE:
+	case NOTICE_ANOMALY:
 		return decision->text.length > 0 && text_equal(&decision->text, &row->in);
-	case EVENT_LOGIN:
-	case EVENT_TRANSFER:
+	case NOTICE_LOGIN:
+	case NOTICE_TRANSFER:
 		return row->direction == DIRECTION_REPLY && row_has_code(row, decision->code);
 	default:
 		return false;
@@ -115,9 +115,9 @@ struct placement {
 static struct report_row *current_row(struct placement *placement, const struct report_decision *decision)
 {
 	struct report_row *row = placement->last ? placement->last->next : placement->session->rows;
-	const bool alone = decision->type == EVENT_SESSION_OPEN || decision->type == EVENT_ANOMALY ||
-			   (decision->type == EVENT_SESSION_CLOSE && (decision->reason == REASON_CONNECTION_ENDED ||
-								      decision->reason == REASON_RESET));
+	const bool alone = decision->type == NOTICE_SESSION_OPEN || decision->type == NOTICE_ANOMALY ||
+			   (decision->type == NOTICE_SESSION_CLOSE && (decision->reason == REASON_CONNECTION_ENDED ||
+								       decision->reason == REASON_RESET));
 
 	if (placement->current && !alone)
 		return placement->current;
@@ -137,7 +137,7 @@ static void place(struct placement *placement, struct report_decision *decision)
 	struct report_stream *stream = &placement->session->stream[placement->direction];
 	struct report_row *row = find_row(stream, placement->direction, decision);
 
-	if (decision->type == EVENT_REWRITE && placement->offer) {
+	if (decision->type == NOTICE_REWRITE && placement->offer) {
 		placement->offer->rewritten = true;
 		return;
 	}
@@ -145,9 +145,9 @@ static void place(struct placement *placement, struct report_decision *decision)
 		placement->current = row;
 	else
 		row = current_row(placement, decision);
-	if (decision->type == EVENT_OFFER)
+	if (decision->type == NOTICE_OFFER)
 		placement->offer = decision;
-	if (decision->type == EVENT_PINHOLE_OPEN && row && row->offer)
+	if (decision->type == NOTICE_PINHOLE_OPEN && row && row->offer)
 		row->offer->pinhole = report_find_pinhole(placement->session,
 							  decision->pinhole ? &decision->pinhole->destination
 									    : &row->offer->endpoint);
@@ -157,7 +157,7 @@ static void place(struct placement *placement, struct report_decision *decision)
 /* The end of an old offer stands at the line that made the new one. */
 static bool waits_for_next(const struct report_decision *decision)
 {
-	return decision->type == EVENT_PINHOLE_CLOSE && decision->reason == REASON_SUPERSEDED && decision->next;
+	return decision->type == NOTICE_PINHOLE_CLOSE && decision->reason == REASON_SUPERSEDED && decision->next;
 }
 
 void report_place(struct report *report, struct report_session *session, enum direction direction,

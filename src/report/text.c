@@ -125,7 +125,7 @@ static void write_line(const struct report_row *row, const struct report_pen *pe
 		report_glyphs_pad(&in, block_width);
 		report_draw_line(pen, moment, &arrow, &in);
 	} else if (row->left) {
-		arrow.tone = report_row_had(row, EVENT_REFUSE) ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
+		arrow.tone = report_row_had(row, NOTICE_REFUSE) ? REPORT_TONE_BAD : REPORT_TONE_CHANGED;
 		report_draw_legs(pen, moment, &arrow, up ? &out : &in, up ? &in : &out);
 	} else {
 		arrow.tone = REPORT_TONE_BAD;

@@ -245,31 +245,31 @@ void report_describe_decision(const struct report_decision *decision, bool own_l
 	memset(phrase, 0, sizeof(*phrase));
 	phrase->rule = decision->rule;
 	switch (decision->type) {
-	case EVENT_SESSION_OPEN:
+	case NOTICE_SESSION_OPEN:
 		set_head(phrase, REPORT_TONE_WARNING, "Under way");
 		report_append(phrase->after, "the session was under way when the capture began; that its user had logged in is"
 		       " assumed");
 		break;
-	case EVENT_LOGIN:
+	case NOTICE_LOGIN:
 		set_head(phrase, REPORT_TONE_GOOD, "Logged in");
 		report_append(phrase->before, "as ");
 		phrase->quoted = decision->text;
 		break;
-	case EVENT_OFFER:
+	case NOTICE_OFFER:
 		describe_offer(decision, phrase);
 		break;
-	case EVENT_PINHOLE_OPEN:
+	case NOTICE_PINHOLE_OPEN:
 		describe_opening(decision, phrase);
 		break;
-	case EVENT_PINHOLE_CLOSE:
+	case NOTICE_PINHOLE_CLOSE:
 		describe_closing(decision, phrase);
 		break;
-	case EVENT_TRANSFER:
+	case NOTICE_TRANSFER:
 		describe_transfer(decision, phrase);
 		break;
-	case EVENT_REFUSE:
-	case EVENT_ANOMALY:
-		if (decision->type == EVENT_REFUSE)
+	case NOTICE_REFUSE:
+	case NOTICE_ANOMALY:
+		if (decision->type == NOTICE_REFUSE)
 			set_head(phrase, REPORT_TONE_BAD, "Refused");
 		else
 			set_head(phrase, REPORT_TONE_WARNING, "Anomaly");
@@ -281,15 +281,15 @@ void report_describe_decision(const struct report_decision *decision, bool own_l
 			phrase->after[0] = '\0';
 		}
 		break;
-	case EVENT_TLS:
+	case NOTICE_TLS:
 		set_head(phrase, REPORT_TONE_PLAIN, "In clear again");
 		report_append(phrase->after, "the peers have left TLS (CCC); what they say is inspected");
 		break;
-	case EVENT_SESSION_CLOSE:
+	case NOTICE_SESSION_CLOSE:
 		describe_close(decision, phrase);
 		break;
 	default:
-		set_head(phrase, REPORT_TONE_PLAIN, event_name(decision->type));
+		set_head(phrase, REPORT_TONE_PLAIN, notice_name(decision->type));
 		break;
 	}
 }

@@ -41,7 +41,6 @@ struct worker {
 	struct gateway_output output;
 
 	struct event_base *base;
-	/* libevent's events, not their namesakes in the core */
 	struct event *watches[WORKER_WATCHES];
 	struct event *timer;
 	uint64_t deadline; /* of the timer */

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "ftpalg/address.h"
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/offer.h"
 #include "ftpalg/packet.h"
@@ -40,7 +40,7 @@ struct peer {
 };
 
 struct note {
-	enum event_type type;
+	enum notice_type type;
 	enum reason reason;
 };
 
@@ -153,18 +153,18 @@ static void op_inject(void *context, struct bytes bytes)
 	arrive(rig, direction, &packet);
 }
 
-static void op_event(void *context, const struct event *event)
+static void op_notice(void *context, const struct notice *notice)
 {
 	struct rig *rig = context;
 
-	assert((unsigned int)event->type < EVENT_COUNT && (unsigned int)event->reason < REASON_COUNT);
+	assert((unsigned int)notice->type < NOTICE_COUNT && (unsigned int)notice->reason < REASON_COUNT);
 	/* Peers that go on after the end are adopted, once the row is gone. */
-	if (event->type == EVENT_SESSION_CLOSE)
+	if (notice->type == NOTICE_SESSION_CLOSE)
 		rig->adopted = true;
-	if (event->type == EVENT_OFFER)
-		rig->announced[rig->announced_count++ % 64] = event->announced;
+	if (notice->type == NOTICE_OFFER)
+		rig->announced[rig->announced_count++ % 64] = notice->announced;
 	if (rig->note_count < EVENTS_MAX)
-		rig->notes[rig->note_count++] = (struct note){ event->type, event->reason };
+		rig->notes[rig->note_count++] = (struct note){ notice->type, notice->reason };
 }
 
 static struct endpoint ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
@@ -188,7 +188,7 @@ static void begin(size_t which, bool dnat)
 	rig->view.server_seen = dnat ? ipv4(198, 51, 100, 100, 21) : rig->view.server;
 	rig->ops = (struct ops){
 		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
-		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .event = op_event, .peek = op_peek,
+		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .notice = op_notice, .peek = op_peek,
 	};
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;
@@ -208,7 +208,7 @@ static bool is_opaque(const struct rig *rig)
 	bool opaque = false;
 
 	for (unsigned int i = 0; i < rig->note_count; i++)
-		opaque = opaque || rig->notes[i].type == EVENT_TLS;
+		opaque = opaque || rig->notes[i].type == NOTICE_TLS;
 	return opaque;
 }
 

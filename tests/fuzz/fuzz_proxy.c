@@ -155,19 +155,19 @@ static void on_client_line(struct peer *peer, struct bytes line, bool clear)
 	}
 }
 
-static void on_event(void *context, const struct event *event)
+static void on_notice(void *context, const struct notice *notice)
 {
 	(void)context;
-	if (event->type != EVENT_TLS)
+	if (notice->type != NOTICE_TLS)
 		return;
-	if (line_is(event->text, "terminated")) {
+	if (line_is(notice->text, "terminated")) {
 		promise = passed[DIRECTION_REPLY].count;
 		/* AUTH goes alone, so it is the last command that passed, and whatever comes behind it is in TLS. */
 		if (config.proxy.legs == PROXY_LEGS_BOTH)
 			server_promise = passed[DIRECTION_ORIGINAL].count;
 		if (passed[DIRECTION_ORIGINAL].next >= server_promise)
 			server.promised = true;
-	} else if (line_is(event->text, "cleared")) {
+	} else if (line_is(notice->text, "cleared")) {
 		ever_cleared = true;
 		client.promised = false;
 	}
@@ -467,7 +467,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	proxy.config = &config;
 	proxy.policy = &config.policy;
 	proxy.next_session = 1;
-	proxy.host.ops.event = on_event;
+	proxy.host.ops.notice = on_notice;
 	proxy.base = event_base_new();
 	assert(proxy.base);
 	return 0;

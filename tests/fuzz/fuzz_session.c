@@ -83,19 +83,19 @@ static enum reason op_peek(void *context, const struct nat_view *master, const s
 	return expectation->destination.port % 2 ? REASON_GONE : REASON_NONE;
 }
 
-static void op_event(void *context, const struct event *event)
+static void op_notice(void *context, const struct notice *notice)
 {
 	volatile uint8_t sum = 0;
 
 	(void)context;
-	assert((unsigned int)event->type < EVENT_COUNT && (unsigned int)event->reason < REASON_COUNT);
-	assert(event->view == &rig.session.view || event->type == EVENT_SESSION_OPEN);
-	for (size_t i = 0; i < event->text.length; i++)
-		sum = (uint8_t)(sum + event->text.data[i]);
+	assert((unsigned int)notice->type < NOTICE_COUNT && (unsigned int)notice->reason < REASON_COUNT);
+	assert(notice->view == &rig.session.view || notice->type == NOTICE_SESSION_OPEN);
+	for (size_t i = 0; i < notice->text.length; i++)
+		sum = (uint8_t)(sum + notice->text.data[i]);
 	/* A password is nobody's business. */
-	assert(event->type != EVENT_REFUSE || event->verb != VERB_PASS || event->text.length == 0);
-	rig.logged_in = rig.logged_in || event->type == EVENT_LOGIN;
-	rig.closed += event->type == EVENT_SESSION_CLOSE ? 1 : 0;
+	assert(notice->type != NOTICE_REFUSE || notice->verb != VERB_PASS || notice->text.length == 0);
+	rig.logged_in = rig.logged_in || notice->type == NOTICE_LOGIN;
+	rig.closed += notice->type == NOTICE_SESSION_CLOSE ? 1 : 0;
 }
 
 static struct endpoint ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
@@ -127,7 +127,7 @@ static void begin(uint8_t control)
 	rule->tls = (enum tls_policy)(control >> 4 & 3) % 3;
 	rule->unknown_verbs = !(control & 64);
 	rig.logged_in = !rule->login_required || control & 128;
-	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .event = op_event,
+	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
 				.peek = op_peek };
 	session_open(&rig.session, &rig.policy, &rig.ops, 1, &view, nat_view_is_translated(&view), control & 128);
 }

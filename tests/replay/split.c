@@ -256,7 +256,7 @@ static const struct world_event *next_decision(const struct world *world, unsign
 	while (*at < world->event_count && *at < WORLD_EVENTS_MAX) {
 		const struct world_event *event = &world->events[(*at)++];
 
-		if (event->type != EVENT_ANOMALY || event->reason != REASON_OUT_OF_WINDOW)
+		if (event->type != NOTICE_ANOMALY || event->reason != REASON_OUT_OF_WINDOW)
 			return event;
 	}
 	return NULL;

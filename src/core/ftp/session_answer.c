@@ -7,7 +7,7 @@
 static void take_login(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {
 	struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_LOGIN);
+	struct notice notice = turn_notice(turn, NOTICE_LOGIN);
 
 	if (verb == VERB_USER && code / 100 <= 3) {
 		memcpy(session->name, session->next_name, sizeof(session->name));
@@ -25,10 +25,10 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 		return;
 	}
 	session->state = SESSION_READY;
-	event.code = code;
-	event.text.data = session->name;
-	event.text.length = session->name_length;
-	turn_report(turn, &event);
+	notice.code = code;
+	notice.text.data = session->name;
+	notice.text.length = session->name_length;
+	turn_report(turn, &notice);
 }
 
 /*
@@ -38,7 +38,7 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 static void clear_session(const struct turn *turn)
 {
 	static const uint8_t cleared[] = "cleared";
-	struct event event = turn_event(turn, EVENT_TLS);
+	struct notice notice = turn_notice(turn, NOTICE_TLS);
 
 	if (turn->session->protected && !turn->session->terminated)
 		turn->session->state = SESSION_READY;
@@ -46,9 +46,9 @@ static void clear_session(const struct turn *turn)
 	if (!turn->session->secured)
 		return;
 	turn->session->secured = false;
-	event.text.data = cleared;
-	event.text.length = sizeof(cleared) - 1;
-	turn_report(turn, &event);
+	notice.text.data = cleared;
+	notice.text.length = sizeof(cleared) - 1;
+	turn_report(turn, &notice);
 }
 
 static void take_reinitialize(const struct turn *turn, uint16_t code)
@@ -69,14 +69,14 @@ static void take_reinitialize(const struct turn *turn, uint16_t code)
 static void secure_session(const struct turn *turn)
 {
 	static const uint8_t terminated[] = "terminated";
-	struct event event = turn_event(turn, EVENT_TLS);
+	struct notice notice = turn_notice(turn, NOTICE_TLS);
 
 	turn->session->state = SESSION_LOGIN;
 	turn->session->secured = true;
 	turn->session->any_command = false;
-	event.text.data = terminated;
-	event.text.length = sizeof(terminated) - 1;
-	turn_report(turn, &event);
+	notice.text.data = terminated;
+	notice.text.length = sizeof(terminated) - 1;
+	turn_report(turn, &notice);
 }
 
 static void take_auth(const struct turn *turn, uint16_t code)
@@ -92,21 +92,21 @@ static void take_auth(const struct turn *turn, uint16_t code)
 
 static void report_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {
-	struct event event = turn_event(turn, EVENT_TRANSFER);
+	struct notice notice = turn_notice(turn, NOTICE_TRANSFER);
 
-	event.verb = verb;
-	event.code = code;
+	notice.verb = verb;
+	notice.code = code;
 	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
 		struct session_transfer *transfer = &turn->session->transfers[i];
 
 		if (!transfer->waiting || transfer->number != command)
 			continue;
-		event.text.data = transfer->path;
-		event.text.length = transfer->path_length;
-		event.duration = turn->now - transfer->start;
+		notice.text.data = transfer->path;
+		notice.text.length = transfer->path_length;
+		notice.duration = turn->now - transfer->start;
 		transfer->waiting = false;
 	}
-	turn_report(turn, &event);
+	turn_report(turn, &notice);
 }
 
 static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)

@@ -16,8 +16,8 @@ struct turn {
 };
 
 /* An event about turn's line, with the session's fields filled in. */
-struct event turn_event(const struct turn *turn, enum event_type type);
-void turn_report(const struct turn *turn, const struct event *event);
+struct notice turn_notice(const struct turn *turn, enum notice_type type);
+void turn_report(const struct turn *turn, const struct notice *notice);
 
 void turn_close(const struct turn *turn, enum reason reason);
 /* outcome->edit has been filled. */

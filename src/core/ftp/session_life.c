@@ -7,7 +7,7 @@
 void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
 		  const struct nat_view *view, bool resizable, bool adopted)
 {
-	struct event event = { .type = EVENT_SESSION_OPEN, .session = id, .view = view, .adopted = adopted };
+	struct notice notice = { .type = NOTICE_SESSION_OPEN, .session = id, .view = view, .adopted = adopted };
 
 	memset(session, 0, sizeof(*session));
 	session->id = id;
@@ -18,8 +18,8 @@ void session_open(struct session *session, const struct policy *policy, const st
 	session->unseen_command = adopted;
 	session->state = adopted ? SESSION_READY : SESSION_GREETING;
 	session_set_policy(session, policy);
-	event.rule = session->rule->name;
-	ops->event(ops->context, &event);
+	notice.rule = session->rule->name;
+	ops->notice(ops->context, &notice);
 }
 
 void session_set_policy(struct session *session, const struct policy *policy)
@@ -30,8 +30,8 @@ void session_set_policy(struct session *session, const struct policy *policy)
 void session_terminate_tls(struct session *session, const struct ops *ops, bool secured)
 {
 	static const uint8_t implicit[] = "implicit";
-	struct event event = {
-		.type = EVENT_TLS,
+	struct notice notice = {
+		.type = NOTICE_TLS,
 		.session = session->id,
 		.view = &session->view,
 		.text = { implicit, sizeof(implicit) - 1 },
@@ -40,7 +40,7 @@ void session_terminate_tls(struct session *session, const struct ops *ops, bool 
 	session->terminated = true;
 	session->secured = secured;
 	if (secured)
-		ops->event(ops->context, &event);
+		ops->notice(ops->context, &notice);
 }
 
 void session_set_quota(struct session *session, const struct quota *quota, struct quota_source *source)
@@ -52,15 +52,15 @@ void session_set_quota(struct session *session, const struct quota *quota, struc
 void session_set_opaque(struct session *session, const struct ops *ops)
 {
 	static const uint8_t opaque[] = "opaque";
-	struct event event = {
-		.type = EVENT_TLS,
+	struct notice notice = {
+		.type = NOTICE_TLS,
 		.session = session->id,
 		.view = &session->view,
 		.text = { opaque, sizeof(opaque) - 1 },
 	};
 
 	session->state = SESSION_OPAQUE;
-	ops->event(ops->context, &event);
+	ops->notice(ops->context, &notice);
 }
 
 /*
@@ -71,8 +71,8 @@ void session_set_opaque(struct session *session, const struct ops *ops)
 void session_set_readable(struct session *session, const struct ops *ops)
 {
 	static const uint8_t clear[] = "clear";
-	struct event event = {
-		.type = EVENT_TLS,
+	struct notice notice = {
+		.type = NOTICE_TLS,
 		.session = session->id,
 		.view = &session->view,
 		.text = { clear, sizeof(clear) - 1 },
@@ -81,13 +81,13 @@ void session_set_readable(struct session *session, const struct ops *ops)
 	session->state = SESSION_READY;
 	/* The name of a USER before AUTH is not that of the login after it. */
 	session->name_length = 0;
-	ops->event(ops->context, &event);
+	ops->notice(ops->context, &notice);
 }
 
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
 {
-	struct event event = {
-		.type = EVENT_SESSION_CLOSE,
+	struct notice notice = {
+		.type = NOTICE_SESSION_CLOSE,
 		.reason = reason,
 		.session = session->id,
 		.view = &session->view,
@@ -98,7 +98,7 @@ void session_close(struct session *session, const struct ops *ops, enum reason r
 	session->now = now;
 	session->state = SESSION_CLOSED;
 	session_close_pinhole(session, ops, reason);
-	ops->event(ops->context, &event);
+	ops->notice(ops->context, &notice);
 }
 
 void turn_close(const struct turn *turn, enum reason reason)

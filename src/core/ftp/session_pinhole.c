@@ -41,8 +41,8 @@ void session_watch_pinhole(struct session *session, const struct ops *ops)
 void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason)
 {
 	enum reason answer;
-	struct event event = {
-		.type = EVENT_PINHOLE_CLOSE,
+	struct notice notice = {
+		.type = NOTICE_PINHOLE_CLOSE,
 		.reason = reason,
 		.session = session->id,
 		.view = &session->view,
@@ -59,10 +59,10 @@ void session_close_pinhole(struct session *session, const struct ops *ops, enum 
 	if (answer == REASON_GONE)
 		answer = judge_absence(session);
 	if (answer == REASON_USED)
-		event.type = EVENT_PINHOLE_USED;
+		notice.type = NOTICE_PINHOLE_USED;
 	if (answer == REASON_USED || answer == REASON_EXPIRED || answer == REASON_GONE)
-		event.reason = answer;
-	ops->event(ops->context, &event);
+		notice.reason = answer;
+	ops->notice(ops->context, &notice);
 }
 
 /* What to ask the kernel for. */
@@ -105,34 +105,34 @@ static enum reason plan_announcement(const struct session *session, bool active,
 static void report_pinhole(const struct turn *turn)
 {
 	const struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_PINHOLE_OPEN);
+	struct notice notice = turn_notice(turn, NOTICE_PINHOLE_OPEN);
 
-	event.form = session->pinhole_form;
-	event.expectation = &session->expectation;
-	event.rule = session->rule->name;
-	turn_report(turn, &event);
+	notice.form = session->pinhole_form;
+	notice.expectation = &session->expectation;
+	notice.rule = session->rule->name;
+	turn_report(turn, &notice);
 }
 
 static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
 			 const struct endpoint *announced)
 {
 	const struct session *session = turn->session;
-	struct event event = turn_event(turn, EVENT_OFFER);
+	struct notice notice = turn_notice(turn, NOTICE_OFFER);
 
-	event.form = hostport->form;
-	event.offered = *offered;
-	event.announced = *announced;
-	event.rule = session->rule->name;
-	turn_report(turn, &event);
+	notice.form = hostport->form;
+	notice.offered = *offered;
+	notice.announced = *announced;
+	notice.rule = session->rule->name;
+	turn_report(turn, &notice);
 	if (session->pinhole == PINHOLE_OPEN) {
-		event.type = EVENT_PINHOLE_OPEN;
-		event.expectation = &session->expectation;
-		turn_report(turn, &event);
+		notice.type = NOTICE_PINHOLE_OPEN;
+		notice.expectation = &session->expectation;
+		turn_report(turn, &notice);
 	}
 	if (turn->outcome->verdict == OUTCOME_EDIT) {
-		event.type = EVENT_REWRITE;
-		event.expectation = NULL;
-		turn_report(turn, &event);
+		notice.type = NOTICE_REWRITE;
+		notice.expectation = NULL;
+		turn_report(turn, &notice);
 	}
 }
 

@@ -81,12 +81,12 @@ bool session_awaits_endpoint(const struct session *session)
 
 static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t code)
 {
-	struct event event = turn_event(turn, EVENT_ANOMALY);
+	struct notice notice = turn_notice(turn, NOTICE_ANOMALY);
 
-	event.reason = reason;
-	event.code = code;
-	event.text = turn->line;
-	turn_report(turn, &event);
+	notice.reason = reason;
+	notice.code = code;
+	notice.text = turn->line;
+	turn_report(turn, &notice);
 }
 
 /* Is there anything in the text that a client could read as an endpoint? "227 Logout." is harmless. */

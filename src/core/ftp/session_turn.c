@@ -4,21 +4,21 @@
 
 #include "core/ftp/session_internal.h"
 
-struct event turn_event(const struct turn *turn, enum event_type type)
+struct notice turn_notice(const struct turn *turn, enum notice_type type)
 {
-	struct event event = {
+	struct notice notice = {
 		.type = type,
 		.session = turn->session->id,
 		.view = &turn->session->view,
 		.direction = turn->direction,
 	};
 
-	return event;
+	return notice;
 }
 
-void turn_report(const struct turn *turn, const struct event *event)
+void turn_report(const struct turn *turn, const struct notice *notice)
 {
-	turn->ops->event(turn->ops->context, event);
+	turn->ops->notice(turn->ops->context, notice);
 }
 
 /* A password must not reach a log, even where its command is refused. */
@@ -34,16 +34,16 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 
 void turn_refuse(const struct turn *turn, enum reason reason, enum form form, enum verb verb)
 {
-	struct event event = turn_event(turn, EVENT_REFUSE);
+	struct notice notice = turn_notice(turn, NOTICE_REFUSE);
 
 	turn->outcome->verdict = OUTCOME_REFUSE;
 	turn->outcome->reason = reason;
-	event.reason = reason;
-	event.form = form;
-	event.verb = verb;
-	event.text = line_for_report(turn, verb);
-	event.rule = turn->session->rule->name;
-	turn_report(turn, &event);
+	notice.reason = reason;
+	notice.form = form;
+	notice.verb = verb;
+	notice.text = line_for_report(turn, verb);
+	notice.rule = turn->session->rule->name;
+	turn_report(turn, &notice);
 }
 
 void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command)

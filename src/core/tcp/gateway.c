@@ -397,15 +397,15 @@ static void tell_shortage(struct gateway *gateway, enum reason reason, uint64_t 
 	uint64_t more = gateway->counters.reasons[reason] - *told;
 	char text[20];
 	size_t at = sizeof(text);
-	struct event event = { .type = EVENT_ANOMALY, .reason = reason };
+	struct notice notice = { .type = NOTICE_ANOMALY, .reason = reason };
 
 	*told += more;
 	if (more == 0)
 		return;
 	for (; more > 0; more /= 10)
 		text[--at] = (char)('0' + more % 10);
-	event.text = (struct bytes){ (const uint8_t *)text + at, sizeof(text) - at };
-	gateway->ops->event(gateway->ops->context, &event);
+	notice.text = (struct bytes){ (const uint8_t *)text + at, sizeof(text) - at };
+	gateway->ops->notice(gateway->ops->context, &notice);
 }
 
 void gateway_tick(struct gateway *gateway, uint64_t now)

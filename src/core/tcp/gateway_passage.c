@@ -23,18 +23,18 @@ void passage_report(const struct passage *passage, enum reason reason)
 		.server = original.destination,
 		.server_seen = original.destination,
 	};
-	struct event event = {
-		.type = EVENT_ANOMALY,
+	struct notice notice = {
+		.type = NOTICE_ANOMALY,
 		.reason = reason,
 		.view = &view,
 		.direction = passage->direction,
 	};
 
 	if (passage->flow) {
-		event.session = passage->flow->session.id;
-		event.view = &passage->flow->session.view;
+		notice.session = passage->flow->session.id;
+		notice.view = &passage->flow->session.view;
 	}
-	passage->gateway->ops->event(passage->gateway->ops->context, &event);
+	passage->gateway->ops->notice(passage->gateway->ops->context, &notice);
 }
 
 bool passage_triggers_carrier(struct bytes payload)

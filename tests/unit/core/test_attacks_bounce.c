@@ -32,7 +32,7 @@ static void try_command(const struct row *row, size_t cut)
 	attack_login(attack);
 	mark = attack_mark(attack, C);
 	length = say_line(attack, C, row->line, cut);
-	if (attack_count(attack, EVENT_REFUSE, row->reason) != 1 || attack_hears(attack, C, mark, argument) ||
+	if (attack_count(attack, NOTICE_REFUSE, row->reason) != 1 || attack_hears(attack, C, mark, argument) ||
 	    attack_heard(attack, C, mark).length != length)
 		fail_msg("%s, cut at %zu: the server heard \"%s\"", row->line, cut,
 			 unit_escape(attack_heard(attack, C, mark)));
@@ -62,7 +62,7 @@ static void try_reply(const struct row *row, const char *request, size_t cut)
 	attack_say_bytes(attack, C, unit_string(request));
 	mark = attack_mark(attack, S);
 	length = say_line(attack, S, row->line, cut);
-	if (attack_count(attack, EVENT_REFUSE, row->reason) != 1 || !attack_hears(attack, S, mark, "425 ") ||
+	if (attack_count(attack, NOTICE_REFUSE, row->reason) != 1 || !attack_hears(attack, S, mark, "425 ") ||
 	    attack_hears(attack, S, mark, "22") || attack_heard(attack, S, mark).length != length)
 		fail_msg("%s, cut at %zu: the client heard \"%s\"", row->line, cut,
 			 unit_escape(attack_heard(attack, S, mark)));
@@ -260,7 +260,7 @@ static void a100_a_server_offers_every_port_that_is_not_on_its_own_list(void **s
 		SAY(attack, C, "PASV\r\n");
 		attack_say_bytes(attack, S, unit_string(replies[i / 2]));
 		assert_int_equal(attack->world.pinhole_count, !listed);
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_DENIED_PORT), listed);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_DENIED_PORT), listed);
 		attack_end(attack);
 	}
 }
@@ -329,7 +329,7 @@ static void a15_a_third_party_transfer_needs_a_listed_network_and_port(void **st
 	SAY(attack, S, "200 ok\r\n");
 	SAY(attack, C, "PORT 203,0,113,99,200,80\r\n");
 	SAY(attack, C, "PORT 203,0,112,99,195,80\r\n");
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 2);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS), 2);
 	assert_int_equal(attack->world.pinholes_made, 1);
 	attack_end(attack);
 }
@@ -385,7 +385,7 @@ static void a17_an_argument_that_comes_back_is_no_offer(void **state)
 		mark = attack_mark(attack, S);
 		attack_say_bytes(attack, S, unit_string(rows[i].reply));
 		attack_assert_nothing_opened(attack);
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 1);
 		assert_false(attack_hears(attack, S, mark, "(203"));
 		assert_false(attack_hears(attack, S, mark, "(|||"));
 		attack_assert_alive(attack);

@@ -148,7 +148,7 @@ static void a65_an_offer_behind_ccc_is_rewritten_and_opens_its_pinhole(void **st
 			assert_int_equal(attack->world.pinholes[0].saved_port, 50000);
 			assert_true(attack_hears(attack, C, mark, announced[place]));
 			assert_int_equal(attack_heard(attack, C, mark).length, strlen(announced[place]));
-			assert_int_equal(attack_count(attack, EVENT_TLS, REASON_COUNT), 2);
+			assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT), 2);
 			SAY(attack, S, "200 ok\r\n");
 			SAY(attack, C, "LIST\r\n");
 			SAY(attack, S, "150 here\r\n226 done\r\n");
@@ -168,7 +168,7 @@ static void a65_a_foreign_offer_behind_ccc_is_refused(void **state)
 
 			attack_say_bytes(attack, C, unit_string(foreign[place]));
 			attack_assert_nothing_opened(attack);
-			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS), 1);
 			assert_true(attack_hears(attack, C, mark, "XXXX"));
 			assert_false(attack_hears(attack, C, mark, "99"));
 			SAY(attack, S, "501 no\r\n");
@@ -189,7 +189,7 @@ static void a65_a_passive_offer_behind_ccc_counts_if_it_was_asked_for_in_clear(v
 				SAY(attack, C, "PASV\r\n");
 			SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");
 			assert_int_equal(attack->world.pinhole_count, asked);
-			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), !asked);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), !asked);
 			assert_int_equal(attack_hears(attack, S, mark, "192,0,2,9,195,80"), asked);
 			assert_false(attack_hears(attack, S, mark, "203,0,113,9"));
 			attack_end(attack);
@@ -202,8 +202,8 @@ static void a65_an_offer_within_tls_is_nothing_to_anybody(void **state)
 
 	(void)state;
 	/* Bodies are full of them. */
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_COUNT), 0);
-	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_COUNT), 0);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_COUNT), 0);
+	assert_int_equal(attack_count(attack, NOTICE_ANOMALY, REASON_COUNT), 0);
 	assert_true(attack_hears(attack, C, 0, "PORT 10,0,0,99,0,25"));
 	attack_end(attack);
 }
@@ -241,7 +241,7 @@ static void a65_a_cut_at_any_byte_changes_nothing(void **state)
 
 		say_turns(model, afterwards, 0);
 		assert_int_equal(model->world.pinholes_made, 2);
-		assert_int_equal(attack_count(model, EVENT_REFUSE, REASON_COUNT), 1);
+		assert_int_equal(attack_count(model, NOTICE_REFUSE, REASON_COUNT), 1);
 		for (size_t cut = 1; cut < 100; cut++) {
 			struct attack *attack = open_tls(SNAT);
 
@@ -288,7 +288,7 @@ static void forget_anomalies(struct world *world)
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < world->event_count; i++)
-		if (world->events[i].type != EVENT_ANOMALY)
+		if (world->events[i].type != NOTICE_ANOMALY)
 			world->events[kept++] = world->events[i];
 	world->event_count = kept;
 }
@@ -342,7 +342,7 @@ static void a65_a_line_in_the_segment_of_the_last_record_is_judged(void **state)
 	attack_say_bytes(attack, C, (struct bytes){ both, record.length + 45 });
 	assert_true(attack_hears(attack, C, mark + record.length, "PORT 198,51,100,1,195,80\r\nPORT XXXXXXXXXXXXXX\r\n"));
 	assert_int_equal(attack->world.pinholes_made, 1);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS), 1);
 	attack_end(attack);
 }
 
@@ -431,10 +431,10 @@ static void a65_nothing_but_a_line_or_a_record_follows_a_record(void **state)
 
 			attack_say_bytes(attack, (enum direction)direction, (struct bytes){ text, 1 });
 			if (record || (direction == C ? letter : digit))
-				assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_COUNT), 0);
+				assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_COUNT), 0);
 			else
 				attack_assert_closed(attack, REASON_NOT_TLS);
-			assert_int_equal(attack_count(attack, EVENT_TLS, REASON_COUNT), direction == C ? 1 + letter : 1 + digit);
+			assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT), direction == C ? 1 + letter : 1 + digit);
 			attack_end(attack);
 		}
 }
@@ -544,7 +544,7 @@ static void a65_what_was_asked_for_in_a_feigned_record_opens_nothing(void **stat
 	SAY(attack, S, "500 what\r\n");
 	SAY(attack, S, "227 Entering Passive Mode (203,0,113,9,195,80)\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 1);
 	/* One more could be a close_notify. */
 	SAY(attack, C, "\x17\x03\x03\x00\x08\r\nPASV\r\n");
 	SAY(attack, C, "\x17\x03\x03\x00\x08\r\nPASV\r\n");
@@ -580,11 +580,11 @@ static void a65_auth_may_be_said_again_behind_ccc(void **state)
 	(void)state;
 	SAY(attack, C, "AUTH TLS\r\n");
 	SAY(attack, S, "234 again\r\n");
-	assert_int_equal(attack_count(attack, EVENT_TLS, REASON_COUNT), 3);
+	assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT), 3);
 	say_turns(attack, shapes[3].turns, 0);
 	SAY(attack, C, "NOOP\r\n");
 	SAY(attack, S, "200 ok\r\n");
-	assert_int_equal(attack_count(attack, EVENT_TLS, REASON_COUNT), 4);
+	assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT), 4);
 	attack_assert_alive(attack);
 	attack_end(attack);
 }
@@ -615,7 +615,7 @@ static void a65_epsv_all_from_before_auth_is_still_a_promise(void **state)
 	say_turns(attack, shapes[0].turns, 0);
 	SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_EPSV_ALL), 1);
 	attack_end(attack);
 }
 
@@ -644,7 +644,7 @@ static void a65_where_tls_is_required_nothing_is_served_behind_ccc(void **state)
 		if (rows[i].closes)
 			attack_assert_closed(attack, REASON_TLS_REQUIRED);
 		else
-			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_TLS_REQUIRED), 1);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_TLS_REQUIRED), 1);
 		attack_end(attack);
 	}
 }

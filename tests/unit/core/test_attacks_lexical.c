@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "attack.h"
-#include "base/event_json.h"
+#include "base/notice_json.h"
 #include "ftpalg/offer.h"
 
 enum fate {
@@ -32,7 +32,7 @@ static void check_fate(struct attack *attack, const struct row *row, size_t mark
 	}
 	if (attack->world.peer[C].reset || heard.length != row->length ||
 	    attack->world.pinholes_made != (row->fate == OPENS) ||
-	    attack_count(attack, EVENT_REFUSE, row->reason) != (row->fate == REFUSED) ||
+	    attack_count(attack, NOTICE_REFUSE, row->reason) != (row->fate == REFUSED) ||
 	    (memcmp(heard.data, row->line, row->length) == 0) == (row->fate == REFUSED))
 		fail_msg("%s, cut at %zu: the server heard \"%s\"", row->line, cut, unit_escape(heard));
 	assert_true(row->fate != REFUSED || !attack_hears(attack, C, mark, "9,9"));
@@ -223,7 +223,7 @@ static void a53_runs_of_iac_are_refused_whatever_their_number(void **state)
 		memset(line, '\xff', run);
 		memcpy(line + run, "PORT 10,0,0,99,9,9\r\n", 20);
 		attack_say_bytes(attack, C, unit_bytes(line, run + 20));
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_ODD_VERB), 1);
 		assert_false(attack_hears(attack, C, mark, "9,9"));
 		assert_int_equal(attack_heard(attack, C, mark).length, run + 20);
 		attack_end(attack);
@@ -270,7 +270,7 @@ static void a104_no_erasure_makes_an_offer(void **state)
 			attack_login(attack);
 			mark = attack_mark(attack, C);
 			attack_say_cut(attack, C, unit_bytes(rows[i].line, rows[i].length), cut);
-			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_ODD_VERB), 1);
 			assert_false(attack_hears(attack, C, mark, "99,9,9\r\n") || attack_hears(attack, C, mark, "2313"));
 			attack_end(attack);
 		}
@@ -334,12 +334,12 @@ static void a125_a_cr_in_the_name_of_a_reply_is_cr_nul(void **state)
 
 static FILE *journal;
 
-static void write_event(void *context, const struct event *event)
+static void write_notice(void *context, const struct notice *notice)
 {
 	static const struct timespec noon = { .tv_sec = 1795176000 };
 
 	(void)context;
-	assert_int_equal(event_json_print(journal, event, &noon), 0);
+	assert_int_equal(notice_json_print(journal, notice, &noon), 0);
 }
 
 /* What the gateway writes of a login by that name and of a line that is refused. */
@@ -351,7 +351,7 @@ static char *write_login(struct bytes user, struct bytes refused)
 
 	journal = open_memstream(&text, &length);
 	assert_non_null(journal);
-	attack->world.ops.event = write_event;
+	attack->world.ops.notice = write_notice;
 	attack_start(attack, 1000);
 	SAY(attack, S, "220 ready\r\n");
 	attack_say_bytes(attack, C, user);
@@ -446,7 +446,7 @@ static void a102_p_at_sw_is_pasv(void **state)
 	SAY(attack, C, "EPSV ALL\r\n");
 	SAY(attack, S, "200 ok\r\n");
 	SAY(attack, C, "P@SW\r\n");
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_EPSV_ALL), 1);
 	attack_end(attack);
 }
 
@@ -573,7 +573,7 @@ static void a107_a_balancers_header_passes_where_it_is_configured(void **state)
 			attack_offer_honestly(attack);
 			/* Once, and before the greeting. What it claims is nobody's address. */
 			SAY(attack, C, "PORT 198,51,100,7,195,80\r\n");
-			assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS), 1);
 			attack_end(attack);
 		}
 }
@@ -614,7 +614,7 @@ static void check_nothing_hidden_arrives(struct attack *attack, enum direction d
 	if (attack_hears(attack, direction, mark, hidden))
 		fail_msg("cut at %zu: %s was heard", cut, hidden);
 	if (!attack->world.peer[direction].reset)
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_HIDDEN_LINE), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_HIDDEN_LINE), 1);
 	attack_assert_nothing_opened(attack);
 	attack_end(attack);
 }
@@ -736,7 +736,7 @@ static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
 
 			attack_login(attack);
 			attack_say_cut(attack, C, unit_string(rows[i].line), cut);
-			if (attack_count(attack, EVENT_REFUSE, REASON_RAW_NAMES) != rows[i].refused)
+			if (attack_count(attack, NOTICE_REFUSE, REASON_RAW_NAMES) != rows[i].refused)
 				fail_msg("%s, cut at %zu", rows[i].line, cut);
 			SAY(attack, S, "211 whatever\r\n");
 			attack_offer_honestly(attack);

@@ -100,7 +100,7 @@ static void a21_an_unsolicited_227_opens_nothing(void **state)
 	SAY(attack, S, "229 Extended (|||50000|)\r\n");
 	SAY(attack, S, "228 Long (4,4,203,0,113,9,2,195,80)\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 3);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 3);
 	assert_false(attack_hears(attack, S, mark, "(203"));
 	/* The answer of one form to a request of another, of which some would read the first six numbers. */
 	SAY(attack, C, "PASV\r\n");
@@ -108,7 +108,7 @@ static void a21_an_unsolicited_227_opens_nothing(void **state)
 	SAY(attack, C, "LIST\r\n");
 	SAY(attack, S, FORGED "\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 5);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 5);
 	attack_assert_alive(attack);
 	attack_end(attack);
 }
@@ -123,7 +123,7 @@ static void a21_of_two_227_for_one_pasv_the_second_opens_nothing(void **state)
 	SAY(attack, S, FORGED "\r\n227 Entering Passive Mode (203,0,113,9,195,99)\r\n");
 	assert_int_equal(attack->world.pinholes_made, 1);
 	assert_int_equal(attack->world.pinholes[0].destination.port, 50000);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 1);
 	attack_end(attack);
 }
 
@@ -146,7 +146,7 @@ static void a22_a_file_name_that_contains_a_227_is_no_offer(void **state)
 		attack_say_bytes(attack, S, unit_string(replies[i]));
 		attack_assert_nothing_opened(attack);
 		assert_false(attack_hears(attack, S, mark, "(203"));
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 1);
 		attack_end(attack);
 	}
 }
@@ -177,8 +177,8 @@ static void a23_a_line_that_was_injected_is_judged_like_any_other(void **state)
 	attack_login(attack);
 	SAY(attack, C, "CWD a\r\nPORT 10,0,0,5,0,139\r\nPORT 10,0,0,5,13,61\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_LOW_PORT), 1);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_DENIED_PORT), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_LOW_PORT), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_DENIED_PORT), 1);
 	attack_end(attack);
 }
 
@@ -246,7 +246,7 @@ static void a24_before_the_login_an_offer_opens_nothing(void **state)
 		else
 			SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
 		attack_assert_nothing_opened(attack);
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_NOT_LOGGED_IN), 1);
 		attack_end(attack);
 	}
 }
@@ -356,7 +356,7 @@ static void a25_behind_http_no_other_inside_host_can_be_named(void **state)
 	attack = attack_open(SNAT);
 	attack_login(attack);
 	SAY(attack, C, "PORT 192,0,2,99,195,80\r\n");
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_FOREIGN_ADDRESS), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS), 1);
 	attack_assert_nothing_opened(attack);
 	attack_end(attack);
 }
@@ -439,7 +439,7 @@ static void a30_text_without_a_login_opens_nothing(void **state)
 	SAY(attack, C, "PASV\r\n");
 	SAY(attack, S, "200 ok\r\n500 ?\r\n214 no\r\n501 ?\r\n" FORGED "\r\n");
 	attack_assert_nothing_opened(attack);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN), 2);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_NOT_LOGGED_IN), 2);
 	attack_end(attack);
 }
 
@@ -488,7 +488,7 @@ static void a32_a_connection_that_finds_no_row_is_turned_away_visibly(void **sta
 	another_connection(attack);
 	assert_int_equal(attack->world.output.verdict, GATEWAY_DROP);
 	assert_int_equal(attack->world.output.reason, REASON_TABLE_FULL);
-	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_TABLE_FULL), 1);
+	assert_int_equal(attack_count(attack, NOTICE_ANOMALY, REASON_TABLE_FULL), 1);
 	assert_true(attack->world.peer[C].reset && attack->world.peer[S].reset);
 	SAY(attack, C, "PORT 192,0,2,99,0,25\r\n");
 	assert_int_equal(attack_mark(attack, C), 0);
@@ -508,8 +508,8 @@ static void a32_a_reused_port_is_a_new_session(void **state)
 	assert_int_equal(attack->world.pinhole_count, 0);
 	SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
 	assert_true(attack->world.peer[C].reset);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_CONNECTION_ENDED), 1);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_CLIENT_FIRST), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_CONNECTION_ENDED), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_CLIENT_FIRST), 1);
 	assert_int_equal(attack->world.pinholes_made, 1);
 	attack_end(attack);
 }
@@ -546,7 +546,7 @@ static void a33_a_flood_of_offers_has_one_pinhole_and_a_rate(void **state)
 		assert_true(attack->world.pinhole_count <= 1);
 	}
 	assert_int_equal(attack->world.pinholes_made, 20);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_QUOTA_RATE), 20);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_QUOTA_RATE), 20);
 	attack_end(attack);
 }
 
@@ -564,7 +564,7 @@ static void a33_all_sessions_of_a_source_share_its_pinholes(void **state)
 		SAY(attack, C, "PORT 10,0,0,5,195,80\r\n");
 	}
 	assert_int_equal(attack->world.pinhole_count, 2);
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_QUOTA_PINHOLES), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_QUOTA_PINHOLES), 1);
 	attack_end(attack);
 }
 
@@ -763,7 +763,7 @@ static void a95_pairing_finds_back(void **state)
 		SAY(attack, S, "226 done\r\n");
 		assert_int_equal(attack->world.pinholes_made, round + 1);
 	}
-	assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_UNSOLICITED), 0);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 0);
 	attack_end(attack);
 }
 
@@ -780,9 +780,9 @@ static void a95_a_keep_alive_is_no_flood(void **state)
 	SAY(attack, S, "226 done\r\n");
 	for (unsigned int count = 0; count < 3000; count++)
 		SAY(attack, S, "200 ok\r\n");
-	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_UNSOLICITED), 0);
+	assert_int_equal(attack_count(attack, NOTICE_ANOMALY, REASON_UNSOLICITED), 0);
 	SAY(attack, S, "200 ok\r\n");
-	assert_int_equal(attack_count(attack, EVENT_ANOMALY, REASON_UNSOLICITED), 1);
+	assert_int_equal(attack_count(attack, NOTICE_ANOMALY, REASON_UNSOLICITED), 1);
 	attack_assert_alive(attack);
 	attack_end(attack);
 }

@@ -231,7 +231,7 @@ static void a42_a_command_with_the_fin_is_judged_and_its_pinhole_ends_with_the_c
 	attack_offer_honestly(attack);
 	world_send(&attack->world, C, attack->said[C], "", 0, TCP_RST);
 	assert_int_equal(attack->world.pinhole_count, 0);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_RESET), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_RESET), 1);
 	attack_end(attack);
 }
 
@@ -365,7 +365,7 @@ static void a46_a_reset_that_the_server_never_saw_does_not_stop_inspection(void 
 		SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
 		assert_false(attack_hears(attack, C, mark, "10,0,0,99"));
 		/* One that the server would not have believed ends nothing. */
-		assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_RESET), i == 0);
+		assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_RESET), i == 0);
 		attack_end(attack);
 	}
 }
@@ -382,7 +382,7 @@ static void a46_silence_does_not_stop_inspection(void **state)
 	said = attack->said[C];
 	attack->world.now += attack->world.limits.idle + 1;
 	gateway_tick(attack->world.gateway, attack->world.now);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_IDLE), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_IDLE), 1);
 	/* It is a session like one that is older than the gateway. */
 	SAY(attack, C, "PORT 10,0,0,99,0,25\r\n");
 	world_settle_adoption(&attack->world);
@@ -492,7 +492,7 @@ static void a47_a_verb_behind_a_telnet_code_is_one_that_no_loss_turns_into_anoth
 		attack_login(attack);
 		mark = attack_mark(attack, C);
 		attack_say_bytes(attack, C, unit_bytes(rows[i].text, rows[i].length));
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_ODD_VERB), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_ODD_VERB), 1);
 		assert_false(attack_hears(attack, C, mark, "P"));
 		attack_end(attack);
 	}

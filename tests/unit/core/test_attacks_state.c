@@ -25,7 +25,7 @@ static void a72_behind_epsv_all_nothing_else_is_an_offer(void **state)
 		SAY(attack, C, "ePSV all\r\n");
 		attack_say_bytes(attack, S, unit_string(i < 3 ? "200 ok\r\n" : "220 active is off\r\n"));
 		attack_say_bytes(attack, C, unit_string(commands[i]));
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_EPSV_ALL), 1);
 		SAY(attack, S, PASSIVE);
 		attack_assert_nothing_opened(attack);
 		SAY(attack, C, "EPSV\r\n");
@@ -56,13 +56,13 @@ static void a101_epsv_all_counts_where_the_server_accepted_it(void **state)
 		SAY(attack, S, "200 ok\r\n");
 		SAY(attack, C, "PASV\r\n");
 		SAY(attack, S, PASSIVE);
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 0);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_EPSV_ALL), 0);
 		assert_int_equal(attack->world.pinhole_count, 1);
 		/* Said again, and accepted. */
 		SAY(attack, C, "EPSV ALL\r\n");
 		SAY(attack, S, "200 ok\r\n");
 		SAY(attack, C, "PASV\r\n");
-		assert_int_equal(attack_count(attack, EVENT_REFUSE, REASON_EPSV_ALL), 1);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_EPSV_ALL), 1);
 		attack_end(attack);
 	}
 }
@@ -150,7 +150,7 @@ static void a74_of_several_offers_only_the_last_lives(void **state)
 	SAY(attack, S, "200 ok\r\n");
 	assert_int_equal(attack->world.pinhole_count, 1);
 	assert_int_equal(attack->world.pinholes[0].destination.port, 195 * 256 + 99);
-	assert_int_equal(attack_count(attack, EVENT_PINHOLE_CLOSE, REASON_SUPERSEDED), 2);
+	assert_int_equal(attack_count(attack, NOTICE_PINHOLE_CLOSE, REASON_SUPERSEDED), 2);
 	SAY(attack, C, "RETR x\r\n");
 	SAY(attack, S, "150 here\r\n226 done\r\n");
 	assert_int_equal(attack->world.pinhole_count, 0);
@@ -224,7 +224,7 @@ static void a77_replies_too_many_open_nothing(void **state)
 		SAY(attack, S, "200 ok\r\n");
 	SAY(attack, S, PASSIVE);
 	attack_assert_nothing_opened(attack);
-	assert_true(attack_count(attack, EVENT_ANOMALY, REASON_UNSOLICITED) >= 99);
+	assert_true(attack_count(attack, NOTICE_ANOMALY, REASON_UNSOLICITED) >= 99);
 	/* A count that had run ahead or below zero would take this for the answer to something. */
 	SAY(attack, C, "NOOP\r\n");
 	SAY(attack, S, PASSIVE);
@@ -421,7 +421,7 @@ static void a98_what_is_no_login_opens_nothing(void **state)
 		}
 		SAY(attack, C, "PASV\r\n");
 		SAY(attack, S, PASSIVE);
-		if (attack_count(attack, EVENT_REFUSE, REASON_NOT_LOGGED_IN) != 1)
+		if (attack_count(attack, NOTICE_REFUSE, REASON_NOT_LOGGED_IN) != 1)
 			fail_msg("%s", dialogues[index]);
 		attack_assert_nothing_opened(attack);
 		attack_end(attack);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "unit.h"
 
 #define MANUAL "doc/ftpalg.8"
@@ -84,16 +84,16 @@ static void every_reason_has_a_name_of_its_own_and_a_meaning(void **state)
 static void every_event_has_a_name_of_its_own(void **state)
 {
 	(void)state;
-	for (unsigned int type = 0; type < EVENT_COUNT; type++) {
-		const char *name = event_name((enum event_type)type);
+	for (unsigned int type = 0; type < NOTICE_COUNT; type++) {
+		const char *name = notice_name((enum notice_type)type);
 
 		if (!is_kebab_case(name))
 			fail_msg("not kebab-case: \"%s\"", name);
 		for (unsigned int other = 0; other < type; other++)
-			assert_string_not_equal(name, event_name((enum event_type)other));
+			assert_string_not_equal(name, notice_name((enum notice_type)other));
 	}
-	assert_string_equal(event_name(EVENT_SESSION_OPEN), "session-open");
-	assert_string_equal(event_name(EVENT_SESSION_CLOSE), "session-close");
+	assert_string_equal(notice_name(NOTICE_SESSION_OPEN), "session-open");
+	assert_string_equal(notice_name(NOTICE_SESSION_CLOSE), "session-close");
 }
 
 static void values_outside_the_tables_are_unknown(void **state)
@@ -101,7 +101,7 @@ static void values_outside_the_tables_are_unknown(void **state)
 	(void)state;
 	assert_string_equal(reason_name(REASON_COUNT), "unknown");
 	assert_string_equal(reason_meaning(REASON_COUNT), "unknown");
-	assert_string_equal(event_name(EVENT_COUNT), "unknown");
+	assert_string_equal(notice_name(NOTICE_COUNT), "unknown");
 }
 
 static void the_manual_explains_every_reason(void **state)
@@ -126,9 +126,9 @@ static void the_manual_names_every_event(void **state)
 	unsigned int missing = 0;
 
 	(void)state;
-	for (unsigned int type = 0; type < EVENT_COUNT; type++) {
-		if (!has_word(manual, event_name((enum event_type)type))) {
-			print_error(MANUAL " lacks the event \"%s\"\n", event_name((enum event_type)type));
+	for (unsigned int type = 0; type < NOTICE_COUNT; type++) {
+		if (!has_word(manual, notice_name((enum notice_type)type))) {
+			print_error(MANUAL " lacks the event \"%s\"\n", notice_name((enum notice_type)type));
 			missing++;
 		}
 	}

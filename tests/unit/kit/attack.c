@@ -119,7 +119,7 @@ bool attack_hears(const struct attack *attack, enum direction direction, size_t 
 	return false;
 }
 
-unsigned int attack_count(const struct attack *attack, enum event_type type, enum reason reason)
+unsigned int attack_count(const struct attack *attack, enum notice_type type, enum reason reason)
 {
 	return world_count_events(&attack->world, type, reason);
 }
@@ -128,8 +128,8 @@ void attack_assert_closed(const struct attack *attack, enum reason reason)
 {
 	assert_true(attack->world.peer[C].reset);
 	assert_true(attack->world.peer[S].reset);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_COUNT), 1);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, reason), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_COUNT), 1);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, reason), 1);
 	assert_int_equal(attack->world.pinhole_count, 0);
 }
 
@@ -137,7 +137,7 @@ void attack_assert_alive(struct attack *attack)
 {
 	assert_false(attack->world.peer[C].reset);
 	assert_false(attack->world.peer[S].reset);
-	assert_int_equal(attack_count(attack, EVENT_SESSION_CLOSE, REASON_COUNT), 0);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_COUNT), 0);
 	attack_offer_honestly(attack);
 }
 
@@ -145,5 +145,5 @@ void attack_assert_nothing_opened(const struct attack *attack)
 {
 	assert_int_equal(attack->world.pinholes_made, 0);
 	assert_int_equal(attack->world.pinhole_count, 0);
-	assert_int_equal(attack_count(attack, EVENT_PINHOLE_OPEN, REASON_COUNT), 0);
+	assert_int_equal(attack_count(attack, NOTICE_PINHOLE_OPEN, REASON_COUNT), 0);
 }

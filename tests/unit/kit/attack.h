@@ -54,7 +54,7 @@ size_t attack_mark(const struct attack *attack, enum direction direction);
 struct bytes attack_heard(const struct attack *attack, enum direction direction, size_t mark);
 bool attack_hears(const struct attack *attack, enum direction direction, size_t mark, const char *text);
 
-unsigned int attack_count(const struct attack *attack, enum event_type type, enum reason reason);
+unsigned int attack_count(const struct attack *attack, enum notice_type type, enum reason reason);
 /* Both peers were reset, one session-close with the reason, no pinhole is left. */
 void attack_assert_closed(const struct attack *attack, enum reason reason);
 /* Nobody was reset, and an offer still works. */

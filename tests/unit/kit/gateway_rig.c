@@ -82,14 +82,14 @@ static enum reason op_seqadj(void *context, const struct nat_view *master, enum 
 	return REASON_NONE;
 }
 
-static void op_event(void *context, const struct event *event)
+static void op_notice(void *context, const struct notice *notice)
 {
 	struct rig *rig = context;
 	size_t length = strlen(rig->events);
 
-	snprintf(rig->events + length, sizeof(rig->events) - length, " %s%s%s", event_name(event->type),
-		 event->reason != REASON_NONE ? ":" : "",
-		 event->reason != REASON_NONE ? reason_name(event->reason) : "");
+	snprintf(rig->events + length, sizeof(rig->events) - length, " %s%s%s", notice_name(notice->type),
+		 notice->reason != REASON_NONE ? ":" : "",
+		 notice->reason != REASON_NONE ? reason_name(notice->reason) : "");
 }
 
 /* What arrives at the receiver, with its numbers. */
@@ -178,7 +178,7 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	rig->way[DIRECTION_REPLY] = (struct gateway_way){ .in = 2, .out = 1 };
 	rig->ops = (struct ops){
 		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
-		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .event = op_event,
+		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .notice = op_notice,
 	};
 }
 

@@ -11,7 +11,7 @@
 #ifndef UNIT_GATEWAY_RIG_H
 #define UNIT_GATEWAY_RIG_H
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 #include "ftpalg/stream.h"

@@ -99,16 +99,16 @@ static enum reason op_seqadj(void *context, const struct nat_view *master, enum 
 
 static void op_inject(void *context, struct bytes packet);
 
-static void op_event(void *context, const struct event *event)
+static void op_notice(void *context, const struct notice *notice)
 {
 	struct world *world = context;
 	struct world_event *row = &world->events[world->event_count % WORLD_EVENTS_MAX];
 
-	row->type = event->type;
-	row->reason = event->reason;
-	row->form = event->form;
-	row->verb = event->verb;
-	row->announced = event->announced;
+	row->type = notice->type;
+	row->reason = notice->reason;
+	row->form = notice->form;
+	row->verb = notice->verb;
+	row->announced = notice->announced;
 	world->event_count++;
 }
 
@@ -138,7 +138,7 @@ void world_make(struct world *world, const char *client, const char *client_seen
 	world->ops.unexpect = op_unexpect;
 	world->ops.seqadj = op_seqadj;
 	world->ops.inject = op_inject;
-	world->ops.event = op_event;
+	world->ops.notice = op_notice;
 	world->random = 1;
 }
 
@@ -498,7 +498,7 @@ struct bytes world_received(const struct world *world, enum direction direction)
 	return bytes;
 }
 
-unsigned int world_count_events(const struct world *world, enum event_type type, enum reason reason)
+unsigned int world_count_events(const struct world *world, enum notice_type type, enum reason reason)
 {
 	unsigned int count = 0;
 

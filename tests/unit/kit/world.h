@@ -12,7 +12,7 @@
 #define UNIT_WORLD_H
 
 #include "ftpalg/address.h"
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 #include "ftpalg/stream.h"
@@ -22,7 +22,7 @@
 #define WORLD_ROAD_MAX 64
 
 struct world_event {
-	enum event_type type;
+	enum notice_type type;
 	enum reason reason;
 	enum form form;
 	enum verb verb;
@@ -135,7 +135,7 @@ void world_settle_adoption(struct world *world);
 struct bytes world_received(const struct world *world, enum direction direction);
 
 /* Events of this type; any reason if REASON_COUNT. */
-unsigned int world_count_events(const struct world *world, enum event_type type, enum reason reason);
+unsigned int world_count_events(const struct world *world, enum notice_type type, enum reason reason);
 
 uint32_t world_random(struct world *world, uint32_t below);
 

@@ -117,20 +117,20 @@ static enum reason op_peek(void *context, const struct nat_view *master, const s
 	return rig->absent;
 }
 
-static void describe(const struct event *event, char *word, size_t size)
+static void describe(const struct notice *notice, char *word, size_t size)
 {
-	int length = snprintf(word, size, "%s", event_name(event->type));
+	int length = snprintf(word, size, "%s", notice_name(notice->type));
 
-	if (event->reason != REASON_NONE)
-		length += snprintf(word + length, size - (size_t)length, ":%s", reason_name(event->reason));
-	switch (event->type) {
-	case EVENT_LOGIN:
-	case EVENT_TLS:
-		snprintf(word + length, size - (size_t)length, "(%s)", unit_escape(event->text));
+	if (notice->reason != REASON_NONE)
+		length += snprintf(word + length, size - (size_t)length, ":%s", reason_name(notice->reason));
+	switch (notice->type) {
+	case NOTICE_LOGIN:
+	case NOTICE_TLS:
+		snprintf(word + length, size - (size_t)length, "(%s)", unit_escape(notice->text));
 		break;
-	case EVENT_TRANSFER:
-		snprintf(word + length, size - (size_t)length, "(%s %s %u)", verb_name(event->verb),
-			 unit_escape(event->text), event->code);
+	case NOTICE_TRANSFER:
+		snprintf(word + length, size - (size_t)length, "(%s %s %u)", verb_name(notice->verb),
+			 unit_escape(notice->text), notice->code);
 		break;
 	default:
 		break;
@@ -147,24 +147,24 @@ static bool bytes_hold(struct bytes bytes, const char *text)
 	return false;
 }
 
-static void op_event(void *context, const struct event *event)
+static void op_notice(void *context, const struct notice *notice)
 {
 	struct rig *rig = context;
 	char word[256];
 
-	assert_int_equal(event->session, 7);
+	assert_int_equal(notice->session, 7);
 	/* A pinhole begins and ends once. */
-	if (event->type == EVENT_PINHOLE_OPEN || event->type == EVENT_PINHOLE_USED ||
-	    event->type == EVENT_PINHOLE_CLOSE) {
-		assert_int_equal(rig->reported_open, event->type != EVENT_PINHOLE_OPEN);
+	if (notice->type == NOTICE_PINHOLE_OPEN || notice->type == NOTICE_PINHOLE_USED ||
+	    notice->type == NOTICE_PINHOLE_CLOSE) {
+		assert_int_equal(rig->reported_open, notice->type != NOTICE_PINHOLE_OPEN);
 		rig->reported_open = !rig->reported_open;
 	}
-	describe(event, word, sizeof(word));
+	describe(notice, word, sizeof(word));
 	note(rig, word);
-	if (event->type == EVENT_REFUSE)
-		snprintf(rig->refused, sizeof(rig->refused), "%.*s", (int)event->text.length,
-			 (const char *)event->text.data);
-	if (bytes_hold(event->text, SECRET))
+	if (notice->type == NOTICE_REFUSE)
+		snprintf(rig->refused, sizeof(rig->refused), "%.*s", (int)notice->text.length,
+			 (const char *)notice->text.data);
+	if (bytes_hold(notice->text, SECRET))
 		note(rig, "A-PASSWORD-IS-REPORTED");
 }
 
@@ -188,7 +188,7 @@ static void rig_make(struct rig *rig)
 	memset(rig, 0, sizeof(*rig));
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
-	rig->ops = (struct ops){ .context = rig, .expect = op_expect, .unexpect = op_unexpect, .event = op_event,
+	rig->ops = (struct ops){ .context = rig, .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
 				 .peek = op_peek };
 	rig->now = 1000;
 }

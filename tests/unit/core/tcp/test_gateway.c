@@ -200,7 +200,7 @@ static void run_scenario(const struct scenario *scenario, const struct schedule 
 	if (world->pinholes_made != scenario->pinholes)
 		fail_msg("%s (schedule %u): %u pinholes, expected %u", scenario->name, schedule->seed,
 			 world->pinholes_made, scenario->pinholes);
-	assert_int_equal(world_count_events(world, EVENT_REFUSE, REASON_COUNT), scenario->refused);
+	assert_int_equal(world_count_events(world, NOTICE_REFUSE, REASON_COUNT), scenario->refused);
 	assert_int_equal(world->peer[0].reset && world->peer[1].reset, scenario->closed);
 	world_end(world);
 }

@@ -3,29 +3,29 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "base/event_json.h"
+#include "base/notice_json.h"
 #include "unit.h"
 
 /* 2026-11-20 13:14:15 UTC */
 static const struct timespec afternoon = { .tv_sec = 1795180455, .tv_nsec = 123456789 };
 
 /* The line for event, to be freed. */
-static char *written(const struct event *event, const struct timespec *time)
+static char *written(const struct notice *notice, const struct timespec *time)
 {
 	char *text = NULL;
 	size_t length = 0;
 	FILE *out = open_memstream(&text, &length);
 
 	assert_non_null(out);
-	assert_int_equal(event_json_print(out, event, time), 0);
+	assert_int_equal(notice_json_print(out, notice, time), 0);
 	fclose(out);
 	assert_int_equal(strlen(text), length);
 	return text;
 }
 
-static void assert_written(const struct event *event, const char *expected)
+static void assert_written(const struct notice *notice, const char *expected)
 {
-	char *text = written(event, &afternoon);
+	char *text = written(notice, &afternoon);
 
 	assert_string_equal(text, expected);
 	free(text);
@@ -44,7 +44,7 @@ static struct nat_view translated_view(void)
 static void a_session_without_nat_names_each_end_once(void **state)
 {
 	struct nat_view view = unit_view("2001:db8::5", "2001:db8::9");
-	const struct event event = { .type = EVENT_SESSION_OPEN, .session = 7, .view = &view, .adopted = true };
+	const struct notice notice = { .type = NOTICE_SESSION_OPEN, .session = 7, .view = &view, .adopted = true };
 	char text[512];
 	char client[ENDPOINT_TEXT_MAX];
 	char server[ENDPOINT_TEXT_MAX];
@@ -55,18 +55,18 @@ static void a_session_without_nat_names_each_end_once(void **state)
 	snprintf(text, sizeof(text),
 		 "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"session-open\",\"session\":7,"
 		 "\"client\":\"%s\",\"server\":\"%s\",\"adopted\":true}\n", client, server);
-	assert_written(&event, text);
+	assert_written(&notice, text);
 }
 
 static void a_translated_session_names_each_end_as_both_sides_know_it(void **state)
 {
 	const struct nat_view view = translated_view();
-	const struct event event = {
-		.type = EVENT_SESSION_CLOSE, .reason = REASON_IDLE, .session = 1, .view = &view,
+	const struct notice notice = {
+		.type = NOTICE_SESSION_CLOSE, .reason = REASON_IDLE, .session = 1, .view = &view,
 	};
 
 	(void)state;
-	assert_written(&event,
+	assert_written(&notice,
 		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"session-close\",\"reason\":\"idle\","
 		       "\"session\":1,\"client\":\"10.0.0.5:40000\",\"client_seen\":\"198.51.100.1:50000\","
 		       "\"server\":\"203.0.113.9:21\",\"server_real\":\"192.168.7.7:2121\"}\n");
@@ -75,14 +75,14 @@ static void a_translated_session_names_each_end_as_both_sides_know_it(void **sta
 static void an_offer_says_who_will_connect_to_where_and_what_the_other_peer_reads(void **state)
 {
 	const struct nat_view view = translated_view();
-	const struct event event = {
-		.type = EVENT_OFFER, .session = 1, .view = &view, .direction = DIRECTION_ORIGINAL, .form = FORM_PORT,
+	const struct notice notice = {
+		.type = NOTICE_OFFER, .session = 1, .view = &view, .direction = DIRECTION_ORIGINAL, .form = FORM_PORT,
 		.offered = unit_endpoint("10.0.0.5", 1025), .announced = unit_endpoint("198.51.100.1", 1025),
 		.rule = "policy",
 	};
 
 	(void)state;
-	assert_written(&event,
+	assert_written(&notice,
 		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"offer\","
 		       "\"session\":1,\"client\":\"10.0.0.5:40000\",\"client_seen\":\"198.51.100.1:50000\","
 		       "\"server\":\"203.0.113.9:21\",\"server_real\":\"192.168.7.7:2121\",\"direction\":\"original\","
@@ -95,13 +95,13 @@ static void a_pinhole_says_what_the_kernel_lets_in(void **state)
 	const struct expectation expectation = {
 		.source = unit_address("2001:db8::9"), .destination = unit_endpoint("2001:db8::5", 1025),
 	};
-	const struct event event = {
-		.type = EVENT_PINHOLE_CLOSE, .reason = REASON_SUPERSEDED, .session = 2, .form = FORM_EPRT,
+	const struct notice notice = {
+		.type = NOTICE_PINHOLE_CLOSE, .reason = REASON_SUPERSEDED, .session = 2, .form = FORM_EPRT,
 		.expectation = &expectation,
 	};
 
 	(void)state;
-	assert_written(&event,
+	assert_written(&notice,
 		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"pinhole-close\","
 		       "\"reason\":\"superseded\",\"session\":2,\"form\":\"EPRT\",\"from\":\"2001:db8::9\","
 		       "\"to\":\"[2001:db8::5]:1025\"}\n");
@@ -109,22 +109,22 @@ static void a_pinhole_says_what_the_kernel_lets_in(void **state)
 
 static void a_transfer_has_its_path_its_reply_code_and_its_seconds(void **state)
 {
-	const struct event event = {
-		.type = EVENT_TRANSFER, .session = 3, .verb = VERB_RETR, .text = unit_string("pub/file"), .code = 226,
+	const struct notice notice = {
+		.type = NOTICE_TRANSFER, .session = 3, .verb = VERB_RETR, .text = unit_string("pub/file"), .code = 226,
 		.duration = 1500001,
 	};
 
 	(void)state;
-	assert_written(&event,
+	assert_written(&notice,
 		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"transfer\",\"session\":3,"
 		       "\"verb\":\"RETR\",\"path\":\"pub/file\",\"code\":226,\"seconds\":1.500001}\n");
 }
 
 static void a_login_names_the_user_and_a_refusal_shows_the_line(void **state)
 {
-	const struct event login = { .type = EVENT_LOGIN, .session = 4, .text = unit_string("anonymous"), .code = 230 };
-	const struct event refuse = {
-		.type = EVENT_REFUSE, .reason = REASON_LOW_PORT, .session = 4, .direction = DIRECTION_ORIGINAL,
+	const struct notice login = { .type = NOTICE_LOGIN, .session = 4, .text = unit_string("anonymous"), .code = 230 };
+	const struct notice refuse = {
+		.type = NOTICE_REFUSE, .reason = REASON_LOW_PORT, .session = 4, .direction = DIRECTION_ORIGINAL,
 		.verb = VERB_PORT, .text = unit_string("PORT 10,0,0,5,0,22"), .rule = "guests",
 	};
 
@@ -142,11 +142,11 @@ static void a_password_is_never_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(secret); i++) {
-		const struct event event = {
-			.type = EVENT_REFUSE, .reason = REASON_TLS_REQUIRED, .verb = secret[i],
+		const struct notice notice = {
+			.type = NOTICE_REFUSE, .reason = REASON_TLS_REQUIRED, .verb = secret[i],
 			.text = unit_string("PASS sesame"),
 		};
-		char *text = written(&event, &afternoon);
+		char *text = written(&notice, &afternoon);
 
 		assert_null(strstr(text, "sesame"));
 		free(text);
@@ -168,11 +168,11 @@ static void times_are_written_in_utc_with_microseconds(void **state)
 		{ { 4102444799, 999999999 }, "2099-12-31T23:59:59.999999Z" },
 #endif
 	};
-	const struct event event = { .type = EVENT_ANOMALY };
+	const struct notice notice = { .type = NOTICE_ANOMALY };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char *text = written(&event, &rows[i].time);
+		char *text = written(&notice, &rows[i].time);
 
 		assert_non_null(strstr(text, rows[i].text));
 		free(text);
@@ -182,8 +182,8 @@ static void times_are_written_in_utc_with_microseconds(void **state)
 /* The line member of an event with this text, decoded from the JSON. */
 static char *line_of(struct bytes text)
 {
-	const struct event event = { .type = EVENT_ANOMALY, .text = text };
-	char *json = written(&event, &afternoon);
+	const struct notice notice = { .type = NOTICE_ANOMALY, .text = text };
+	char *json = written(&notice, &afternoon);
 	json_t *object = json_loads(json, 0, NULL);
 	char *line;
 
@@ -276,7 +276,7 @@ static void any_bytes_make_one_valid_line_and_can_be_had_back(void **state)
 static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **state)
 {
 	static char path[20000];
-	struct event event = { .type = EVENT_TRANSFER, .verb = VERB_RETR, .code = 226, .adopted = true, .count = 7 };
+	struct notice notice = { .type = NOTICE_TRANSFER, .verb = VERB_RETR, .code = 226, .adopted = true, .count = 7 };
 	char line[4096];
 
 	(void)state;
@@ -285,8 +285,8 @@ static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **stat
 		size_t size;
 
 		memset(path, length % 2 ? 'a' : '\xff', sizeof(path));
-		event.text = unit_bytes(path, length);
-		size = event_json_format(line, sizeof(line), &event, &afternoon);
+		notice.text = unit_bytes(path, length);
+		size = notice_json_format(line, sizeof(line), &notice, &afternoon);
 		assert_in_range(size, 1, sizeof(line));
 		assert_ptr_equal(memchr(line, '\n', size), line + size - 1);
 		object = json_loadb(line, size, 0, NULL);
@@ -300,13 +300,13 @@ static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **stat
 
 static void a_stream_that_takes_nothing_is_reported(void **state)
 {
-	const struct event event = { .type = EVENT_ANOMALY };
+	const struct notice notice = { .type = NOTICE_ANOMALY };
 	FILE *full = fopen("/dev/full", "w");
 
 	(void)state;
 	assert_non_null(full);
 	setvbuf(full, NULL, _IONBF, 0);
-	assert_int_equal(event_json_print(full, &event, &afternoon), -1);
+	assert_int_equal(notice_json_print(full, &notice, &afternoon), -1);
 	fclose(full);
 }
 

@@ -3,7 +3,7 @@
  * Events as JSON, one object a line, members in this order. Those that an event does not have are left out.
  *
  *   time         wall clock, RFC 3339 in UTC with microseconds
- *   event        event_name()
+ *   event        notice_name()
  *   reason       reason_name(), where something was decided
  *   session      number, unique in the life of a gateway
  *   client       the client as it knows itself
@@ -40,18 +40,18 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 
 /* Writes one line, however long, which may stay in out's buffer. time is a capture's. Returns 0, or -1 where out has failed. */
-int event_json_print(FILE *out, const struct event *event, const struct timespec *time);
+int notice_json_print(FILE *out, const struct notice *notice, const struct timespec *time);
 
 /* A line has at most so many bytes without its text, which is the only member of any length. */
-#define EVENT_JSON_REST_MAX 1536
+#define NOTICE_JSON_REST_MAX 1536
 
 /*
  * Writes one line into line, with as much of its text as fits into size bytes, and without anything but what it is should it
  * not fit otherwise. Returns its length.
  */
-size_t event_json_format(char *line, size_t size, const struct event *event, const struct timespec *time);
+size_t notice_json_format(char *line, size_t size, const struct notice *notice, const struct timespec *time);
 
 #endif

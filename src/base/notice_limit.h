@@ -7,52 +7,52 @@
 #ifndef BASE_EVENT_LIMIT_H
 #define BASE_EVENT_LIMIT_H
 
-#include "ftpalg/event.h"
+#include "ftpalg/notice.h"
 
 /* Anomalies and refusals, which a peer can have for a few bytes: of a session, of a source, of all together. */
-#define EVENT_LIMIT_NOISE_SESSION 100
-#define EVENT_LIMIT_NOISE_SESSION_MINUTE 10
-#define EVENT_LIMIT_NOISE_SOURCE 500
-#define EVENT_LIMIT_NOISE_SOURCE_SECOND 10
-#define EVENT_LIMIT_NOISE_ALL 2000
-#define EVENT_LIMIT_NOISE_ALL_SECOND 100
+#define NOTICE_LIMIT_NOISE_SESSION 100
+#define NOTICE_LIMIT_NOISE_SESSION_MINUTE 10
+#define NOTICE_LIMIT_NOISE_SOURCE 500
+#define NOTICE_LIMIT_NOISE_SOURCE_SECOND 10
+#define NOTICE_LIMIT_NOISE_ALL 2000
+#define NOTICE_LIMIT_NOISE_ALL_SECOND 100
 /* Each session's first ones are told whatever the others do. */
-#define EVENT_LIMIT_FIRST 4
+#define NOTICE_LIMIT_FIRST 4
 /* Those of packets without a session come besides from sources that can be feigned. */
-#define EVENT_LIMIT_STRAY_ALL 100
-#define EVENT_LIMIT_STRAY_ALL_SECOND 10
+#define NOTICE_LIMIT_STRAY_ALL 100
+#define NOTICE_LIMIT_STRAY_ALL_SECOND 10
 /* Logins, offers, pinholes, transfers: both peers have to agree to each. */
-#define EVENT_LIMIT_DEED_SESSION 5000
-#define EVENT_LIMIT_DEED_SESSION_SECOND 1000
-#define EVENT_LIMIT_DEED_SOURCE 20000
-#define EVENT_LIMIT_DEED_SOURCE_SECOND 5000
+#define NOTICE_LIMIT_DEED_SESSION 5000
+#define NOTICE_LIMIT_DEED_SESSION_SECOND 1000
+#define NOTICE_LIMIT_DEED_SOURCE 20000
+#define NOTICE_LIMIT_DEED_SOURCE_SECOND 5000
 /* After so many seconds, and at the session's end, its sums are told. */
-#define EVENT_LIMIT_SUM_SECONDS 60
+#define NOTICE_LIMIT_SUM_SECONDS 60
 /* Kinds of events, by type and reason, that a session has sums for at a time; what is beyond shares the last. */
-#define EVENT_LIMIT_SUMS 6
+#define NOTICE_LIMIT_SUMS 6
 
-struct event_limit;
+struct notice_limit;
 
 /* sum has a count, and the type, reason, session and ends that the events had. */
-typedef void event_limit_tell(void *context, const struct event *sum);
+typedef void notice_limit_tell(void *context, const struct notice *sum);
 
 /* For so many sessions at a time. NULL: no memory. */
-struct event_limit *event_limit_make(uint32_t sessions, event_limit_tell *tell, void *context);
-void event_limit_free(struct event_limit *limit);
+struct notice_limit *notice_limit_make(uint32_t sessions, notice_limit_tell *tell, void *context);
+void notice_limit_free(struct notice_limit *limit);
 
 /*
  * Is this one told by itself? now: microseconds of a clock that never goes back. Sums that are due with it, which are those
  * of a session that closes, are told before.
  */
-bool event_limit_allows(struct event_limit *limit, const struct event *event, uint64_t now);
+bool notice_limit_allows(struct notice_limit *limit, const struct notice *notice, uint64_t now);
 
 /* Tells the sums that are due. To be called once a second; looks at a part of the sessions each time. */
-void event_limit_tick(struct event_limit *limit, uint64_t now);
+void notice_limit_tick(struct notice_limit *limit, uint64_t now);
 
 /* Tells all sums. */
-void event_limit_finish(struct event_limit *limit);
+void notice_limit_finish(struct notice_limit *limit);
 
 /* Is it one that a peer can have for a few bytes? */
-bool event_limit_is_noise(enum event_type type);
+bool notice_limit_is_noise(enum notice_type type);
 
 #endif

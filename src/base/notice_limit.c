@@ -21,7 +21,7 @@
  * the bucket of all. Which addresses share a set is known to anybody who reads this, and is worth nothing: to be forgotten
  * gives a source its burst back, and no more.
  */
-#include "base/event_limit.h"
+#include "base/notice_limit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,18 +51,18 @@ enum kind {
 };
 
 static const struct bucket_size session_size[KIND_COUNT] = {
-	{ EVENT_LIMIT_NOISE_SESSION, 60 * SECOND / EVENT_LIMIT_NOISE_SESSION_MINUTE },
-	{ EVENT_LIMIT_DEED_SESSION, SECOND / EVENT_LIMIT_DEED_SESSION_SECOND },
+	{ NOTICE_LIMIT_NOISE_SESSION, 60 * SECOND / NOTICE_LIMIT_NOISE_SESSION_MINUTE },
+	{ NOTICE_LIMIT_DEED_SESSION, SECOND / NOTICE_LIMIT_DEED_SESSION_SECOND },
 };
 static const struct bucket_size source_size[KIND_COUNT] = {
-	{ EVENT_LIMIT_NOISE_SOURCE, SECOND / EVENT_LIMIT_NOISE_SOURCE_SECOND },
-	{ EVENT_LIMIT_DEED_SOURCE, SECOND / EVENT_LIMIT_DEED_SOURCE_SECOND },
+	{ NOTICE_LIMIT_NOISE_SOURCE, SECOND / NOTICE_LIMIT_NOISE_SOURCE_SECOND },
+	{ NOTICE_LIMIT_DEED_SOURCE, SECOND / NOTICE_LIMIT_DEED_SOURCE_SECOND },
 };
-static const struct bucket_size all_size = { EVENT_LIMIT_NOISE_ALL, SECOND / EVENT_LIMIT_NOISE_ALL_SECOND };
-static const struct bucket_size stray_size = { EVENT_LIMIT_STRAY_ALL, SECOND / EVENT_LIMIT_STRAY_ALL_SECOND };
+static const struct bucket_size all_size = { NOTICE_LIMIT_NOISE_ALL, SECOND / NOTICE_LIMIT_NOISE_ALL_SECOND };
+static const struct bucket_size stray_size = { NOTICE_LIMIT_STRAY_ALL, SECOND / NOTICE_LIMIT_STRAY_ALL_SECOND };
 
 struct sum {
-	enum event_type type;
+	enum notice_type type;
 	enum reason reason;
 	uint64_t count; /* 0: free */
 };
@@ -72,7 +72,7 @@ struct row {
 	uint64_t due;     /* when its sums are told; 0: there are none */
 	struct nat_view view;
 	struct bucket bucket[KIND_COUNT];
-	struct sum sum[EVENT_LIMIT_SUMS];
+	struct sum sum[NOTICE_LIMIT_SUMS];
 	uint32_t told;    /* of its noise */
 	uint32_t next;    /* in its chain, or of the free rows; index plus one */
 };
@@ -83,8 +83,8 @@ struct source {
 	struct bucket bucket[KIND_COUNT];
 };
 
-struct event_limit {
-	event_limit_tell *tell;
+struct notice_limit {
+	notice_limit_tell *tell;
 	void *context;
 	struct bucket all;
 	struct bucket stray;
@@ -100,9 +100,9 @@ struct event_limit {
 	uint32_t swept;
 };
 
-struct event_limit *event_limit_make(uint32_t sessions, event_limit_tell *tell, void *context)
+struct notice_limit *notice_limit_make(uint32_t sessions, notice_limit_tell *tell, void *context)
 {
-	struct event_limit *limit = calloc(1, sizeof(*limit));
+	struct notice_limit *limit = calloc(1, sizeof(*limit));
 	uint32_t chains = 64;
 
 	while (chains < sessions)
@@ -117,11 +117,11 @@ struct event_limit *event_limit_make(uint32_t sessions, event_limit_tell *tell, 
 	limit->chains = calloc(chains, sizeof(*limit->chains));
 	if (limit->rows && limit->chains)
 		return limit;
-	event_limit_free(limit);
+	notice_limit_free(limit);
 	return NULL;
 }
 
-void event_limit_free(struct event_limit *limit)
+void notice_limit_free(struct notice_limit *limit)
 {
 	if (!limit)
 		return;
@@ -130,9 +130,9 @@ void event_limit_free(struct event_limit *limit)
 	free(limit);
 }
 
-bool event_limit_is_noise(enum event_type type)
+bool notice_limit_is_noise(enum notice_type type)
 {
-	return type == EVENT_ANOMALY || type == EVENT_REFUSE;
+	return type == NOTICE_ANOMALY || type == NOTICE_REFUSE;
 }
 
 /* Takes a token. False: there is none. */
@@ -150,17 +150,17 @@ static bool bucket_take(struct bucket *bucket, const struct bucket_size *size, u
 }
 
 /* Sessions are numbered one after the other. */
-static uint32_t *row_chain(struct event_limit *limit, uint64_t session)
+static uint32_t *row_chain(struct notice_limit *limit, uint64_t session)
 {
 	return &limit->chains[session & limit->chain_mask];
 }
 
-static struct row *row_at(const struct event_limit *limit, uint32_t link)
+static struct row *row_at(const struct notice_limit *limit, uint32_t link)
 {
 	return link ? &limit->rows[link - 1] : NULL;
 }
 
-static struct row *row_find(struct event_limit *limit, uint64_t session)
+static struct row *row_find(struct notice_limit *limit, uint64_t session)
 {
 	struct row *row = row_at(limit, *row_chain(limit, session));
 
@@ -169,9 +169,9 @@ static struct row *row_find(struct event_limit *limit, uint64_t session)
 	return row;
 }
 
-static void row_take(struct event_limit *limit, const struct event *event)
+static void row_take(struct notice_limit *limit, const struct notice *notice)
 {
-	uint32_t *chain = row_chain(limit, event->session);
+	uint32_t *chain = row_chain(limit, notice->session);
 	struct row *row = row_at(limit, limit->free);
 	uint32_t link = limit->free;
 
@@ -183,14 +183,14 @@ static void row_take(struct event_limit *limit, const struct event *event)
 		return;
 	row = row_at(limit, link);
 	memset(row, 0, sizeof(*row));
-	row->session = event->session;
-	if (event->view)
-		row->view = *event->view;
+	row->session = notice->session;
+	if (notice->view)
+		row->view = *notice->view;
 	row->next = *chain;
 	*chain = link;
 }
 
-static void row_give_back(struct event_limit *limit, struct row *row)
+static void row_give_back(struct notice_limit *limit, struct row *row)
 {
 	const uint32_t link = (uint32_t)(row - limit->rows) + 1;
 	uint32_t *at = row_chain(limit, row->session);
@@ -203,76 +203,76 @@ static void row_give_back(struct event_limit *limit, struct row *row)
 	limit->free = link;
 }
 
-static void tell_sum(const struct event_limit *limit, struct sum *sum, const struct row *row)
+static void tell_sum(const struct notice_limit *limit, struct sum *sum, const struct row *row)
 {
-	struct event event = { .type = sum->type, .reason = sum->reason, .count = sum->count };
+	struct notice notice = { .type = sum->type, .reason = sum->reason, .count = sum->count };
 
 	if (row) {
-		event.session = row->session;
-		event.view = &row->view;
+		notice.session = row->session;
+		notice.view = &row->view;
 	}
 	if (sum->count > 0)
-		limit->tell(limit->context, &event);
+		limit->tell(limit->context, &notice);
 	sum->count = 0;
 }
 
-static void tell_row(const struct event_limit *limit, struct row *row)
+static void tell_row(const struct notice_limit *limit, struct row *row)
 {
-	for (size_t i = 0; i < EVENT_LIMIT_SUMS; i++)
+	for (size_t i = 0; i < NOTICE_LIMIT_SUMS; i++)
 		tell_sum(limit, &row->sum[i], row);
 	row->due = 0;
 }
 
-static void tell_strays(struct event_limit *limit)
+static void tell_strays(struct notice_limit *limit)
 {
 	for (size_t i = 0; i < REASON_COUNT; i++)
 		tell_sum(limit, &limit->strays[i], NULL);
 	limit->strays_due = 0;
 }
 
-static void add_to_row(struct row *row, const struct event *event, uint64_t now)
+static void add_to_row(struct row *row, const struct notice *notice, uint64_t now)
 {
 	struct sum *sum = row->sum;
 
-	while (sum < &row->sum[EVENT_LIMIT_SUMS - 1] && sum->count > 0 &&
-	       (sum->type != event->type || sum->reason != event->reason))
+	while (sum < &row->sum[NOTICE_LIMIT_SUMS - 1] && sum->count > 0 &&
+	       (sum->type != notice->type || sum->reason != notice->reason))
 		sum++;
 	if (sum->count == 0)
-		*sum = (struct sum){ .type = event->type, .reason = event->reason };
-	else if (sum->reason != event->reason || sum->type != event->type)
-		*sum = (struct sum){ .type = event->type, .count = sum->count };
+		*sum = (struct sum){ .type = notice->type, .reason = notice->reason };
+	else if (sum->reason != notice->reason || sum->type != notice->type)
+		*sum = (struct sum){ .type = notice->type, .count = sum->count };
 	sum->count++;
 	if (!row->due)
-		row->due = now + EVENT_LIMIT_SUM_SECONDS * SECOND;
+		row->due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }
 
 /* Deeds come here too where their session was forgotten: they are told by the reason that they have. */
-static void add_to_strays(struct event_limit *limit, const struct event *event, uint64_t now)
+static void add_to_strays(struct notice_limit *limit, const struct notice *notice, uint64_t now)
 {
-	struct sum *sum = &limit->strays[(unsigned int)event->reason < REASON_COUNT ? event->reason : REASON_NONE];
+	struct sum *sum = &limit->strays[(unsigned int)notice->reason < REASON_COUNT ? notice->reason : REASON_NONE];
 
-	sum->type = event->type;
-	sum->reason = event->reason;
+	sum->type = notice->type;
+	sum->reason = notice->reason;
 	sum->count++;
 	if (!limit->strays_due)
-		limit->strays_due = now + EVENT_LIMIT_SUM_SECONDS * SECOND;
+		limit->strays_due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }
 
 /* Whoever has one address of a /64 has them all. */
-static struct address source_address(const struct event *event)
+static struct address source_address(const struct notice *notice)
 {
 	struct address address = { .family = FAMILY_NONE };
 
-	if (event->view)
-		address = event->view->client.address;
+	if (notice->view)
+		address = notice->view->client.address;
 	if (address.family == FAMILY_IPV6)
 		memset(address.octets + 8, 0, 8);
 	return address;
 }
 
-static struct source *source_find(struct event_limit *limit, const struct event *event, uint64_t now)
+static struct source *source_find(struct notice_limit *limit, const struct notice *notice, uint64_t now)
 {
-	const struct address address = source_address(event);
+	const struct address address = source_address(notice);
 	struct source *set, *oldest;
 	uint32_t hash = 2166136261U; /* FNV-1a */
 
@@ -292,61 +292,61 @@ static struct source *source_find(struct event_limit *limit, const struct event 
 	return oldest;
 }
 
-static bool allow_noise(struct event_limit *limit, struct row *row, const struct event *event, uint64_t now)
+static bool allow_noise(struct notice_limit *limit, struct row *row, const struct notice *notice, uint64_t now)
 {
 	struct bucket *source;
 
 	if (row) {
 		if (!bucket_take(&row->bucket[KIND_NOISE], &session_size[KIND_NOISE], now))
 			return false;
-		if (row->told < EVENT_LIMIT_FIRST) {
+		if (row->told < NOTICE_LIMIT_FIRST) {
 			row->told++;
 			return true;
 		}
 	}
-	source = source_find(limit, event, now)->bucket;
+	source = source_find(limit, notice, now)->bucket;
 	if (!bucket_take(&source[KIND_NOISE], &source_size[KIND_NOISE], now))
 		return false;
 	return row ? bucket_take(&limit->all, &all_size, now) : bucket_take(&limit->stray, &stray_size, now);
 }
 
-static bool allow_deed(struct event_limit *limit, struct row *row, const struct event *event, uint64_t now)
+static bool allow_deed(struct notice_limit *limit, struct row *row, const struct notice *notice, uint64_t now)
 {
-	struct bucket *source = source_find(limit, event, now)->bucket;
+	struct bucket *source = source_find(limit, notice, now)->bucket;
 
 	return (!row || bucket_take(&row->bucket[KIND_DEED], &session_size[KIND_DEED], now)) &&
 	       bucket_take(&source[KIND_DEED], &source_size[KIND_DEED], now);
 }
 
-bool event_limit_allows(struct event_limit *limit, const struct event *event, uint64_t now)
+bool notice_limit_allows(struct notice_limit *limit, const struct notice *notice, uint64_t now)
 {
-	struct row *row = event->session ? row_find(limit, event->session) : NULL;
+	struct row *row = notice->session ? row_find(limit, notice->session) : NULL;
 	bool allowed;
 
-	if (event->type == EVENT_SESSION_OPEN) {
+	if (notice->type == NOTICE_SESSION_OPEN) {
 		if (!row)
-			row_take(limit, event);
+			row_take(limit, notice);
 		return true;
 	}
-	if (event->type == EVENT_SESSION_CLOSE) {
+	if (notice->type == NOTICE_SESSION_CLOSE) {
 		if (row) {
 			tell_row(limit, row);
 			row_give_back(limit, row);
 		}
 		return true;
 	}
-	if (event_limit_is_noise(event->type))
-		allowed = allow_noise(limit, row, event, now);
+	if (notice_limit_is_noise(notice->type))
+		allowed = allow_noise(limit, row, notice, now);
 	else
-		allowed = allow_deed(limit, row, event, now);
+		allowed = allow_deed(limit, row, notice, now);
 	if (!allowed && row)
-		add_to_row(row, event, now);
+		add_to_row(row, notice, now);
 	else if (!allowed)
-		add_to_strays(limit, event, now);
+		add_to_strays(limit, notice, now);
 	return allowed;
 }
 
-void event_limit_tick(struct event_limit *limit, uint64_t now)
+void notice_limit_tick(struct notice_limit *limit, uint64_t now)
 {
 	const uint32_t rows = limit->fresh < TICK_ROWS ? limit->fresh : TICK_ROWS;
 
@@ -361,7 +361,7 @@ void event_limit_tick(struct event_limit *limit, uint64_t now)
 	}
 }
 
-void event_limit_finish(struct event_limit *limit)
+void notice_limit_finish(struct notice_limit *limit)
 {
 	tell_strays(limit);
 	for (uint32_t i = 0; i < limit->fresh; i++)

@@ -2,18 +2,18 @@
 /* How many lines a peer can cause, that none is lost without being counted, and that nobody hides another's. */
 #include <stdlib.h>
 
-#include "base/event_limit.h"
+#include "base/notice_limit.h"
 #include "unit.h"
 
 #define SECOND UINT64_C(1000000)
 #define SESSIONS 70000
 
-static struct event_limit *limit;
+static struct notice_limit *limit;
 static uint64_t told;      /* lines, sums included */
 static uint64_t accounted; /* events that they stand for */
-static struct event last_sum;
+static struct notice last_sum;
 
-static void tell(void *context, const struct event *sum)
+static void tell(void *context, const struct notice *sum)
 {
 	(void)context;
 	told++;
@@ -24,7 +24,7 @@ static void tell(void *context, const struct event *sum)
 static int setup(void **state)
 {
 	(void)state;
-	limit = event_limit_make(SESSIONS, tell, NULL);
+	limit = notice_limit_make(SESSIONS, tell, NULL);
 	told = 0;
 	accounted = 0;
 	return limit ? 0 : -1;
@@ -33,7 +33,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	event_limit_free(limit);
+	notice_limit_free(limit);
 	return 0;
 }
 
@@ -48,11 +48,11 @@ static struct nat_view view_of(uint32_t client)
 }
 
 /* client: of whom. session 0: of a packet that belongs to none. */
-static bool happens(uint32_t client, uint64_t session, enum event_type type, enum reason reason, uint64_t now)
+static bool happens(uint32_t client, uint64_t session, enum notice_type type, enum reason reason, uint64_t now)
 {
 	const struct nat_view view = view_of(client);
-	const struct event event = { .type = type, .reason = reason, .session = session, .view = &view };
-	const bool allowed = event_limit_allows(limit, &event, now);
+	const struct notice notice = { .type = type, .reason = reason, .session = session, .view = &view };
+	const bool allowed = notice_limit_allows(limit, &notice, now);
 
 	told += allowed;
 	accounted += allowed;
@@ -61,7 +61,7 @@ static bool happens(uint32_t client, uint64_t session, enum event_type type, enu
 
 static void opens(uint32_t client, uint64_t session, uint64_t now)
 {
-	assert_true(happens(client, session, EVENT_SESSION_OPEN, REASON_NONE, now));
+	assert_true(happens(client, session, NOTICE_SESSION_OPEN, REASON_NONE, now));
 }
 
 static void a86_nonsense_for_an_hour_is_100_lines_and_16_a_minute(void **state)
@@ -72,12 +72,12 @@ static void a86_nonsense_for_an_hour_is_100_lines_and_16_a_minute(void **state)
 	(void)state;
 	opens(1, 1, now);
 	for (uint64_t i = 0; i < 3600 * rate; i++, now += SECOND / rate) {
-		happens(1, 1, EVENT_ANOMALY, (enum reason)(REASON_NONE + 1 + i % 40), now);
+		happens(1, 1, NOTICE_ANOMALY, (enum reason)(REASON_NONE + 1 + i % 40), now);
 		if (i % rate == 0)
-			event_limit_tick(limit, now);
+			notice_limit_tick(limit, now);
 	}
-	assert_true(told <= 1 + 100 + 60 * (10 + EVENT_LIMIT_SUMS) + EVENT_LIMIT_SUMS);
-	assert_true(happens(1, 1, EVENT_SESSION_CLOSE, REASON_NONE, now));
+	assert_true(told <= 1 + 100 + 60 * (10 + NOTICE_LIMIT_SUMS) + NOTICE_LIMIT_SUMS);
+	assert_true(happens(1, 1, NOTICE_SESSION_CLOSE, REASON_NONE, now));
 	assert_int_equal(accounted, 3600 * rate + 2);
 }
 
@@ -86,18 +86,18 @@ static void a86_a_sum_has_its_session_its_reason_and_its_number(void **state)
 	(void)state;
 	opens(7, 5, SECOND);
 	for (int i = 0; i < 1000; i++)
-		happens(7, 5, EVENT_REFUSE, REASON_FOREIGN_ADDRESS, SECOND);
+		happens(7, 5, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS, SECOND);
 	assert_int_equal(told, 101);
-	event_limit_tick(limit, 60 * SECOND);
+	notice_limit_tick(limit, 60 * SECOND);
 	assert_int_equal(told, 101);
-	event_limit_tick(limit, 61 * SECOND);
+	notice_limit_tick(limit, 61 * SECOND);
 	assert_int_equal(told, 102);
-	assert_int_equal(last_sum.type, EVENT_REFUSE);
+	assert_int_equal(last_sum.type, NOTICE_REFUSE);
 	assert_int_equal(last_sum.reason, REASON_FOREIGN_ADDRESS);
 	assert_int_equal(last_sum.session, 5);
 	assert_int_equal(last_sum.count, 900);
 	assert_int_equal(last_sum.view->client.address.octets[3], 7);
-	event_limit_tick(limit, 200 * SECOND);
+	notice_limit_tick(limit, 200 * SECOND);
 	assert_int_equal(told, 102);
 }
 
@@ -106,8 +106,8 @@ static void a86_a_session_that_ends_has_told_its_sums(void **state)
 	(void)state;
 	opens(1, 1, SECOND);
 	for (int i = 0; i < 110; i++)
-		happens(1, 1, EVENT_REFUSE, REASON_LOW_PORT, SECOND);
-	happens(1, 1, EVENT_SESSION_CLOSE, REASON_NONE, SECOND);
+		happens(1, 1, NOTICE_REFUSE, REASON_LOW_PORT, SECOND);
+	happens(1, 1, NOTICE_SESSION_CLOSE, REASON_NONE, SECOND);
 	assert_int_equal(last_sum.count, 10);
 	assert_int_equal(accounted, 112);
 }
@@ -119,16 +119,16 @@ static void a86_the_noise_of_all_others_hides_no_refusal(void **state)
 	for (uint32_t i = 1; i < 20000; i++) {
 		opens(i, i, SECOND);
 		for (int j = 0; j < 110; j++)
-			happens(i, i, EVENT_ANOMALY, REASON_MALFORMED, SECOND);
-		happens(i, 0, EVENT_ANOMALY, REASON_NO_CONNECTION, SECOND);
+			happens(i, i, NOTICE_ANOMALY, REASON_MALFORMED, SECOND);
+		happens(i, 0, NOTICE_ANOMALY, REASON_NO_CONNECTION, SECOND);
 	}
 	opens(5, 30000, SECOND);
-	for (int i = 0; i < EVENT_LIMIT_FIRST; i++)
-		assert_true(happens(5, 30000, EVENT_REFUSE, REASON_FOREIGN_ADDRESS, SECOND));
-	assert_true(happens(5, 30000, EVENT_LOGIN, REASON_NONE, SECOND));
-	assert_true(happens(5, 30000, EVENT_PINHOLE_OPEN, REASON_NONE, SECOND));
-	happens(5, 30000, EVENT_REFUSE, REASON_LOW_PORT, SECOND);
-	assert_true(happens(5, 30000, EVENT_SESSION_CLOSE, REASON_NONE, SECOND));
+	for (int i = 0; i < NOTICE_LIMIT_FIRST; i++)
+		assert_true(happens(5, 30000, NOTICE_REFUSE, REASON_FOREIGN_ADDRESS, SECOND));
+	assert_true(happens(5, 30000, NOTICE_LOGIN, REASON_NONE, SECOND));
+	assert_true(happens(5, 30000, NOTICE_PINHOLE_OPEN, REASON_NONE, SECOND));
+	happens(5, 30000, NOTICE_REFUSE, REASON_LOW_PORT, SECOND);
+	assert_true(happens(5, 30000, NOTICE_SESSION_CLOSE, REASON_NONE, SECOND));
 	assert_int_equal(last_sum.reason, REASON_LOW_PORT);
 	assert_int_equal(last_sum.session, 30000);
 }
@@ -142,24 +142,24 @@ static void a86_one_source_has_500_lines_and_10_a_second_beside_the_first_of_its
 	}
 	for (uint64_t session = 1; session <= 1000; session++)
 		for (int i = 0; i < 20; i++)
-			happens(9, session, EVENT_ANOMALY, REASON_MALFORMED, SECOND);
-	assert_int_equal(told, 1000 * EVENT_LIMIT_FIRST + EVENT_LIMIT_NOISE_SOURCE);
+			happens(9, session, NOTICE_ANOMALY, REASON_MALFORMED, SECOND);
+	assert_int_equal(told, 1000 * NOTICE_LIMIT_FIRST + NOTICE_LIMIT_NOISE_SOURCE);
 	told = 0;
 	for (uint64_t session = 1001; session <= 1100; session++) {
 		opens(9, session, 2 * SECOND);
 		for (int i = 0; i < 20; i++)
-			happens(9, session, EVENT_ANOMALY, REASON_MALFORMED, 2 * SECOND);
+			happens(9, session, NOTICE_ANOMALY, REASON_MALFORMED, 2 * SECOND);
 	}
-	assert_int_equal(told, 100 * (1 + EVENT_LIMIT_FIRST) + EVENT_LIMIT_NOISE_SOURCE_SECOND);
+	assert_int_equal(told, 100 * (1 + NOTICE_LIMIT_FIRST) + NOTICE_LIMIT_NOISE_SOURCE_SECOND);
 }
 
 static void a86_feigned_sources_have_100_lines_together_and_10_a_second(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i < 1000000; i++)
-		happens(i, i % 2 ? 0 : 999999, EVENT_ANOMALY, REASON_OUT_OF_WINDOW, SECOND + i);
-	assert_in_range(told, EVENT_LIMIT_STRAY_ALL, EVENT_LIMIT_STRAY_ALL + EVENT_LIMIT_STRAY_ALL_SECOND);
-	event_limit_tick(limit, 62 * SECOND);
+		happens(i, i % 2 ? 0 : 999999, NOTICE_ANOMALY, REASON_OUT_OF_WINDOW, SECOND + i);
+	assert_in_range(told, NOTICE_LIMIT_STRAY_ALL, NOTICE_LIMIT_STRAY_ALL + NOTICE_LIMIT_STRAY_ALL_SECOND);
+	notice_limit_tick(limit, 62 * SECOND);
 	assert_int_equal(accounted, 1000000);
 	assert_int_equal(last_sum.session, 0);
 }
@@ -167,19 +167,19 @@ static void a86_feigned_sources_have_100_lines_together_and_10_a_second(void **s
 static void a86_an_ipv6_network_is_one_source(void **state)
 {
 	struct nat_view view = unit_view("2001:db8::5", "2001:db8:1::9");
-	struct event event = { .view = &view };
+	struct notice notice = { .view = &view };
 
 	(void)state;
 	for (uint32_t i = 1; i <= 250; i++) {
 		view.client.address.octets[15] = (uint8_t)i;
-		event.session = i;
-		event.type = EVENT_SESSION_OPEN;
-		event_limit_allows(limit, &event, SECOND);
-		event.type = EVENT_ANOMALY;
+		notice.session = i;
+		notice.type = NOTICE_SESSION_OPEN;
+		notice_limit_allows(limit, &notice, SECOND);
+		notice.type = NOTICE_ANOMALY;
 		for (int j = 0; j < 20; j++)
-			told += event_limit_allows(limit, &event, SECOND);
+			told += notice_limit_allows(limit, &notice, SECOND);
 	}
-	assert_int_equal(told, 250 * EVENT_LIMIT_FIRST + EVENT_LIMIT_NOISE_SOURCE);
+	assert_int_equal(told, 250 * NOTICE_LIMIT_FIRST + NOTICE_LIMIT_NOISE_SOURCE);
 }
 
 static void many_files_of_one_session_are_told_one_by_one(void **state)
@@ -189,7 +189,7 @@ static void many_files_of_one_session_are_told_one_by_one(void **state)
 	(void)state;
 	opens(1, 1, now);
 	for (int i = 0; i < 100000; i++, now += 2000)
-		assert_true(happens(1, 1, EVENT_TRANSFER, REASON_NONE, now));
+		assert_true(happens(1, 1, NOTICE_TRANSFER, REASON_NONE, now));
 }
 
 static void a86_logins_over_and_over_are_1000_lines_a_second(void **state)
@@ -197,9 +197,9 @@ static void a86_logins_over_and_over_are_1000_lines_a_second(void **state)
 	(void)state;
 	opens(1, 1, SECOND);
 	for (uint64_t i = 0; i < 1000000; i++)
-		happens(1, 1, EVENT_LOGIN, REASON_NONE, SECOND + 10 * i);
-	assert_in_range(told, EVENT_LIMIT_DEED_SESSION, EVENT_LIMIT_DEED_SESSION + 10 * EVENT_LIMIT_DEED_SESSION_SECOND + 2);
-	happens(1, 1, EVENT_SESSION_CLOSE, REASON_NONE, 20 * SECOND);
+		happens(1, 1, NOTICE_LOGIN, REASON_NONE, SECOND + 10 * i);
+	assert_in_range(told, NOTICE_LIMIT_DEED_SESSION, NOTICE_LIMIT_DEED_SESSION + 10 * NOTICE_LIMIT_DEED_SESSION_SECOND + 2);
+	happens(1, 1, NOTICE_SESSION_CLOSE, REASON_NONE, 20 * SECOND);
 	assert_int_equal(accounted, 1000002);
 }
 
@@ -211,15 +211,15 @@ static void sessions_come_and_go_for_ever(void **state)
 	(void)state;
 	for (session = 1; session < 5 * SESSIONS; session++) {
 		opens(1, session, session);
-		happens(1, session, EVENT_SESSION_CLOSE, REASON_NONE, session);
-		happens(1, session, EVENT_ANOMALY, REASON_OUT_OF_WINDOW, session);
+		happens(1, session, NOTICE_SESSION_CLOSE, REASON_NONE, session);
+		happens(1, session, NOTICE_ANOMALY, REASON_OUT_OF_WINDOW, session);
 	}
 	opens(2, session, session);
 	for (int i = 0; i < 110; i++)
-		happens(2, session, EVENT_ANOMALY, REASON_MALFORMED, session);
-	happens(2, session, EVENT_SESSION_CLOSE, REASON_NONE, session);
+		happens(2, session, NOTICE_ANOMALY, REASON_MALFORMED, session);
+	happens(2, session, NOTICE_SESSION_CLOSE, REASON_NONE, session);
 	assert_int_equal(last_sum.session, session);
-	event_limit_finish(limit);
+	notice_limit_finish(limit);
 	assert_int_equal(accounted, 3 * (5 * (uint64_t)SESSIONS - 1) + 112);
 }
 
