@@ -90,7 +90,7 @@ void gateway_set_policy(struct gateway *gateway, const struct policy *policy);
 
 /* Sessions now in the table. */
 uint32_t gateway_session_count(const struct gateway *gateway);
-const struct gateway_counters *gateway_counters(const struct gateway *gateway);
+const struct gateway_counters *gateway_get_counters(const struct gateway *gateway);
 
 /*
  * Forgets all sessions and reports them closed. With close_pinholes their unused expectations are deleted; without, the

@@ -214,7 +214,7 @@ static void broker_pass_verdicts(struct broker *broker, struct bytes verdicts)
 	nfverdict_flush(&broker->verdict);
 }
 
-static int broker_answer(const struct broker *broker, const struct broker_answer *answers, size_t count)
+static int broker_send_answers(const struct broker *broker, const struct broker_answer *answers, size_t count)
 {
 	const size_t length = count * sizeof(*answers);
 	ssize_t sent;
@@ -299,7 +299,7 @@ static int broker_serve(struct broker *broker, struct bytes datagram)
 	while (datagram.length)
 		if (broker_serve_request(broker, broker_next_request(&datagram), &answers[count]))
 			count++;
-	return count ? broker_answer(broker, answers, count) : 0;
+	return count ? broker_send_answers(broker, answers, count) : 0;
 }
 
 /* Takes the queue's socket from the first datagram: -1 where there is none, -2 where nobody is there. */
@@ -416,7 +416,7 @@ int broker_run(const struct config *config, int channel, const struct broker_pag
 		result = 0;
 	} else if (!result) {
 		atomic_store(&page->ready, true);
-		result = broker_answer(&broker, &ready, 1) < 0 ? 0 : broker_loop(&broker);
+		result = broker_send_answers(&broker, &ready, 1) < 0 ? 0 : broker_loop(&broker);
 	}
 	nfverdict_close(&broker.verdict);
 	rawsock_close(&broker.rawsock);

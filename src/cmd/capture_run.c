@@ -204,7 +204,7 @@ int capture_run_replay(struct capture_run *run)
 		return CMD_FAILURE;
 	}
 	replay_all(run, replay);
-	run->counters = *replay_counters(replay);
+	run->counters = *replay_get_counters(replay);
 	replay_destroy(replay);
 	return judge(run);
 }

@@ -59,7 +59,7 @@ static const char *request_for(const struct reply *reply)
 }
 
 /* A single line: which side says it is told by the line, and what comes before it is made up. */
-static int explain_line(struct explanation *explanation, const char *text)
+static int explain_argument(struct explanation *explanation, const char *text)
 {
 	struct explain_burst *burst = &explanation->burst;
 	const struct outcome *outcome;
@@ -79,7 +79,7 @@ static int explain_line(struct explanation *explanation, const char *text)
 			return CMD_SUCCESS;
 		}
 	}
-	if (!explain_burst(explanation))
+	if (!explain_judge(explanation))
 		return cmd_misuse("explain", "at most %d lines of FTP are taken at once", EXPLAIN_LINES_MAX);
 	return finish(explanation, true);
 }
@@ -104,7 +104,7 @@ static int explain_said(struct explanation *explanation, const char *text, size_
 		fprintf(stderr, "ftpalg explain: line %zu: the session has ended, what follows is not judged\n", number);
 		return CMD_FAILURE;
 	}
-	if (!explain_burst(explanation)) {
+	if (!explain_judge(explanation)) {
 		fprintf(stderr, "ftpalg explain: line %zu: it holds more than %d lines of FTP\n", number,
 			EXPLAIN_LINES_MAX);
 		return CMD_FAILURE;
@@ -201,7 +201,7 @@ int cmd_explain(int argc, char **argv)
 	if (status == CMD_SUCCESS && explanation->client.family != explanation->server.family)
 		status = cmd_misuse("explain", "client and server must be of one family");
 	if (status == CMD_SUCCESS)
-		status = optind < argc ? explain_line(explanation, argv[optind]) : explain_dialogue(explanation, stdin);
+		status = optind < argc ? explain_argument(explanation, argv[optind]) : explain_dialogue(explanation, stdin);
 	free(explanation);
 	return status;
 }

@@ -124,7 +124,7 @@ void explain_open(struct explanation *explanation, bool under_way);
 /* Judges one line that is not shown. What became of it. */
 const struct outcome *explain_prepare(struct explanation *explanation, enum direction direction, const char *line);
 /* Judges the burst; fills the result. False where it has too many lines. */
-bool explain_burst(struct explanation *explanation);
+bool explain_judge(struct explanation *explanation);
 /* Is there anything to say about the burst but that it passes? */
 bool explain_is_remarkable(const struct explanation *explanation);
 const char *explain_judgement_name(enum explain_judgement judgement);

@@ -160,7 +160,7 @@ bool explain_print_json(const struct explanation *explanation, FILE *out)
 	for (size_t i = 0; i < result->line_count; i++)
 		json_array_append_new(lines, json_from_line(&result->lines[i], burst->direction));
 	for (size_t i = 0; i < MODEL_COUNT; i++)
-		json_object_set_new(helpers, model_name((enum model_name)i), json_from_helper(explanation, &result->helpers[i]));
+		json_object_set_new(helpers, model_name((enum model)i), json_from_helper(explanation, &result->helpers[i]));
 	object = json_pack("{s: s, s: i, s: o, s: s, s: o}", "side",
 			   burst->direction == DIRECTION_ORIGINAL ? "client" : "server", "segments", (int)burst->segments,
 			   "lines", lines, "session", ends[result->end], "helpers", helpers);

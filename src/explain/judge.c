@@ -102,7 +102,7 @@ static void ask_models(struct explanation *explanation)
 		const struct bytes segment = explain_segment(burst, number);
 
 		for (size_t i = 0; i < MODEL_COUNT; i++)
-			model_segment((enum model_name)i, &explanation->models[i], &explanation->view, burst->direction,
+			model_segment((enum model)i, &explanation->models[i], &explanation->view, burst->direction,
 				      *position, segment, &explanation->result.helpers[i].answers[number]);
 		*position += (uint32_t)segment.length;
 	}
@@ -222,7 +222,7 @@ static enum explain_judgement judge_helper(const struct explain_helper *helper, 
 	return refused ? EXPLAIN_FORWARDS : EXPLAIN_AGREES;
 }
 
-bool explain_burst(struct explanation *explanation)
+bool explain_judge(struct explanation *explanation)
 {
 	struct explain_result *result = &explanation->result;
 	const struct expectation *opened;

@@ -23,7 +23,7 @@ static const struct {
 	[MODEL_NAIVE] = { "naive", NULL },
 };
 
-const char *model_name(enum model_name model)
+const char *model_name(enum model model)
 {
 	return models[model].name;
 }
@@ -35,7 +35,7 @@ void model_open(struct model_state *state, bool under_way)
 		state->newlines[DIRECTION_ORIGINAL] = state->newlines[DIRECTION_REPLY] = 1;
 }
 
-void model_segment(enum model_name model, struct model_state *state, const struct nat_view *view,
+void model_segment(enum model model, struct model_state *state, const struct nat_view *view,
 		   enum direction direction, uint32_t position, struct bytes segment, struct model_answer *answer)
 {
 	memset(answer, 0, sizeof(*answer));

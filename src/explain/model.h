@@ -19,7 +19,7 @@
 #include "ftpalg/hostport.h"
 #include "ftpalg/nat.h"
 
-enum model_name {
+enum model {
 	MODEL_KERNEL,
 	MODEL_WRAPPING,
 	MODEL_CONNTRACKD,
@@ -54,7 +54,7 @@ struct model_answer {
 };
 
 /* The name as users read it. */
-const char *model_name(enum model_name model);
+const char *model_name(enum model model);
 
 /*
  * Begins a connection. under_way: lines have passed in both directions, and both streams stand at position 0, behind a
@@ -66,7 +66,7 @@ void model_open(struct model_state *state, bool under_way);
  * What model does with segment, whose first byte stands at position in the stream of its sender. Every expectation is
  * taken to be granted, with the port that it asks for.
  */
-void model_segment(enum model_name model, struct model_state *state, const struct nat_view *view,
+void model_segment(enum model model, struct model_state *state, const struct nat_view *view,
 		   enum direction direction, uint32_t position, struct bytes segment, struct model_answer *answer);
 
 #endif

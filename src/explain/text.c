@@ -179,7 +179,7 @@ static void print_helpers(const struct explanation *explanation, FILE *out)
 	for (size_t i = 0; i < MODEL_COUNT; i++) {
 		const struct explain_helper *helper = &explanation->result.helpers[i];
 
-		print_field(out, model_name((enum model_name)i));
+		print_field(out, model_name((enum model)i));
 		print_field(out, explain_judgement_name(helper->judgement));
 		for (size_t number = 0; number < burst->segments; number++) {
 			if (number > 0)

@@ -196,7 +196,7 @@ int nfqueue_descriptor(const struct nfqueue *queue)
 	return mnl_socket_get_fd(queue->socket);
 }
 
-static int nfqueue_answer(struct nfqueue *queue, struct nfverdict_decision *waiting, struct nfqueue_answer answer)
+static int nfqueue_send_answer(struct nfqueue *queue, struct nfverdict_decision *waiting, struct nfqueue_answer answer)
 {
 	waiting->accept = answer.verdict != NFQUEUE_DROP;
 	if (answer.verdict == NFQUEUE_REPLACE)
@@ -286,7 +286,7 @@ static int nfqueue_judge_packet(struct nfqueue *queue, struct nfqueue_waiting *w
 		answer = judge->judge(judge->context, waiting->packet);
 	else
 		queue->counters.truncated++;
-	return nfqueue_answer(queue, &waiting->decision, answer);
+	return nfqueue_send_answer(queue, &waiting->decision, answer);
 }
 
 /* Reads what waits. Returns how many datagrams, or -errno. */

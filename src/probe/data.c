@@ -68,11 +68,11 @@ static enum run_result begin(struct probe_run *run, const struct scenario_step *
 	}
 	if (!find_target(run, step, &port, &listener) || run->listening[target] <= listener) {
 		if (!(step->flags & SCENARIO_IF_OFFERED))
-			run_end(run, PROBE_FAIL, "no offer of the %s has been seen", run_side_name(target));
+			run_conclude(run, PROBE_FAIL, "no offer of the %s has been seen", run_side_name(target));
 		return finish(run);
 	}
 	if (!proof_challenge(run->nonce)) {
-		run_end(run, PROBE_BROKEN, "this host has no randomness");
+		run_conclude(run, PROBE_BROKEN, "this host has no randomness");
 		return finish(run);
 	}
 	run_ask(run, step->side, now, "CONNECT %d %u %s %d", run->control[step->side], port,
@@ -99,9 +99,9 @@ static enum run_result decide(struct probe_run *run, const struct scenario_step 
 	const char *to = run_side_name(scenario_other_side(step->side));
 
 	if (arrived && step->action == SCENARIO_BLOCKED)
-		run_end(run, PROBE_EXPOSED, "a data connection from the %s reaches the %s", from, to);
+		run_conclude(run, PROBE_EXPOSED, "a data connection from the %s reaches the %s", from, to);
 	else if (!arrived && step->action == SCENARIO_ARRIVES)
-		run_end(run, PROBE_FAIL, "no data connection from the %s to the %s: %s", from, to, how);
+		run_conclude(run, PROBE_FAIL, "no data connection from the %s to the %s: %s", from, to, how);
 	return finish(run);
 }
 

@@ -327,7 +327,7 @@ static enum run_match match_all(struct matcher *matcher, struct bytes bytes, siz
 	return best;
 }
 
-enum run_match run_match(struct probe_run *run, const struct scenario_step *step, size_t *length)
+enum run_match run_match_step(struct probe_run *run, const struct scenario_step *step, size_t *length)
 {
 	const struct probe_bytes *saw = &run->saw[step->side];
 	struct matcher matcher = { .run = run, .step = step };

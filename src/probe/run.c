@@ -77,7 +77,7 @@ void run_keep_handle(struct probe_run *run, enum scenario_side side, int handle)
 		run->handles[side][run->handle_count[side]++] = handle;
 }
 
-void run_end(struct probe_run *run, enum probe_verdict verdict, const char *format, ...)
+void run_conclude(struct probe_run *run, enum probe_verdict verdict, const char *format, ...)
 {
 	va_list arguments;
 

@@ -123,7 +123,7 @@ bool run_is_asking(const struct probe_run *run);
 const char *run_answer(const struct probe_run *run, enum scenario_side side);
 void run_keep_handle(struct probe_run *run, enum scenario_side side, int handle);
 /* Ends the run with a verdict on its current step. */
-void run_end(struct probe_run *run, enum probe_verdict verdict, const char *format, ...)
+void run_conclude(struct probe_run *run, enum probe_verdict verdict, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void run_note(struct probe_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends what a READ of the side's control connection has answered. */
@@ -150,7 +150,7 @@ uint16_t run_count_listeners(struct bytes text, enum scenario_side side);
 /* Puts what the side sends for the step into run->out and run->cuts. */
 void run_expand(struct probe_run *run, const struct scenario_step *step);
 /* Is what came at the side since its cursor the step's text? length: how much of it. */
-enum run_match run_match(struct probe_run *run, const struct scenario_step *step, size_t *length);
+enum run_match run_match_step(struct probe_run *run, const struct scenario_step *step, size_t *length);
 /* Could a careless peer take the line for an offer, if it came to the side? */
 bool run_line_is_offer(enum scenario_side side, struct bytes line);
 

@@ -43,7 +43,7 @@ static bool take_listener(struct probe_run *run, enum scenario_side side)
 
 	if (!answer || !probe_read_number(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle) ||
 	    !probe_read_number(probe_next_word(&answer), UINT16_MAX, &port)) {
-		run_end(run, PROBE_BROKEN, "no port to listen at: %s", run->calls[side].answer);
+		run_conclude(run, PROBE_BROKEN, "no port to listen at: %s", run->calls[side].answer);
 		return false;
 	}
 	run_keep_handle(run, side, (int)handle);
@@ -81,7 +81,7 @@ static enum run_result stage_arm(struct probe_run *run, uint64_t now)
 	run->phase = 0;
 	run->stage = RUN_DIAL;
 	if (!run_answer(run, SIDE_SERVER))
-		run_end(run, PROBE_BROKEN, "the other end is not ready: %s", run->calls[SIDE_SERVER].answer);
+		run_conclude(run, PROBE_BROKEN, "the other end is not ready: %s", run->calls[SIDE_SERVER].answer);
 	return RUN_NEXT;
 }
 
@@ -102,10 +102,10 @@ static enum run_result stage_dial(struct probe_run *run, uint64_t now)
 		if (run->control[side] >= 0)
 			run_keep_handle(run, (enum scenario_side)side, run->control[side]);
 	if (run->control[SIDE_CLIENT] < 0)
-		run_end(run, PROBE_BROKEN, "the control connection can't be made: %s", run->calls[SIDE_CLIENT].answer);
+		run_conclude(run, PROBE_BROKEN, "the control connection can't be made: %s", run->calls[SIDE_CLIENT].answer);
 	else if (run->control[SIDE_SERVER] < 0)
-		run_end(run, PROBE_BROKEN, "the control connection does not arrive at the server: %s",
-			run->calls[SIDE_SERVER].answer);
+		run_conclude(run, PROBE_BROKEN, "the control connection does not arrive at the server: %s",
+			     run->calls[SIDE_SERVER].answer);
 	return RUN_NEXT;
 }
 
@@ -191,7 +191,7 @@ static void check_link(struct probe_run *run)
 	if (run->lost || !is_lost(run))
 		return;
 	run->lost = true;
-	run_end(run, PROBE_BROKEN, "%s", run->ends[SIDE_SERVER].remote->trouble);
+	run_conclude(run, PROBE_BROKEN, "%s", run->ends[SIDE_SERVER].remote->trouble);
 }
 
 void run_pump(struct probe_run *run, uint64_t now)
@@ -199,7 +199,7 @@ void run_pump(struct probe_run *run, uint64_t now)
 	if (run->stage == RUN_WAITING || run->stage == RUN_OVER)
 		return;
 	if (now > run->deadline) {
-		run_end(run, PROBE_BROKEN, "it took longer than %d seconds", (int)(RUN_MAX / SECOND));
+		run_conclude(run, PROBE_BROKEN, "it took longer than %d seconds", (int)(RUN_MAX / SECOND));
 		run->calls[SIDE_CLIENT].pending = false;
 		run->calls[SIDE_SERVER].pending = false;
 		/* Nothing more is asked of an end that takes so long. */

@@ -132,7 +132,7 @@ static bool send_all(struct probe_run *run, const struct scenario_step *step, ui
 		return true;
 	}
 	if (run->phase == PHASE_SENDING && !run_answer(run, step->side)) {
-		run_end(run, PROBE_BROKEN, "the %s's control connection ended", run_side_name(step->side));
+		run_conclude(run, PROBE_BROKEN, "the %s's control connection ended", run_side_name(step->side));
 		return false;
 	}
 	if (run->phase <= PHASE_SENDING && run->out_done < run->out.length) {
@@ -166,7 +166,7 @@ static enum run_match judge_refused(struct probe_run *run, enum scenario_side si
 static enum run_match judge_sight(struct probe_run *run, const struct scenario_step *step, struct judgement *judgement,
 				  size_t *length)
 {
-	enum run_match match = run_match(run, step, length);
+	enum run_match match = run_match_step(run, step, length);
 
 	judgement->sides[step->side] = true;
 	if (match == MATCH_MAYBE && run->end[step->side]) {
@@ -240,8 +240,8 @@ static bool take_bytes(struct probe_run *run)
 		if (!run->calls[side].answer[0])
 			continue;
 		if (!run_answer(run, (enum scenario_side)side)) {
-			run_end(run, PROBE_BROKEN, "the %s's end can't read: %s",
-				run_side_name((enum scenario_side)side), run->calls[side].answer);
+			run_conclude(run, PROBE_BROKEN, "the %s's end can't read: %s",
+				     run_side_name((enum scenario_side)side), run->calls[side].answer);
 			return false;
 		}
 		run_take_control_bytes(run, (enum scenario_side)side);
@@ -286,14 +286,14 @@ static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 		const struct bytes answer = unread_line(run, SIDE_CLIENT);
 
 		if (answer.data[0] != '5' && answer.data[0] != '4') {
-			run_end(run, PROBE_BROKEN, "the client reads something else than an error");
+			run_conclude(run, PROBE_BROKEN, "the client reads something else than an error");
 			return RUN_NEXT;
 		}
 		run->cursor[SIDE_CLIENT] += answer.length;
 		return next_step(run);
 	}
 	if (run->end[SIDE_CLIENT] || now > run->step_deadline) {
-		run_end(run, PROBE_BROKEN, "the server's error does not arrive at the client");
+		run_conclude(run, PROBE_BROKEN, "the server's error does not arrive at the client");
 		return RUN_NEXT;
 	}
 	run_ask(run, SIDE_CLIENT, now, "READ %d %zu 500", run->control[SIDE_CLIENT], run->saw[SIDE_CLIENT].length);
@@ -309,16 +309,16 @@ static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 	const bool refusal = step->action == SCENARIO_REFUSED || step->action == SCENARIO_CLOSED;
 
 	if (step->action == SCENARIO_CLOSED)
-		run_end(run, PROBE_EXPOSED, "the session goes on");
+		run_conclude(run, PROBE_EXPOSED, "the session goes on");
 	else if (judgement->exposed && refusal)
-		run_end(run, PROBE_EXPOSED, "the offer reaches the %s", run_side_name(viewer));
+		run_conclude(run, PROBE_EXPOSED, "the offer reaches the %s", run_side_name(viewer));
 	else if (judgement->ended)
-		run_end(run, PROBE_BROKEN, "the control connection ended before the %s saw it", run_side_name(viewer));
+		run_conclude(run, PROBE_BROKEN, "the control connection ended before the %s saw it", run_side_name(viewer));
 	else if (unread(run, viewer).length == 0)
-		run_end(run, PROBE_BROKEN, "nothing arrives at the %s", run_side_name(viewer));
+		run_conclude(run, PROBE_BROKEN, "nothing arrives at the %s", run_side_name(viewer));
 	else
-		run_end(run, routine ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else",
-			run_side_name(viewer));
+		run_conclude(run, routine ? PROBE_BROKEN : PROBE_FAIL, "the %s sees something else",
+			     run_side_name(viewer));
 }
 
 static enum run_result see(struct probe_run *run, uint64_t now)

@@ -101,7 +101,7 @@ static void relay_tell(struct relay *relay, bool over)
 		follower->on_change(follower->context);
 }
 
-static void relay_end(struct relay *relay, enum reason reason)
+static void relay_conclude(struct relay *relay, enum reason reason)
 {
 	relay_report(relay, NOTICE_RELAY, reason);
 	relay_tell(relay, true);
@@ -162,12 +162,12 @@ static void relay_on_time(evutil_socket_t descriptor, short what, void *context)
 	if (relay->moving && relay_file_arrived(relay)) {
 		/* All of the file is there: a peer that just does not close. */
 		relay_finish(relay);
-		relay_end(relay, REASON_NONE);
+		relay_conclude(relay, REASON_NONE);
 	} else if (relay->moving && progress != relay->counted) {
 		relay->counted = progress;
 		relay_set_timer(relay, relay_idle_seconds(relay));
 	} else {
-		relay_end(relay, relay->moving ? REASON_IDLE : REASON_TIMEOUT);
+		relay_conclude(relay, relay->moving ? REASON_IDLE : REASON_TIMEOUT);
 	}
 }
 
@@ -339,11 +339,11 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 			reason = REASON_NONE;
 	}
 	if (reason != REASON_NONE && reason != REASON_HELD) {
-		relay_end(relay, reason);
+		relay_conclude(relay, reason);
 		return;
 	}
 	if (relay_is_over(relay)) {
-		relay_end(relay, REASON_NONE);
+		relay_conclude(relay, REASON_NONE);
 		return;
 	}
 	if (!arrived && relay_file_arrived(relay))
@@ -450,6 +450,6 @@ void relay_end_all(struct relay_list *list)
 
 	for (struct relay *relay = list->first; relay; relay = next) {
 		next = relay->next;
-		relay_end(relay, REASON_SHUTDOWN);
+		relay_conclude(relay, REASON_SHUTDOWN);
 	}
 }

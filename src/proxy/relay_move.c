@@ -185,7 +185,7 @@ static enum reason half_confirm(struct relay *relay, enum relay_end end)
 	const struct half *answer = &relay->half[!end];
 	const struct wire *to = &relay->wire[!end];
 	const bool matters = relay->plan.source != (enum relay_end)!end;
-	const enum wire_arrival arrival = wire_arrival(to, half->written);
+	const enum wire_arrival arrival = wire_judge_arrival(to, half->written);
 
 	if (arrival == WIRE_PENDING)
 		return REASON_NONE;

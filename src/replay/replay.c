@@ -322,7 +322,7 @@ void replay_finish(struct replay *replay)
 	gateway_stop(replay->gateway, true, replay->now);
 }
 
-const struct replay_counters *replay_counters(const struct replay *replay)
+const struct replay_counters *replay_get_counters(const struct replay *replay)
 {
 	return &replay->counters;
 }

@@ -96,7 +96,7 @@ struct replay *replay_create(const struct replay_settings *settings);
 void replay_frame(struct replay *replay, const struct capture_frame *frame);
 /* The capture has ended: sessions are closed, and what waited is told. */
 void replay_finish(struct replay *replay);
-const struct replay_counters *replay_counters(const struct replay *replay);
+const struct replay_counters *replay_get_counters(const struct replay *replay);
 void replay_destroy(struct replay *replay);
 
 #endif

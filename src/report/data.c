@@ -237,7 +237,7 @@ struct report_data *report_claim_data(struct report_session *session, const stru
 	return data;
 }
 
-enum report_data_state report_data_state(const struct report_data *data)
+enum report_data_state report_judge_data(const struct report_data *data)
 {
 	const int sender = data->flow[1].bytes > data->flow[0].bytes ? 1 : 0;
 	const bool idle = data->flow[sender].bytes == 0;

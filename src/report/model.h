@@ -286,7 +286,7 @@ enum report_data_state {
 	REPORT_DATA_UNANSWERED, /* nobody took it */
 };
 
-enum report_data_state report_data_state(const struct report_data *data);
+enum report_data_state report_judge_data(const struct report_data *data);
 
 /*
  * report/mask.c: what is secret in a line is overwritten, in a buffer of REPORT_ASSEMBLY bytes of which length are

@@ -103,7 +103,7 @@ static void put_transfer_data(const struct page *page, const struct report_data 
 	report_format_rate(report_data_bytes(data), report_data_duration(data), text);
 	page_print(page, "<td role=\"cell\" class=\"number\" data-name=\"Rate\">%s</td><td role=\"cell\" data-name=\"Data"
 		   " connection\">%u, %s</td></tr>\n", text, data->number,
-		   report_data_state_name(report_data_state(data)));
+		   report_data_state_name(report_judge_data(data)));
 }
 
 void page_put_transfers(const struct page *page, const struct report_session *session)

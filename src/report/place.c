@@ -132,7 +132,7 @@ static struct report_row *current_row(struct placement *placement, const struct 
 	return report_add_row(placement->report, placement->session, REPORT_ROW_OTHER, placement->time);
 }
 
-static void place(struct placement *placement, struct report_decision *decision)
+static void place_decision(struct placement *placement, struct report_decision *decision)
 {
 	struct report_stream *stream = &placement->session->stream[placement->direction];
 	struct report_row *row = find_row(stream, placement->direction, decision);
@@ -177,10 +177,10 @@ void report_place(struct report *report, struct report_session *session, enum di
 		}
 		decision->next = NULL;
 		if (!report_is_shown_otherwise(decision))
-			place(&placement, decision);
+			place_decision(&placement, decision);
 		if (superseded) {
 			superseded->next = NULL;
-			place(&placement, superseded);
+			place_decision(&placement, superseded);
 			superseded = NULL;
 		}
 	}

@@ -38,7 +38,7 @@ static void describe_flows(const struct report_data *data, char *text)
 
 void report_describe_data(const struct report_data *data, struct report_phrase *phrase)
 {
-	const enum report_data_state state = report_data_state(data);
+	const enum report_data_state state = report_judge_data(data);
 	const struct report_transfer *transfer = data->transfer;
 	char number[REPORT_NUMBER_MAX];
 

@@ -294,7 +294,7 @@ static void worker_tell_ready(const struct config *config)
 
 static void worker_tell_end(const struct worker *worker)
 {
-	const struct gateway_counters *gateway = gateway_counters(worker->gateway);
+	const struct gateway_counters *gateway = gateway_get_counters(worker->gateway);
 	const struct nfqueue_counters *queue = &worker->queue.counters;
 
 	log_message(LOG_LEVEL_NOTICE, "stopped: %" PRIu64 " sessions, %" PRIu64 " packets, %" PRIu64 " replaced, %"

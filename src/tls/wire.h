@@ -43,7 +43,7 @@ void wire_finish_bare(struct wire *wire);
  */
 void wire_guard(struct wire *wire);
 /* written: bytes of TCP's stream before the end. A socket that is not TCP's keeps nothing on the way: ARRIVED. */
-enum wire_arrival wire_arrival(const struct wire *wire, uint64_t written);
+enum wire_arrival wire_judge_arrival(const struct wire *wire, uint64_t written);
 /* Bytes that the peer's host has acknowledged since wire_guard. */
 uint64_t wire_acknowledged(const struct wire *wire);
 void wire_close(struct wire *wire);

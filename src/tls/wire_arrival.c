@@ -30,7 +30,7 @@ uint64_t wire_acknowledged(const struct wire *wire)
 	return read_info(wire, &info) ? info.tcpi_bytes_acked - wire->acknowledged : 0;
 }
 
-enum wire_arrival wire_arrival(const struct wire *wire, uint64_t written)
+enum wire_arrival wire_judge_arrival(const struct wire *wire, uint64_t written)
 {
 	struct tcp_info info;
 

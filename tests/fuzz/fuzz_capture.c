@@ -85,7 +85,7 @@ static void replay_with(struct capture *capture, bool mangle)
 		replay_frame(replay, &frame);
 	}
 	replay_finish(replay);
-	assert(replay_counters(replay)->packets == capture->frames);
+	assert(replay_get_counters(replay)->packets == capture->frames);
 	assert(capture_output_close(&output) == 0);
 	replay_destroy(replay);
 	read_back();

@@ -90,7 +90,7 @@ static void take_auth(const struct turn *turn, uint16_t code)
 		session_set_opaque(turn->session, turn->ops);
 }
 
-static void report_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
+static void notify_transfer(const struct turn *turn, enum verb verb, uint16_t code, uint32_t command)
 {
 	struct notice notice = turn_notice(turn, NOTICE_TRANSFER);
 
@@ -113,7 +113,7 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 {
 	struct session *session = turn->session;
 
-	report_transfer(turn, verb, code, command);
+	notify_transfer(turn, verb, code, command);
 	/*
 	 * Perl's Net::FTP connects after its command, and reads the refusal then: its SYN must meet the server's reset, not a
 	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.

@@ -102,7 +102,7 @@ static enum reason plan_announcement(const struct session *session, bool active,
 	return REASON_NONE;
 }
 
-static void report_pinhole(const struct turn *turn)
+static void notify_pinhole(const struct turn *turn)
 {
 	const struct session *session = turn->session;
 	struct notice notice = turn_notice(turn, NOTICE_PINHOLE_OPEN);
@@ -113,7 +113,7 @@ static void report_pinhole(const struct turn *turn)
 	turn_report(turn, &notice);
 }
 
-static void report_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
+static void notify_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
 			 const struct endpoint *announced)
 {
 	const struct session *session = turn->session;
@@ -169,7 +169,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session_close_pinhole(session, ops, REASON_SUPERSEDED);
 	if (answer.third_party && !active) {
 		/* A server's offer for a third party: who will connect is not known, so nothing is opened. */
-		report_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
+		notify_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
 		return REASON_NONE;
 	}
 	if (session->source)
@@ -195,10 +195,10 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 		reason = announce(turn, hostport, text_offset, &announced);
 	if (reason != REASON_NONE) {
 		/* Nobody was told of it, but it was there. */
-		report_pinhole(turn);
+		notify_pinhole(turn);
 		session_close_pinhole(session, ops, reason);
 		return reason;
 	}
-	report_offer(turn, hostport, &answer.endpoint, &announced);
+	notify_offer(turn, hostport, &answer.endpoint, &announced);
 	return REASON_NONE;
 }

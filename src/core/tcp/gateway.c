@@ -459,7 +459,7 @@ uint32_t gateway_session_count(const struct gateway *gateway)
 	return gateway->table.used;
 }
 
-const struct gateway_counters *gateway_counters(const struct gateway *gateway)
+const struct gateway_counters *gateway_get_counters(const struct gateway *gateway)
 {
 	return &gateway->counters;
 }

@@ -241,7 +241,7 @@ static void a85_handshakes_give_way_to_sessions_and_are_forgotten_soon(void **st
 	rig.limits.sessions = 2;
 	rig_start(&rig);
 	flood(RIG_CONNECTIONS - 1);
-	assert_int_equal(gateway_counters(rig.gateway)->reasons[REASON_HANDSHAKES_FULL], RIG_CONNECTIONS - 3);
+	assert_int_equal(gateway_get_counters(rig.gateway)->reasons[REASON_HANDSHAKES_FULL], RIG_CONNECTIONS - 3);
 	rig.at = &rig.connections[0];
 	rig_login(&rig);
 	tick(2 * SECOND);
@@ -317,7 +317,7 @@ static void a88_a_session_has_its_line_however_much_others_hoard(void **state)
 	rig_start(&rig);
 	rig.lose = false;
 	hoard(0);
-	assert_true(gateway_counters(rig.gateway)->reasons[REASON_MEMORY_FULL] > 0);
+	assert_true(gateway_get_counters(rig.gateway)->reasons[REASON_MEMORY_FULL] > 0);
 	rig_login(&rig);
 	rig_say(&rig, C, "NOOP\r\n");
 	rig_assert_got(&rig, C, "NOOP\r\n");

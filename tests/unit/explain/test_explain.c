@@ -38,7 +38,7 @@ static void say(const char *const *lines)
 	for (size_t i = 0; lines[i]; i++) {
 		if (!explain_read_line(lines[i], &explanation->burst, &empty, &problem))
 			fail_msg("%s: %s", lines[i], problem);
-		assert_true(empty || explain_burst(explanation));
+		assert_true(empty || explain_judge(explanation));
 	}
 }
 
@@ -79,7 +79,7 @@ static void assert_judgements(enum explain_judgement kernel, enum explain_judgem
 
 	for (int model = 0; model < MODEL_COUNT; model++)
 		if (explanation->result.helpers[model].judgement != expected[model])
-			fail_msg("%s: %s, not %s", model_name((enum model_name)model),
+			fail_msg("%s: %s, not %s", model_name((enum model)model),
 				 explain_judgement_name(explanation->result.helpers[model].judgement),
 				 explain_judgement_name(expected[model]));
 }
@@ -250,7 +250,7 @@ static void more_lines_than_there_is_room_for_are_refused(void **state)
 	strcat(text, "NOOP");
 	explain_open(explanation, true);
 	assert_true(explain_read_line(text, &explanation->burst, &empty, &problem));
-	assert_false(explain_burst(explanation));
+	assert_false(explain_judge(explanation));
 }
 
 static void one_line_is_printed_with_all_that_is_known_about_it(void **state)

@@ -43,7 +43,7 @@ static void leaving_text(struct bytes segment, const struct model_answer *answer
 	out[segment.length - rest] = '\0';
 }
 
-static void check_row(enum model_name model, const struct nat_view *view, const struct row *row)
+static void check_row(enum model model, const struct nat_view *view, const struct row *row)
 {
 	const struct bytes segment = unit_string(row->segment);
 	const struct address *source = row->direction == C ? &view->server.address : &view->client.address;
@@ -65,7 +65,7 @@ static void check_row(enum model_name model, const struct nat_view *view, const 
 			 leaves, expects);
 }
 
-static void check_rows(enum model_name model, const struct nat_view *view, const struct row *rows, size_t count)
+static void check_rows(enum model model, const struct nat_view *view, const struct row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		check_row(model, view, &rows[i]);
@@ -210,7 +210,7 @@ static void without_nat_nothing_is_rewritten(void **state)
 
 	(void)state;
 	for (int model = 0; model < MODEL_COUNT; model++)
-		check_row((enum model_name)model, &view, &row);
+		check_row((enum model)model, &view, &row);
 	check_row(MODEL_KERNEL, &view6, &row6);
 	check_row(MODEL_WRAPPING, &view6, &row6);
 }
@@ -304,7 +304,7 @@ static void no_segment_makes_a_model_read_or_write_out_of_bounds(void **state)
 		for (int model = 0; model < MODEL_COUNT; model++) {
 			const struct nat_view *chosen = round % 3 ? &view : &view6;
 
-			model_segment((enum model_name)model, &memory, chosen, round & 1 ? C : S, 0,
+			model_segment((enum model)model, &memory, chosen, round & 1 ? C : S, 0,
 				      (struct bytes){ exact, length }, &answer);
 			assert_true(answer.replaced.offset + answer.replaced.length <= length);
 			assert_true(answer.replacement_length <= sizeof(answer.replacement));

@@ -145,7 +145,7 @@ static void what_was_seen_is_held_against_the_text(void **state)
 
 		prepare(&run, &settings);
 		probe_bytes_append(&run.saw[SIDE_SERVER], rows[i].seen, strlen(rows[i].seen));
-		match = run_match(&run, &step, &length);
+		match = run_match_step(&run, &step, &length);
 		if (match != rows[i].match || (match == MATCH_YES && length != rows[i].length))
 			fail_msg("%s against %s: %d, %zu", rows[i].text, rows[i].seen, (int)match, length);
 		probe_bytes_free(&run.saw[SIDE_SERVER]);
@@ -167,7 +167,7 @@ static void an_offer_that_was_seen_is_remembered_with_its_listener(void **state)
 	(void)state;
 	prepare(&run, &settings);
 	probe_bytes_append(&run.saw[SIDE_SERVER], seen, strlen(seen));
-	assert_int_equal(run_match(&run, &step, &length), MATCH_YES);
+	assert_int_equal(run_match_step(&run, &step, &length), MATCH_YES);
 	assert_int_equal(run.offer_count, 1);
 	assert_int_equal(run.offers[0].side, SIDE_CLIENT);
 	assert_int_equal(run.offers[0].port, 50000);

@@ -649,9 +649,9 @@ static void every_dropped_packet_has_a_reason(void **state)
 	rig_say(&rig, C, "NOOP\r\n");
 	assert_int_equal(rig.output.verdict, GATEWAY_DROP);
 	assert_int_not_equal(rig.output.reason, REASON_NONE);
-	assert_int_equal(gateway_counters(rig.gateway)->dropped,
-			 gateway_counters(rig.gateway)->packets - gateway_counters(rig.gateway)->replaced -
-			 gateway_counters(rig.gateway)->reasons[REASON_NONE]);
+	assert_int_equal(gateway_get_counters(rig.gateway)->dropped,
+			 gateway_get_counters(rig.gateway)->packets - gateway_get_counters(rig.gateway)->replaced -
+			 gateway_get_counters(rig.gateway)->reasons[REASON_NONE]);
 }
 
 /* Segments that an edit makes longer are cut, so no peer can bring this about; it is the last resort. */
