@@ -4,6 +4,7 @@
 #define CHECK_CHECK_H
 
 #include "check/finding.h"
+#include "check/listings.h"
 
 void check_privileges(struct check *check);
 void check_kernel(struct check *check);
@@ -12,5 +13,8 @@ void check_rules(struct check *check);
 void check_daemon(struct check *check);
 void check_proxy(struct check *check);
 void check_keys(struct check *check);
+
+/* Of the families that this host forwards, those without a rule that feeds the queue; where that can't be told, none. */
+struct check_forwards check_find_unfed(const struct config *config);
 
 #endif

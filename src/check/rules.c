@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Are the rules in force, for each family that this host forwards, and is a daemon on the queue? */
+/* Are the rules in force, for each family that this host forwards, and does its own filter let pass what they open? */
 #include <stdlib.h>
 #include <string.h>
 
 #include "check/check.h"
+#include "check/forward.h"
+#include "check/listings.h"
 #include "check/ruleset.h"
 #include "check/system.h"
 
@@ -11,8 +13,8 @@ static void check_ports(struct check *check, const char *family, uint32_t ports,
 {
 	for (size_t i = 0; i < check->config->control_port_count; i++)
 		if (!(ports & UINT32_C(1) << i))
-			check_missing(check, "rules, %s: none that %s names port %u: " CHECK_LOAD_RULES, family, what,
-				      check->config->control_ports[i]);
+			check_missing(check, "rules, %s: none that %s names port %u: %s", family, what,
+				      check->config->control_ports[i], check_load_rules(check));
 }
 
 /* Where the rules leave it to conntrack how a connection may begin, the sysctl has to hold. */
@@ -22,8 +24,8 @@ static void check_pickup(struct check *check, const char *family, const struct c
 		return;
 	if (ruleset->queue && !ruleset->syn_first)
 		check_missing(check, "rules, %s: none keeps conntrack from picking up control connections in the "
-			      "middle, past the gateway: " CHECK_LOAD_RULES
-			      ", or set net.netfilter.nf_conntrack_tcp_loose to 0", family);
+			      "middle, past the gateway: %s, or set net.netfilter.nf_conntrack_tcp_loose to 0", family,
+			      check_load_rules(check));
 	if (ruleset->translated_port)
 		check_missing(check, "rules, %s: a DNAT leads to port %u, which the rules come to know with its first "
 			      "connection only: add it to control-ports, or set "
@@ -38,15 +40,16 @@ static void check_family(struct check *check, const char *family, const struct c
 	if (ruleset->carrier)
 		check_ports(check, family, ruleset->carrier_ports, "attaches the carrier");
 	else
-		check_missing(check, "rules, %s: none attaches the carrier: " CHECK_LOAD_RULES, family);
+		check_missing(check, "rules, %s: none attaches the carrier: %s", family, check_load_rules(check));
 	if (ruleset->queue)
 		check_ports(check, family, ruleset->queue_ports, "feeds the queue");
 	else
-		check_missing(check, "rules, %s: none feeds queue %u: " CHECK_LOAD_RULES, family, config->queue);
+		check_missing(check, "rules, %s: none feeds queue %u: %s", family, config->queue,
+			      check_load_rules(check));
 	if (ruleset->queue && ruleset->bypass != config->absent_open)
-		check_missing(check, "rules, %s: the one that feeds queue %u has %sbypass, and absent is %s: "
-			      CHECK_LOAD_RULES, family, config->queue, ruleset->bypass ? "" : "no ",
-			      config->absent_open ? "open" : "closed");
+		check_missing(check, "rules, %s: the one that feeds queue %u has %sbypass, and absent is %s: %s", family,
+			      config->queue, ruleset->bypass ? "" : "no ", config->absent_open ? "open" : "closed",
+			      check_load_rules(check));
 	if (ruleset->foreign_helper)
 		check_missing(check, "rules, %s: one attaches the kernel's own ftp helper, which rewrites the same "
 			      "lines: remove it", family);
@@ -58,64 +61,80 @@ static void check_family(struct check *check, const char *family, const struct c
 		check_ok(check, "rules, %s: the carrier is attached and queue %u is fed", family, config->queue);
 }
 
-void check_rules(struct check *check)
+/* What the operator's own filter does with the data connections that the gateway opens. */
+static void check_forward(struct check *check, const char *family, const struct forward_finding *found, const char *tool)
 {
-	static const char *const nft[] = { "nft", "list", "ruleset", NULL };
-	static const char *const iptables[] = { "iptables-save", NULL };
-	static const char *const ip6tables[] = { "ip6tables-save", NULL };
-	char *text_nft = check_program_output(nft);
-	char *text_ipv4 = check_program_output(iptables);
-	char *text_ipv6 = check_program_output(ip6tables);
-	bool ipv4 = check_read_sysctl("net/ipv4/ip_forward") > 0;
-	bool ipv6 = check_read_sysctl("net/ipv6/conf/all/forwarding") > 0;
-	struct check_ruleset rules[2] = { { .carrier = false } };
+	if (found->verdict == FORWARD_DROPS)
+		check_missing(check, "filter, %s: chain \"%s\" drops the data connections that the gateway opens, so no "
+			      "transfer works: put what \"ftpalg rules %s --forward\" prints in front of what drops", family,
+			      found->chain, tool);
+	else if (found->verdict == FORWARD_ADMITS_SOME)
+		check_note(check, "filter, %s: chain \"%s\" lets only some of the data connections pass that the gateway "
+			   "opens, by interface or address; where others are wanted, put what \"ftpalg rules %s --forward\" "
+			   "prints in front of what drops", family, found->chain, tool);
+}
 
-	if (text_nft)
-		check_ruleset_read_nft(check->config, text_nft, &rules[0], &rules[1]);
-	if (text_ipv4)
-		check_ruleset_read_iptables(check->config, text_ipv4, &rules[0]);
-	if (text_ipv6)
-		check_ruleset_read_iptables(check->config, text_ipv6, &rules[1]);
-	if (!ipv4 && !ipv6)
+static void check_listed_family(struct check *check, const struct listings *listings, bool ipv6,
+				const struct check_ruleset *ruleset)
+{
+	const char *family = ipv6 ? "IPv6" : "IPv4", *save = listings->save[ipv6];
+	struct forward_finding by_nft = { FORWARD_ADMITS, "" }, by_iptables = { FORWARD_ADMITS, "" };
+
+	if (!listings->nft && !save)
+		return;
+	check_family(check, family, ruleset);
+	if (listings->nft)
+		forward_read_nft(listings->nft, ipv6, save && strstr(save, "(nf_tables)"), &by_nft);
+	if (save)
+		forward_read_iptables(save, &by_iptables);
+	check_forward(check, family, &by_nft, "nft");
+	check_forward(check, family, &by_iptables, "iptables");
+	if (by_nft.verdict == FORWARD_ADMITS && by_iptables.verdict == FORWARD_ADMITS)
+		check_ok(check, "filter, %s: no forward chain drops what the gateway opens", family);
+}
+
+static void check_forwarding(struct check *check, const struct check_forwards *forwards)
+{
+	const bool ipv4 = forwards->ipv4;
+
+	if (!ipv4 && !forwards->ipv6)
 		check_missing(check, "forwarding: this host forwards neither IPv4 nor IPv6: set net.ipv4.ip_forward or "
 			      "net.ipv6.conf.all.forwarding to 1 (sysctl(8))");
-	else if (!ipv4 || !ipv6)
+	else if (!ipv4 || !forwards->ipv6)
 		check_note(check, "forwarding: only %s; the rules for %s are not looked at", ipv4 ? "IPv4" : "IPv6",
 			   ipv4 ? "IPv6" : "IPv4");
 	else
 		check_ok(check, "forwarding: IPv4 and IPv6");
-	if (!text_nft && !text_ipv4 && !text_ipv6)
-		check_note(check, "rules: neither nft nor iptables-save tells what is loaded, so it is not judged");
-	if (ipv4 && (text_nft || text_ipv4))
-		check_family(check, "IPv4", &rules[0]);
-	if (ipv6 && (text_nft || text_ipv6))
-		check_family(check, "IPv6", &rules[1]);
-	free(text_nft);
-	free(text_ipv4);
-	free(text_ipv6);
 }
 
-/* One line a queue that somebody listens on: queue number, netlink port of the listener, packets waiting, and more. */
-void check_daemon(struct check *check)
+/* Nothing is changed: a rule is tried as "nft --check" tries it. Without nft the question does not arise. */
+static bool nft_has_queues(void)
 {
-	FILE *file = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
-	unsigned long queue, listener = 0, waiting = 0;
-	char line[256], *rest;
-	bool found = false;
+	static const char *const any[] = { "nft", "--check", "add table inet ftpalg_try", NULL };
+	static const char *const queue[] = { "nft", "--check", "add table inet ftpalg_try; add chain inet ftpalg_try try; "
+					     "add rule inet ftpalg_try try queue to 21", NULL };
+	char *can_any = check_program_output(any), *can_queue = check_program_output(queue);
+	const bool has = !can_any || can_queue;
 
-	if (!file)
-		return;
-	while (!found && fgets(line, sizeof(line), file)) {
-		queue = strtoul(line, &rest, 10);
-		listener = strtoul(rest, &rest, 10);
-		waiting = strtoul(rest, NULL, 10);
-		found = queue == check->config->queue;
-	}
-	fclose(file);
-	if (found)
-		check_ok(check, "daemon: one listens on queue %u (netlink port %lu), %lu packets wait for it",
-			 check->config->queue, listener, waiting);
-	else
-		check_note(check, "daemon: none listens on queue %u; until \"ftpalg run\" does, control connections %s",
-			   check->config->queue, check->config->absent_open ? "pass uninspected" : "stand still");
+	free(can_any);
+	free(can_queue);
+	return has;
+}
+
+void check_rules(struct check *check)
+{
+	struct listings listings = listings_take(false);
+	const struct check_forwards forwards = check_read_forwards();
+	struct check_ruleset rules[2];
+
+	check->nft_queues = nft_has_queues();
+	listings_read(&listings, check->config, rules);
+	check_forwarding(check, &forwards);
+	if (!listings.nft && !listings.save[0] && !listings.save[1])
+		check_note(check, "rules: neither nft nor iptables-save tells what is loaded, so it is not judged");
+	if (forwards.ipv4)
+		check_listed_family(check, &listings, false, &rules[0]);
+	if (forwards.ipv6)
+		check_listed_family(check, &listings, true, &rules[1]);
+	listings_free(&listings);
 }

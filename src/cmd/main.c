@@ -82,7 +82,8 @@ static const char ca_details[] =
 static const struct entry entries[] = {
 	{ "ca", cmd_ca, "init [OPTION]...", "makes a local certificate authority", ca_details },
 	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
-	{ "check", cmd_check, FILE_ARGUMENT, "tells whether configuration, kernel and rules fit", FILE_DETAIL },
+	{ "check", cmd_check, "[--json] " FILE_ARGUMENT, "tells whether FTP would work through this host",
+	  "  --json      one JSON object instead of lines\n" FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... [LINE]", "tells what becomes of a line or a dialogue of FTP", explain_details },
 	{ "replay", cmd_replay, "[OPTION]... CAPTURE", "tells what the gateway makes of a capture", replay_details },
 	{ "probe", cmd_probe, "server|client [OPTION]... ADDRESS", "tests any firewall between two hosts",

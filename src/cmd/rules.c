@@ -80,7 +80,7 @@ int cmd_rules(int argc, char **argv)
 	int status = rules_read_arguments(argc, argv, &request);
 
 	/* Rules must go away even where the configuration that they were made for no longer makes sense. */
-	if (status == CMD_SUCCESS && !request.remove && config_load(&config, request.path, stderr) < 0)
+	if (status == CMD_SUCCESS && !request.remove && config_load_first(&config, request.path, stderr) < 0)
 		status = CMD_FAILURE;
 	if (status != CMD_SUCCESS)
 		return status;

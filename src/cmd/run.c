@@ -4,9 +4,21 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "check/check.h"
 #include "cmd/cmd.h"
 #include "process/service.h"
 #include "run/supervisor.h"
+
+/* Rules may come after the gateway; but who forgot them hears of it here, and not from users. */
+static void run_warn_unfed(const struct config *config)
+{
+	const struct check_forwards unfed = check_find_unfed(config);
+
+	if (unfed.ipv4 || unfed.ipv6)
+		log_message(LOG_LEVEL_WARNING, "no rule feeds queue %u with %s, so the gateway sees no control connection; load "
+			    "what \"ftpalg rules nft\" or \"ftpalg rules iptables\" prints (\"ftpalg check\" tells more)",
+			    config->queue, !unfed.ipv6 ? "IPv4" : !unfed.ipv4 ? "IPv6" : "IPv4 or IPv6");
+}
 
 static int run_configured(const char *path)
 {
@@ -16,8 +28,11 @@ static int run_configured(const char *path)
 	service_begin();
 	if (!config)
 		log_message(LOG_LEVEL_ERROR, "no memory");
-	else if (service_load(config, path) == 0 && supervisor_run(config, path, SUPERVISE_GATEWAY) == 0)
-		status = CMD_SUCCESS;
+	else if (service_load(config, path) == 0) {
+		run_warn_unfed(config);
+		if (supervisor_run(config, path, SUPERVISE_GATEWAY) == 0)
+			status = CMD_SUCCESS;
+	}
 	free(config);
 	log_finish();
 	return status;

@@ -584,3 +584,12 @@ int config_load(struct config *config, const char *path, FILE *errors)
 		close(file);
 	return result;
 }
+
+int config_load_first(struct config *config, const char *path, FILE *errors)
+{
+	if (strcmp(path, CONFIG_DEFAULT_PATH) == 0 && access(path, F_OK) < 0 && errno == ENOENT) {
+		config_set_defaults(config);
+		return 1;
+	}
+	return config_load(config, path, errors);
+}

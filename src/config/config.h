@@ -143,6 +143,12 @@ void config_set_defaults(struct config *config);
  */
 int config_load(struct config *config, const char *path, FILE *errors);
 
+/*
+ * As config_load(), for a start: where path is CONFIG_DEFAULT_PATH and there is no such file, the defaults hold, and 1 is
+ * returned. A reload uses config_load(): a file that has gone is no reason to forget what it said.
+ */
+int config_load_first(struct config *config, const char *path, FILE *errors);
+
 /* Does any rule send connections to the proxy? */
 bool config_terminates(const struct config *config);
 

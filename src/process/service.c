@@ -53,7 +53,7 @@ void service_take_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int service_load(struct config *config, const char *path)
+static int service_read(struct config *config, const char *path, int (*read_file)(struct config *, const char *, FILE *))
 {
 	char *text = NULL;
 	size_t length = 0;
@@ -64,16 +64,25 @@ int service_load(struct config *config, const char *path)
 		log_message(LOG_LEVEL_ERROR, "no memory");
 		return -1;
 	}
-	result = config_load(config, path, errors);
+	result = read_file(config, path, errors);
 	if (fclose(errors) == 0)
 		log_lines(text);
 	free(text);
 	return result;
 }
 
+int service_load(struct config *config, const char *path)
+{
+	const int result = service_read(config, path, config_load_first);
+
+	if (result > 0)
+		log_message(LOG_LEVEL_NOTICE, "there is no %s, so the defaults of ftpalg.conf(5) hold", path);
+	return result < 0 ? -1 : 0;
+}
+
 bool service_reload(struct config *next, const char *path)
 {
-	if (service_load(next, path) < 0) {
+	if (service_read(next, path, config_load) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", path);
 		return false;
 	}

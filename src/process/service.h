@@ -14,7 +14,7 @@ void service_begin(void);
 /* This process has its handlers: what has come in the meantime is delivered. */
 void service_take_signals(void);
 
-/* config_load() with its errors in the log. */
+/* config_load_first() with its errors in the log. Returns 0, or -1. */
 int service_load(struct config *config, const char *path);
 
 /* The same on SIGHUP: tells what becomes of it. False: what was in force stays. */
