@@ -7,7 +7,8 @@
  * A TLS 1.3 ticket is used once (RFC 8446 C.4), the latest first, for it lives longest: where each data connection brings
  * a new one, a control connection may be older than any ticket's lifetime. TLS 1.2 has one session for all connections. A
  * server that gives fewer tickets than it wants connections gets its last one again: to come without one would be to be
- * refused.
+ * refused. So does one whose data connection failed: OpenSSL takes the tickets that came on it for spent, as a server may
+ * that remembers them (RFC 8446 6.2). A client's upload without close_notify is such a failure to most servers.
  *
  * Our own clients get no TLS 1.3 tickets on data connections. Tickets follow the handshake, so a client that only writes
  * never reads them; and a socket that is closed with bytes unread is reset, with which the part of the file that the
@@ -101,6 +102,8 @@ static bool session_is_current(const SSL_SESSION *session)
 
 SSL_SESSION *tls_tickets_take(struct tls_tickets *tickets)
 {
+	while (tickets->session_count > 0 && !SSL_SESSION_is_resumable(tickets->sessions[tickets->session_count - 1]))
+		SSL_SESSION_free(tickets->sessions[--tickets->session_count]);
 	if (tickets->session_count > 0 && session_is_current(tickets->sessions[tickets->session_count - 1])) {
 		SSL_SESSION_free(tickets->spare);
 		tickets->spare = tickets->sessions[--tickets->session_count];

@@ -94,7 +94,9 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key)
 
 /*
  * Some clients refuse tickets in TLS 1.2 (curl) and resume by session id. The control connection's session is kept with
- * the control connection, so there is no table that a flood could fill, and nothing of another's could be found.
+ * the control connection, so there is no table that a flood could fill, and nothing of another's could be found. Each
+ * data connection has a copy: OpenSSL marks a session as bad when a connection that uses it ends without close_notify,
+ * which is no reason not to resume it (RFC 5246 7.2.1).
  */
 static int keep_own_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -112,13 +114,15 @@ static SSL_SESSION *find_own_session(SSL *ssl, const unsigned char *id, int id_l
 	const unsigned char *own_id;
 	unsigned int own_length;
 
-	*copy = 1;
+	*copy = 0;
 	if (!own)
 		return NULL;
 	/* It does not age while its control connection lives. */
 	SSL_SESSION_set_time(own, (long)time(NULL));
 	own_id = SSL_SESSION_get_id(own, &own_length);
-	return id_length > 0 && own_length == (unsigned int)id_length && memcmp(own_id, id, own_length) == 0 ? own : NULL;
+	if (id_length <= 0 || own_length != (unsigned int)id_length || memcmp(own_id, id, own_length) != 0)
+		return NULL;
+	return SSL_SESSION_dup(own);
 }
 
 static SSL_CTX *context_make(const SSL_METHOD *method, const struct tls_demand *demand, char *error, size_t size)

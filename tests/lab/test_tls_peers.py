@@ -22,9 +22,9 @@ from proxy import Proxy
 from scripted import ScriptedServer
 from tap import Plan, check, check_equal
 from test_tls import Cell, ScriptedCell, Talk, client_context
-from test_truncation import Dialogue, Peer, half_close
+from test_truncation import Dialogue, Peer, half_close, read
 
-SIZE = 100_000
+SIZE, BIG = 100_000, 20_000_000
 # idle-timeout may be no less than a minute.
 IDLE = 60
 
@@ -171,6 +171,42 @@ def unnamed(cell, judged_by_client):
     check_equal("bad-certificate" in reasons, not judged_by_client, f"bad-certificate among {reasons}")
 
 
+def leaves_bare_and_goes_on(cell, context):
+    """ftp-ssl closes its uploads without close_notify. The server's library takes that for a failure; the session goes on."""
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.secure(context(cell))
+        for command in ("USER anonymous", "PASS x", "PBSZ 0", "PROT P", "TYPE I"):
+            talk.command(command)
+        for number, command in enumerate((f"STOR pub/{context.__name__}-1", f"STOR pub/{context.__name__}-2", "RETR pub/big")):
+            port = int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1])
+            with cell.lab.client.entered():
+                data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
+            talk.send(f"{command}\r\n".encode())
+            check_equal(talk.reply()[:3], "150", f"the preliminary reply to {command}")
+            data = talk.socket.context.wrap_socket(data, session=talk.socket.session)
+            check(data.session_reused, f"the client's leg of connection {number} was not resumed")
+            if command.startswith("STOR"):
+                data.sendall(b"x" * SIZE)
+                half_close(data)
+            else:
+                check_equal(len(read(data)[0]), BIG, "bytes of the download")
+                data.close()
+            final = talk.reply()[:3]
+            check(final == "226" or command.startswith("STOR"), f"the final reply to {command}: {final}")
+    relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) == 3 and found, "three relays")
+    for number, relay in enumerate(relays):
+        check(relay["server_leg"]["resumed"], f"the server's leg of connection {number} was not resumed: {relay}")
+
+
+def by_session_id(cell):
+    """TLS 1.2 without tickets: what is resumed is the one session that the proxy remembers."""
+    context = client_context(cell)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET
+    return context
+
+
 def ends_early(cell, drains):
     """
     A client says close_notify in the middle of a download, and closes, or reads on. ProFTPD ends the control connection
@@ -204,7 +240,7 @@ class BigFileCell(Cell):
     def __call__(self):
         with super().__call__():
             with open(self.servers[4, False].path("big"), "wb") as file:
-                file.truncate(20_000_000)
+                file.truncate(BIG)
             yield self
 
 
@@ -309,6 +345,11 @@ def main():
     early = BigFileCell("ProFTPD", families=(4,))
     plan.add("a139: a client that ends a download early keeps its session with ProFTPD", ends_early, False, fixture=early)
     plan.add("a139: one that says close_notify early and reads on has the whole file", ends_early, True, fixture=early)
+    for kind in ("ProFTPD", "vsftpd"):
+        peers = early if kind == "ProFTPD" else BigFileCell(kind, families=(4,))
+        for how, context in (("with tickets", client_context), ("by session id", by_session_id)):
+            plan.add(f"a157: after uploads without close_notify, data connections resume as before, {how}, with {kind}",
+                     leaves_bare_and_goes_on, context, fixture=peers)
     named = NamedCell({})
     plan.add("a116: a client that names no server finds the server's names in what it is shown", unnamed, True, fixture=named)
     plan.add("a116: with without-name = address the server proves the address", unnamed, False,
