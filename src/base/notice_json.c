@@ -7,11 +7,9 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/escape.h"
 #include "ftpalg/address.h"
 
-/* What a character of up to four bytes can become: "\\xNN" for one byte. */
-#define NOTICE_ESCAPE_MAX 5
 #define NOTICE_LINE_SIZE 4096
 #define NOTICE_NUMBER_MAX 24
 
@@ -72,29 +70,17 @@ static void notice_append_number(struct notice_line *line, uint64_t number, unsi
  */
 static size_t notice_append_text(struct notice_line *line, struct bytes text)
 {
-	static const char digits[] = "0123456789abcdef";
 	const size_t limit = line->out ? SIZE_MAX : line->size - NOTICE_JSON_REST_MAX;
 
 	while (text.length && line->length < limit) {
-		uint32_t character = 0;
-		size_t length = character_read(text, &character);
+		char shown[ESCAPE_MAX];
+		const size_t length = escape_take(&text, ESCAPE_UNICODE, shown);
 
-		if (length && character_is_printable(character)) {
-			if (character == '\\')
-				notice_append(line, "\\\\\\", 3);
-			else if (character == '"')
-				notice_append(line, "\\", 1);
-			notice_append(line, (const char *)text.data, length);
-		} else {
-			const char escape[NOTICE_ESCAPE_MAX] = {
-				'\\', '\\', 'x', digits[text.data[0] >> 4], digits[text.data[0] & 15],
-			};
-
-			notice_append(line, escape, sizeof(escape));
-			length = 1;
-		}
-		text.data += length;
-		text.length -= length;
+		if (shown[0] == '\\' || shown[0] == '"')
+			notice_append(line, "\\", 1);
+		if (shown[0] == '\\' && shown[1] == '\\')
+			notice_append(line, "\\", 1);
+		notice_append(line, shown, length);
 	}
 	return text.length;
 }

@@ -34,8 +34,8 @@
  * JSON's own escaping: so the result is valid JSON on one line, it can be decoded again without loss, and printed it
  * does nothing to a terminal.
  */
-#ifndef BASE_EVENT_JSON_H
-#define BASE_EVENT_JSON_H
+#ifndef BASE_NOTICE_JSON_H
+#define BASE_NOTICE_JSON_H
 
 #include <stdio.h>
 #include <time.h>

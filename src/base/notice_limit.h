@@ -4,8 +4,8 @@
  * hides one of them behind a million others. What is beyond a bound is summed, and told as one event with a count.
  * Reads no clock and writes nothing: whoever calls it passes the time and is called back with the sums.
  */
-#ifndef BASE_EVENT_LIMIT_H
-#define BASE_EVENT_LIMIT_H
+#ifndef BASE_NOTICE_LIMIT_H
+#define BASE_NOTICE_LIMIT_H
 
 #include "ftpalg/notice.h"
 

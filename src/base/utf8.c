@@ -33,14 +33,3 @@ bool character_is_printable(uint32_t character)
 	       !(character >= 0x2028 && character <= 0x202e) && !(character >= 0x2066 && character <= 0x2069) &&
 	       character != 0x200e && character != 0x200f && character != 0x061c && character != 0xfeff;
 }
-
-unsigned int character_digit_value(uint8_t byte)
-{
-	if (byte >= '0' && byte <= '9')
-		return (unsigned int)(byte - '0');
-	if (byte >= 'a' && byte <= 'f')
-		return (unsigned int)(byte - 'a') + 10;
-	if (byte >= 'A' && byte <= 'F')
-		return (unsigned int)(byte - 'A') + 10;
-	return 16;
-}

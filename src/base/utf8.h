@@ -11,7 +11,4 @@ size_t character_read(struct bytes text, uint32_t *character);
 /* Not so are control characters, line and paragraph separators, and what turns the direction of the text around it. */
 bool character_is_printable(uint32_t character);
 
-/* What a decimal or hexadecimal digit stands for, in either case; 16 if it is none. */
-unsigned int character_digit_value(uint8_t byte);
-
 #endif

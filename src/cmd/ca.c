@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "tls/authority.h"
 
 #define CA_DAYS_MAX 36500

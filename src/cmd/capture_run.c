@@ -7,12 +7,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ftpalg/address.h"
+#include "cmd/options.h"
 
 /* Files that are shorter are done before one could read how far they are. */
 #define PROGRESS_SIZE (UINT64_C(32) << 20)
 #define PROGRESS_PACKETS 65536
-#define NUMBER_MAX 65535
 
 void capture_run_init(struct capture_run *run, const char *command)
 {
@@ -21,57 +20,28 @@ void capture_run_init(struct capture_run *run, const char *command)
 	config_set_defaults(&run->config);
 }
 
-static bool read_number(const char *text, unsigned long maximum, uint32_t *number)
-{
-	unsigned long value = 0;
-
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		value = value * 10 + (unsigned long)(*text - '0');
-		if (value > maximum)
-			return false;
-	}
-	*number = (uint32_t)value;
-	return true;
-}
-
-static bool read_translation(const char *text, struct replay_translation *translation)
-{
-	const char *equals = strchr(text, '=');
-	struct bytes inside = { (const uint8_t *)text, 0 };
-	struct bytes outside;
-
-	if (!equals)
-		return false;
-	inside.length = (size_t)(equals - text);
-	outside = (struct bytes){ (const uint8_t *)equals + 1, strlen(equals + 1) };
-	return address_parse(inside, &translation->inside) && address_parse(outside, &translation->outside) &&
-	       translation->inside.family == translation->outside.family;
-}
-
 static int add_translation(struct capture_run *run, const char *text)
 {
 	struct replay_settings *settings = &run->settings;
+	struct replay_translation *translation;
 
 	if (settings->nat_count == REPLAY_NAT_MAX)
 		return cmd_misuse(run->command, "at most %d --nat are taken", REPLAY_NAT_MAX);
-	if (!read_translation(text, &settings->nat[settings->nat_count++]))
+	translation = &settings->nat[settings->nat_count++];
+	if (!option_read_translation(text, &translation->inside, &translation->outside))
 		return cmd_misuse(run->command, "\"%s\" is not INSIDE=OUTSIDE of one family", text);
 	return CMD_SUCCESS;
 }
 
 static int add_port(struct capture_run *run, const char *text)
 {
-	uint32_t port;
+	uint16_t port;
 
 	if (run->port_count == CONFIG_PORTS_MAX)
 		return cmd_misuse(run->command, "at most %d --port are taken", CONFIG_PORTS_MAX);
-	if (!read_number(text, NUMBER_MAX, &port) || port == 0)
+	if (!option_read_port(text, &port))
 		return cmd_misuse(run->command, "\"%s\" is no port", text);
-	run->ports[run->port_count++] = (uint16_t)port;
+	run->ports[run->port_count++] = port;
 	return CMD_SUCCESS;
 }
 
@@ -87,11 +57,11 @@ int capture_run_set(struct capture_run *run, int option, const char *value)
 	case 'P':
 		return add_port(run, value);
 	case 'C':
-		if (!read_number(value, NUMBER_MAX, &settings->cut) || settings->cut == 0)
+		if (!option_read_number(value, UINT16_MAX, &settings->cut) || settings->cut == 0)
 			return cmd_misuse(run->command, "\"%s\" is no length of a segment", value);
 		return CMD_SUCCESS;
 	case 'S':
-		if (!read_number(value, UINT32_MAX, &settings->seed))
+		if (!option_read_number(value, UINT32_MAX, &settings->seed))
 			return cmd_misuse(run->command, "\"%s\" is no seed", value);
 		return CMD_SUCCESS;
 	case 'R':

@@ -23,8 +23,4 @@ int cmd_report(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
-/* Says on standard error what is wrong with the command line of command, and where help is. Returns CMD_USAGE. */
-__attribute__((format(printf, 2, 3)))
-int cmd_misuse(const char *command, const char *format, ...);
-
 #endif

@@ -10,30 +10,11 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "explain/explain.h"
-#include "ftpalg/address.h"
 
 #define DEFAULT_CLIENT "10.0.0.5"
 #define DEFAULT_SERVER "203.0.113.9"
-
-static bool read_address(const char *text, struct address *address)
-{
-	struct bytes bytes = { (const uint8_t *)text, strlen(text) };
-
-	return address_parse(bytes, address);
-}
-
-static bool read_translation(const char *text, struct explain_translation *translation)
-{
-	const char *equals = strchr(text, '=');
-	struct bytes inside = { (const uint8_t *)text, 0 };
-
-	if (!equals)
-		return false;
-	inside.length = (size_t)(equals - text);
-	return address_parse(inside, &translation->inside) && read_address(equals + 1, &translation->outside) &&
-	       translation->inside.family == translation->outside.family;
-}
 
 static int finish(const struct explanation *explanation, bool alone)
 {
@@ -144,19 +125,22 @@ static int explain_dialogue(struct explanation *explanation, FILE *in)
 
 static int read_option(struct explanation *explanation, int option)
 {
+	struct explain_translation *translation;
+
 	if (option == 'c') {
 		if (config_load(&explanation->config, optarg, stderr) != 0)
 			return CMD_FAILURE;
 	} else if (option == 'C') {
-		if (!read_address(optarg, &explanation->client))
+		if (!option_read_address(optarg, &explanation->client))
 			return cmd_misuse("explain", "\"%s\" is no address", optarg);
 	} else if (option == 'S') {
-		if (!read_address(optarg, &explanation->server))
+		if (!option_read_address(optarg, &explanation->server))
 			return cmd_misuse("explain", "\"%s\" is no address", optarg);
 	} else if (option == 'N') {
 		if (explanation->nat_count == EXPLAIN_NAT_MAX)
 			return cmd_misuse("explain", "at most %d --nat are taken", EXPLAIN_NAT_MAX);
-		if (!read_translation(optarg, &explanation->nat[explanation->nat_count++]))
+		translation = &explanation->nat[explanation->nat_count++];
+		if (!option_read_translation(optarg, &translation->inside, &translation->outside))
 			return cmd_misuse("explain", "\"%s\" is not INSIDE=OUTSIDE of one family", optarg);
 	} else if (option == 'J') {
 		explanation->json = true;
@@ -192,8 +176,8 @@ int cmd_explain(int argc, char **argv)
 		fputs("ftpalg explain: out of memory\n", stderr);
 		return CMD_FAILURE;
 	}
-	read_address(DEFAULT_CLIENT, &explanation->client);
-	read_address(DEFAULT_SERVER, &explanation->server);
+	option_read_address(DEFAULT_CLIENT, &explanation->client);
+	option_read_address(DEFAULT_SERVER, &explanation->server);
 	config_set_defaults(&explanation->config);
 	status = read_options(explanation, argc, argv);
 	if (status == CMD_SUCCESS && optind + 1 < argc)

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "ftpalg/address.h"
 #include "probe/client.h"
 #include "tls/proof.h"
@@ -28,37 +29,22 @@ struct arguments {
 	char token[PROOF_CHALLENGE_SIZE]; /* made here */
 };
 
-static bool read_address(const char *text, struct address *address)
-{
-	return address_parse((struct bytes){ (const uint8_t *)text, strlen(text) }, address);
-}
-
-static bool read_port(const char *text, uint16_t *port)
-{
-	uint32_t number;
-
-	if (!probe_read_number((struct bytes){ (const uint8_t *)text, strlen(text) }, UINT16_MAX, &number) || number == 0)
-		return false;
-	*port = (uint16_t)number;
-	return true;
-}
-
 static int read_option(struct arguments *arguments, int option, const char *value)
 {
 	struct probe_settings *settings = &arguments->settings;
 
 	switch (option) {
 	case 'p':
-		return read_port(value, &settings->control.port) ? CMD_SUCCESS
+		return option_read_port(value, &settings->control.port) ? CMD_SUCCESS
 								 : cmd_misuse("probe", "\"%s\" is no port", value);
 	case 'l':
-		return read_port(value, &settings->link_port) ? CMD_SUCCESS
+		return option_read_port(value, &settings->link_port) ? CMD_SUCCESS
 							      : cmd_misuse("probe", "\"%s\" is no port", value);
 	case 'f':
-		return read_address(value, &settings->foreign) ? CMD_SUCCESS
+		return option_read_address(value, &settings->foreign) ? CMD_SUCCESS
 							       : cmd_misuse("probe", "\"%s\" is no address", value);
 	case 'F':
-		return read_address(value, &settings->server_foreign)
+		return option_read_address(value, &settings->server_foreign)
 			       ? CMD_SUCCESS
 			       : cmd_misuse("probe", "\"%s\" is no address", value);
 	case 't':
@@ -98,7 +84,7 @@ static int read_words(struct arguments *arguments, int count, char **words)
 	arguments->server = strcmp(words[0], "server") == 0;
 	if (arguments->list)
 		return CMD_SUCCESS;
-	if (count != 2 || !read_address(words[1], &arguments->settings.control.address))
+	if (count != 2 || !option_read_address(words[1], &arguments->settings.control.address))
 		return cmd_misuse("probe", "it takes one address behind \"%s\"", words[0]);
 	return CMD_SUCCESS;
 }

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "process/service.h"
 #include "run/supervisor.h"
 

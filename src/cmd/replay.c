@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cmd/capture_run.h"
+#include "cmd/options.h"
 
 #define EVENT_BUFFER (1 << 16)
 

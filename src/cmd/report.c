@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cmd/capture_run.h"
+#include "cmd/options.h"
 #include "report/report.h"
 
 #define WIDTH_DEFAULT 100

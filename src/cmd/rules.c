@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 
 /* kind completes the request; the options are known by now. */
 static int rules_read_kind(const char *kind, struct rules_request *request)

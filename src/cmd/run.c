@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "check/check.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "process/service.h"
 #include "run/supervisor.h"
 

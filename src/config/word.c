@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/number.h"
 #include "ftpalg/address.h"
 
 const char word_not_understood[] = "is not understood";
@@ -32,15 +32,13 @@ const char *word_read_number(struct bytes text, unsigned int base, uint64_t mini
 {
 	uint64_t value = 0;
 
-	if (text.length == 0)
+	switch (number_read(text, base, maximum, &value)) {
+	case NUMBER_MALFORMED:
 		return not_number;
-	for (size_t i = 0; i < text.length; i++)
-		if (character_digit_value(text.data[i]) >= base)
-			return not_number;
-	for (size_t i = 0; i < text.length; i++) {
-		value = value * base + character_digit_value(text.data[i]);
-		if (value > maximum)
-			return out_of_range;
+	case NUMBER_TOO_LARGE:
+		return out_of_range;
+	case NUMBER_GOOD:
+		break;
 	}
 	if (value < minimum)
 		return out_of_range;

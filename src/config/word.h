@@ -16,7 +16,7 @@ struct bytes word_slice(struct bytes bytes, size_t from, size_t to);
 /* Position of the first byte from start on that is wanted, or bytes.length. */
 size_t word_find(struct bytes bytes, size_t start, char wanted);
 
-/* A number to base 10 or 16. maximum is so far below UINT64_MAX that one digit more can't wrap. */
+/* A number to base 10 or 16. */
 const char *word_read_number(struct bytes text, unsigned int base, uint64_t minimum, uint64_t maximum,
 			     uint64_t *number);
 

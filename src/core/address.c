@@ -126,20 +126,6 @@ bool address_parse_ipv4(struct bytes text, struct address *address)
 	return good;
 }
 
-/* The value of a hexadecimal digit, or 16. */
-static uint32_t hexadecimal_value(uint8_t byte)
-{
-	uint32_t value = 16;
-
-	if (digits_is_digit(byte))
-		value = (uint32_t)(byte - '0');
-	else if (byte >= 'a' && byte <= 'f')
-		value = (uint32_t)(byte - 'a' + 10);
-	else if (byte >= 'A' && byte <= 'F')
-		value = (uint32_t)(byte - 'A' + 10);
-	return value;
-}
-
 /* Reads one to four hexadecimal digits at *position. */
 static bool read_group(struct bytes text, size_t *position, uint16_t *group)
 {
@@ -147,8 +133,8 @@ static bool read_group(struct bytes text, size_t *position, uint16_t *group)
 	size_t end = start;
 	uint32_t sum = 0;
 
-	while (end < text.length && end - start < 4 && hexadecimal_value(text.data[end]) < 16)
-		sum = sum * 16 + hexadecimal_value(text.data[end++]);
+	while (end < text.length && end - start < 4 && digits_hexadecimal(text.data[end]) < 16)
+		sum = sum * 16 + digits_hexadecimal(text.data[end++]);
 
 	*position = end;
 	*group = (uint16_t)sum;

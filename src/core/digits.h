@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decimal numbers in the bytes of a peer, and in ours. Private to the core. */
+/* Numbers in the bytes of a peer, and in ours, digit by digit. Of the core, and of base above it. */
 #ifndef CORE_DIGITS_H
 #define CORE_DIGITS_H
 
@@ -9,6 +9,20 @@
 static inline bool digits_is_digit(uint8_t byte)
 {
 	return byte >= '0' && byte <= '9';
+}
+
+/* The value of a hexadecimal digit, or 16. */
+static inline uint32_t digits_hexadecimal(uint8_t byte)
+{
+	uint32_t value = 16;
+
+	if (digits_is_digit(byte))
+		value = (uint32_t)(byte - '0');
+	else if (byte >= 'a' && byte <= 'f')
+		value = (uint32_t)(byte - 'a' + 10);
+	else if (byte >= 'A' && byte <= 'F')
+		value = (uint32_t)(byte - 'A' + 10);
+	return value;
 }
 
 /*

@@ -3,31 +3,22 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "explain/explain.h"
 #include "ftpalg/address.h"
 
 /* Peer text: printable ASCII, every other byte and the backslash as \xNN or \\. */
 static json_t *json_from_text(const uint8_t *text, size_t length)
 {
-	static const char digits[] = "0123456789abcdef";
-	char *escaped = malloc(4 * length + 1);
+	struct bytes rest = { text, length };
+	char *escaped = malloc(ESCAPE_MAX * length + 1);
 	size_t at = 0;
 	json_t *value;
 
 	if (!escaped)
 		return NULL;
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] >= 0x20 && text[i] < 0x7f) {
-			if (text[i] == '\\')
-				escaped[at++] = '\\';
-			escaped[at++] = (char)text[i];
-		} else {
-			escaped[at++] = '\\';
-			escaped[at++] = 'x';
-			escaped[at++] = digits[text[i] >> 4];
-			escaped[at++] = digits[text[i] & 15];
-		}
-	}
+	while (rest.length > 0)
+		at += escape_take(&rest, ESCAPE_ASCII, escaped + at);
 	value = json_stringn(escaped, at);
 	free(escaped);
 	return value;

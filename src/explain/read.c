@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "base/number.h"
 #include "explain/explain.h"
 
 #define RETURN_SIGN "\xe2\x8f\x8e"
@@ -44,22 +45,13 @@ static bool cut(struct explain_burst *burst, const char **problem)
 	return true;
 }
 
-static int hexadecimal(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
 /* What stands behind a backslash. Moves *text behind it. *open: no end of line is to be added. */
 static bool read_escape(const char **text, struct explain_burst *burst, bool *open, const char **problem)
 {
 	const char escape = *(*text)++;
 
-	if (escape == 'x' && hexadecimal((*text)[0]) >= 0 && hexadecimal((*text)[1]) >= 0) {
-		const uint8_t byte = (uint8_t)(hexadecimal((*text)[0]) * 16 + hexadecimal((*text)[1]));
+	if (escape == 'x' && number_digit((uint8_t)(*text)[0]) < 16 && number_digit((uint8_t)(*text)[1]) < 16) {
+		const uint8_t byte = (uint8_t)(number_digit((uint8_t)(*text)[0]) * 16 + number_digit((uint8_t)(*text)[1]));
 
 		*text += 2;
 		return append(burst, byte, problem);

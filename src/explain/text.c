@@ -2,26 +2,17 @@
 /* What came of a line or a burst, for a terminal: one field a line, its name in the first column. */
 #include <string.h>
 
+#include "base/escape.h"
 #include "explain/explain.h"
 #include "ftpalg/address.h"
 
 #define NAME_WIDTH 11
 #define PLAIN_WIDTH 44
 
-/* Peer text, so that it can't do anything to a terminal. Returns how many columns it took. */
+/* Peer text, in the notation of dialogues. Returns how many columns it took. */
 static int print_text(FILE *out, const uint8_t *text, size_t length)
 {
-	int columns = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] >= 0x20 && text[i] < 0x7f && text[i] != '\\')
-			columns += fprintf(out, "%c", text[i]);
-		else if (text[i] == '\r' || text[i] == '\n')
-			columns += fprintf(out, "\\%c", text[i] == '\r' ? 'r' : 'n');
-		else
-			columns += fprintf(out, "\\x%02x", text[i]);
-	}
-	return columns;
+	return (int)escape_print(out, (struct bytes){ text, length }, ESCAPE_NOTATION);
 }
 
 static void print_field(FILE *out, const char *name)

@@ -9,6 +9,7 @@
  * "Acknowledged" is SIOCOUTQ == 0, for which there is no event, so a process with such a call looks again every few
  * milliseconds. The wait is bounded: a helper may hold a segment back without acknowledging it.
  */
+#include "base/number.h"
 #include "probe/agent_internal.h"
 
 #include <errno.h>
@@ -267,7 +268,7 @@ static void pump_read(const struct agent *agent, struct agent_call *call, uint64
 	length = length < AGENT_CHUNK_MAX ? length : AGENT_CHUNK_MAX;
 	hex[0] = '\0';
 	if (length > 0)
-		probe_write_hex((struct bytes){ socket->received + call->have, length }, hex);
+		number_write_bytes((struct bytes){ socket->received + call->have, length }, hex);
 	if ((!socket->end && !socket->reset) || call->have + length < socket->length)
 		state = "open";
 	snprintf(text, sizeof(text), "OK %s %zu %s", state, socket->length, hex);

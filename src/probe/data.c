@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "probe/run.h"
 
 /* A SYN that is lost is sent again after a second, so what shall arrive gets longer. */
@@ -87,7 +88,7 @@ static int take_handle(struct probe_run *run, enum scenario_side side)
 	const char *answer = run_answer(run, side);
 	uint32_t handle;
 
-	if (!answer || !probe_read_number(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle))
+	if (!answer || !number_read_decimal(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle))
 		return -1;
 	run_keep_handle(run, side, (int)handle);
 	return (int)handle;
@@ -143,7 +144,7 @@ static enum run_result exchange(struct probe_run *run, const struct scenario_ste
 	const struct bytes bytes = { (const uint8_t *)run->nonce, strlen(run->nonce) };
 	char hex[2 * PROOF_CHALLENGE_SIZE];
 
-	probe_write_hex(bytes, hex);
+	number_write_bytes(bytes, hex);
 	if (run->phase != PHASE_NONCE)
 		return compare(run, step, hex, now);
 	run_ask(run, SIDE_SERVER, now, "SEND %d - %s", run->data[SIDE_SERVER], hex);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "ftpalg/address.h"
 #include "probe/client.h"
 
@@ -22,32 +23,9 @@ static const char body[] =
 	"<body>\n"
 	"<main>\n";
 
-static void print_escaped(FILE *out, struct bytes text)
-{
-	for (size_t i = 0; i < text.length; i++) {
-		switch (text.data[i]) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(text.data[i], out);
-			break;
-		}
-	}
-}
-
 static void print_text(FILE *out, const char *text)
 {
-	print_escaped(out, (struct bytes){ (const uint8_t *)text, strlen(text) });
+	escape_markup(out, (struct bytes){ (const uint8_t *)text, strlen(text) });
 }
 
 static void print_item(FILE *out, const char *name, struct bytes text)
@@ -55,7 +33,7 @@ static void print_item(FILE *out, const char *name, struct bytes text)
 	if (text.length == 0)
 		return;
 	fprintf(out, "<dt>%s</dt><dd>", name);
-	print_escaped(out, text);
+	escape_markup(out, text);
 	fputs("</dd>\n", out);
 }
 
@@ -73,7 +51,7 @@ static void print_stream(FILE *out, const char *name, const struct probe_bytes *
 		if (bytes->data[i] != '\n' && i + 1 < bytes->length)
 			continue;
 		probe_bytes_escape(&escaped, (struct bytes){ bytes->data + from, i + 1 - from });
-		print_escaped(out, (struct bytes){ escaped.data, escaped.length });
+		escape_markup(out, (struct bytes){ escaped.data, escaped.length });
 		probe_bytes_free(&escaped);
 		from = i + 1;
 		if (from < bytes->length)
@@ -92,7 +70,7 @@ static void print_run(FILE *out, const struct probe_run *run)
 		verdict);
 	print_text(out, run->name);
 	fputs("</code><span class=\"title\">", out);
-	print_escaped(out, scenario->title);
+	escape_markup(out, scenario->title);
 	fputs("</span></summary>\n<dl>\n", out);
 	print_item(out, "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
 	print_item(out, "against", run->statement);

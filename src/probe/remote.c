@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/number.h"
 #include "tls/proof.h"
 #include "tls/wire.h"
 
@@ -66,7 +67,7 @@ static bool take_answer(struct probe_remote *remote, const char *line)
 	const struct bytes word = probe_next_word(&line);
 	uint32_t tag;
 
-	if (!probe_word_is(code, "200") || !probe_read_number(word, UINT32_MAX, &tag))
+	if (!probe_word_is(code, "200") || !number_read_decimal(word, UINT32_MAX, &tag))
 		return false;
 	for (size_t i = 0; i < REMOTE_CALLS_MAX; i++) {
 		struct remote_call *call = &remote->calls[i];

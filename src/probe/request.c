@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "ftpalg/address.h"
 #include "probe/agent_internal.h"
 #include "probe/words.h"
@@ -27,7 +28,7 @@ static struct agent_socket *find_socket(struct agent *agent, struct bytes word, 
 {
 	uint32_t number;
 
-	if (!probe_read_number(word, AGENT_SOCKETS_MAX - 1, &number) || agent->sockets[number].state == AGENT_FREE)
+	if (!number_read_decimal(word, AGENT_SOCKETS_MAX - 1, &number) || agent->sockets[number].state == AGENT_FREE)
 		return NULL;
 	*handle = (int)number;
 	return &agent->sockets[number];
@@ -90,9 +91,9 @@ static void request_connect(struct agent *agent, const struct request *request, 
 	int handle;
 
 	control = find_socket(agent, request->words[1], &handle);
-	if (!control || !control->control || !probe_read_number(request->words[2], UINT16_MAX, &port) ||
+	if (!control || !control->control || !number_read_decimal(request->words[2], UINT16_MAX, &port) ||
 	    port < UNPRIVILEGED ||
-	    !probe_read_number(request->words[4], AGENT_WAIT_MAX, &wait)) {
+	    !number_read_decimal(request->words[4], AGENT_WAIT_MAX, &wait)) {
 		agent_tell(asker, "ERROR what to connect to?");
 		return;
 	}
@@ -109,7 +110,7 @@ static void request_dial(struct agent *agent, const struct request *request, con
 	const struct endpoint from = { .port = 0 };
 	uint32_t wait;
 
-	if (agent->target.address.family == FAMILY_NONE || !probe_read_number(request->words[1], AGENT_WAIT_MAX, &wait))
+	if (agent->target.address.family == FAMILY_NONE || !number_read_decimal(request->words[1], AGENT_WAIT_MAX, &wait))
 		agent_tell(asker, "ERROR this end does not dial");
 	else
 		begin_connection(agent, &from, &agent->target, true, now + wait * MILLISECOND, asker);
@@ -124,7 +125,7 @@ static void request_accept(struct agent *agent, const struct request *request, c
 	int handle = -1;
 
 	if ((!control && !find_socket(agent, request->words[1], &handle)) ||
-	    !probe_read_number(request->words[2], AGENT_WAIT_MAX, &wait)) {
+	    !number_read_decimal(request->words[2], AGENT_WAIT_MAX, &wait)) {
 		agent_tell(asker, "ERROR where to accept?");
 		return;
 	}
@@ -145,7 +146,7 @@ static void request_send(struct agent *agent, const struct request *request, con
 	int handle;
 
 	if (!find_socket(agent, request->words[1], &handle) ||
-	    !probe_read_hex(request->words[3], bytes, sizeof(bytes), &length) || length == 0) {
+	    !number_read_bytes(request->words[3], bytes, sizeof(bytes), &length) || length == 0) {
 		agent_tell(asker, "ERROR what to send?");
 		return;
 	}
@@ -170,8 +171,8 @@ static void request_read(struct agent *agent, const struct request *request, con
 	int handle;
 
 	if (!find_socket(agent, request->words[1], &handle) ||
-	    !probe_read_number(request->words[2], AGENT_RECEIVED_MAX, &have) ||
-	    !probe_read_number(request->words[3], AGENT_WAIT_MAX, &wait)) {
+	    !number_read_decimal(request->words[2], AGENT_RECEIVED_MAX, &have) ||
+	    !number_read_decimal(request->words[3], AGENT_WAIT_MAX, &wait)) {
 		agent_tell(asker, "ERROR what to read?");
 		return;
 	}

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
 const char *run_side_name(enum scenario_side side)
 {
 	return side == SIDE_CLIENT ? "client" : "server";
@@ -115,8 +117,8 @@ void run_take_control_bytes(struct probe_run *run, enum scenario_side side)
 	if (!answer)
 		return;
 	state = probe_next_word(&answer);
-	if (!probe_read_number(probe_next_word(&answer), AGENT_RECEIVED_MAX, &total) ||
-	    !probe_read_hex(probe_next_word(&answer), bytes, sizeof(bytes), &length))
+	if (!number_read_decimal(probe_next_word(&answer), AGENT_RECEIVED_MAX, &total) ||
+	    !number_read_bytes(probe_next_word(&answer), bytes, sizeof(bytes), &length))
 		return;
 	probe_bytes_append(&run->saw[side], bytes, length);
 	run->end[side] = run->end[side] || !probe_word_is(state, "open");

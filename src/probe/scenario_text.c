@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/number.h"
 
 struct name {
 	const char *text;
@@ -74,10 +74,10 @@ static void read_escape(struct bytes text, size_t *position, struct text_token *
 		token->byte = (uint8_t)meanings[found - letters];
 	} else if (letter == '|') {
 		token->type = TEXT_CUT;
-	} else if (letter == 'x' && text.length - at > 2 && character_digit_value(text.data[at + 1]) < 16 &&
-		   character_digit_value(text.data[at + 2]) < 16) {
-		token->byte = (uint8_t)(character_digit_value(text.data[at + 1]) * 16 +
-					character_digit_value(text.data[at + 2]));
+	} else if (letter == 'x' && text.length - at > 2 && number_digit(text.data[at + 1]) < 16 &&
+		   number_digit(text.data[at + 2]) < 16) {
+		token->byte = (uint8_t)(number_digit(text.data[at + 1]) * 16 +
+					number_digit(text.data[at + 2]));
 		*position = at + 3;
 	} else {
 		*position = at - 1;

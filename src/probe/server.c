@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "ftpalg/address.h"
 #include "probe/agent.h"
 #include "probe/link.h"
@@ -81,7 +82,7 @@ static void session_request(struct session *session, const char *line, uint64_t 
 	const struct bytes tag = probe_next_word(&line);
 	struct agent_asker asker = { .answer = session_answer, .context = session };
 
-	if (!probe_word_is(verb, "SITE") || !probe_read_number(tag, UINT32_MAX, &asker.tag)) {
+	if (!probe_word_is(verb, "SITE") || !number_read_decimal(tag, UINT32_MAX, &asker.tag)) {
 		link_print(&session->link, "500 not understood");
 		return;
 	}

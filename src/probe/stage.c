@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "probe/run.h"
 
 #define SECOND UINT64_C(1000000)
@@ -28,7 +29,7 @@ static int read_connection(const char *answer, struct endpoint *local, struct en
 {
 	uint32_t handle;
 
-	if (!answer || !probe_read_number(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle) ||
+	if (!answer || !number_read_decimal(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle) ||
 	    !probe_read_endpoint(probe_next_word(&answer), local) ||
 	    !probe_read_endpoint(probe_next_word(&answer), remote))
 		return -1;
@@ -41,8 +42,8 @@ static bool take_listener(struct probe_run *run, enum scenario_side side)
 	uint32_t handle;
 	uint32_t port;
 
-	if (!answer || !probe_read_number(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle) ||
-	    !probe_read_number(probe_next_word(&answer), UINT16_MAX, &port)) {
+	if (!answer || !number_read_decimal(probe_next_word(&answer), AGENT_SOCKETS_MAX - 1, &handle) ||
+	    !number_read_decimal(probe_next_word(&answer), UINT16_MAX, &port)) {
 		run_conclude(run, PROBE_BROKEN, "no port to listen at: %s", run->calls[side].answer);
 		return false;
 	}

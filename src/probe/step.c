@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "probe/run.h"
 
 #define MILLISECOND UINT64_C(1000)
@@ -93,7 +94,7 @@ static void send_bytes(struct probe_run *run, enum scenario_side side, const cha
 {
 	char hex[2 * AGENT_CHUNK_MAX + 1];
 
-	probe_write_hex(bytes, hex);
+	number_write_bytes(bytes, hex);
 	probe_bytes_append(&run->sent[side], bytes.data, bytes.length);
 	run_ask(run, side, now, "SEND %d %s %s", run->control[side], how, hex);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Small things that the files of the probe share: words, numbers, hexadecimal, growing bytes. */
+/* Small things that the files of the probe share: words, endpoints, growing bytes. */
 #ifndef PROBE_WORDS_H
 #define PROBE_WORDS_H
 
@@ -8,12 +8,8 @@
 /* The word at *text, which moves behind it and the space that ends it; empty at the end. */
 struct bytes probe_next_word(const char **text);
 bool probe_word_is(struct bytes word, const char *text);
-bool probe_read_number(struct bytes word, uint32_t maximum, uint32_t *number);
 /* "192.0.2.1:21" or "[2001:db8::1]:21". */
 bool probe_read_endpoint(struct bytes word, struct endpoint *endpoint);
-bool probe_read_hex(struct bytes word, uint8_t *out, size_t size, size_t *length);
-/* out holds twice bytes.length, and a NUL. */
-void probe_write_hex(struct bytes bytes, char *out);
 
 /* Bytes that grow up to a limit; what is beyond it is left out. Zero-initialised. */
 struct probe_bytes {
@@ -26,7 +22,7 @@ struct probe_bytes {
 
 void probe_bytes_append(struct probe_bytes *bytes, const void *data, size_t length);
 void probe_bytes_print(struct probe_bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Peer bytes: printable ASCII as it is, \r \n \\ and \xHH for the rest. */
+/* Appends what a peer said, in ESCAPE_NOTATION. */
 void probe_bytes_escape(struct probe_bytes *bytes, struct bytes raw);
 void probe_bytes_free(struct probe_bytes *bytes);
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/utf8.h"
 #include "ftpalg/address.h"
 
@@ -16,38 +17,20 @@ void page_print(const struct page *page, const char *format, ...)
 	va_end(arguments);
 }
 
-static const char *reference(uint32_t character)
-{
-	switch (character) {
-	case '&':
-		return "&amp;";
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '"':
-		return "&quot;";
-	case '\'':
-		return "&#39;";
-	default:
-		return NULL;
-	}
-}
-
 void page_put_text(const struct page *page, const struct report_text *text)
 {
 	struct bytes rest = { text->data, text->length };
+	char byte[ESCAPE_MAX];
 
 	while (rest.length > 0) {
 		uint32_t character = 0;
 		size_t length = character_read(rest, &character);
 
-		if (length > 0 && reference(character)) {
-			fputs(reference(character), page->out);
-		} else if (length > 0 && character_is_printable(character)) {
-			(void)fwrite(rest.data, 1, length, page->out);
+		if (length > 0 && character_is_printable(character)) {
+			escape_markup(page->out, (struct bytes){ rest.data, length });
 		} else {
-			page_print(page, "<span class=\"byte\">\\x%02x</span>", rest.data[0]);
+			escape_byte(rest.data[0], byte);
+			page_print(page, "<span class=\"byte\">%.*s</span>", ESCAPE_MAX, byte);
 			length = 1;
 		}
 		rest.data += length;

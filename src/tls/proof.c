@@ -7,16 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-static void write_hex(const unsigned char *bytes, size_t length, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < length; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * length] = '\0';
-}
+#include "base/number.h"
 
 bool proof_make(const char *secret, const char *challenge, char proof[PROOF_SIZE])
 {
@@ -26,7 +17,7 @@ bool proof_make(const char *secret, const char *challenge, char proof[PROOF_SIZE
 	if (!HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)challenge, strlen(challenge), digest,
 		  &length) || 2 * length + 1 != PROOF_SIZE)
 		return false;
-	write_hex(digest, length, proof);
+	number_write_bytes((struct bytes){ digest, length }, proof);
 	return true;
 }
 
@@ -41,6 +32,6 @@ bool proof_challenge(char challenge[PROOF_CHALLENGE_SIZE])
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return false;
-	write_hex(random, sizeof(random), challenge);
+	number_write_bytes((struct bytes){ random, sizeof(random) }, challenge);
 	return true;
 }
