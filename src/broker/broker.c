@@ -382,7 +382,8 @@ static int broker_loop(struct broker *broker)
 
 		atomic_fetch_add(&broker->page->beat, 1);
 		log_flush();
-		if (length == 0)
+		/* The worker has gone. It is a reset where an answer was yet to be read. */
+		if (length == 0 || (length < 0 && error == ECONNRESET))
 			return 0;
 		if (length < 0 && error != EAGAIN && error != EINTR)
 			return -1;

@@ -385,6 +385,36 @@ def signal_at_start(kind, number, ends, delays=24):
                     client_works(lab)
 
 
+def listens(pid):
+    """It waits for what the other end of its socket says."""
+    with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
+        return "skb_wait" in file.read()
+
+
+def first_answer_is_not_read(kind):
+    """SIGTERM finds a worker that has asked its broker for the first time, and ends it while the answer is on its way."""
+    with kind.lab() as (lab, configuration):
+        for _ in range(50):
+            service = Service(lab, configuration)
+            worker, broker = wait_until(lambda: children(service.pid)[:2] if children(service.pid)[1:] else None,
+                                        "worker and broker", interval=0.0005)
+            os.kill(worker, signal.SIGSTOP)
+            wait_until(lambda: listens(broker), "the broker to wait for its worker")
+            os.kill(broker, signal.SIGSTOP)
+            os.kill(worker, signal.SIGCONT)
+            wait_until(lambda: listens(worker) or READY in service.output(), "the worker to wait for its broker")
+            asked = listens(worker)
+            os.kill(worker, signal.SIGSTOP)
+            os.kill(broker, signal.SIGCONT)
+            wait_until(lambda: listens(broker), "the broker's answer")
+            service.process.terminate()
+            os.kill(worker, signal.SIGCONT)
+            check_equal(service.process.wait(20), 0, f"the exit status of the service, which wrote {service.output()!r}")
+            if asked:
+                return
+        check(False, "the worker was always too fast: this tests nothing")
+
+
 def runs_program(pid):
     with contextlib.suppress(OSError):
         return "ftpalg" in os.readlink(f"/proc/{pid}/exe")
@@ -517,6 +547,8 @@ def main():
             kind(file_of_events))
     plan.add("A86 gateway: started with SIGCHLD ignored, a worker that died is replaced", children_are_ignored,
              Packets(file_of_events))
+    plan.add("A86 gateway: SIGTERM between the broker's first answer and its worker ends the service in order",
+             first_answer_is_not_read, Packets(file_of_events))
     plan.add("A86 gateway: a policy that was reloaded outlives the worker", policy_outlives_the_worker,
              Packets(file_of_events))
     plan.run()
