@@ -94,14 +94,19 @@ class Gateway:
         self.process.kill()
         self.process = None
 
-    def events(self, name=None, since=0):
-        """All events from the file, or those called name, from position since on."""
+    def events(self, name=None, since=0, **fields):
+        """
+        All events from the file, or those called name, from position since on, with these fields. The gateway writes them
+        when it has nothing else to do: what a peer has noticed may not be there yet, nor the end of a session that was.
+        So a test waits for an event, and says whose it is: client is the endpoint of a ScriptedClient or a Talk.
+        """
         if not os.path.exists(self.events_path):
             return []
         with open(self.events_path, encoding="utf-8") as file:
             complete = file.read().split("\n")[:-1]
         events = [json.loads(line) for line in complete[since:]]
-        return [event for event in events if name in (None, event["event"])]
+        return [event for event in events if name in (None, event["event"])
+                and all(event.get(key) == value for key, value in fields.items())]
 
     def position(self):
         """A position for events(since=)."""
@@ -109,9 +114,19 @@ class Gateway:
 
     def wait_event(self, name, since=0, **fields):
         """Waits for an event with these fields and returns it."""
+        return self.wait_events(1, name, since, **fields)[0]
+
+    def wait_events(self, count, name, since=0, **fields):
+        """Waits for count of them at least, and returns all."""
         def find():
-            for event in self.events(name, since):
-                if all(event.get(key) == value for key, value in fields.items()):
-                    return event
-            return None
-        return wait_until(find, f"event {name} {fields}")
+            found = self.events(name, since, **fields)
+            return found if len(found) >= count else None
+        return wait_until(find, f"{count} of event {name} {fields}")
+
+    def wait_ended(self, since):
+        """Waits until all sessions that were opened since have ended, and returns the events of their ends."""
+        def find():
+            opened = {event["session"] for event in self.events("session-open", since)}
+            ended = [event for event in self.events("session-close", since) if event["session"] in opened]
+            return ended if opened and len(ended) == len(opened) else None
+        return wait_until(find, "the end of the sessions")

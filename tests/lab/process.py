@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for conditions, and programs that run beside a test and end with it."""
+"""Waiting for conditions, how long something took, and programs that run beside a test and end with it."""
 
 import os
 import signal
 import subprocess
+import threading
 import time
 
 
@@ -29,6 +30,49 @@ def wait_until(condition, what, timeout=10.0, interval=0.02):
         if time.monotonic() >= deadline:
             raise TimedOut(f"timed out after {timeout:g} s waiting for {what}")
         time.sleep(interval)
+
+
+class Stopwatch:
+    """
+    How long something takes, less the time that a bystander loses meanwhile: a thread that wants to run every TICK, and
+    is late where the machine is busy with something else. On an idle machine that is all of the time; and whoever waits
+    for anything but a processor waits as long on a busy one.
+    """
+
+    TICK = 0.002
+    PUNCTUAL = 0.001  # no timer is exact
+
+    def __init__(self):
+        self._over = threading.Event()
+        self._seconds = None
+        self._began = self._lost_and_due = None
+
+    def __enter__(self):
+        self._began = time.monotonic()
+        self._lost_and_due = 0.0, self._began + self.TICK
+        threading.Thread(target=self._stand_by, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self._seconds = self.seconds()
+        self._over.set()
+
+    def _stand_by(self):
+        while not self._over.is_set():
+            time.sleep(self.TICK)
+            now = time.monotonic()
+            self._lost_and_due = self._lost(now), now + self.TICK
+
+    def _lost(self, now):
+        lost, due = self._lost_and_due
+        return lost + (now - due if now - due > self.PUNCTUAL else 0.0)
+
+    def seconds(self):
+        """Until now, or until it was stopped."""
+        if self._seconds is not None:
+            return self._seconds
+        now = time.monotonic()
+        return now - self._began - self._lost(now)
 
 
 def children(pid):

@@ -27,6 +27,11 @@ def family_of(address):
     return socket.AF_INET6 if is_ipv6(address) else socket.AF_INET
 
 
+def endpoint_text(address, port):
+    """As events have it."""
+    return f"[{address}]:{port}" if is_ipv6(address) else f"{address}:{port}"
+
+
 def port_argument(address, port):
     return f"{address.replace('.', ',')},{port >> 8},{port & 255}"
 
@@ -250,6 +255,7 @@ class ScriptedClient:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = self.socket.getsockname()[0]
         self.local_port = self.socket.getsockname()[1]
+        self.endpoint = endpoint_text(self.address, self.local_port)
         self.received = bytearray()
         self._position = 0
 

@@ -29,6 +29,8 @@ from tap import enter_lab
 
 # Beside the gateway's program, in the same build directory.
 ADAPTERS = os.path.join(os.path.dirname(binary()), "tests", "lab", "adapters")
+# How long what comes is waited for, and what does not.
+PATIENCE, SILENCE = 10 * SLOWNESS, 1 * SLOWNESS
 
 
 class Hosts:
@@ -72,15 +74,16 @@ def listen(where, family, port=0):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", port))
         listener.listen(16)
-        listener.settimeout(2 * SLOWNESS)
+        listener.settimeout(PATIENCE)
         return listener
 
 
-def connect(where, family, address, port):
+def connect(where, family, address, port, patience=PATIENCE):
     with where.entered():
         connection = socket.socket(family.domain, socket.SOCK_STREAM)
-        connection.settimeout(SLOWNESS)
+        connection.settimeout(patience)
         connection.connect((address, port))
+        connection.settimeout(PATIENCE)
         return connection
 
 
@@ -276,10 +279,10 @@ def test_lookup_zone(family):
     passive.close()
 
 
-def data_arrives(listener, where, family, address, port):
+def data_arrives(listener, where, family, address, port, patience=PATIENCE):
     """Connects to the pinhole, sends a byte each way, and returns whom the listener saw."""
     try:
-        near = connect(where, family, address, port)
+        near = connect(where, family, address, port, patience)
         far, peer = listener.accept()
         near.sendall(b"to")
         received = far.recv(2)
@@ -301,14 +304,14 @@ def test_active(family, mode):
     target = control.client_seen[0]
     unreachable = "ConnectionRefusedError" if mode.snat else "TimeoutError"
     TAP.check(f"{where}: without an expectation the server can't reach the client", unreachable,
-              data_arrives(listener, Hosts.server, family, target, port))
+              data_arrives(listener, Hosts.server, family, target, port, SILENCE))
     arguments = [0, *control.view, family.endpoint(control.server[0], 0), family.endpoint(target, port)]
     answer = adapters("expect", *arguments, int(mode.snat or mode.dnat), 1, port, 20)
     TAP.check(f"{where}: an expectation for PORT is created", "none", answer["reason"])
     TAP.check(f"{where}: its data connection arrives from the server as the client knows it", control.server_seen[0],
               data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
     TAP.check(f"{where}: it lets in one connection only", unreachable,
-              data_arrives(listener, Hosts.server, family, target, int(answer["port"])))
+              data_arrives(listener, Hosts.server, family, target, int(answer["port"]), SILENCE))
     TAP.check(f"{where}: whoever looks for it or deletes it afterwards learns that it is gone", ("gone", "gone"),
               (adapters("peek", *arguments)["reason"], adapters("unexpect", *arguments)["reason"]))
     control.close()
@@ -527,7 +530,7 @@ def test_inject(family):
 
 
 def arrives(tap, packet):
-    deadline = time.monotonic() + 2 * SLOWNESS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if select.select([tap], [], [], 0.1)[0]:
             received = tap.recv(2048)

@@ -13,7 +13,7 @@ import struct
 import time
 
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import SLOWNESS, Stopwatch, wait_until
 from scripted import ScriptedClient, ScriptedServer, family_of, is_ipv6, offer_line
 from tap import Plan, check, check_equal
 
@@ -31,11 +31,10 @@ def restart(lab):
 
 @contextlib.contextmanager
 def within_a_second(what):
-    began = time.monotonic()
-    yield
-    elapsed = time.monotonic() - began
-    print(f"# {what}: {elapsed:.2f} s", flush=True)
-    check(elapsed < SOON, f"{what} took {elapsed:.2f} s")
+    with Stopwatch() as watch:
+        yield
+    print(f"# {what}: {watch.seconds():.2f} s", flush=True)
+    check(watch.seconds() < SOON, f"{what} took {watch.seconds():.2f} s")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import ssl
 
 from clients import SECONDS, file_digest, random_file
 from lab import Lab
-from process import wait_until
 from proxy import Authority
 from servers import TlsProftpd, TlsPureftpd
 from tap import Plan, check, check_equal
@@ -62,13 +61,12 @@ class Cell:
 def check_session(cell, family, since, offers):
     """TLS began, ended, and offers were judged behind it and used."""
     gateway = cell.lab.gateway
-    wait_until(lambda: len(gateway.events("session-close", since)) == len(gateway.events("session-open", since)),
-               "the sessions to end")
+    ended = gateway.wait_ended(since)
     kinds = [event["tls"] for event in gateway.events("tls", since)]
     check_equal(sorted(set(kinds)), ["clear", "opaque"], "what became of TLS")
     check_equal(len(gateway.events("offer", since)), offers, "offers behind CCC")
     check_equal(len(gateway.events("pinhole-used", since)), offers, "pinholes that were used")
-    for event in gateway.events("session-close", since):
+    for event in ended:
         check_equal(event["reason"], "connection-ended", "how the session ended")
     check_equal(gateway.events("refuse", since), [], "what was refused")
     check_equal(cell.lab.expectations(family), [], "expectations in the kernel")
@@ -141,6 +139,7 @@ def foreign_offer(cell, family):
         client.voidcmd("NOOP")
         client.set_pasv(False)
         client.retrlines("LIST", lambda line: None)
+    gateway.wait_ended(since)
     check_equal(len(gateway.events("pinhole-used", since)), 1, "pinholes for the listing that was the client's own")
 
 
@@ -153,7 +152,7 @@ def without_ccc(cell, family):
             pass
         client.voidcmd("NOOP")
         client.quit()
-    gateway.wait_event("session-close", since)
+    gateway.wait_ended(since)
     check_equal([event["tls"] for event in gateway.events("tls", since)], ["opaque"], "what became of TLS")
     check_equal(gateway.events("offer", since), [], "offers")
 
@@ -171,7 +170,8 @@ def auth_is_forbidden(cell):
         client.set_pasv(False)
         client.retrlines("LIST", lambda line: None)
         client.quit()
-    check_equal(gateway.wait_event("refuse", since)["reason"], "tls-denied", "the reason")
+    gateway.wait_ended(since)
+    check_equal([event["reason"] for event in gateway.events("refuse", since)], ["tls-denied"], "the reasons")
     check_equal(gateway.events("tls", since), [], "events of TLS")
     check_equal(len(gateway.events("pinhole-used", since)), 1, "pinholes")
 
@@ -199,6 +199,7 @@ def login_in_tls_passes(cell):
                 check(False, f"{command} was answered with {client.sendcmd(command)!r}")
             except ftplib.error_perm:
                 pass
+    gateway.wait_ended(since)
     check_equal([event["reason"] for event in gateway.events("refuse", since)], ["tls-required"] * 2, "the reasons")
 
 

@@ -15,7 +15,7 @@ import sys
 import threading
 
 from lab import Lab
-from process import SLOWNESS
+from process import SLOWNESS, wait_until
 from tap import Plan, Skip, check, check_equal
 
 SECONDS = 6 * SLOWNESS
@@ -166,7 +166,7 @@ def ends_as_said(cell, test):
                                check=False, timeout=4 * SECONDS)
         check_equal(result.returncode, code, f"how curl ended at {address}")
     if reason:
-        check(any(event.get("reason") == reason for event in lab.gateway.events(since=since)), f"no event says {reason}")
+        wait_until(lambda: lab.gateway.events(since=since, reason=reason), f"an event that says {reason}")
 
 
 def leads_nowhere(cell, reply, client):

@@ -10,7 +10,7 @@ import struct
 import threading
 
 from lab import Lab
-from process import wait_until
+from process import SLOWNESS, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, offer_line
 from tap import Plan, check, check_equal
 
@@ -163,10 +163,10 @@ def one_shot(lab, family):
     def connect_twice(_argument):
         def run(session):
             results = []
-            for _ in range(2):
+            for patience in (10, 1):
                 with lab.server.entered():
                     data = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
-                data.settimeout(1)
+                data.settimeout(patience * SLOWNESS)
                 try:
                     data.connect((lab.client_seen(family), 41001))
                     results.append("in")
@@ -216,19 +216,21 @@ def same_port_twice(lab, family):
                     {(lab.addresses[family].server, lab.client_seen(family))}, "ends of the expectations")
         check_equal(len({pinhole.destination_port for pinhole in found}), 2, "different ports that are expected")
         for client, listener in zip((first.client, second), listeners):
-            listener.settimeout(5)
+            listener.settimeout(TIMEOUT)
             client.send(b"LIST\r\n")
             with listener, listener.accept()[0] as data:
-                data.settimeout(5)
+                data.settimeout(TIMEOUT)
                 check_equal(data.recv(4096), LISTING, f"what arrived at {client.address}")
             client.expect("150")
             client.expect("226")
 
 
-def ends_of_pinholes(lab, client):
-    """What became of the pinholes of this client's session: [(event, reason)]."""
-    return [(event["event"], event["reason"]) for event in lab.gateway.events()
-            if event["event"] in ("pinhole-used", "pinhole-close") and event["client"].endswith(f":{client.local_port}")]
+def check_ends_of_pinholes(lab, client, expected):
+    """What became of the pinholes of this client's session: [(event, reason)]. It has ended."""
+    lab.gateway.wait_event("session-close", client=client.endpoint)
+    seen = [(event["event"], event["reason"]) for event in lab.gateway.events(client=client.endpoint)
+            if event["event"] in ("pinhole-used", "pinhole-close")]
+    check_equal(seen, expected, "what became of the pinholes")
 
 
 def expires(lab, family):
@@ -237,8 +239,7 @@ def expires(lab, family):
         dialogue.one_pinhole()
         dialogue.wait_closed("two seconds of pinhole-timeout")
         dialogue.client.list_active()
-        check_equal(ends_of_pinholes(lab, dialogue.client), [("pinhole-close", "gone"), ("pinhole-used", "used")],
-                    "what became of the two pinholes")
+    check_ends_of_pinholes(lab, dialogue.client, [("pinhole-close", "gone"), ("pinhole-used", "used")])
 
 
 def outlasts_its_pinhole(lab, family):
@@ -264,7 +265,7 @@ def outlasts_its_pinhole(lab, family):
                 dialogue.wait_closed("two seconds of pinhole-timeout")
                 go_on.set()
                 dialogue.client.expect("226")
-        check_equal(ends_of_pinholes(lab, dialogue.client), [("pinhole-used", "used")], "what became of the pinhole")
+    check_ends_of_pinholes(lab, dialogue.client, [("pinhole-used", "used")])
 
 
 def main():

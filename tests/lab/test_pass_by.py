@@ -322,7 +322,7 @@ def control_port_by_chance(lab, family):
             check_equal(connection.recv(100), b"220 scripted\r\n", "the greeting")
             connection.sendall(b"NOOP\r\n")
             check_equal(connection.recv(100), b"200 nothing done\r\n", "the answer")
-    check_equal(lab.gateway.events(since=since), [], "events")
+    check_equal([event for event in lab.gateway.events(since=since) if ":4321" in str(event)], [], "events about it")
 
 
 def data_in_a_syn(lab, family):

@@ -11,7 +11,6 @@ import struct
 import time
 
 import rules
-from process import wait_until
 from rawtcp import ACK, FIN, PSH, RST, SYN, HandMade, Listener, packet
 from tap import Plan, check, check_equal
 from test_interception import FLAVOURS, FirewallCell

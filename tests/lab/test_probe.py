@@ -15,7 +15,7 @@ import gateway
 import rules
 import topology
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import SLOWNESS
 from tap import Plan, Skip, check, check_equal
 from transfers import FULL
 
@@ -29,7 +29,7 @@ MODES = {mode: (4, 6) for mode in topology.NAT_MODES}
 MODES_SHORT = {"snat": (4,), "dnat": (4,), "both": (6,), "routed": (4,)}
 GOOD = ("pass", "skipped")
 # Slow enough that something can happen meanwhile; there are more of them than are run at a time.
-SLOW = "title a slow one\nwhy to be interrupted\nlogin\npause 1500\nnoop\n"
+SLOW = "title a slow one\nwhy to be interrupted\nlogin\npause 2000\nnoop\n"
 SLOW_COUNT = 12
 
 
@@ -170,9 +170,8 @@ def interrupted(lab, interrupt, *options):
         os.unlink(path)
     position = lab.gateway.position()
     client = lab.client.spawn(client_command(lab, "--scenarios", slow_scenarios(lab), *options))
-    # Those that are run at a time, behind the two that see what the firewall lets through anyway.
-    wait_until(lambda: len([event for event in lab.gateway.events("login", position) if event["user"] == "anonymous"])
-               >= 10, "scenarios that are under way")
+    # The first of them, behind the two that see what the firewall lets through anyway.
+    lab.gateway.wait_events(3, "login", position, user="anonymous")
     again = interrupt(process)
     status = client.wait(RUN_SECONDS)
     if again:

@@ -149,9 +149,8 @@ def transfer(talk, store, size, upload, private, listener, read=fast_read, write
     check(seconds < SECONDS, f"a transfer of {size} bytes took {seconds:.1f} s")
 
 
-def check_all_relayed(cell, since, count, private):
-    relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) >= count and found,
-                        f"{count} relays")
+def check_all_relayed(cell, talk, since, count, private):
+    relays = cell.proxy.wait_events(count, "relay", since, client=talk.endpoint)
     bad = [relay for relay in relays if "reason" in relay]
     check_equal(bad, [], "data connections that ended badly")
     check(all(bool(relay["client_leg"]["tls"]) == private for relay in relays), "TLS on a client's leg is not as agreed")
@@ -163,7 +162,7 @@ def sizes(cell, upload, private, active):
         listener = stack.enter_context(talk.listen()) if active else None
         for size in SIZES:
             transfer(talk, store, size, upload, private, listener)
-    check_all_relayed(cell, since, len(SIZES), private)
+    check_all_relayed(cell, talk, since, len(SIZES), private)
 
 
 def slow_peers(cell, upload, private):
@@ -172,7 +171,7 @@ def slow_peers(cell, upload, private):
         for size in (3 * 1024 * KIB, 512 * KIB, 100):
             transfer(talk, store, size, upload, private, None, read=slow_read)
             transfer(talk, store, size, upload, private, None, write=slow_write)
-    check_all_relayed(cell, since, 6, private)
+    check_all_relayed(cell, talk, since, 6, private)
 
 
 def one_port_again_and_again(cell, private, upload):
@@ -181,7 +180,7 @@ def one_port_again_and_again(cell, private, upload):
     with logged_in(cell, private) as (store, talk), talk.listen() as listener:
         for number in range(ACTIVE_TIMES):
             transfer(talk, store, number, upload, private, listener)
-    check_all_relayed(cell, since, ACTIVE_TIMES, private)
+    check_all_relayed(cell, talk, since, ACTIVE_TIMES, private)
     check_equal(cell.lab.expectations(), [], "expectations that were left behind")
 
 

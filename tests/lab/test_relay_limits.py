@@ -11,7 +11,6 @@ import os
 import re
 import resource
 import socket
-import ssl
 import time
 
 from gateway import READY, binary
@@ -68,11 +67,7 @@ class PatientServer:
 
 @contextlib.contextmanager
 def logged_in(cell, level="C", source=None):
-    with Talk(cell) as talk:
-        if source:
-            talk.socket.close()
-            with cell.lab.client.entered():
-                talk.socket = socket.create_connection((cell.lab.addresses[4].server, 21), 10, (source, 0))
+    with Talk(cell, source=source) as talk:
         talk.secure()
         for command in ("USER a", "PASS b", "PBSZ 0", f"PROT {level}"):
             check(talk.command(command)[:1] in "23", f"{command} was refused")
@@ -119,9 +114,9 @@ def session_has_a_bound(cell):
     with PatientServer(cell) as server, logged_in(cell) as talk:
         with contextlib.ExitStack() as stack:
             check_equal(take(cell, talk, stack, 20), SESSION_RELAYS, "data connections that one session got")
-            cell.proxy.wait_event("refuse", since, reason="quota-relays")
+            cell.proxy.wait_event("refuse", since, client=talk.endpoint, reason="quota-relays")
         server.hang_up()
-        wait_until(lambda: len(cell.proxy.events("relay", since)) >= SESSION_RELAYS, "the end of the data connections")
+        cell.proxy.wait_events(SESSION_RELAYS, "relay", since, client=talk.endpoint)
         transfer(cell, talk)
 
 
@@ -129,15 +124,16 @@ def source_has_a_bound(cell):
     """The sessions may end: their data connections count on."""
     since = cell.proxy.position()
     with PatientServer(cell) as server, contextlib.ExitStack() as stack:
-        taken = 0
+        taken = {}
         for _ in range(SOURCE_RELAYS):
             with logged_in(cell) as talk:
-                taken += take(cell, talk, stack, SESSION_RELAYS)
-        check_equal(taken, SOURCE_RELAYS, "data connections that one source got")
+                taken[talk.endpoint] = take(cell, talk, stack, SESSION_RELAYS)
+        check_equal(sum(taken.values()), SOURCE_RELAYS, "data connections that one source got")
         other_source_is_served(cell)
         stack.close()
         server.hang_up()
-        wait_until(lambda: len(cell.proxy.events("relay", since)) >= taken, "the end of the data connections")
+        for client, count in ((client, count) for client, count in taken.items() if count):
+            cell.proxy.wait_events(count, "relay", since, client=client)
         with logged_in(cell) as talk:
             transfer(cell, talk)
 
@@ -163,13 +159,14 @@ def one_login_asks_for_all(cell):
         print(f"# {refused} of {REQUESTS} requests were refused; a login beside them took {slowest * 1000:.0f} ms at most")
         check(refused >= REQUESTS - SESSION_RELAYS, "more were granted than one session may have")
         check(files(cell) - before < 60, f"{files(cell) - before} descriptors were taken")
-    wait_until(lambda: len(cell.proxy.events("relay", since)) >= REQUESTS - refused, "the end of the data connections")
+    # Others count against the same source.
+    cell.proxy.wait_events(REQUESTS - refused, "relay", since, client=talk.endpoint)
 
 
 def silence_ends(cell):
     since = cell.proxy.position()
     with PatientServer(cell), logged_in(cell) as talk, connect(cell, ask(talk)):
-        relays = wait_until(lambda: cell.proxy.events("relay", since), "its end", (DATA_TIMEOUT + 10) * SLOWNESS)
+        relays = wait_until(lambda: cell.proxy.events("relay", since, client=talk.endpoint), "its end", DATA_TIMEOUT + 10)
         check_equal(relays[0]["reason"], "idle", "how a data connection ended that nobody used")
 
 
@@ -255,7 +252,7 @@ def who_resumes_is_not_replaced(cell):
     with PatientServer(cell), logged_in(cell, "P") as talk:
         check_equal(fetch(cell, talk, talk.socket.session), b"secret", "what the client gets that resumes")
         check_equal(fetch(cell, talk, None), b"", "what a stranger gets behind the same address")
-        relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) == 2 and found, "two relays")
+        relays = cell.proxy.wait_events(2, "relay", since, client=talk.endpoint)
         check_equal([event["client_leg"].get("resumed") for event in relays], [True, False], "who resumed")
         check_equal(relays[1]["reason"], "not-resumed", "how the stranger's ended")
         check_equal(fetch(cell, talk, talk.socket.session), b"secret", "what the client gets afterwards")

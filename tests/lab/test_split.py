@@ -10,10 +10,9 @@ import functools
 import socket
 import sys
 import termios
-import time
 
 from lab import Lab
-from process import SLOWNESS, wait_until
+from process import SLOWNESS, Stopwatch, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, naive_endpoint, offer_line
 from tap import Plan, check, check_equal
 
@@ -95,16 +94,15 @@ def paused(lab, family):
     with Dialogue(lab, family) as dialogue, dialogue.client.listen() as listener:
         line = offer_line(dialogue.client.address, listener.getsockname()[1]) + b"\r\n"
         half = len(line) // 2
-        began = time.monotonic()
-        dialogue.client.send(line[:half])
-        wait_until(acknowledged, "an acknowledgement of the first part of the line", timeout=5)
-        seconds = time.monotonic() - began
+        with Stopwatch() as watch:
+            dialogue.client.send(line[:half])
+            wait_until(acknowledged, "an acknowledgement of the first part of the line", timeout=5, interval=0.002)
         check_equal(dialogue.server.session().lines[-1], b"PASS lab@\r\n", "the last command at the server")
         dialogue.client.send(line[half:])
         dialogue.client.expect("200")
         dialogue.check_offers()
         dialogue.client.command(b"NOOP", "200")
-    check(seconds < 0.15 * SLOWNESS, f"the acknowledgement took {seconds:.3f} s")
+    check(watch.seconds() < 0.15 * SLOWNESS, f"the acknowledgement took {watch.seconds():.3f} s")
 
 
 def together(lab, family):

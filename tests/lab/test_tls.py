@@ -18,9 +18,9 @@ import time
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
 from gateway import binary
 from lab import Lab
-from process import titled, wait_until
+from process import titled
 from proxy import Authority, Proxy
-from scripted import ScriptedServer
+from scripted import ScriptedServer, endpoint_text
 from servers import TlsProftpd, TlsPureftpd, TlsVsftpd
 from tap import Plan, check, check_equal
 from transfers import FULL
@@ -65,7 +65,7 @@ class Cell:
 
 def check_relays(cell, since, private):
     """Three data connections, and on each both legs as promised."""
-    relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) >= 3 and found, "three relays")
+    relays = cell.proxy.wait_events(3, "relay", since)
     check_equal(len(relays), 3, "data connections")
     for relay in relays:
         check("reason" not in relay, f"a data connection ended badly: {relay}")
@@ -132,10 +132,12 @@ def client_context(cell):
 class Talk:
     """A client by hand: what it says and when is the test's to choose."""
 
-    def __init__(self, cell, port=21, address=None):
+    def __init__(self, cell, port=21, address=None, source=None):
         self.cell = cell
         with cell.lab.client.entered():
-            self.socket = socket.create_connection((address or cell.lab.addresses[4].server, port), 10)
+            self.socket = socket.create_connection((address or cell.lab.addresses[4].server, port), 10,
+                                                   (source, 0) if source else None)
+        self.endpoint = endpoint_text(*self.socket.getsockname()[:2])
 
     def __enter__(self):
         return self
@@ -200,7 +202,7 @@ def refused_inside_tls(cell, command, reason):
         talk.login()
         answer = talk.command(command)
         check(answer[:1] == "5", f"{command} was answered with {answer!r}")
-        event = cell.proxy.wait_event("refuse", since)
+        event = cell.proxy.wait_event("refuse", since, client=talk.endpoint)
         check_equal(event["reason"], reason, "the reason of the refusal")
         check(talk.command("NOOP").startswith("200"), "the session did not go on")
 
@@ -256,8 +258,8 @@ def reply_refused_inside_tls(cell, verb, answer, reason):
         check(talk.command("PASS b").startswith("230"), "PASS was refused")
         reply = talk.command(verb)
         check(reply.startswith("425"), f"{answer!r} became {reply!r}")
-        check_equal(cell.proxy.wait_event("refuse", since)["reason"], reason, "the reason")
-    check(not cell.proxy.events("pinhole-open", since), "a data connection was expected")
+        check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], reason, "the reason")
+    check(not cell.proxy.events("pinhole-open", since, client=talk.endpoint), "a data connection was expected")
 
 
 def server_speaks_behind_234(cell):
@@ -265,10 +267,8 @@ def server_speaks_behind_234(cell):
     with cell.server(AUTH=b"234 go\r\n230 logged in\r\n"), Talk(cell) as talk:
         talk.reply()
         talk.send(b"AUTH TLS\r\n")
-        closed = cell.proxy.wait_event("session-close", since, reason="behind-auth")
-    # The session of the statement before this one may still be on its way into the file.
-    logins = [event for event in cell.proxy.events("login", since) if event["session"] == closed["session"]]
-    check_equal(logins, [], "logins by the reply in clear")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="behind-auth")
+        check_equal(cell.proxy.events("login", since, client=talk.endpoint), [], "logins by the reply in clear")
 
 
 def server_does_not_begin_tls(cell):
@@ -286,7 +286,7 @@ def server_does_not_begin_tls(cell):
         talk.secure()
         answer = talk.line()
         check(answer.startswith("421") and "handshake" in answer, f"the client read {answer!r}")
-        cell.proxy.wait_event("session-close", since, reason="handshake")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="handshake")
 
 
 def refused_auth_stays_readable(cell):
@@ -297,7 +297,7 @@ def refused_auth_stays_readable(cell):
         talk.command("USER a")
         talk.command("PASS b")
         check(talk.command("PORT 10,9,1,77,200,1").startswith("5"), "a foreign PORT passed")
-        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+        check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], "foreign-address", "the reason")
 
 
 def unreachable_server(cell):
@@ -305,7 +305,7 @@ def unreachable_server(cell):
     with Talk(cell) as talk:
         answer = talk.line()
         check(answer.startswith("421") and "unreachable" in answer, f"the client read {answer!r}")
-    cell.proxy.wait_event("session-close", since, reason="unreachable")
+    cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="unreachable")
 
 
 def server_without_tls(cell):
@@ -315,7 +315,7 @@ def server_without_tls(cell):
     with server, Talk(cell) as talk:
         answer = talk.line()
         check(answer.startswith("421") and "tls-required" in answer, f"the client read {answer!r}")
-        cell.proxy.wait_event("session-close", since, reason="tls-required")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="tls-required")
         check_equal([line.strip() for line in server.session().lines], [b"AUTH TLS"], "what the server heard")
 
 
@@ -343,7 +343,7 @@ def over_before_it_is_seen(cell):
         with listener.accept()[0] as data:
             data.settimeout(10)
             check_equal(data.recv(1), b"", "the end of an empty listing")
-        cell.proxy.wait_event("relay", since)
+        cell.proxy.wait_event("relay", since, client=talk.endpoint)
         check_equal([talk.reply()[:3], talk.reply()[:3]], ["150", "226"], "replies")
     check_equal(cell.lab.expectations(), [], "expectations that were left behind")
 
@@ -359,7 +359,7 @@ def resets_at_every_step(cell):
                 for step in steps[:count]:
                     step(talk)
                 talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            cell.proxy.wait_event("session-close", since)
+            cell.proxy.wait_event("session-close", since, client=talk.endpoint)
         with Talk(cell) as talk:
             talk.secure()
             check(talk.command("USER a").startswith("331"), "the proxy serves nobody any more")
@@ -370,13 +370,13 @@ def closed_with(cell, reason, act, port=21):
     since = cell.proxy.position()
     with Talk(cell, port=port) as talk:
         act(talk)
-        cell.proxy.wait_event("session-close", since, reason=reason)
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason=reason)
         with contextlib.suppress(OSError):  # a failed handshake has closed it already
             talk.socket.settimeout(10)
             while talk.socket.recv(4096):
                 pass
     # Nothing was taken over into TLS.
-    check(not cell.proxy.events("login", since), "somebody was logged in")
+    check(not cell.proxy.events("login", since, client=talk.endpoint), "somebody was logged in")
 
 
 def bytes_behind_auth(talk):
@@ -459,7 +459,7 @@ def ccc_keeps_judging(cell):
         clear_by_hand(talk)
         check(talk.command("NOOP").startswith("200"), "the session did not go on in clear")
         check(talk.command("PORT 10,9,1,77,200,1")[:1] == "5", "a foreign PORT passed in clear")
-        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+        check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], "foreign-address", "the reason")
         for command in ("AUTH TLS", "PBSZ 0", "PROT C"):
             check(talk.command(command).startswith("503"), f"{command} was taken after CCC")
 
@@ -479,10 +479,10 @@ def rein_ends_tls(cell, server_tls):
         for command, code in (("USER a", "331"), ("PASS b", "230"), ("PBSZ 0", "200"), ("PROT P", "200"), ("REIN", "220")):
             check(talk.command(command).startswith(code), f"{command} was not answered with {code}")
         clear_by_hand(talk)
-        cell.proxy.wait_event("tls", since, tls="cleared")
+        cell.proxy.wait_event("tls", since, client=talk.endpoint, tls="cleared")
         check(talk.command("PROT P").startswith("503"), "the level of protection was not forgotten")
         check(talk.command("PORT 10,7,1,2,200,1")[:1] == "5", "an offer passed before the new login")
-        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "not-logged-in", "the reason")
+        check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], "not-logged-in", "the reason")
         check(talk.command("AUTH TLS").startswith("234"), "AUTH was refused after REIN")
         talk.secure(auth=None)
         for command, code in (("USER a", "331"), ("PASS b", "230"), ("PBSZ 0", "200"), ("NOOP", "200")):
@@ -544,7 +544,7 @@ def bad_certificate(cell, text):
         talk.secure(name="ftp.lab.test")
         answer = talk.line()
         check(answer.startswith("421") and "bad-certificate" in answer, f"the client read {answer!r}")
-    event = cell.proxy.wait_event("anomaly", since, reason="bad-certificate")
+    event = cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bad-certificate")
     check(text in event["line"], f"the event says {event['line']!r}")
 
 
@@ -557,7 +557,7 @@ def passed_on_untrusted(cell):
             pass
         else:
             check(False, "the client found a certificate that it trusts in place of a bad one")
-    cell.proxy.wait_event("anomaly", since, reason="bad-certificate")
+    cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bad-certificate")
     context = ssl._create_unverified_context()
     with Talk(cell) as talk:
         talk.secure(context)
@@ -726,7 +726,7 @@ def truncated_upload(cell):
         raw.shutdown(socket.SHUT_WR)
         answer = talk.reply()
         raw.close()
-        cell.proxy.wait_event("anomaly", since, reason="no-close-notify")
+        cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="no-close-notify")
         check(answer[:1] in "45", f"the server answered {answer!r} to a part of a file")
 
 
@@ -759,7 +759,7 @@ def resumption_is_demanded(cell):
             secured = client_context(cell).wrap_socket(data)
             check_equal(secured.recv(1), b"", "bytes on a data connection that was not resumed")
         data.close()
-    check_equal(cell.proxy.wait_event("relay", since)["reason"], "not-resumed", "the reason")
+    check_equal(cell.proxy.wait_event("relay", since, client=talk.endpoint)["reason"], "not-resumed", "the reason")
 
 
 def is_sanitized():
@@ -818,7 +818,7 @@ def reload_changes_open_sessions(cell):
             cell.proxy.process.wait_for_output("reloaded")
             since = cell.proxy.position()
             talk.command("MKD y")
-            check_equal(cell.proxy.wait_event("refuse", since)["reason"], "verb-denied", "the reason")
+            check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], "verb-denied", "the reason")
         finally:
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)

@@ -26,8 +26,8 @@ def server_context(cell):
     return context
 
 
-def nothing_is_opened(cell, since):
-    check_equal([event["event"] for event in cell.proxy.events(since=since)
+def nothing_is_opened(cell, talk, since):
+    check_equal([event["event"] for event in cell.proxy.events(since=since, client=talk.endpoint)
                  if event["event"] in ("pinhole-open", "offer", "relay", "refuse")], [], "events about data connections")
     check_equal(cell.lab.expectations(), [], "expectations")
 
@@ -48,8 +48,8 @@ def server_is_listed(cell, port):
             except OSError:
                 pass
         check_equal(talk.command("PORT 10,9,1,77,200,1")[:1], "5", "the server's answer to a bounce")
-        nothing_is_opened(cell, since)
-    event = cell.proxy.wait_event("anomaly", since, reason="bypassed")
+        nothing_is_opened(cell, talk, since)
+    event = cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bypassed")
     check_equal(event["line"], "the server is listed", "why")
 
 
@@ -59,7 +59,7 @@ def lines_are_judged_until_then(cell):
         talk.reply()
         talk.command("USER anonymous")
         check_equal(talk.command("PORT 10,9,1,77,200,1")[:1], "5", "the answer to a bounce")
-        check_equal(cell.proxy.wait_event("refuse", since)["reason"], "foreign-address", "the reason")
+        check_equal(cell.proxy.wait_event("refuse", since, client=talk.endpoint)["reason"], "foreign-address", "the reason")
 
 
 def handshake_in_pieces(talk, context, name, pieces):
@@ -88,11 +88,11 @@ def name_is_listed(cell, name, listed, pieces):
         library = handshake_in_pieces(talk, server_context(cell) if listed else client_context(cell), name, pieces)
         check_equal(ssl_digest(library) == der_digest(cell.certificate[0]), listed, "the server's own certificate")
         if listed:
-            check_equal(cell.proxy.wait_event("anomaly", since, reason="bypassed")["line"], name, "why")
+            bypassed = cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bypassed")
+            check_equal(bypassed["line"], name, "why")
         check_equal(server.session().lines[:1], [b"AUTH TLS\r\n"], "what the server heard first")
     if not listed:
-        check_equal([event for event in cell.proxy.events("anomaly", since) if event["reason"] == "bypassed"], [],
-                    "events of a bypass")
+        check_equal(cell.proxy.events("anomaly", since, client=talk.endpoint, reason="bypassed"), [], "events of a bypass")
 
 
 def ssl_digest(library):
@@ -111,7 +111,7 @@ def no_hello(cell):
                 talk.send(data)
                 if not data:
                     talk.socket.shutdown(socket.SHUT_WR)
-            cell.proxy.wait_event("session-close", since, reason="handshake")
+            cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="handshake")
             check_equal(server.session().lines, [b"AUTH TLS\r\n"], "what the server heard")
 
 
@@ -147,12 +147,12 @@ def certificate_is_demanded(cell, version, passes):
             if through:
                 check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
                 check_equal(server.session().connection.getpeercert()["subject"][0][0][1], "client", "the server's client")
-                cell.proxy.wait_event("anomaly", since, reason="bypassed")
-                nothing_is_opened(cell, since)
+                cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bypassed")
+                nothing_is_opened(cell, talk, since)
             else:
                 line = talk.line()
                 check(line.startswith("421 Refused: client-certificate"), f"the client read {line!r}")
-                cell.proxy.wait_event("anomaly", since, reason="client-certificate")
+                cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="client-certificate")
 
 
 class CertifiedCell(ScriptedCell):

@@ -11,7 +11,6 @@ import re
 import ssl
 
 from gateway import binary
-from process import wait_until
 from tap import Plan, check, check_equal
 from test_tls import ScriptedCell, Talk, client_context
 
@@ -23,12 +22,10 @@ def der_digest(path):
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
 
 
-def handshakes(cell, since):
-    """The events of both legs, by leg."""
-    events = wait_until(lambda: (found := [event for event in cell.proxy.events("tls", since)
-                                           if event["tls"] in ("client leg", "server leg")]) and len(found) == 2 and found,
-                        "the handshakes of both legs")
-    return {event["tls"]: event[event["tls"].replace(" ", "_")] for event in events}
+def handshakes(cell, talk, since):
+    """What the events tell of both legs of a session, by leg."""
+    return {leg: cell.proxy.wait_event("tls", since, client=talk.endpoint, tls=leg)[leg.replace(" ", "_")]
+            for leg in ("client leg", "server leg")}
 
 
 def told_of_both_legs(cell):
@@ -40,7 +37,7 @@ def told_of_both_legs(cell):
         talk.secure(context, name="ftp.lab.test")
         shown = hashlib.sha256(talk.socket.getpeercert(True)).hexdigest()
         cipher = talk.socket.cipher()[0]
-    legs = handshakes(cell, since)
+    legs = handshakes(cell, talk, since)
     client, server = legs["client leg"], legs["server leg"]
     check_equal((client["tls"], client["cipher"], client["resumed"]), ("TLSv1.2", cipher, False), "the client's leg")
     check_equal((client["sni"], client["alpn"], client["sha256"]), ("ftp.lab.test", "ftp", shown), "the client's leg")
@@ -84,7 +81,7 @@ def weak_server(cell, cipher, accepted):
         talk.secure()
         if accepted:
             check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
-            check_equal(handshakes(cell, since)["server leg"]["cipher"], cipher, "the cipher in the event")
+            check_equal(handshakes(cell, talk, since)["server leg"]["cipher"], cipher, "the cipher in the event")
         else:
             line = talk.line()
             check(line.startswith("421 Refused: handshake") and "handshake failure" in line, f"the client read {line!r}")
@@ -102,7 +99,7 @@ def weak_client(cell, accepted, cipher):
             talk.secure(context)
         except ssl.SSLError:
             check(not accepted, "the client was refused")
-            cell.proxy.wait_event("session-close", since, reason="handshake")
+            cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="handshake")
         else:
             check(accepted, "the client was accepted")
 

@@ -37,10 +37,10 @@ def next_is_served(cell, server):
         check(talk.command("USER a").startswith("331"), "the next session is not served")
 
 
-def closed_within(cell, reason, since, seconds):
-    """The event that a session ended for reason."""
-    return wait_until(lambda: [event for event in cell.proxy.events("session-close", since) if event["reason"] == reason],
-                      f"session-close {reason}", seconds / SLOWNESS)[0]
+def closed_within(cell, talk, reason, since, seconds):
+    """The session of this client ended for reason."""
+    wait_until(lambda: cell.proxy.events("session-close", since, client=talk.endpoint, reason=reason),
+               f"session-close {reason}", seconds / SLOWNESS)
 
 
 def silent_server(cell, results):
@@ -90,7 +90,7 @@ def silence_behind(cell, verb):
         talk.socket.settimeout(PATIENCE)
         with contextlib.suppress(OSError):
             talk.secure() if client_tls else talk.line()
-        closed_within(cell, "timeout", since, PATIENCE)
+        closed_within(cell, talk, "timeout", since, PATIENCE)
 
 
 def first_words(cell, greeting, reason, told):
@@ -101,8 +101,8 @@ def first_words(cell, greeting, reason, told):
         answer = talk.line()
         check(answer.startswith(told), f"the client read {answer!r}")
         if reason:
-            closed_within(cell, reason, since, 10 * SLOWNESS)
-    check(not cell.proxy.events("login", since), "somebody was logged in")
+            closed_within(cell, talk, reason, since, 10 * SLOWNESS)
+    check(not cell.proxy.events("login", since, client=talk.endpoint), "somebody was logged in")
 
 
 def greeting_needs_no_login(cell):
@@ -145,7 +145,7 @@ def server_resets(cell, step):
             for command in ("USER a", "PASS b", "PBSZ 0", "PROT P", "EPSV"):
                 if not talk.command(command):
                     break
-        event = cell.proxy.wait_event("session-close", since)
+        event = cell.proxy.wait_event("session-close", since, client=talk.endpoint)
     check(event["reason"] in ("reset", "handshake", "connection-ended"), f"the reason is {event['reason']}")
     check_equal(cell.lab.expectations(), [], "expectations that were left behind")
     next_is_served(cell, cell.tls_server())
@@ -160,7 +160,7 @@ def instead_of_hello(cell, data, finish):
         talk.send(data)
         if finish:
             talk.socket.shutdown(socket.SHUT_WR)
-        closed_within(cell, "handshake", since, 10 * SLOWNESS)
+        closed_within(cell, talk, "handshake", since, 10 * SLOWNESS)
         check_equal(server.session().lines, [], "what the server heard")
     next_is_served(cell, cell.server())
 
@@ -189,7 +189,7 @@ def garbage_on_data_connection(cell):
             data = socket.create_connection((cell.lab.addresses[4].server, port), 10)
         talk.send(b"STOR x\r\n")
         data.sendall(b"in clear, although it was promised otherwise\r\n")
-        check_equal(cell.proxy.wait_event("relay", since)["reason"], "handshake", "the reason")
+        check_equal(cell.proxy.wait_event("relay", since, client=talk.endpoint)["reason"], "handshake", "the reason")
         check_equal([talk.reply()[:3], talk.reply()[:3]], ["150", "426"], "replies")
         check(talk.command("NOOP").startswith("200"), "the session did not go on")
         data.close()
@@ -212,7 +212,7 @@ def a_byte_at_a_time(cell):
         thread = threading.Thread(target=drip)
         thread.start()
         try:
-            closed_within(cell, "line-timeout", since, 20 * SLOWNESS)
+            closed_within(cell, talk, "line-timeout", since, 20 * SLOWNESS)
         finally:
             stop.set()
             thread.join()
@@ -247,7 +247,7 @@ def long_token(cell, size, spoilt, reason):
         talk.send(b"ADAT " + token + b"\r\n")
         if reason:
             check_equal(talk.line()[:3], "421", "the answer")
-            closed_within(cell, reason, since, 10 * SLOWNESS)
+            closed_within(cell, talk, reason, since, 10 * SLOWNESS)
         else:
             check_equal(talk.reply()[:3], "502", "the answer")
             check_equal(talk.command("USER a")[:3], "331", "the next answer")

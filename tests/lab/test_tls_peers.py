@@ -42,9 +42,9 @@ def ends_bare(cell, private, reply, end):
         check_equal((len(client.received), client.end), (SIZE if reply == "226" else len(client.received), end),
                     "what the client received, and the end")
     if reply == "226":
-        cell.proxy.wait_event("anomaly", since, reason="no-close-notify")
+        cell.proxy.wait_event("anomaly", since, client=dialogue.talk.endpoint, reason="no-close-notify")
     else:
-        cell.proxy.wait_event("relay", since, reason="truncated")
+        cell.proxy.wait_event("relay", since, client=dialogue.talk.endpoint, reason="truncated")
 
 
 def uploads_bare(cell, reply, end):
@@ -102,7 +102,7 @@ def hello_waits_for_the_command(cell, client_first):
         check_equal(impatient.early, True if client_first else None, "a ClientHello before the command")
         talk.send(b"NLST\r\n")
         check_equal(talk.reply()[:3], "150", "the preliminary reply")
-        time.sleep(0.3)
+        wait_until(lambda: impatient.early is not None, "the server's ClientHello")
         check_equal(impatient.early, client_first, "a ClientHello before the command")
         data.close()
 
@@ -153,10 +153,12 @@ def unnamed(cell, judged_by_client):
     """The server's certificate is for ftp.lab.test; the client names nobody, and means the address."""
     address = cell.lab.addresses[4].server
     since = cell.proxy.position()
+    clients = []
     for name, is_right in ((None, True), (address, False)):
         context = ssl.create_default_context(cafile=cell.proxy.local)
         context.check_hostname = bool(name)
         with cell.tls_server(), Talk(cell) as talk:
+            clients.append(talk.endpoint)
             try:
                 talk.secure(context, name=name)
             except ssl.SSLCertVerificationError:
@@ -167,8 +169,12 @@ def unnamed(cell, judged_by_client):
                 check(talk.command("USER a").startswith("331"), "the session did not begin")
             else:
                 check("bad-certificate" in talk.line(), "a certificate for another address was accepted")
-    reasons = [event["reason"] for event in cell.proxy.events("anomaly", since)]
-    check_equal("bad-certificate" in reasons, not judged_by_client, f"bad-certificate among {reasons}")
+    for client in clients:
+        cell.proxy.wait_event("session-close", since, client=client)
+    reasons = {client: [event["reason"] for event in cell.proxy.events("anomaly", since, client=client)]
+               for client in clients}
+    check_equal(["bad-certificate" in reasons[client] for client in clients],
+                [False, False] if judged_by_client else [True, True], f"bad-certificate among {reasons}")
 
 
 def leaves_bare_and_goes_on(cell, context):
