@@ -72,10 +72,10 @@ replay-programs: $(REPLAY_PROGRAMS)
 RUN := tests/tools/run $(if $(STATEMENTS),-o $(STATEMENTS))
 
 # The suites, cheapest first: NAME[:SECONDS]=COMMAND, each one word for the shell. Those with a + run side by side.
-SUITE_RUNNER := 'runner=tests/tools/run --self-test' 'mutants-self=tests/tools/mutants --self-test'
+SUITE_RUNNER := '+runner=tests/tools/run --self-test' '+mutants-self=tests/tools/mutants --self-test'
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a' 'layers=tests/tools/layers $(RELEASE)' \
-	'layers-self=tests/tools/layers --self-test'
-SUITE_MAKE   := 'make=BUILD=$(RELEASE) tests/make/test_make.py'
+	'+layers-self=tests/tools/layers --self-test'
+SUITE_MAKE   := '+make=BUILD=$(RELEASE) tests/make/test_make.py'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'+$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
@@ -84,23 +84,25 @@ SUITE_VALGRIND := 'valgrind:3600=tests/tools/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=nice -n 19 tests/fuzz/run $(FUZZED)'
 SUITE_REPLAY := '+replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
 SUITE_REPORT := '+report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py'
-SUITE_SPLIT   = 'split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
-# Labs that look at how long something takes have the host to themselves; the others wait more than they compute.
-LAB_TIMED    := $(foreach name,adoption chaos events flood flood_kinds interception interop offpath relay relay_limits split \
-	supervisor unused_offers,tests/lab/test_$(name).py)
-SUITES_LAB   := $(foreach program,$(filter-out $(LAB_TIMED),$(LAB_TESTS)) $(filter $(LAB_TIMED),$(LAB_TESTS)),\
-	'$(if $(filter $(LAB_TIMED),$(program)),,+)$(patsubst tests/lab/test_%.py,lab/%,$(program)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(program)')
+SUITE_SPLIT   = '+split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
+# Labs wait more than they compute, each in its own network, so they run side by side, the longest first. Those that need
+# all processors have them, last.
+LAB_LONG     := $(foreach name,probe matrix interception dialogues tls_peers pass_by interop chaos,tests/lab/test_$(name).py)
+LAB_ALONE    := $(foreach name,flood flood_kinds,tests/lab/test_$(name).py)
+suite-lab     = '$(2)$(patsubst tests/lab/test_%.py,lab/%,$(1)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(1)'
+SUITES_LAB   := $(foreach program,$(LAB_LONG) $(filter-out $(LAB_LONG) $(LAB_ALONE),$(LAB_TESTS)),$(call suite-lab,$(program),+))
+SUITES_ALONE := $(foreach program,$(LAB_ALONE),$(call suite-lab,$(program)))
 # What only the release build can show: the others go without the filter of system calls.
-SUITE_CONFINED := 'lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
-	'lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \
-	'lab/events-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reads' \
-	'lab/proxy-reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_proxy_reload.py' \
-	'lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
-SUITE_COMPARISON := 'comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
+SUITE_CONFINED := '+lab/tls-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_tls.py -k filter' \
+	'+lab/reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reload' \
+	'+lab/events-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_events.py -k reads' \
+	'+lab/proxy-reload-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_proxy_reload.py' \
+	'+lab/captive-confined=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_captive.py'
+SUITE_COMPARISON := '+comparison=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/compare/test_document.py'
 # Big-endian, 32 bits, and the other processor that routers have.
 SUITES_CROSS := $(foreach architecture,arm64 armhf s390x,\
 	'cross/$(architecture):3600=tests/cross/run $(architecture) $(RELEASE)/cross')
-SUITE_VM      = 'vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
+SUITE_VM      = '+vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
 setup:
 	$(Q)tests/tools/setup
@@ -111,8 +113,8 @@ setup-build setup-demo setup-long: setup-%:
 check: setup
 	$(make-release) all lab-programs replay-programs
 	$(make-sanitized) all unit-programs lab-programs
-	$(Q)$(RUN) $(SUITE_RUNNER) $(SUITE_PURE) $(SUITE_MAKE) $(SUITE_REPLAY) $(SUITE_REPORT) $(SUITES_UNIT) $(SUITE_SPLIT) \
-		$(SUITE_COMPARISON) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITE_VM) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
+	$(Q)$(RUN) $(SUITE_PURE) $(SUITE_RUNNER) $(SUITE_MAKE) $(SUITES_UNIT) $(SUITE_COMPARISON) $(SUITE_VM) $(SUITE_REPLAY) \
+		$(SUITE_REPORT) $(SUITE_SPLIT) $(SUITES_LAB) $(SUITE_CONFINED) $(SUITES_ALONE) '&'$(SUITE_LINT) '&'$(SUITE_FUZZ)
 
 check-pure:
 	$(make-release) all
@@ -164,7 +166,7 @@ fuzz:
 
 check-lab:
 	$(make-sanitized) all lab-programs
-	$(Q)$(RUN) $(SUITES_LAB)
+	$(Q)$(RUN) $(SUITES_LAB) $(SUITES_ALONE)
 
 check-vm:
 	$(make-release) all lab-programs
