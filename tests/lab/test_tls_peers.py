@@ -12,7 +12,6 @@ import select
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 from gateway import binary
@@ -56,29 +55,39 @@ def uploads_bare(cell, reply, end):
 
 
 class ImpatientServer:
-    """Watches what comes on the data connection before the transfer command."""
+    """
+    Watches what comes first, the transfer command or a ClientHello on the data connection: by one select(2) on both, since
+    two threads would be woken in any order. early: None as long as there is no ClientHello.
+    """
 
     def __init__(self, cell):
         self.early = None
-        self.commanded = threading.Event()
         self.server = cell.tls_server()
         self.server.handlers["EPSV"] = lambda _argument: self._passive
         self.server.handlers["NLST"] = lambda _argument: self._list
 
     def _passive(self, session):
-        port = session.listen()
-        threading.Thread(target=self._watch, args=(session,), daemon=True).start()
-        return f"229 here (|||{port}|)\r\n".encode()
+        with session.server.namespace.entered():
+            self.watched = self.listener = socket.create_server((session.server.address, 0))
+        session.send(f"229 here (|||{self.listener.getsockname()[1]}|)\r\n".encode())
+        self.early = self._sees_hello(session.connection) or None
 
-    def _watch(self, session):
-        self.data = session.data_connection()
-        readable, _, _ = select.select([self.data], [], [], 20 * SLOWNESS)
-        self.early = bool(readable) and not self.commanded.is_set()
+    def _sees_hello(self, *others):
+        """False: one of the others was first, or nothing came."""
+        while True:
+            readable, _, _ = select.select([self.watched, *others], [], [], 20 * SLOWNESS)
+            if self.watched not in readable or any(other in readable for other in others):
+                return False
+            if self.watched is not self.listener:
+                return True
+            self.watched = self.listener.accept()[0]
 
     def _list(self, session):
-        self.commanded.set()
         session.send(b"150 go on\r\n")
-        time.sleep(0.2)
+        if self.early is None and self._sees_hello():
+            self.early = False
+        self.watched.close()
+        self.listener.close()
         return b"226 done\r\n"
 
 
