@@ -104,6 +104,11 @@ SUITES_CROSS := $(foreach architecture,arm64 armhf s390x,\
 	'cross/$(architecture):3600=tests/cross/run $(architecture) $(RELEASE)/cross')
 SUITE_VM      = '+vm:$(shell expr $(VM_SECONDS) + 60)=FTPALG=$(abspath $(RELEASE)/ftpalg) tests/vm/run tests/vm/suite $(VM_LAB)'
 
+# Each of these builds: several that are asked for at a time must not have two makes at one directory.
+ifneq ($(filter check% coverage fuzz bench compare demo,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 setup:
 	$(Q)tests/tools/setup
 

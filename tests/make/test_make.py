@@ -184,6 +184,17 @@ def compile_commands(directory):
     run("/bin/sh", "-c", re.sub(r"-MMD .* (?=\S+$)", "-fsyntax-only ", example["command"]))
 
 
+def one_make_at_a_time(directory):
+    """What is built with is a program that wants to be alone for a while."""
+    directory = pathlib.Path(directory)
+    builder = script(directory / "builder", f"mkdir {directory}/busy || exit 1\nsleep 0.3\nrmdir {directory}/busy\n"
+                                            f"echo >>{directory}/built\n")
+    done = attempt("make", "-s", "-j4", f"BUILD={directory}/none", f"MAKE={builder}", "RUN=true", "check-pure", "check-unit",
+                   "check-replay", "check-split")
+    check(done.returncode == 0, done.stderr)
+    check(len((directory / "built").read_text()) == 5, "not all was built")
+
+
 def newest_change_is_this_version():
     newest = re.search(r"^## (\S+?),", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
     check(newest == VERSION, f"CHANGELOG.md begins with {newest}, the Makefile says {VERSION}")
@@ -284,6 +295,7 @@ def statements(directory):
     yield "and prints what libftpalg(3) shows", installed.example_of_manual
     yield "make uninstall leaves nothing", installed.uninstall
     yield "lint asks about a file until there is nothing to say, and again when it changes", Lint(directory).marks
+    yield "of several checks at a time, one builds after the other", lambda: one_make_at_a_time(directory)
     yield "CHANGELOG.md begins with this version", newest_change_is_this_version
     yield "make compile_commands.json says how each file is compiled", lambda: compile_commands(directory)
     yield "mandoc has nothing to say about the manuals", manuals_are_correct
