@@ -66,6 +66,7 @@ struct expectation {
 };
 
 struct notice;
+struct session_farewell;
 
 /*
  * The only way out of the core. Functions that answer with a reason answer REASON_NONE for success, and only when the
@@ -104,6 +105,10 @@ struct ops {
 
 	/* What unexpect would answer now; changes nothing. NULL where unexpect never answers REASON_GONE. */
 	enum reason (*peek)(void *context, const struct nat_view *master, const struct expectation *expectation);
+
+	/* unexpect for a session that has ended, which need not be done at once: the answer goes to session_tell_end(). NULL:
+	 * unexpect does it. */
+	void (*release)(void *context, const struct session_farewell *end);
 };
 
 #endif

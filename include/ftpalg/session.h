@@ -221,6 +221,19 @@ bool session_looks_like_line(enum direction direction, struct bytes line);
  */
 bool session_may_pass_rest(const struct session *session, enum direction direction, struct bytes rest);
 
+/* A session that has ended, and whose expectation waits to be deleted. */
+struct session_farewell {
+	uint64_t session;
+	enum reason reason;
+	enum reason absence; /* what it means if the kernel has the expectation no more */
+	enum form form;
+	struct nat_view view;
+	struct expectation expectation;
+};
+
+/* Reports what has become of the expectation, and then session-close. answer is what unexpect answers. */
+void session_tell_end(const struct session_farewell *end, const struct ops *ops, enum reason answer);
+
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);
 

@@ -68,8 +68,13 @@ struct broker {
 	uint64_t confirmed_until;
 	uint16_t processor;    /* that it is bound to; or UINT16_MAX */
 	uint64_t may_follow;   /* when it may go to another one */
+	/* Expectations to be deleted, and where the answers go. */
+	struct expect_owned ending[EXPECT_TOGETHER];
+	struct broker_answer *ending_answers[EXPECT_TOGETHER];
+	size_t ending_count;
 	struct log_limit refusal_limit;
 	struct log_limit inject_limit;
+	struct log_limit timeout_limit;
 	uint8_t datagram[BROKER_DATAGRAM_MAX];
 };
 
@@ -156,18 +161,38 @@ static enum reason broker_change(struct broker *broker, struct broker_order *ord
 }
 
 /*
- * Neither needs the master to be confirmed: what is looked for is an expectation that says itself, in the kernel, that it
- * is this master's.
+ * Neither this nor a deletion needs the master to be confirmed: what is looked for is an expectation that says itself, in the
+ * kernel, that it is this master's.
  */
-static enum reason broker_end_expectation(struct broker *broker, const struct broker_order *order,
-					  struct broker_answer *answer)
+static enum reason broker_peek(struct broker *broker, const struct broker_order *order, struct broker_answer *answer)
 {
-	const enum reason reason = order->kind == BROKER_PEEK
-		? expect_peek(&broker->expect, &order->master, &order->expectation)
-		: expect_delete(&broker->expect, &order->master, &order->expectation);
+	const enum reason reason = expect_peek(&broker->expect, &order->master, &order->expectation);
 
 	answer->error = broker->expect.error;
 	return reason;
+}
+
+/* Sessions end several at a time, and so do their expectations. */
+static void broker_end_expectations(struct broker *broker)
+{
+	enum reason reasons[EXPECT_TOGETHER];
+
+	if (broker->ending_count == 0)
+		return;
+	expect_delete_all(&broker->expect, broker->ending, broker->ending_count, reasons);
+	for (size_t i = 0; i < broker->ending_count; i++) {
+		broker->ending_answers[i]->reason = (uint16_t)reasons[i];
+		broker->ending_answers[i]->error = broker->expect.error;
+	}
+	broker->ending_count = 0;
+}
+
+static void broker_note_end(struct broker *broker, const struct broker_order *order, struct broker_answer *answer)
+{
+	if (broker->ending_count == EXPECT_TOGETHER)
+		broker_end_expectations(broker);
+	broker->ending[broker->ending_count] = (struct expect_owned){ order->master, order->expectation };
+	broker->ending_answers[broker->ending_count++] = answer;
 }
 
 /*
@@ -189,10 +214,21 @@ static void broker_object(struct broker *broker, const char *fault)
 		log_message(LOG_LEVEL_ERROR, "the broker has refused a request: %s", fault);
 }
 
+/* Pinholes have their timeouts before the lines leave that announce them. */
+static void broker_settle(struct broker *broker)
+{
+	const int error = expect_settle(&broker->expect);
+
+	if (error && log_limit_allows(&broker->timeout_limit, clock_microseconds()))
+		log_message(LOG_LEVEL_WARNING, "can't set the timeout of an expectation, which is deleted: %s",
+			    strerror(-error));
+}
+
 static void broker_inject(struct broker *broker, const struct broker_order *order)
 {
 	int error;
 
+	broker_settle(broker);
 	if (!broker_may_inject(broker, order)) {
 		broker_object(broker, "a packet that belongs to no control connection");
 		return;
@@ -207,6 +243,7 @@ static void broker_pass_verdicts(struct broker *broker, struct bytes verdicts)
 {
 	struct nfverdict_decision decision;
 
+	broker_settle(broker);
 	if (!broker->verdict.socket)
 		return;
 	while (broker_next_verdict(&verdicts, &decision))
@@ -245,6 +282,8 @@ static bool broker_obey(struct broker *broker, struct broker_order *order, struc
 {
 	enum reason reason = REASON_NONE;
 
+	if (order->kind != BROKER_UNEXPECT)
+		broker_end_expectations(broker);
 	switch (order->kind) {
 	case BROKER_LOOKUP:
 		reason = broker_look_up(broker, &order->seen, answer);
@@ -257,8 +296,10 @@ static bool broker_obey(struct broker *broker, struct broker_order *order, struc
 		reason = broker_change(broker, order, answer);
 		break;
 	case BROKER_UNEXPECT:
+		broker_note_end(broker, order, answer);
+		break;
 	case BROKER_PEEK:
-		reason = broker_end_expectation(broker, order, answer);
+		reason = broker_peek(broker, order, answer);
 		break;
 	case BROKER_INJECT:
 		broker_inject(broker, order);
@@ -299,6 +340,7 @@ static int broker_serve(struct broker *broker, struct bytes datagram)
 	while (datagram.length)
 		if (broker_serve_request(broker, broker_next_request(&datagram), &answers[count]))
 			count++;
+	broker_end_expectations(broker);
 	return count ? broker_send_answers(broker, answers, count) : 0;
 }
 
@@ -410,7 +452,7 @@ int broker_run(const struct config *config, int channel, const struct broker_pag
 	broker.rules.ports = config->control_ports;
 	broker.rules.port_count = config->control_port_count;
 	broker.conntrack = (struct conntrack){ .netlink = &broker.netlink, .zone = config->zone };
-	broker.expect = (struct expect){ .netlink = &broker.netlink, .zone = config->zone };
+	broker.expect = (struct expect){ .netlink = &broker.netlink, .zone = config->zone, .together = true };
 	broker.rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	result = broker_open(&broker, supervisor);
 	if (result > 0) {

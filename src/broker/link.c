@@ -8,6 +8,9 @@
  * has it looked up, and a batch may hold many such packets, so these lookups are foreseen, and asked for together. An answer
  * is from after all packets of its batch were queued, as it would be if it were asked for later, and serves one packet.
  *
+ * The expectation of a session that has ended keeps nobody waiting either: its end goes with the next request, in front of
+ * it, so that a pinhole to the same port finds the way free, or with the verdicts.
+ *
  * A broker that has gone is told by the socket at once, and then everything fails until the loop ends. One that hangs
  * makes this process hang with it, which the supervisor sees.
  */
@@ -18,6 +21,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "ftpalg/address.h"
 
 static int link_fail(struct broker_link *link)
 {
@@ -41,6 +46,7 @@ static int link_send_verdicts(struct broker_link *link)
 	const size_t used = link->used;
 
 	link->used = 0;
+	link->sent = link->decided;
 	return used ? link_send(link, link->verdicts, used) : 0;
 }
 
@@ -95,6 +101,8 @@ int broker_link_open(struct broker_link *link, int descriptor, int queue)
 	link->used = 0;
 	link->foreseen = 0;
 	link->answered = false;
+	link->batched = link->decided = link->sent = 0;
+	link->releasing = 0;
 	return link_hand_over(link, queue) == 0 && link_receive(link, &answer, sizeof(answer)) == 0 ? 0 : -1;
 }
 
@@ -131,15 +139,33 @@ static struct endpoint get_endpoint(const struct broker_endpoint *wire)
 	return endpoint;
 }
 
-static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
-{
-	return link_send(link, request, sizeof(*request)) < 0 ? -1 : link_receive(link, answer, sizeof(*answer));
-}
-
 static enum reason link_take_answer(struct broker_link *link, const struct broker_answer *answer)
 {
 	link->error = answer->error;
 	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
+}
+
+/* Asks what is released, and behind it the request, unless it is NULL. */
+static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
+{
+	const size_t count = link->releasing;
+	const size_t all = count + (request ? 1 : 0);
+	int result;
+
+	link->releasing = 0;
+	if (all == 0)
+		return 0;
+	if (request)
+		link->releases[count] = *request;
+	result = link_send(link, link->releases, all * sizeof(*link->releases));
+	if (result == 0)
+		result = link_receive(link, link->released, all * sizeof(*link->released));
+	for (size_t i = 0; i < count; i++)
+		link->tell(link->context, &link->ends[i],
+			   result < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, &link->released[i]));
+	if (request && result == 0)
+		*answer = link->released[count];
+	return result;
 }
 
 static enum reason link_take_connection(struct broker_link *link, const struct broker_answer *answer,
@@ -179,9 +205,11 @@ static struct broker_request link_put_lookup(const struct tuple *seen)
 	return request;
 }
 
-void broker_link_foresee(struct broker_link *link, const struct tuple *seen)
+void broker_link_foresee(struct broker_link *link, const struct tuple *seen, bool begins)
 {
-	if (link->answered || link->foreseen == BROKER_REQUESTS_MAX)
+	if (link->batched < BROKER_REQUESTS_MAX)
+		link->batch[link->batched++] = *seen;
+	if (!begins || link->answered || link->foreseen == BROKER_REQUESTS_MAX)
 		return;
 	link->taken[link->foreseen] = false;
 	link->lookups[link->foreseen++] = link_put_lookup(seen);
@@ -226,8 +254,8 @@ enum reason broker_link_recall(struct broker_link *link, const struct nat_view *
 						      : link_take_connection(link, &answer, connection);
 }
 
-static enum reason link_ask(struct broker_link *link, enum broker_kind kind, const struct nat_view *master,
-			    const struct expectation *expectation, struct broker_answer *answer)
+static struct broker_request link_put_expectation(enum broker_kind kind, const struct nat_view *master,
+						   const struct expectation *expectation)
 {
 	const struct endpoint source = { .address = expectation->source };
 	struct broker_request request = {
@@ -241,6 +269,14 @@ static enum reason link_ask(struct broker_link *link, enum broker_kind kind, con
 
 	request.tuple.source = put_endpoint(&source);
 	request.tuple.destination = put_endpoint(&expectation->destination);
+	return request;
+}
+
+static enum reason link_ask(struct broker_link *link, enum broker_kind kind, const struct nat_view *master,
+			    const struct expectation *expectation, struct broker_answer *answer)
+{
+	const struct broker_request request = link_put_expectation(kind, master, expectation);
+
 	return link_call(link, &request, answer) < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, answer);
 }
 
@@ -262,12 +298,33 @@ enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view
 	return link_ask(link, BROKER_UNEXPECT, master, expectation, &answer);
 }
 
+void broker_link_release(struct broker_link *link, const struct session_farewell *end)
+{
+	/* One place is that of the request behind them. */
+	if (link->releasing == BROKER_REQUESTS_MAX - 1)
+		link_call(link, NULL, NULL);
+	link->releases[link->releasing] = link_put_expectation(BROKER_UNEXPECT, &end->view, &end->expectation);
+	link->ends[link->releasing++] = *end;
+}
+
 enum reason broker_link_peek(struct broker_link *link, const struct nat_view *master,
 			     const struct expectation *expectation)
 {
 	struct broker_answer answer;
 
 	return link_ask(link, BROKER_PEEK, master, expectation, &answer);
+}
+
+/* Has a packet of this connection its decision, which has not left yet? */
+static bool link_keeps_packet_of(const struct broker_link *link, const struct nat_view *master)
+{
+	const struct tuple original = { master->client, master->server };
+	const struct tuple reply = tuple_reverse(&original);
+
+	for (size_t i = link->sent; i < link->decided; i++)
+		if (i >= link->batched || tuple_equal(&link->batch[i], &original) || tuple_equal(&link->batch[i], &reply))
+			return true;
+	return false;
 }
 
 enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,
@@ -283,8 +340,9 @@ enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *
 		.master = put_view(master),
 	};
 
-	/* Numbers of packets that were judged before were made for the old adjustment: they leave before it changes. */
-	link_send_verdicts(link);
+	/* Numbers of its packets that were judged before were made for the old adjustment: they leave before it changes. */
+	if (link_keeps_packet_of(link, master))
+		link_send_verdicts(link);
 	return link_call(link, &request, &answer) < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, &answer);
 }
 
@@ -306,10 +364,12 @@ void broker_link_inject(struct broker_link *link, struct bytes packet)
 int broker_link_flush(void *context)
 {
 	struct broker_link *link = context;
+	const int result = link_send_verdicts(link);
 
 	link->foreseen = 0;
 	link->answered = false;
-	return link_send_verdicts(link);
+	link->batched = link->decided = link->sent = 0;
+	return link_call(link, NULL, NULL) < 0 ? -EPIPE : result;
 }
 
 int broker_link_decide(void *context, const struct nfverdict_decision *decision)
@@ -326,6 +386,7 @@ int broker_link_decide(void *context, const struct nfverdict_decision *decision)
 
 	if (link->used + sizeof(verdict) + padded > sizeof(link->verdicts))
 		result = link_send_verdicts(link);
+	link->decided++;
 	if (link->used == 0) {
 		const struct broker_header header = link_header(BROKER_VERDICTS);
 

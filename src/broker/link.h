@@ -4,7 +4,7 @@
 #define BROKER_LINK_H
 
 #include "broker/wire.h"
-#include "ftpalg/nat.h"
+#include "ftpalg/session.h"
 #include "netfilter/nfverdict.h"
 
 struct broker_link {
@@ -20,6 +20,19 @@ struct broker_link {
 	struct broker_request lookups[BROKER_REQUESTS_MAX];
 	struct broker_answer answers[BROKER_REQUESTS_MAX];
 	bool taken[BROKER_REQUESTS_MAX];
+	/* The packets of the batch, as many as were foreseen; those that have their decision, and those whose decision has left. */
+	struct tuple batch[BROKER_REQUESTS_MAX];
+	size_t batched;
+	size_t decided;
+	size_t sent;
+	/* Expectations of sessions that have ended. They go with the next request, or with the flush. */
+	struct broker_request releases[BROKER_REQUESTS_MAX]; /* and room for the request behind them */
+	struct broker_answer released[BROKER_REQUESTS_MAX];
+	struct session_farewell ends[BROKER_REQUESTS_MAX];
+	size_t releasing;
+	/* Hears what unexpect would have answered. It asks nothing of the link. */
+	void (*tell)(void *context, const struct session_farewell *end, enum reason answer);
+	void *context;
 };
 
 /*
@@ -30,10 +43,11 @@ int broker_link_open(struct broker_link *link, int descriptor, int queue);
 void broker_link_close(struct broker_link *link);
 
 /*
- * There is a packet with this tuple, which was not judged yet and will probably have its connection looked up. The first
- * lookup of several asks for all of them; what is not needed is forgotten with the next flush.
+ * The next packet of a batch, none of which was judged yet: seen is its tuple, all zeros where it has none. One that begins
+ * a connection will probably have it looked up: the first lookup of several asks for all of them, and what is not needed
+ * is forgotten with the next flush.
  */
-void broker_link_foresee(struct broker_link *link, const struct tuple *seen);
+void broker_link_foresee(struct broker_link *link, const struct tuple *seen, bool begins);
 
 /* struct ops, and its words. */
 enum reason broker_link_lookup(struct broker_link *link, const struct tuple *seen, struct connection *connection);
@@ -41,6 +55,8 @@ enum reason broker_link_recall(struct broker_link *link, const struct nat_view *
 enum reason broker_link_expect(struct broker_link *link, const struct nat_view *master, struct expectation *expectation);
 enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view *master,
 				 const struct expectation *expectation);
+/* Deletes the expectation before the next flush has ended, or before any other request is answered. */
+void broker_link_release(struct broker_link *link, const struct session_farewell *end);
 enum reason broker_link_peek(struct broker_link *link, const struct nat_view *master,
 			     const struct expectation *expectation);
 enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,

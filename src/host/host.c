@@ -76,6 +76,20 @@ static enum reason host_unexpect(void *context, const struct nat_view *master, c
 	return host_tell(host, &master->client, reason, host->link.error);
 }
 
+static void host_release(void *context, const struct session_farewell *end)
+{
+	struct host *host = context;
+
+	broker_link_release(&host->link, end);
+}
+
+static void host_tell_end(void *context, const struct session_farewell *end, enum reason answer)
+{
+	struct host *host = context;
+
+	session_tell_end(end, &host->ops, host_tell(host, &end->view.client, answer, host->link.error));
+}
+
 static enum reason host_peek(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct host *host = context;
@@ -124,8 +138,10 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->link.descriptor = -1;
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
-		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .peek = host_peek,
+		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .peek = host_peek, .release = host_release,
 	};
+	host->link.tell = host_tell_end;
+	host->link.context = host;
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
 	if (journal_open(&host->journal, config) < 0)

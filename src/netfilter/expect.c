@@ -2,7 +2,9 @@
 /*
  * A pinhole is an expectation of the carrier helper on the control connection. It is created with CREATE|EXCL: without
  * EXCL, a message about any tuple that exists, even another master's, is answered with success and changes only the
- * timeout. For the same reason the kernel ignores the timeout on creation, and a second message sets it.
+ * timeout. For the same reason the kernel ignores the timeout on creation, and a second message sets it. That one may not
+ * share a datagram with the first: were that refused, it would set the timeout of another's. But it may wait, until several go
+ * together.
  *
  * What the kernel finds taken is another connection's expectation, or our own: a client repeats its PORT after the
  * gateway was restarted, and the old expectation is still there. Ours is deleted and made anew. For another's, the
@@ -138,17 +140,16 @@ static int expect_add(struct expect *expect, const struct nat_view *master, cons
 	return netlink_call(expect->netlink, header, NULL, NULL);
 }
 
-static int expect_set_timeout(struct expect *expect, const struct nat_view *master,
-			      const struct expectation *expectation)
+static struct nlmsghdr *expect_put_timeout(const struct expect *expect, union netlink_request *request,
+					   const struct nat_view *master, const struct expectation *expectation)
 {
 	const struct tuple original = conntrack_original_tuple(master);
-	union netlink_request request;
-	struct nlmsghdr *header = expect_begin(expect, &request, IPCTNL_MSG_EXP_NEW, 0, expectation);
+	struct nlmsghdr *header = expect_begin(expect, request, IPCTNL_MSG_EXP_NEW, 0, expectation);
 
 	conntrack_put_tuple(header, CTA_EXPECT_MASTER, &original);
 	expect_put_mask(header, expectation);
 	mnl_attr_put_u32(header, CTA_EXPECT_TIMEOUT, htonl(expectation->timeout));
-	return netlink_call(expect->netlink, header, NULL, NULL);
+	return header;
 }
 
 /* What the kernel has under an expectation's tuple. */
@@ -170,6 +171,14 @@ static void expect_take_found(const struct nlmsghdr *answer, void *context)
 	found->valid = true;
 }
 
+/* The kernel has something under the tuple, but is it the master's? */
+static bool expect_is_of(const struct expect_found *found, const struct nat_view *master)
+{
+	const struct tuple original = conntrack_original_tuple(master);
+
+	return found->valid && tuple_equal(&found->master, &original);
+}
+
 /*
  * Looks for the expectation, if it is the master's: once ours was used, another master's can stand under the same tuple.
  * Returns 0, -ENOENT or another -errno.
@@ -177,31 +186,37 @@ static void expect_take_found(const struct nlmsghdr *answer, void *context)
 static int expect_find(struct expect *expect, const struct nat_view *master, const struct expectation *expectation,
 		       struct expect_found *found)
 {
-	const struct tuple original = conntrack_original_tuple(master);
 	union netlink_request request;
 	struct nlmsghdr *header = expect_begin(expect, &request, IPCTNL_MSG_EXP_GET, 0, expectation);
 	int error;
 
 	found->valid = false;
 	error = netlink_get(expect->netlink, header, expect_take_found, found);
-	if (!error && (!found->valid || !tuple_equal(&found->master, &original)))
+	if (!error && !expect_is_of(found, master))
 		error = -ENOENT;
 	return error;
 }
 
-/* Deletes the expectation. The id makes sure that what is deleted is what was looked at. As expect_find. */
+/* The id makes sure that what is deleted is what was looked at. */
+static struct nlmsghdr *expect_put_deletion(const struct expect *expect, union netlink_request *request,
+					    const struct expectation *expectation, const struct expect_found *found)
+{
+	struct nlmsghdr *header = expect_begin(expect, request, IPCTNL_MSG_EXP_DELETE, 0, expectation);
+
+	mnl_attr_put_u32(header, CTA_EXPECT_ID, found->id);
+	return header;
+}
+
+/* Deletes the expectation. As expect_find. */
 static int expect_remove(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct expect_found found;
 	union netlink_request request;
-	struct nlmsghdr *header;
 	int error = expect_find(expect, master, expectation, &found);
 
 	if (error)
 		return error;
-	header = expect_begin(expect, &request, IPCTNL_MSG_EXP_DELETE, 0, expectation);
-	mnl_attr_put_u32(header, CTA_EXPECT_ID, found.id);
-	return netlink_call(expect->netlink, header, NULL, NULL);
+	return netlink_call(expect->netlink, expect_put_deletion(expect, &request, expectation, &found), NULL, NULL);
 }
 
 /* -EALREADY: another master expects the very same connection. */
@@ -229,6 +244,22 @@ static enum reason expect_reason(struct expect *expect, int error)
 	}
 }
 
+/* Returns 0, or -errno, and then the expectation is gone: better no pinhole than one of unknown life. */
+static int expect_set_timeout(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
+{
+	union netlink_request request;
+	int error;
+
+	if (expect->together && expect->late_count < EXPECT_TOGETHER) {
+		expect->late[expect->late_count++] = (struct expect_owned){ *master, *expectation };
+		return 0;
+	}
+	error = netlink_call(expect->netlink, expect_put_timeout(expect, &request, master, expectation), NULL, NULL);
+	if (error)
+		expect_remove(expect, master, expectation);
+	return error;
+}
+
 enum reason expect_create(struct expect *expect, const struct nat_view *master, struct expectation *expectation)
 {
 	const uint16_t wanted = expectation->destination.port;
@@ -253,8 +284,6 @@ enum reason expect_create(struct expect *expect, const struct nat_view *master, 
 	expect->error = expect_set_timeout(expect, master, expectation);
 	if (!expect->error)
 		return REASON_NONE;
-	/* Better no pinhole than one of unknown life. */
-	expect_remove(expect, master, expectation);
 	expectation->destination.port = wanted;
 	return REASON_KERNEL_REFUSED;
 }
@@ -271,6 +300,59 @@ static enum reason expect_judge_absence(struct expect *expect, int error)
 enum reason expect_delete(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
 {
 	return expect_judge_absence(expect, expect_remove(expect, master, expectation));
+}
+
+void expect_delete_all(struct expect *expect, const struct expect_owned *owned, size_t count, enum reason *reasons)
+{
+	struct netlink_batch *batch = &expect->batch;
+	struct expect_found found[EXPECT_TOGETHER];
+	size_t place[EXPECT_TOGETHER];
+	union netlink_request request;
+
+	memset(found, 0, sizeof(found));
+	netlink_batch_begin(batch);
+	for (size_t i = 0; i < count; i++)
+		netlink_batch_add(batch, expect->netlink, expect_begin(expect, &request, IPCTNL_MSG_EXP_GET, 0,
+								       &owned[i].expectation));
+	netlink_batch_get(batch, expect->netlink, expect_take_found, found, sizeof(*found));
+	for (size_t i = 0; i < count; i++) {
+		const int error = batch->errors[i] || expect_is_of(&found[i], &owned[i].master) ? batch->errors[i] : -ENOENT;
+
+		reasons[i] = expect_judge_absence(expect, error);
+	}
+	netlink_batch_begin(batch);
+	for (size_t i = 0; i < count; i++) {
+		if (reasons[i] != REASON_NONE)
+			continue;
+		place[batch->count] = i;
+		netlink_batch_add(batch, expect->netlink, expect_put_deletion(expect, &request, &owned[i].expectation,
+									      &found[i]));
+	}
+	netlink_batch_change(batch, expect->netlink);
+	for (size_t i = 0; i < batch->count; i++)
+		reasons[place[i]] = expect_judge_absence(expect, batch->errors[i]);
+}
+
+int expect_settle(struct expect *expect)
+{
+	struct netlink_batch *batch = &expect->batch;
+	union netlink_request request;
+	int result = 0;
+
+	netlink_batch_begin(batch);
+	for (size_t i = 0; i < expect->late_count; i++)
+		netlink_batch_add(batch, expect->netlink, expect_put_timeout(expect, &request, &expect->late[i].master,
+									     &expect->late[i].expectation));
+	netlink_batch_change(batch, expect->netlink);
+	for (size_t i = 0; i < expect->late_count; i++) {
+		/* A data connection may have been quicker. */
+		if (batch->errors[i] == 0 || batch->errors[i] == -ENOENT)
+			continue;
+		result = batch->errors[i];
+		expect_remove(expect, &expect->late[i].master, &expect->late[i].expectation);
+	}
+	expect->late_count = 0;
+	return result;
 }
 
 enum reason expect_peek(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)

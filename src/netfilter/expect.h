@@ -6,10 +6,23 @@
 #include "ftpalg/nat.h"
 #include "netfilter/netlink.h"
 
+/* Expectations of which one message can tell, or end. */
+#define EXPECT_TOGETHER NETLINK_BATCH_MAX
+
+/* An expectation and whose it is. */
+struct expect_owned {
+	struct nat_view master;
+	struct expectation expectation;
+};
+
 struct expect {
 	struct netlink *netlink; /* borrowed */
 	uint16_t zone;           /* of the control connections */
+	bool together;           /* timeouts are set by expect_settle() */
 	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+	size_t late_count;
+	struct expect_owned late[EXPECT_TOGETHER]; /* that wait for their timeouts */
+	struct netlink_batch batch;
 };
 
 /* struct ops: expect. */
@@ -18,6 +31,15 @@ enum reason expect_create(struct expect *expect, const struct nat_view *master, 
 /* struct ops: unexpect, and peek. */
 enum reason expect_delete(struct expect *expect, const struct nat_view *master, const struct expectation *expectation);
 enum reason expect_peek(struct expect *expect, const struct nat_view *master, const struct expectation *expectation);
+
+/* The same as expect_delete for several, EXPECT_TOGETHER at most: reasons are their answers. */
+void expect_delete_all(struct expect *expect, const struct expect_owned *owned, size_t count, enum reason *reasons);
+
+/*
+ * Sets the timeouts that wait. Where the kernel refuses one, its expectation is deleted: better no pinhole than one of unknown
+ * life. Returns 0, or the last such -errno.
+ */
+int expect_settle(struct expect *expect);
 
 /*
  * The ports to try where the wanted one is taken. All are 1024 or more, none comes twice, and those whose decimal text

@@ -83,40 +83,40 @@ static bool netlink_take_message(const struct nlmsghdr *message, void (*take)(co
 }
 
 /*
- * What answers take, and until when. single: the first answer that is no error ends the request. Errors of the request
- * before it, which is silent where it succeeds, come first: with a sequence of 0 there is none.
+ * What answers take, and until when: the requests of one datagram have numbers in a row, and their answers come in that order.
+ * One that is not acknowledged is silent where it succeeds. single: the first answer to the last request ends it.
  */
 struct netlink_wait {
-	uint32_t before;
-	uint32_t sequence;
+	uint32_t first;
+	uint32_t last;
 	bool single;
 	void (*take)(const struct nlmsghdr *answer, void *context);
-	void *context;
-	int error; /* of the one before */
+	uint8_t *context; /* of the first request's answers; the next one's is stride bytes after it */
+	size_t stride;
+	int *errors; /* of each request */
 };
 
-/* Looks at what was received in one datagram. Returns true when it ends the request, with its result. */
-static bool netlink_take_datagram(struct netlink *netlink, int length, struct netlink_wait *wait, int *result)
+/* Looks at what was received in one datagram. Returns true when it ends the last request. */
+static bool netlink_take_datagram(struct netlink *netlink, int length, const struct netlink_wait *wait)
 {
 	const struct nlmsghdr *message = &netlink->answer.header;
+	const uint32_t last = wait->last - wait->first;
 
 	for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
-		if (wait->before && message->nlmsg_seq == wait->before)
-			netlink_take_message(message, NULL, NULL, &wait->error);
-		if (message->nlmsg_seq != wait->sequence)
+		const uint32_t index = message->nlmsg_seq - wait->first;
+		void *context = wait->context ? wait->context + index * wait->stride : NULL;
+
+		if (index > last)
 			continue;
-		*result = 0;
-		if (netlink_take_message(message, wait->take, wait->context, result) || wait->single)
+		if ((netlink_take_message(message, wait->take, context, &wait->errors[index]) || wait->single) && index == last)
 			return true;
 	}
 	return false;
 }
 
-/* Sends length bytes of requests and takes answers until one ends them. */
-static int netlink_exchange(struct netlink *netlink, const void *requests, size_t length, struct netlink_wait *wait)
+/* Sends length bytes of requests and takes answers until the last one has its own. Returns 0 or -errno. */
+static int netlink_exchange(struct netlink *netlink, const void *requests, size_t length, const struct netlink_wait *wait)
 {
-	int result = 0;
-
 	if (mnl_socket_sendto(netlink->socket, requests, length) < 0)
 		return -errno;
 	for (;;) {
@@ -126,9 +126,23 @@ static int netlink_exchange(struct netlink *netlink, const void *requests, size_
 			continue;
 		if (received < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (netlink_take_datagram(netlink, (int)received, wait, &result))
-			return wait->error ? wait->error : result;
+		if (netlink_take_datagram(netlink, (int)received, wait))
+			return 0;
 	}
+}
+
+static int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, bool single,
+		       void (*take)(const struct nlmsghdr *answer, void *context), void *context)
+{
+	int error = 0;
+	int result;
+
+	request->nlmsg_seq = ++netlink->sequence;
+	result = netlink_exchange(netlink, request, request->nlmsg_len, &(struct netlink_wait){
+		.first = request->nlmsg_seq, .last = request->nlmsg_seq, .single = single, .take = take,
+		.context = context, .errors = &error,
+	});
+	return result ? result : error;
 }
 
 int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
@@ -137,19 +151,13 @@ int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 	/* NLM_F_DUMP is two bits, and one of them means NLM_F_EXCL in another request. */
 	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
-	request->nlmsg_seq = ++netlink->sequence;
-	return netlink_exchange(netlink, request, request->nlmsg_len, &(struct netlink_wait){
-		.sequence = request->nlmsg_seq, .take = take, .context = context,
-	});
+	return netlink_ask(netlink, request, false, take, context);
 }
 
 int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
 		void (*take)(const struct nlmsghdr *answer, void *context), void *context)
 {
-	request->nlmsg_seq = ++netlink->sequence;
-	return netlink_exchange(netlink, request, request->nlmsg_len, &(struct netlink_wait){
-		.sequence = request->nlmsg_seq, .single = true, .take = take, .context = context,
-	});
+	return netlink_ask(netlink, request, true, take, context);
 }
 
 int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, struct nlmsghdr *look,
@@ -157,13 +165,64 @@ int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, str
 {
 	union netlink_request both[2];
 	const size_t first = MNL_ALIGN(change->nlmsg_len);
+	int errors[2] = { 0, 0 };
+	int result;
 
 	change->nlmsg_seq = ++netlink->sequence;
 	look->nlmsg_seq = ++netlink->sequence;
 	memcpy(both[0].bytes, change, first);
 	memcpy(both[0].bytes + first, look, look->nlmsg_len);
-	return netlink_exchange(netlink, both, first + look->nlmsg_len, &(struct netlink_wait){
-		.before = change->nlmsg_seq, .sequence = look->nlmsg_seq, .single = true, .take = take, .context = context,
+	/* The change has no answer, but for an error. */
+	result = netlink_exchange(netlink, both, first + look->nlmsg_len, &(struct netlink_wait){
+		.first = change->nlmsg_seq, .last = look->nlmsg_seq, .single = true, .take = take, .context = context,
+		.errors = errors,
+	});
+	if (!result)
+		result = errors[0] ? errors[0] : errors[1];
+	return result;
+}
+
+void netlink_batch_begin(struct netlink_batch *batch)
+{
+	batch->count = 0;
+	batch->used = 0;
+}
+
+void netlink_batch_add(struct netlink_batch *batch, struct netlink *netlink, const struct nlmsghdr *request)
+{
+	batch->last = (void *)((uint8_t *)batch->requests + batch->used);
+	memcpy(batch->last, request, request->nlmsg_len);
+	batch->last->nlmsg_seq = ++netlink->sequence;
+	batch->errors[batch->count++] = 0;
+	batch->used += MNL_ALIGN(request->nlmsg_len);
+}
+
+static void netlink_batch_run(struct netlink_batch *batch, struct netlink *netlink, struct netlink_wait *wait)
+{
+	int result;
+
+	if (batch->count == 0)
+		return;
+	wait->last = batch->last->nlmsg_seq;
+	wait->first = wait->last - (uint32_t)(batch->count - 1);
+	wait->errors = batch->errors;
+	result = netlink_exchange(netlink, batch->requests, batch->used, wait);
+	for (size_t i = 0; i < batch->count && result; i++)
+		batch->errors[i] = result;
+}
+
+void netlink_batch_change(struct netlink_batch *batch, struct netlink *netlink)
+{
+	if (batch->count > 0)
+		batch->last->nlmsg_flags |= NLM_F_ACK;
+	netlink_batch_run(batch, netlink, &(struct netlink_wait){ .take = NULL });
+}
+
+void netlink_batch_get(struct netlink_batch *batch, struct netlink *netlink,
+		       void (*take)(const struct nlmsghdr *answer, void *context), void *contexts, size_t stride)
+{
+	netlink_batch_run(batch, netlink, &(struct netlink_wait){
+		.single = true, .take = take, .context = contexts, .stride = stride,
 	});
 }
 

@@ -31,6 +31,18 @@ union netlink_request {
 	uint8_t bytes[NETLINK_REQUEST_SIZE];
 };
 
+/* So many requests go in one datagram that their answers find room in any receive buffer. */
+#define NETLINK_BATCH_MAX 16
+
+/* Requests of one kind that are sent together, and what has become of each. */
+struct netlink_batch {
+	size_t count;
+	size_t used; /* bytes */
+	struct nlmsghdr *last;
+	union netlink_request requests[NETLINK_BATCH_MAX];
+	int errors[NETLINK_BATCH_MAX]; /* 0 or -errno, once the batch was sent */
+};
+
 /* Opens the socket. Returns 0 or -errno; then nothing needs closing. */
 int netlink_open(struct netlink *netlink);
 void netlink_close(struct netlink *netlink);
@@ -64,6 +76,17 @@ int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
  */
 int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, struct nlmsghdr *look,
 			   void (*take)(const struct nlmsghdr *answer, void *context), void *context);
+
+/*
+ * Several requests in one datagram, NETLINK_BATCH_MAX at most: begun, added one by one, and sent as changes, of which only
+ * the last is acknowledged, or as looks, each of which has one answer, whose context is stride bytes after that of the one
+ * before it.
+ */
+void netlink_batch_begin(struct netlink_batch *batch);
+void netlink_batch_add(struct netlink_batch *batch, struct netlink *netlink, const struct nlmsghdr *request);
+void netlink_batch_change(struct netlink_batch *batch, struct netlink *netlink);
+void netlink_batch_get(struct netlink_batch *batch, struct netlink *netlink,
+		       void (*take)(const struct nlmsghdr *answer, void *context), void *contexts, size_t stride);
 
 /* Fills table[0..max] with the attributes of an answer, or of one attribute; NULL for those that it does not have. */
 void netlink_index(const struct nlmsghdr *answer, const struct nlattr **table, uint16_t max);

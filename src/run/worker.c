@@ -51,16 +51,18 @@ struct worker {
 };
 
 /*
- * Who answers a connection's first packet is looked up. A broker that is asked for all such packets of a batch is woken
- * once.
+ * The broker, which is woken once, is asked for all connections that begin in this batch. It must know whose packets these
+ * are: the numbers in them depend on what it is asked for later.
  */
 static void worker_foresee(void *context, struct bytes bytes)
 {
 	struct worker *worker = context;
-	struct packet packet;
+	struct packet packet = { .flags = 0 };
+	const bool readable = packet_parse(bytes, &packet) == REASON_NONE;
+	const struct tuple none = { .source = { .port = 0 } };
 
-	if (packet_parse(bytes, &packet) == REASON_NONE && (packet.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
-		broker_link_foresee(&worker->host.link, &packet.tuple);
+	broker_link_foresee(&worker->host.link, readable ? &packet.tuple : &none,
+			    readable && (packet.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK));
 }
 
 static struct nfqueue_answer worker_judge(void *context, struct bytes packet)
@@ -149,6 +151,7 @@ static void worker_on_time(evutil_socket_t descriptor, short what, void *context
 	(void)what;
 	atomic_fetch_add(&worker->page->beat, 1);
 	gateway_tick(worker->gateway, now);
+	broker_link_flush(&worker->host.link);
 	if (!worker_has_lost_broker(worker) && worker_set_timer(worker, now) < 0)
 		worker_fail(worker);
 }

@@ -7,6 +7,7 @@
  *   lookups ZONE SOURCE DESTINATION SOURCE DESTINATION      one after the other, with what the first has taught
  *   expect ZONE VIEW FROM TO TRANSLATED NAT_DIRECTION SAVED_PORT TIMEOUT
  *   unexpect ZONE VIEW FROM TO
+ *   unexpects ZONE VIEW FROM TO                      the ports before and behind it too
  *   peek ZONE VIEW FROM TO
  *   seqadj ZONE VIEW DIRECTION POSITION BEFORE AFTER
  *   candidates WANTED SALT
@@ -137,6 +138,7 @@ enum operation {
 	LOOKUPS,
 	EXPECT,
 	UNEXPECT,
+	UNEXPECTS,
 	PEEK,
 	SEQADJ,
 	CANDIDATES,
@@ -147,7 +149,7 @@ enum operation {
 
 static void run_expect(char **argv, enum operation operation)
 {
-	struct expect expect = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
+	static struct expect expect;
 	const struct nat_view view = read_view(&argv[1]);
 	struct expectation expectation = {
 		.source = read_endpoint(argv[5]).address,
@@ -155,12 +157,15 @@ static void run_expect(char **argv, enum operation operation)
 	};
 	enum reason reason;
 
+	expect = (struct expect){ .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]), .together = true };
 	if (operation == EXPECT) {
 		expectation.translated = read_number(argv[7]);
 		expectation.nat_direction = read_number(argv[8]) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
 		expectation.saved_port = (uint16_t)read_number(argv[9]);
 		expectation.timeout = (uint32_t)read_number(argv[10]);
 		reason = expect_create(&expect, &view, &expectation);
+		if (expect_settle(&expect) < 0)
+			die("a timeout was refused");
 	} else if (operation == UNEXPECT) {
 		reason = expect_delete(&expect, &view, &expectation);
 	} else {
@@ -168,6 +173,25 @@ static void run_expect(char **argv, enum operation operation)
 	}
 	printf("reason=%s port=%u error=%s\n", reason_name(reason), expectation.destination.port,
 	       strerror(-expect.error));
+}
+
+/* The expectation, between two that there are not. */
+static void run_unexpects(char **argv)
+{
+	static struct expect expect;
+	struct expect_owned owned[3];
+	enum reason reasons[3];
+
+	expect = (struct expect){ .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
+	for (size_t i = 0; i < 3; i++) {
+		owned[i] = (struct expect_owned){
+			.master = read_view(&argv[1]),
+			.expectation = { .source = read_endpoint(argv[5]).address, .destination = read_endpoint(argv[6]) },
+		};
+		owned[i].expectation.destination.port = (uint16_t)(owned[i].expectation.destination.port + i - 1);
+	}
+	expect_delete_all(&expect, owned, 3, reasons);
+	printf("reasons=%s,%s,%s\n", reason_name(reasons[0]), reason_name(reasons[1]), reason_name(reasons[2]));
 }
 
 static void run_seqadj(char **argv)
@@ -268,6 +292,7 @@ int main(int argc, char **argv)
 		int arguments;
 	} operations[] = {
 		[LOOKUP] = { "lookup", 3 }, [LOOKUPS] = { "lookups", 5 }, [EXPECT] = { "expect", 11 }, [UNEXPECT] = { "unexpect", 7 },
+		[UNEXPECTS] = { "unexpects", 7 },
 		[PEEK] = { "peek", 7 }, [SEQADJ] = { "seqadj", 9 }, [CANDIDATES] = { "candidates", 2 },
 		[INJECT] = { "inject", 2 }, [QUEUE] = { "queue", 2 },
 	};
@@ -285,6 +310,7 @@ int main(int argc, char **argv)
 	case EXPECT:
 	case UNEXPECT:
 	case PEEK: run_expect(&argv[2], operation); break;
+	case UNEXPECTS: run_unexpects(&argv[2]); break;
 	case SEQADJ: run_seqadj(&argv[2]); break;
 	case CANDIDATES: run_candidates(&argv[2]); break;
 	case INJECT: run_inject(&argv[2]); break;

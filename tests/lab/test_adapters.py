@@ -385,6 +385,10 @@ def test_repeated_offer(family):
               adapters("unexpect", *arguments)["reason"])
     TAP.check(f"{family.name}: deleting it again says that it is gone", "gone",
               adapters("unexpect", *arguments)["reason"])
+    adapters("expect", *arguments, 1, 1, 45678, 200)
+    TAP.check(f"{family.name}: of several that are deleted at once each has its own answer", "gone,none,gone",
+              adapters("unexpects", *arguments)["reasons"])
+    TAP.check(f"{family.name}: and there is none any more", "gone,gone,gone", adapters("unexpects", *arguments)["reasons"])
     control.close()
 
 

@@ -70,6 +70,13 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 /* A good moment to see whether the data connection has been made, if there is an expectation: a transfer has begun. */
 void session_watch_pinhole(struct session *session, const struct ops *ops);
 
+/*
+ * The session has no pinhole any more, whatever becomes of its expectation, which is in end. False: it had none. And what is
+ * told of it, once the kernel has answered.
+ */
+bool session_give_pinhole_up(struct session *session, enum reason reason, struct session_farewell *end);
+void session_tell_pinhole_end(const struct session_farewell *end, const struct ops *ops, enum reason answer);
+
 /* Deletes the expectation if there is one. It is reported as used if only a data connection can have taken it away. */
 void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason);
 

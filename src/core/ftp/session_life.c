@@ -84,21 +84,38 @@ void session_set_readable(struct session *session, const struct ops *ops)
 	ops->notice(ops->context, &notice);
 }
 
-void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
+static void tell_close(const struct session_farewell *end, const struct ops *ops)
 {
 	struct notice notice = {
 		.type = NOTICE_SESSION_CLOSE,
-		.reason = reason,
-		.session = session->id,
-		.view = &session->view,
+		.reason = end->reason,
+		.session = end->session,
+		.view = &end->view,
 	};
+
+	ops->notice(ops->context, &notice);
+}
+
+void session_tell_end(const struct session_farewell *end, const struct ops *ops, enum reason answer)
+{
+	session_tell_pinhole_end(end, ops, answer);
+	tell_close(end, ops);
+}
+
+void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now)
+{
+	struct session_farewell end;
 
 	if (session->state == SESSION_CLOSED)
 		return;
 	session->now = now;
 	session->state = SESSION_CLOSED;
-	session_close_pinhole(session, ops, reason);
-	ops->notice(ops->context, &notice);
+	if (!session_give_pinhole_up(session, reason, &end))
+		tell_close(&end, ops);
+	else if (ops->release)
+		ops->release(ops->context, &end);
+	else
+		session_tell_end(&end, ops, ops->unexpect(ops->context, &end.view, &end.expectation));
 }
 
 void turn_close(const struct turn *turn, enum reason reason)

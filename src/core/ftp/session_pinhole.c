@@ -38,31 +38,50 @@ void session_watch_pinhole(struct session *session, const struct ops *ops)
 		session->pinhole_used = judge_absence(session) == REASON_USED;
 }
 
-void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason)
+void session_tell_pinhole_end(const struct session_farewell *end, const struct ops *ops, enum reason answer)
 {
-	enum reason answer;
 	struct notice notice = {
 		.type = NOTICE_PINHOLE_CLOSE,
-		.reason = reason,
-		.session = session->id,
-		.view = &session->view,
-		.form = session->pinhole_form,
-		.expectation = &session->expectation,
+		.reason = end->reason,
+		.session = end->session,
+		.view = &end->view,
+		.form = end->form,
+		.expectation = &end->expectation,
 	};
 
-	if (session->pinhole == PINHOLE_NONE)
-		return;
-	session->pinhole = PINHOLE_NONE;
-	if (session->source)
-		quota_close_pinhole(session->source);
-	answer = ops->unexpect(ops->context, &session->view, &session->expectation);
 	if (answer == REASON_GONE)
-		answer = judge_absence(session);
+		answer = end->absence;
 	if (answer == REASON_USED)
 		notice.type = NOTICE_PINHOLE_USED;
 	if (answer == REASON_USED || answer == REASON_EXPIRED || answer == REASON_GONE)
 		notice.reason = answer;
 	ops->notice(ops->context, &notice);
+}
+
+bool session_give_pinhole_up(struct session *session, enum reason reason, struct session_farewell *end)
+{
+	const bool open = session->pinhole != PINHOLE_NONE;
+
+	*end = (struct session_farewell){
+		.session = session->id,
+		.reason = reason,
+		.absence = open ? judge_absence(session) : REASON_NONE,
+		.form = session->pinhole_form,
+		.view = session->view,
+		.expectation = session->expectation,
+	};
+	session->pinhole = PINHOLE_NONE;
+	if (open && session->source)
+		quota_close_pinhole(session->source);
+	return open;
+}
+
+void session_close_pinhole(struct session *session, const struct ops *ops, enum reason reason)
+{
+	struct session_farewell end;
+
+	if (session_give_pinhole_up(session, reason, &end))
+		session_tell_pinhole_end(&end, ops, ops->unexpect(ops->context, &end.view, &end.expectation));
 }
 
 /* What to ask the kernel for. */

@@ -85,7 +85,7 @@ static enum reason op_expect(void *context, const struct nat_view *master, struc
 {
 	struct rig *rig = context;
 
-	assert_ptr_equal(master, &rig->session.view);
+	assert_true(nat_view_equal(master, &rig->session.view));
 	rig->last = *expectation;
 	if (rig->expect_answer != REASON_NONE)
 		return rig->expect_answer;
@@ -101,7 +101,7 @@ static enum reason op_unexpect(void *context, const struct nat_view *master, con
 {
 	struct rig *rig = context;
 
-	assert_ptr_equal(master, &rig->session.view);
+	assert_true(nat_view_equal(master, &rig->session.view));
 	assert_int_equal(rig->pinhole_count, 1);
 	assert_memory_equal(&rig->pinholes[0], expectation, sizeof(*expectation));
 	rig->pinhole_count = 0;
@@ -112,7 +112,7 @@ static enum reason op_peek(void *context, const struct nat_view *master, const s
 {
 	struct rig *rig = context;
 
-	assert_ptr_equal(master, &rig->session.view);
+	assert_true(nat_view_equal(master, &rig->session.view));
 	assert_memory_equal(&rig->pinholes[0], expectation, sizeof(*expectation));
 	return rig->absent;
 }
@@ -1670,6 +1670,57 @@ static void a_close_is_reported_once(void **state)
 	assert_int_equal(rig.pinhole_count, 0);
 }
 
+static struct session_farewell released;
+
+static void op_release(void *context, const struct session_farewell *end)
+{
+	struct rig *rig = context;
+
+	note(rig, "release");
+	released = *end;
+}
+
+static void the_end_of_a_session_may_be_told_later(void **state)
+{
+	static const struct {
+		uint64_t ended;
+		enum reason answer;
+		const char *events;
+	} rows[] = {
+		{ 2, REASON_NONE, "pinhole-close:reset session-close:reset" },
+		{ 2, REASON_GONE, "pinhole-used:used session-close:reset" },
+		{ 3600 * UINT64_C(1000000), REASON_GONE, "pinhole-close:gone session-close:reset" },
+		{ 2, REASON_KERNEL_REFUSED, "pinhole-close:reset session-close:reset" },
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		rig_make(&rig);
+		rig_open(&rig, PLAIN, true);
+		rig.ops.release = op_release;
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PORT 10,0,0,5,195,149"), 1,
+			      &rig.outcome);
+		rig.events[0] = '\0';
+		session_close(&rig.session, &rig.ops, REASON_RESET, rows[i].ended);
+		session_close(&rig.session, &rig.ops, REASON_IDLE, rows[i].ended + 1);
+		assert_string_equal(rig.events, "release");
+		assert_memory_equal(&released.expectation, &rig.pinholes[0], sizeof(released.expectation));
+		/* Its row is another session's by then. */
+		memset(&rig.session, 0xff, sizeof(rig.session));
+		rig.events[0] = '\0';
+		session_tell_end(&released, &rig.ops, rows[i].answer);
+		assert_string_equal(rig.events, rows[i].events);
+	}
+	/* One without a pinhole ends at once. */
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, true);
+	rig.ops.release = op_release;
+	rig.events[0] = '\0';
+	session_close(&rig.session, &rig.ops, REASON_RESET, 2);
+	assert_string_equal(rig.events, "session-close:reset");
+}
+
 static void say(struct rig *rig, enum direction direction, const char *line)
 {
 	rig->events[0] = '\0';
@@ -2010,6 +2061,7 @@ int main(void)
 		cmocka_unit_test(replies_are_paired_in_order_however_long_it_goes_on),
 		cmocka_unit_test(names_and_paths_are_kept_up_to_a_length),
 		cmocka_unit_test(a_close_is_reported_once),
+		cmocka_unit_test(the_end_of_a_session_may_be_told_later),
 		cmocka_unit_test(a_first_line_that_ends_as_a_request_of_another_protocol_is_not_ftp),
 		cmocka_unit_test(so_many_unknown_verbs_before_a_login_are_not_ftp),
 		cmocka_unit_test(unknown_verbs_behind_a_login_are_not_counted),
