@@ -4,8 +4,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/outlet.h"
@@ -24,6 +27,29 @@ static const char *const log_prefix[] = {
 	[LOG_LEVEL_DEBUG] = "ftpalg: debug: ",
 };
 
+/* sd-daemon(3): what a line of the journal begins with for its priority. */
+static const char *const log_priority[] = {
+	[LOG_LEVEL_ERROR] = "<3>",
+	[LOG_LEVEL_WARNING] = "<4>",
+	[LOG_LEVEL_NOTICE] = "<5>",
+	[LOG_LEVEL_DEBUG] = "<7>",
+};
+
+/* Standard error is the journal's, which JOURNAL_STREAM names by device and inode (systemd.exec(5)). */
+static bool log_to_journal;
+
+static bool stream_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat status;
+
+	if (!stream || fstat(STDERR_FILENO, &status) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void log_set_level(enum log_level level)
 {
 	log_level = level;
@@ -35,12 +61,13 @@ static struct outlet log_outlet = { .descriptor = -1 };
 static size_t log_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX])
 {
 	(void)context;
-	return (size_t)snprintf(line, OUTLET_LINE_MAX, "%s%" PRIu64 " messages were lost here: nobody read them\n",
-				log_prefix[LOG_LEVEL_WARNING], count);
+	return (size_t)snprintf(line, OUTLET_LINE_MAX, "%s%s%" PRIu64 " messages were lost here: nobody read them\n",
+				log_to_journal ? log_priority[LOG_LEVEL_WARNING] : "", log_prefix[LOG_LEVEL_WARNING], count);
 }
 
 int log_start(void)
 {
+	log_to_journal = stream_is_journal();
 	return outlet_open_inherited(&log_outlet, STDERR_FILENO, LOG_QUEUE_SIZE, log_note, NULL);
 }
 
@@ -91,7 +118,7 @@ void log_message(enum log_level level, const char *format, ...)
 
 	if (level > log_level)
 		return;
-	length = (size_t)snprintf(text, sizeof(text), "%s", log_prefix[level]);
+	length = (size_t)snprintf(text, sizeof(text), "%s%s", log_to_journal ? log_priority[level] : "", log_prefix[level]);
 	va_start(arguments, format);
 	vsnprintf(text + length, sizeof(text) - length - 1, format, arguments);
 	va_end(arguments);
@@ -104,10 +131,12 @@ void log_lines(const char *text)
 
 	while (*text) {
 		const size_t length = strcspn(text, "\n");
-		const size_t shown = length < sizeof(line) ? length : sizeof(line) - 1;
+		const size_t before = (size_t)snprintf(line, sizeof(line), "%s", log_to_journal ? log_priority[LOG_LEVEL_ERROR] : "");
+		const size_t room = sizeof(line) - before - 1;
+		const size_t shown = length < room ? length : room;
 
-		memcpy(line, text, shown);
-		log_line(line, shown);
+		memcpy(line + before, text, shown);
+		log_line(line, before + shown);
 		text += length + (text[length] == '\n');
 	}
 }

@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 3)))
 void log_message(enum log_level level, const char *format, ...);
 
 /*
- * In a service, from log_start() on, no message waits for who reads standard error: what is not read is kept up to a
+ * In a service, from log_start() on, a line to the journal begins with its priority, as sd-daemon(3) has it, and no message waits for who reads standard error: what is not read is kept up to a
  * bound, and then lost and counted. Returns 0, or -1 with errno, and messages are written as before.
  */
 int log_start(void);

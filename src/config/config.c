@@ -469,6 +469,7 @@ void config_set_defaults(struct config *config)
 	config->queue = 21;
 	config->queue_length = 4096;
 	config->watchdog = 10;
+	config->log_refusals = true;
 	config->mark = 0x66747000; /* "ftp" and a zero */
 	/*
 	 * The smallest MTU of IPv6 is 1280 bytes (RFC 8200 section 5), less 60 for the headers of IPv6 and TCP. 60 more

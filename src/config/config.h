@@ -125,6 +125,7 @@ struct config {
 	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */
 	bool queue_full_open;    /* kernel's queue full: pass uninspected instead of dropping */
 	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty ("none" in the file): stays who it is */
+	bool log_refusals;       /* refusals and faults are sentences in the log too */
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
 
 	struct config_proxy proxy;

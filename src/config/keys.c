@@ -60,6 +60,7 @@ static const struct config_key gateway_keys[] = {
 	{ "watchdog", config_read_number, G(watchdog), .minimum = 0, .maximum = 3600, .unit = 1 },
 	{ "user", config_read_user, G(user), .expected = "the name of a user, or none" },
 	{ "events", config_read_events, G(events), .expected = "an absolute path without blanks, - or none" },
+	{ "log-refusals", config_read_yes, G(log_refusals), .expected = YES_OR_NO },
 };
 
 #define FILE_OR_NONE "an absolute path without blanks, or none"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/notice_json.h"
+#include "host/sentence.h"
 
 /* Half a second of the highest rate that was measured, and minutes of a usual one. */
 #define JOURNAL_SIZE ((size_t)4 << 20)
@@ -67,6 +68,7 @@ int journal_open(struct journal *journal, const struct config *config)
 	memset(journal, 0, sizeof(*journal));
 	journal->outlet.descriptor = -1;
 	journal->path = config->events;
+	journal->tells = config->log_refusals;
 	if (!config->events[0])
 		return 0;
 	if (outlet_open(&journal->outlet, config->events, JOURNAL_SIZE, journal_note, journal) < 0)
@@ -108,8 +110,21 @@ int journal_watch(struct journal *journal, struct event_base *base)
 	return outlet_watch(&journal->outlet, base);
 }
 
+/* A limit of its own for each reason: what somebody repeats hides nothing else. */
+static void journal_tell(struct journal *journal, const struct notice *notice)
+{
+	char text[SENTENCE_MAX];
+
+	if (!sentence_is_due(notice) || !log_limit_allows(&journal->told_limits[notice->reason], clock_microseconds()))
+		return;
+	sentence_format(notice, text);
+	log_message(LOG_LEVEL_WARNING, "%s", text);
+}
+
 void journal_notice(struct journal *journal, const struct notice *notice)
 {
+	if (journal->tells)
+		journal_tell(journal, notice);
 	if (journal->limit && notice_limit_allows(journal->limit, notice, clock_microseconds()))
 		journal_put(journal, notice);
 }

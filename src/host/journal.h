@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of an event out of a service: bounded by notice_limit.h, written by outlet.h, never waited for. */
+/*
+ * The way of an event out of a service: as JSON where that is wanted, bounded by notice_limit.h, written by outlet.h; and, of
+ * refusals and faults, as a sentence for the log, a few of each reason a minute. Never waited for.
+ */
 #ifndef HOST_JOURNAL_H
 #define HOST_JOURNAL_H
 
@@ -17,6 +20,8 @@ struct journal {
 	int patience; /* milliseconds that may be waited in all; only once there are no packets to judge */
 	struct log_limit lost_limit;
 	struct log_limit error_limit;
+	bool tells; /* refusals and faults, to the log */
+	struct log_limit told_limits[REASON_COUNT];
 };
 
 /* Opens what config asks for. Returns 0, or -1 with errno; then nothing needs closing. */

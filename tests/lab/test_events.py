@@ -31,11 +31,14 @@ LUMP = 16
 class Service:
     """A service whose standard output and error are where a test wants them, and not in a file."""
 
-    def __init__(self, lab, configuration, command="run", stdout=None, stderr=None):
+    def __init__(self, lab, configuration, command="run", stdout=None, stderr=None, journal=False):
         self.log = lab.path(f"{command}-{time.monotonic_ns()}.log")
         with open(self.log, "wb") as log:
+            status = os.fstat(log.fileno())
+            environment = {**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino + (not journal)}"}
             self.process = subprocess.Popen(lab.router.command([binary(), command, "-c", configuration]),
-                                            stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=stderr or log)
+                                            stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=stderr or log,
+                                            env=environment)
 
     @property
     def pid(self):
@@ -316,6 +319,26 @@ def works(lab):
         return False
 
 
+def refusals_are_sentences(journal, settings, expected):
+    """What nobody configured events for is told in the log, a few times; with a priority where that is the journal."""
+    with Lab(mode="snat", daemon=False) as lab:
+        gateway = Gateway(lab.router, lab.directory, "sentences", {"gateway": {"events": "none", **settings}})
+        addresses = lab.addresses[4]
+        with Service(lab, gateway.configuration, journal=journal) as service, \
+                ScriptedServer(lab.server, addresses.server), ScriptedClient(lab.client, addresses.server) as client:
+            service.wait_ready()
+            client.login()
+            for _ in range(20):
+                client.command(b"PORT 10,9,9,9,200,10", "5")
+            client.command(b"NOOP", "200")
+        said = re.findall(r"^(.*)ftpalg: warning: refused \"PORT 10,9,9,9,200,10\" of client (\S+) to server (\S+): the offer "
+                          r"names a host .*\(foreign-address, session \d+, rule policy\)$", service.output(), re.MULTILINE)
+        ends = (f"{client.address}:{client.local_port}", f"{addresses.server}:21")
+        check_equal(said, expected and [("<4>" if journal else "", *ends)] * expected, "what the log says of 20 refusals")
+        check(not expected or service.output().startswith("<5>ftpalg: " if journal else "ftpalg: "),
+              f"the first line is {service.output()[:80]!r}")
+
+
 def file_of_events(lab):
     return lab.path("events.json")
 
@@ -550,6 +573,10 @@ def main():
              Packets(file_of_events))
     plan.add("A86 gateway: SIGTERM between the broker's first answer and its worker ends the service in order",
              first_answer_is_not_read, Packets(file_of_events))
+    for text, *arguments in (("refusals are sentences in the log, a few of each reason", False, {}, 5),
+                             ("where the log is the journal, each line has a priority", True, {}, 5),
+                             ("with log-refusals = no there are none", False, {"log-refusals": "no"}, [])):
+        plan.add(f"A86 gateway: {text}", refusals_are_sentences, *arguments)
     plan.add("A86 gateway: a policy that was reloaded outlives the worker", policy_outlives_the_worker,
              Packets(file_of_events))
     plan.run()

@@ -469,7 +469,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
 		  "mark, passed-mark, mss, absent, queue-full, table-full, malformed, reverse-path, sessions, memory, line-length, "
 		  "line-timeout, unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
-		  "idle-timeout, watchdog, user, events\n" },
+		  "idle-timeout, watchdog, user, events, log-refusals\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
 		  "login-required, unknown-verbs, proxy-header, deny-verbs, foreign-server, tls, port-min, "
