@@ -54,7 +54,7 @@ static const char probe_details[] =
 	"  client ADDRESS        the inner end: runs the scenarios against the server at ADDRESS\n"
 	"  --token TOKEN         what both ends know; or in the environment, as FTPALG_PROBE_TOKEN\n"
 	"  --port NUMBER         of the control connections, instead of 21\n"
-	"  --link NUMBER         the port over which the ends agree, instead of 2100\n"
+	"  --link NUMBER         the port over which the ends agree, instead of 2120\n"
 	"  --in-band             client: they agree over the control port, in what looks like FTP\n"
 	"  --foreign ADDRESS     a second address of this end's host, which scenarios use as another host's\n"
 	"  --server-foreign ADDRESS\n"

@@ -22,7 +22,7 @@
 
 #define PROBE_VERSION 1
 #define PROBE_PORT 21
-#define PROBE_LINK_PORT 2100
+#define PROBE_LINK_PORT 2120
 
 struct probe_settings {
 	struct endpoint control;   /* where the server's end listens for what is tested */

@@ -93,7 +93,7 @@ def all_pass_shrinking(lab):
 
 def all_pass_over_another_port():
     with Lab(mode="snat", settings={"gateway": {"control-ports": "21"}}, forward_all=True) as lab, server_end(lab):
-        results = run_client(lab, link="--link 2100")
+        results = run_client(lab, link="--link 2120")
         expect_good(results)
         check(results.report["client_to_server_open"], "it did not see that the inside may open any connection")
         check(not results.report["server_to_client_open"], "it took the outside for open")
@@ -212,7 +212,7 @@ def strangers_talk_to_the_server(lab):
     with server_end(lab), lab.server.entered():
         for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 5000, b"A" * 100000, b"SITE 1 LISTEN\r\n",
                          b"USER probe\r\nPASS " + b"0" * 64 + b"\r\nSITE 1 LISTEN\r\n", b"PASS \r\n", b"\r\n" * 2000):
-            for port in (21, 2100):
+            for port in (21, 2120):
                 with socket.create_connection((address, port), timeout=10 * SLOWNESS) as stranger:
                     answer = b""
                     with contextlib.suppress(ConnectionError):
@@ -232,7 +232,7 @@ class NonsenseServer:
 
     def __init__(self, lab, words):
         with lab.server.entered():
-            self.listener = socket.create_server((lab.addresses[4].server, 2100))
+            self.listener = socket.create_server((lab.addresses[4].server, 2120))
         self.words = words
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -258,7 +258,7 @@ class NonsenseServer:
 
 def server_talks_nonsense(lab, words, message):
     with NonsenseServer(lab, words):
-        results = run_client(lab, link="--link 2100")
+        results = run_client(lab, link="--link 2120")
     check_equal(results.status, 1, "the probe's exit status")
     check_equal(results.report["counts"]["pass"], 0, "scenarios that passed")
     check(message in results.output + str(results.report), f"expected {message!r}, saw {results.output!r}")
