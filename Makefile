@@ -46,7 +46,7 @@ LIBRARIES := $(patsubst PACKAGE_%,%,$(filter PACKAGE_%,$(.VARIABLES)))
 PACKAGE_cmocka             := libcmocka-dev
 
 # These need no compiler, or bring it.
-ifneq ($(filter-out help clean setup setup-build setup-demo setup-long check demo check-cross check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean deb setup setup-build setup-demo setup-long check demo check-cross check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
 
 needed := $(LIBRARIES) $(if $(filter unit-programs,$(MAKECMDGOALS)),cmocka)
 works = $(shell $(1) >/dev/null 2>&1 && echo yes)
@@ -187,6 +187,13 @@ compile_commands.json: Makefile
 clean:
 	$(Q)rm -rf build compile_commands.json
 
+# Debian packages, in build/deb: of a copy, so that nothing is built into this tree.
+deb:
+	$(Q)rm -rf build/deb && mkdir -p build/deb/ftpalg-$(VERSION)
+	$(Q)tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ . | tar -x -C build/deb/ftpalg-$(VERSION)
+	$(Q)cd build/deb/ftpalg-$(VERSION) && dpkg-buildpackage -us -uc -b
+	@ls build/deb/*.deb
+
 include src/install.mk
 
 help:
@@ -194,6 +201,7 @@ help:
 	@echo 'make demo          installs what is missing, builds, shows the gateway at work'
 	@echo 'make install       the program, the library of its core, and the manuals; make uninstall takes them away again'
 	@echo '                   (DESTDIR, PREFIX, SBINDIR, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR)'
+	@echo 'make deb           Debian packages, in build/deb (with what Build-Depends in debian/control names)'
 	@echo 'make setup         installs (as root), or names, what the tests lack; make setup-build: what the build lacks'
 	@echo 'make check         setup, build, and all tests that this host can run'
 	@echo 'make check-quick   builds, and runs what takes seconds: pure, unit, replay'
@@ -217,7 +225,7 @@ help:
 	@echo 'V=1 shows commands, and what tests print; WERROR=1 makes warnings errors; SANITIZE=address,undefined'
 	@echo 'builds into build/sanitize.'
 
-.PHONY: all clean help install uninstall unit-programs
+.PHONY: all clean deb help install uninstall unit-programs
 .SECONDARY:
 
 include tests/check.mk

@@ -5,12 +5,13 @@
 HEADERS   := $(wildcard include/ftpalg/*.h)
 MANUALS   := $(wildcard doc/*.[358])
 DOCUMENTS := $(wildcard README.md CHANGELOG.md doc/*.conf doc/example-*.c)
+PAGES     := $(wildcard doc/*.md)
 RULES     := $(wildcard rules/*)
 
 # Where files are copied to. $(call copied,DIRECTORY,FILES)
 copied = $(foreach file,$(2),$(DESTDIR)$(1)/$(notdir $(file)))
 INSTALLED := $(DESTDIR)$(SBINDIR)/ftpalg $(DESTDIR)$(LIBDIR)/libftpalg.a $(DESTDIR)$(LIBDIR)/pkgconfig/ftpalg.pc \
-             $(call copied,$(INCLUDEDIR)/ftpalg,$(HEADERS)) $(call copied,$(DOCDIR),$(DOCUMENTS)) \
+             $(call copied,$(INCLUDEDIR)/ftpalg,$(HEADERS)) $(call copied,$(DOCDIR),$(DOCUMENTS)) $(call copied,$(DOCDIR)/doc,$(PAGES)) \
              $(call copied,$(DOCDIR)/rules,$(RULES)) $(call copied,$(DOCDIR)/scenarios,$(SCENARIOS)) \
              $(foreach manual,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(manual)))/$(notdir $(manual)))
 
@@ -22,6 +23,7 @@ install: all
 	$(call install_files,$(LIBDIR),$(BUILD)/libftpalg.a)
 	$(call install_files,$(INCLUDEDIR)/ftpalg,$(HEADERS))
 	$(call install_files,$(DOCDIR),$(DOCUMENTS))
+	$(call install_files,$(DOCDIR)/doc,$(PAGES))
 	$(call install_files,$(DOCDIR)/rules,$(RULES))
 	$(call install_files,$(DOCDIR)/scenarios,$(SCENARIOS))
 	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -32,5 +34,5 @@ install: all
 
 uninstall:
 	$(Q)rm -f $(INSTALLED)
-	$(Q)for directory in $(DOCDIR)/rules $(DOCDIR)/scenarios $(DOCDIR) $(INCLUDEDIR)/ftpalg; do \
+	$(Q)for directory in $(DOCDIR)/doc $(DOCDIR)/rules $(DOCDIR)/scenarios $(DOCDIR) $(INCLUDEDIR)/ftpalg; do \
 		if test -d $(DESTDIR)$$directory; then rmdir $(DESTDIR)$$directory; fi; done

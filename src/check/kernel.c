@@ -20,7 +20,9 @@ static void check_user(struct check *check)
 	struct passwd entry, *found = NULL;
 	char strings[4096];
 
-	if (*user == '\0')
+	if (geteuid() != 0)
+		check_ok(check, "user: the gateway stays who starts it, as this is not root");
+	else if (*user == '\0')
 		check_note(check, "user: none is configured, so the worker stays who started it; "
 			   "better give it one of its own");
 	else if (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 || !found)

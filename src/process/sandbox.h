@@ -15,7 +15,7 @@ enum sandbox_kind {
 };
 
 /*
- * Becomes user (or stays who it is, where user is ""), keeps no capability but CAP_NET_ADMIN (a worker, a keys process or
+ * Becomes user (or stays who it is, where user is "" or it is not root), keeps no capability but CAP_NET_ADMIN (a worker, a keys process or
  * a probe: none), and from then on is killed by any system call that a process of this kind does not need. Everything
  * must be open by now; what libraries fetch on first use must have been used. The kernel will kill it when parent ends,
  * where that is not 0. Returns 0, or -1 with what failed, and what to do, in error (of size bytes).
