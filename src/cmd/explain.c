@@ -13,9 +13,6 @@
 #include "cmd/options.h"
 #include "explain/explain.h"
 
-#define DEFAULT_CLIENT "10.0.0.5"
-#define DEFAULT_SERVER "203.0.113.9"
-
 static int finish(const struct explanation *explanation, bool alone)
 {
 	if (explanation->json) {
@@ -29,6 +26,12 @@ static int finish(const struct explanation *explanation, bool alone)
 	else
 		explain_print_burst(explanation, stdout);
 	return CMD_SUCCESS;
+}
+
+static void explain_tell_ends(const struct explanation *explanation)
+{
+	if (!explanation->json && (explanation->client_is_assumed || explanation->server_is_assumed))
+		explain_print_ends(explanation, stdout);
 }
 
 /* What a reply answers. */
@@ -51,6 +54,10 @@ static int explain_argument(struct explanation *explanation, const char *text)
 		return cmd_misuse("explain", "in the line given, %s", problem);
 	parse_reply((struct bytes){ burst->data, burst->end[burst->segments - 1] }, &reply);
 	burst->direction = reply.kind == REPLY_TEXT ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
+	explain_assume_ends(explanation, burst->direction, (struct bytes){ burst->data, burst->end[burst->segments - 1] });
+	if (explanation->client.family != explanation->server.family)
+		return cmd_misuse("explain", "client and server must be of one family");
+	explain_tell_ends(explanation);
 	explain_open(explanation, true);
 	if (burst->direction == DIRECTION_REPLY) {
 		outcome = explain_prepare(explanation, DIRECTION_ORIGINAL, request_for(&reply));
@@ -78,8 +85,10 @@ static int explain_said(struct explanation *explanation, const char *text, size_
 	if (empty)
 		return CMD_SUCCESS;
 	/* A server speaks first. A dialogue that begins with its client is one that has been going on. */
-	if (!*opened)
+	if (!*opened) {
+		explain_tell_ends(explanation);
 		explain_open(explanation, explanation->burst.direction == DIRECTION_ORIGINAL);
+	}
 	*opened = true;
 	if (explanation->result.end == EXPLAIN_CLOSED) {
 		fprintf(stderr, "ftpalg explain: line %zu: the session has ended, what follows is not judged\n", number);
@@ -102,6 +111,9 @@ static int explain_dialogue(struct explanation *explanation, FILE *in)
 	bool opened = false;
 	int status = CMD_SUCCESS;
 
+	explain_assume_ends(explanation, DIRECTION_ORIGINAL, (struct bytes){ NULL, 0 });
+	if (explanation->client.family != explanation->server.family)
+		return cmd_misuse("explain", "client and server must be of one family");
 	while (status == CMD_SUCCESS && (length = getline(&text, &size, in)) >= 0) {
 		if (length > 0 && text[length - 1] == '\n')
 			text[--length] = '\0';
@@ -176,14 +188,10 @@ int cmd_explain(int argc, char **argv)
 		fputs("ftpalg explain: out of memory\n", stderr);
 		return CMD_FAILURE;
 	}
-	option_read_address(DEFAULT_CLIENT, &explanation->client);
-	option_read_address(DEFAULT_SERVER, &explanation->server);
 	config_set_defaults(&explanation->config);
 	status = read_options(explanation, argc, argv);
 	if (status == CMD_SUCCESS && optind + 1 < argc)
 		status = cmd_misuse("explain", "it takes one line, in quotes, or a dialogue on standard input");
-	if (status == CMD_SUCCESS && explanation->client.family != explanation->server.family)
-		status = cmd_misuse("explain", "client and server must be of one family");
 	if (status == CMD_SUCCESS)
 		status = optind < argc ? explain_argument(explanation, argv[optind]) : explain_dialogue(explanation, stdin);
 	free(explanation);

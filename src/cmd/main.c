@@ -148,7 +148,7 @@ static int main_version(int argc, char **argv)
 	return CMD_SUCCESS;
 }
 
-/* --help answers for every command, wherever it stands before "--". */
+/* --help answers for every command, wherever it stands before "--", and -h in front. */
 static bool asks_for_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -165,14 +165,14 @@ int main(int argc, char **argv)
 		print_commands(stderr);
 		return CMD_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return main_help(1, argv);
 	if (strcmp(argv[1], "--version") == 0)
 		return main_version(1, argv);
 	entry = entry_find(argv[1]);
 	if (!entry)
 		return refuse_command(argv[1]);
-	if (asks_for_help(argc - 1, argv + 1))
+	if (asks_for_help(argc - 1, argv + 1) || (argc > 2 && strcmp(argv[2], "-h") == 0))
 		return print_entry(entry);
 	return entry->run(argc - 1, argv + 1);
 }

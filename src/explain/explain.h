@@ -86,8 +86,10 @@ struct explain_translation {
 };
 
 struct explanation {
-	struct address client;
+	struct address client; /* FAMILY_NONE: to be assumed */
 	struct address server;
+	bool client_is_assumed;
+	bool server_is_assumed;
 	struct explain_translation nat[EXPLAIN_NAT_MAX];
 	size_t nat_count;
 	bool json;
@@ -106,6 +108,11 @@ struct explanation {
 	struct explain_burst burst;
 	struct explain_result result;
 };
+
+/* explain/ends.c */
+
+/* Completes the ends of the connection where they were not told: line is what one of them says, or empty. */
+void explain_assume_ends(struct explanation *explanation, enum direction direction, struct bytes line);
 
 /* explain/read.c */
 
@@ -141,6 +148,8 @@ const char *explain_verdict_name(enum model_verdict verdict);
 
 /* explain/text.c, explain/json.c */
 
+/* Between whom it is said, as far as that was assumed. */
+void explain_print_ends(const struct explanation *explanation, FILE *out);
 /* One line of FTP by itself: all that is known about it. */
 void explain_print_line(const struct explanation *explanation, FILE *out);
 /* One burst of a dialogue. */

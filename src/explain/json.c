@@ -143,6 +143,7 @@ bool explain_print_json(const struct explanation *explanation, FILE *out)
 	};
 	const struct explain_burst *burst = &explanation->burst;
 	const struct explain_result *result = &explanation->result;
+	char client[ADDRESS_TEXT_MAX], server[ADDRESS_TEXT_MAX];
 	json_t *lines = json_array();
 	json_t *helpers = json_object();
 	json_t *object;
@@ -152,7 +153,9 @@ bool explain_print_json(const struct explanation *explanation, FILE *out)
 		json_array_append_new(lines, json_from_line(&result->lines[i], burst->direction));
 	for (size_t i = 0; i < MODEL_COUNT; i++)
 		json_object_set_new(helpers, model_name((enum model)i), json_from_helper(explanation, &result->helpers[i]));
-	object = json_pack("{s: s, s: i, s: o, s: s, s: o}", "side",
+	address_format(&explanation->client, client);
+	address_format(&explanation->server, server);
+	object = json_pack("{s: s, s: s, s: s, s: i, s: o, s: s, s: o}", "client", client, "server", server, "side",
 			   burst->direction == DIRECTION_ORIGINAL ? "client" : "server", "segments", (int)burst->segments,
 			   "lines", lines, "session", ends[result->end], "helpers", helpers);
 	if (object && result->reason != REASON_NONE)

@@ -193,6 +193,20 @@ static void print_end(const struct explain_result *result, FILE *out)
 	}
 }
 
+void explain_print_ends(const struct explanation *explanation, FILE *out)
+{
+	char client[ADDRESS_TEXT_MAX], server[ADDRESS_TEXT_MAX];
+
+	address_format(&explanation->client, client);
+	address_format(&explanation->server, server);
+	print_field(out, "assumed");
+	if (explanation->client_is_assumed)
+		fprintf(out, "client %s%s", client, explanation->server_is_assumed ? ", " : "   (--client says another)\n");
+	if (explanation->server_is_assumed)
+		fprintf(out, "server %s   (%s--server says another)\n", server,
+			explanation->client_is_assumed ? "--client or " : "");
+}
+
 void explain_print_line(const struct explanation *explanation, FILE *out)
 {
 	const struct explain_result *result = &explanation->result;

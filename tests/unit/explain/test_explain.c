@@ -2,8 +2,10 @@
 /* ftpalg explain: the notation of dialogues, what is judged, and what is printed. */
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "explain/explain.h"
+#include "ftpalg/address.h"
 #include "unit.h"
 
 static struct explanation *explanation;
@@ -376,6 +378,49 @@ static void json_says_the_same(void **state)
 	free(text);
 }
 
+static struct bytes bytes_of(const char *text)
+{
+	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+/* Where an end is not told, an honest line comes from whom it names, and what is to be translated from whoever is. */
+static void ends_are_assumed_from_the_line(void **state)
+{
+	static const struct {
+		const char *line, *client, *server, *inside; /* as they were told, or "" */
+		const char *assumed_client, *assumed_server;
+	} rows[] = {
+		{ "NOOP", "", "", "", "10.0.0.5", "203.0.113.9" },
+		{ "PORT 10,0,0,99,195,80", "", "", "", "10.0.0.99", "203.0.113.9" },
+		{ "PORT 10,0,0,99,195,80", "10.0.0.7", "", "", "10.0.0.7", "203.0.113.9" },
+		{ "PORT 10,0,0,99,195,80", "", "", "10.0.0.8", "10.0.0.8", "203.0.113.9" },
+		{ "PORT 10,0,0,999,195,80", "", "", "", "10.0.0.5", "203.0.113.9" },
+		{ "EPRT |2|2001:db8::7|50000|", "", "", "", "2001:db8::7", "2001:db8::9" },
+		{ "EPRT |2|2001:db8::7|50000|", "", "192.0.2.9", "", "10.0.0.5", "192.0.2.9" },
+		{ "227 ok (192,0,2,1,195,80)", "", "", "", "10.0.0.5", "192.0.2.1" },
+		{ "227 ok (192,0,2,1,195,80)", "", "", "10.0.0.8", "10.0.0.5", "192.0.2.1" },
+		{ "229 ok (|||50000|)", "fd00::1", "", "", "fd00::1", "2001:db8::9" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const enum direction direction = rows[i].line[0] == '2' ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
+		char client[ADDRESS_TEXT_MAX], server[ADDRESS_TEXT_MAX];
+
+		explanation->client = explanation->server = (struct address){ .family = FAMILY_NONE };
+		address_parse(bytes_of(rows[i].client), &explanation->client);
+		address_parse(bytes_of(rows[i].server), &explanation->server);
+		explanation->nat_count = address_parse(bytes_of(rows[i].inside), &explanation->nat[0].inside);
+		explain_assume_ends(explanation, direction, bytes_of(rows[i].line));
+		address_format(&explanation->client, client);
+		address_format(&explanation->server, server);
+		if (strcmp(client, rows[i].assumed_client) != 0 || strcmp(server, rows[i].assumed_server) != 0)
+			fail_msg("%s: between %s and %s", rows[i].line, client, server);
+		assert_int_equal(explanation->client_is_assumed, rows[i].client[0] == '\0');
+		assert_int_equal(explanation->server_is_assumed, rows[i].server[0] == '\0');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_password_is_not_printed, prepare, clean_up),
 		cmocka_unit_test_setup_teardown(nothing_that_a_peer_says_reaches_the_terminal_raw, prepare, clean_up),
 		cmocka_unit_test_setup_teardown(json_says_the_same, prepare, clean_up),
+		cmocka_unit_test_setup_teardown(ends_are_assumed_from_the_line, prepare, clean_up),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
