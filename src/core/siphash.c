@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/siphash.h"
 
+#include <string.h>
+
 struct state {
 	uint64_t v0, v1, v2, v3;
 };
@@ -60,4 +62,11 @@ uint64_t siphash_compute(const uint8_t key[16], struct bytes bytes)
 	s.v2 ^= 0xff;
 	mix(&s, 4);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+void siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT])
+{
+	memcpy(out, endpoint->address.octets, sizeof(endpoint->address.octets));
+	out[16] = (uint8_t)(endpoint->port >> 8);
+	out[17] = (uint8_t)endpoint->port;
 }

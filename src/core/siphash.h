@@ -7,4 +7,8 @@
 
 uint64_t siphash_compute(const uint8_t key[16], struct bytes bytes);
 
+/* An endpoint as it is hashed. */
+#define SIPHASH_ENDPOINT 18
+void siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT]);
+
 #endif

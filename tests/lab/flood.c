@@ -5,13 +5,14 @@
  *   flood serve ADDRESS PORT
  *   flood attack KIND COUNT RATE SOURCE SOURCES SERVER SERVERS PORT
  *   flood syn RATE SOURCE SOURCES SERVER PORT
+ *   flood packet RATE HEX
  *
  * `serve` is an FTP server of a few replies, which transfers nothing. `attack` keeps COUNT sessions of one KIND open
  * and lets them act RATE times a second, all of them together and in turn: the rate is that of the whole process and
  * not of a session, so that whoever measures something beside it knows what the processor is asked to do. The sessions
  * leave from SOURCES addresses, of which SOURCE is the first, to SERVERS addresses beginning with SERVER. A session
  * that is ended by the other side is opened again. Once a second a line tells what was done so far. `syn` sends RATE
- * SYNs a second in the names of SOURCES addresses, each time from another port, and answers none of what comes back.
+ * SYNs a second in the names of SOURCES addresses, each time from another port, and answers none of what comes back. `packet` sends one IPv4 packet RATE times a second.
  *
  * One process has at most as many sessions as the kernel lets it have descriptors; start several. IPv4 only: the
  * sessions' number is what matters here, and that is the same table for both families.
@@ -484,6 +485,39 @@ static void syn_flood(char **arguments)
 	}
 }
 
+static void packet_flood(char **arguments)
+{
+	const double rate = atof(arguments[0]);
+	const int raw = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	uint64_t next_report = milliseconds(), last = next_report;
+	double budget = 0;
+	uint8_t packet[256];
+	size_t length = 0;
+
+	for (const char *hex = arguments[1]; hex[0] && hex[1] && length < sizeof(packet); hex += 2) {
+		const char byte[] = { hex[0], hex[1], '\0' };
+
+		packet[length++] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	if (raw < 0 || length < 40)
+		die("packet");
+	memcpy(&to.sin_addr, packet + 16, 4);
+	for (;;) {
+		const uint64_t now = milliseconds();
+
+		for (budget += rate * (double)(now - last) / 1000; budget >= 1; budget -= 1)
+			if (sendto(raw, packet, length, 0, (const struct sockaddr *)&to, sizeof(to)) > 0)
+				statistics.acted++;
+		last = now;
+		if (now >= next_report) {
+			printf("open=0 ready=0 acted=%lu\n", statistics.acted);
+			next_report = now + 1000;
+		}
+		poll(NULL, 0, 1);
+	}
+}
+
 int main(int argument_count, char **arguments)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -494,8 +528,11 @@ int main(int argument_count, char **arguments)
 		return attack(arguments + 2);
 	if (argument_count == 7 && strcmp(arguments[1], "syn") == 0)
 		syn_flood(arguments + 2);
+	else if (argument_count == 4 && strcmp(arguments[1], "packet") == 0)
+		packet_flood(arguments + 2);
 	fprintf(stderr, "usage: flood serve ADDRESS PORT\n"
 		"       flood syn RATE SOURCE SOURCES SERVER PORT\n"
+		"       flood packet RATE HEX\n"
 		"       flood attack KIND COUNT RATE SOURCE SOURCES SERVER SERVERS PORT\n");
 	return 2;
 }

@@ -26,6 +26,7 @@ import time
 from lab import Lab
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
+from test_offpath import ACK, PSH, SYN, next_numbers, packet
 from test_flood import FLOOD, LOWEST, Measured, flooding, ipv4, is_sanitized, note, real_time, worker_pid
 
 SECONDS = 60 if os.environ.get("LAB_FULL") else 5
@@ -36,6 +37,7 @@ UNLIMITED = 1000000
 SESSIONS, SOURCES = 200, 20
 # SYNs a second: each costs the kernel an entry of conntrack, whose table holds 262,144.
 SYN_RATE = 20000
+PACKET_RATE = 50000
 SYN_SOURCES = 200
 
 SETTINGS = {"gateway": {"sessions": "16384", "memory": "16384"}}
@@ -67,6 +69,40 @@ def spoofed_syns(lab):
             yield lambda: last_count(process)
         finally:
             process.stop()
+
+
+@contextlib.contextmanager
+def packets(host, content):
+    """One packet, over and over."""
+    process = host.spawn([*LOWEST, FLOOD, "packet", PACKET_RATE, content.hex()])
+    try:
+        process.wait_for_output("acted")
+        yield lambda: last_count(process)
+    finally:
+        process.stop()
+
+
+@contextlib.contextmanager
+def answers_in_mid_session(lab):
+    """SYN and ACK, in the name of a server that has long answered, from its side of the router."""
+    with ScriptedClient(lab.client, lab.server_seen(4)) as client:
+        client.login()
+        answer = packet((lab.addresses[4].server, 21), (lab.client_seen(4), client.local_port), (1, 1), SYN | ACK)
+        with packets(lab.server, answer) as count:
+            yield count
+        client.command(b"NOOP", "200")
+
+
+@contextlib.contextmanager
+def repetitions(lab):
+    """A client that begins a line, and says that beginning again and again."""
+    with ScriptedClient(lab.client, lab.server_seen(4)) as client:
+        client.login()
+        receives, sends = next_numbers(client.socket)
+        beginning = packet((lab.addresses[4].client, client.local_port), (lab.server_seen(4), 21), (sends, receives),
+                           PSH | ACK, b"PORT 10,0,", window=1000)
+        with packets(lab.client, beginning) as count:
+            yield count
 
 
 @contextlib.contextmanager
@@ -124,6 +160,8 @@ FLOODS = (
     ("verbs of no RFC", functools.partial(sessions_that, "odd", UNLIMITED)),
     ("offers that are refused, with an event each", functools.partial(sessions_that, "bounce", UNLIMITED)),
     ("offers that are never used", functools.partial(sessions_that, "pasv", UNLIMITED)),
+    ("SYNs and ACKs in mid-session", answers_in_mid_session),
+    ("repetitions of a line's beginning", repetitions),
     ("reloads", reloads),
 )
 

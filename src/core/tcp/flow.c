@@ -36,25 +36,18 @@ static uint32_t flow_link(const struct flow_table *table, const struct flow *flo
 	return (uint32_t)(flow - table->flows) + 1;
 }
 
-static void write_endpoint(const struct endpoint *endpoint, uint8_t *out)
-{
-	memcpy(out, endpoint->address.octets, 16);
-	out[16] = (uint8_t)(endpoint->port >> 8);
-	out[17] = (uint8_t)endpoint->port;
-}
-
 /* Both directions of a connection must fall into one bucket: the smaller endpoint goes first. */
 static uint32_t *flow_bucket(const struct flow_table *table, const struct tuple *tuple)
 {
-	uint8_t text[36];
-	uint8_t swapped[36];
+	uint8_t text[2 * SIPHASH_ENDPOINT];
+	uint8_t swapped[2 * SIPHASH_ENDPOINT];
 	struct bytes bytes = { text, sizeof(text) };
 
-	write_endpoint(&tuple->source, text);
-	write_endpoint(&tuple->destination, text + 18);
-	if (memcmp(text, text + 18, 18) > 0) {
-		memcpy(swapped, text + 18, 18);
-		memcpy(swapped + 18, text, 18);
+	siphash_put_endpoint(&tuple->source, text);
+	siphash_put_endpoint(&tuple->destination, text + SIPHASH_ENDPOINT);
+	if (memcmp(text, text + SIPHASH_ENDPOINT, SIPHASH_ENDPOINT) > 0) {
+		memcpy(swapped, text + SIPHASH_ENDPOINT, SIPHASH_ENDPOINT);
+		memcpy(swapped + SIPHASH_ENDPOINT, text, SIPHASH_ENDPOINT);
 		bytes.data = swapped;
 	}
 	return &table->buckets[siphash_compute(table->key, bytes) & table->bucket_mask];

@@ -80,6 +80,8 @@ struct flow {
 	uint32_t stalled_at[2];
 	uint64_t doubted;   /* since when one peer may have been reset; 0: nothing says so */
 	uint64_t told[2];       /* when the sender of this direction was last told that the connection has ended */
+	uint64_t spared[2];     /* when held bytes of this direction were last acknowledged in the receiver's name, */
+	uint32_t spared_at[2];  /* and up to where */
 	uint64_t held[2];       /* since when bytes of this direction are held; 0: none are */
 	uint64_t unfinished[2]; /* since when a line of this direction is unfinished; 0: none is */
 	struct flow_echo echo[2];

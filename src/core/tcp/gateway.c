@@ -92,6 +92,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	gateway->next_session = 1;
 	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
 	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets, bucket_count, key);
+	refusal_table_init(&gateway->refusals, key);
 	buffer_pool_init(&gateway->pool, blocks, limits->blocks);
 	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;

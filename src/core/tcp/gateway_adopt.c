@@ -91,18 +91,21 @@ void adoption_begin(struct passage *passage, const struct connection *connection
 bool passage_adopt(struct passage *passage)
 {
 	struct connection connection;
-	enum reason reason = passage_look_up(passage, &connection);
+	enum reason reason;
 
+	if (passage_is_refused(passage, REFUSAL_SPEECH))
+		return false;
+	reason = passage_look_up(passage, &connection);
 	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
 	if (reason == REASON_NONE && connection.opening)
 		reason = REASON_OUT_OF_WINDOW;
 	if (reason == REASON_NONE && connection.shared)
 		reason = REASON_SHARED_TUPLE;
 	if (reason != REASON_NONE) {
-		passage_report(passage, reason);
-		passage_decide(passage, GATEWAY_DROP, reason);
+		passage_refuse(passage, reason);
 		return false;
 	}
+	refusal_forget(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple);
 	passage->direction = connection.direction;
 	if (!passage_take_row(passage, &connection, FLOW_LIVE))
 		return false;

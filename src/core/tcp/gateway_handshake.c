@@ -22,12 +22,6 @@
 /* conntrack gives a client 60 s to answer; it needs a round trip, and each repetition of the SYN and ACK is another try. */
 #define EMBRYO_LIFE (10 * SECOND)
 
-static void refuse(struct passage *passage, enum reason reason)
-{
-	passage_report(passage, reason);
-	passage_decide(passage, GATEWAY_DROP, reason);
-}
-
 static void forget_row(struct passage *passage)
 {
 	struct gateway *gateway = passage->gateway;
@@ -89,40 +83,55 @@ void handshake_take(struct passage *passage)
 	passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 	if (passage->flow && passage->direction == DIRECTION_REPLY && is_repetition(passage))
 		return;
+	if (passage_is_refused(passage, REFUSAL_HANDSHAKE))
+		return;
 	reason = passage_look_up(passage, &connection);
 	if (reason != REASON_NONE) {
-		refuse(passage, reason);
+		passage_refuse(passage, reason);
 		return;
 	}
 	passage->direction = connection.direction;
 	/* A client that would like its dialogue to begin again is refused as well, whatever conntrack says. */
 	if (!connection.opening || passage->direction == DIRECTION_ORIGINAL) {
-		refuse(passage, REASON_OUT_OF_WINDOW);
+		passage_refuse(passage, REASON_OUT_OF_WINDOW);
 		return;
 	}
 	if (connection.shared || (passage->flow && row_is_anothers(passage, &connection))) {
 		passage_turn_away(passage, &connection.view, REASON_SHARED_TUPLE);
 		return;
 	}
+	refusal_forget(&passage->gateway->refusals, REFUSAL_HANDSHAKE, &passage->packet.tuple);
 	forget_row(passage);
 	begin_embryo(passage, &connection);
 }
 
+/* A server that goes on speaking to a client that does not answer has conntrack asked as seldom as anybody. */
+static bool conntrack_says_so(struct passage *passage)
+{
+	struct connection connection;
+
+	if (passage_is_refused(passage, REFUSAL_SPEECH))
+		return false;
+	if (passage_look_up(passage, &connection) == REASON_NONE && !connection.opening &&
+	    nat_view_equal(&connection.view, &passage->flow->session.view))
+		return true;
+	refusal_note(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple, REASON_OUT_OF_WINDOW, passage->now);
+	return false;
+}
+
 /* Has the client answered? A server that speaks knows it, but anybody could speak in its name, so conntrack is asked. */
-static bool is_answered(const struct passage *passage)
+static bool is_answered(struct passage *passage)
 {
 	const struct flow *flow = passage->flow;
 	const struct stream *own = &flow->stream[passage->direction];
 	const struct stream *other = &flow->stream[direction_opposite(passage->direction)];
 	const struct packet *packet = &passage->packet;
-	struct connection connection;
 
 	if (!(packet->flags & TCP_ACK) || (packet->flags & TCP_RST) || packet->seq != own->in_next)
 		return false;
 	if (passage->direction == DIRECTION_ORIGINAL)
 		return packet->ack == other->out_next;
-	return packet->payload.length > 0 && passage_look_up(passage, &connection) == REASON_NONE &&
-	       !connection.opening && nat_view_equal(&connection.view, &flow->session.view);
+	return packet->payload.length > 0 && conntrack_says_so(passage);
 }
 
 bool handshake_complete(struct passage *passage)

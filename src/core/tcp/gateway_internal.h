@@ -5,6 +5,7 @@
 
 #include "core/tcp/flow.h"
 #include "core/tcp/inspect.h"
+#include "core/tcp/refusal.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 
@@ -54,6 +55,7 @@ struct gateway {
 	uint32_t adoptions_count;
 	uint64_t told_memory; /* packets that found no memory, embryos that lost their rows: as many were told */
 	uint64_t told_handshakes;
+	struct refusal_table refusals;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint8_t payload[GATEWAY_PACKET_MAX];
@@ -76,6 +78,7 @@ struct passage {
 	const struct gateway_way *way; /* NULL: not known */
 	struct packet packet;
 	struct packet_change change;
+	enum refusal_kind asking; /* for which kind of packet conntrack was asked; NONE: it was not */
 	uint32_t from;      /* output position up to which everything had been decided before this packet */
 	enum plausibility plausibility;
 	bool acknowledging; /* its acknowledgement released bytes of the other direction */
@@ -107,6 +110,12 @@ void passage_finish(struct passage *passage);
 
 /* The same, but always replaces it; reason is counted. */
 void passage_replace(struct passage *passage, enum reason reason);
+
+/* Was a look for a packet like this one in vain a moment ago (refusal.h)? Then it is decided. */
+bool passage_is_refused(struct passage *passage, enum refusal_kind kind);
+
+/* Refuses it, and others like it for a while, for a reason that is in no packet. */
+void passage_refuse(struct passage *passage, enum reason reason);
 
 /*
  * What the kernel says of the packet's connection. The row is found again by the two ends that conntrack names, and the

@@ -37,6 +37,26 @@ void passage_report(const struct passage *passage, enum reason reason)
 	passage->gateway->ops->notice(passage->gateway->ops->context, &notice);
 }
 
+bool passage_is_refused(struct passage *passage, enum refusal_kind kind)
+{
+	const enum reason reason = refusal_find(&passage->gateway->refusals, kind, &passage->packet.tuple, passage->now);
+
+	passage->asking = kind;
+	if (reason == REASON_NONE)
+		return false;
+	passage_report(passage, reason);
+	passage_decide(passage, GATEWAY_DROP, reason);
+	return true;
+}
+
+void passage_refuse(struct passage *passage, enum reason reason)
+{
+	if (passage->asking != REFUSAL_NONE)
+		refusal_note(&passage->gateway->refusals, passage->asking, &passage->packet.tuple, reason, passage->now);
+	passage_report(passage, reason);
+	passage_decide(passage, GATEWAY_DROP, reason);
+}
+
 bool passage_triggers_carrier(struct bytes payload)
 {
 	static const uint8_t trigger[] = { 0, 0, 0, 7 };
@@ -109,8 +129,7 @@ void passage_turn_away(struct passage *passage, const struct nat_view *view, enu
 
 	inject_reset(passage->gateway, &to_sender, packet->ack, end);
 	inject_reset(passage->gateway, &to_receiver, packet->seq, packet->ack);
-	passage_report(passage, reason);
-	passage_decide(passage, GATEWAY_DROP, reason);
+	passage_refuse(passage, reason);
 }
 
 /* The sender of this packet is told; what it acknowledges is what it expects next. */

@@ -12,6 +12,8 @@
 
 /* A sender that is not waiting for an acknowledgement sends the rest of a line within this time, microseconds. */
 #define PATIENCE UINT64_C(5000)
+/* Who repeats what was acknowledged has missed that, or wants one for each packet. Linux repeats after 200 ms at the earliest. */
+#define SPARE_PAUSE (SECOND / 10)
 /* Every row is looked at once in so many seconds. */
 #define SWEEP_SECONDS 64
 /* A peer that was reset, and whose other peer has nothing to say to it: conntrack forgets the connection after as long. */
@@ -23,6 +25,13 @@
 #define STALL (30 * SECOND)
 /* And every row is looked at more often. */
 #define SHORT_SWEEP_SECONDS 8
+
+/* It was just told so. */
+static bool is_spared(const struct flow *flow, enum direction direction, uint64_t now)
+{
+	return flow->spared[direction] != 0 && now - flow->spared[direction] < SPARE_PAUSE &&
+	       flow->spared_at[direction] == flow->stream[direction].in_next;
+}
 
 static void note(struct gateway *gateway, const struct flow *flow, enum direction direction, uint64_t now)
 {
@@ -43,7 +52,7 @@ static void note(struct gateway *gateway, const struct flow *flow, enum directio
  * its sender, as long as nobody tells it that it arrived; once the receiver has acknowledged it, the held bytes get
  * their turn (patience_note).
  */
-static void acknowledge_held(struct gateway *gateway, struct flow *flow, enum direction direction)
+static void acknowledge_held(struct gateway *gateway, struct flow *flow, enum direction direction, uint64_t now)
 {
 	struct stream *stream = &flow->stream[direction];
 	const struct flow_echo *sender = &flow->echo[direction];
@@ -52,8 +61,10 @@ static void acknowledge_held(struct gateway *gateway, struct flow *flow, enum di
 	struct bytes bytes = { packet, 0 };
 	struct packet_plain plain;
 
-	if (stream_held(stream) == 0 || stream->sent.length > 0)
+	if (stream_held(stream) == 0 || stream->sent.length > 0 || is_spared(flow, direction, now))
 		return;
+	flow->spared[direction] = now;
+	flow->spared_at[direction] = stream->in_next;
 	memset(&plain, 0, sizeof(plain));
 	plain.tuple = nat_view_tuple(&flow->session.view, direction_opposite(direction));
 	plain.seq = sender->ack;
@@ -79,24 +90,24 @@ void patience_note(struct passage *passage)
 	else if (*since == 0)
 		*since = passage->now;
 	/* A repetition too: the last acknowledgement may have been lost. */
-	if (*since != 0 && passage->packet.payload.length > 0)
+	if (*since != 0 && passage->packet.payload.length > 0 && !is_spared(flow, passage->direction, passage->now))
 		note(passage->gateway, flow, passage->direction, passage->now);
 	if (!passage->acknowledging || flow->held[opposite] == 0)
 		return;
 	if (passage->now - flow->held[opposite] >= PATIENCE)
-		acknowledge_held(passage->gateway, flow, opposite);
+		acknowledge_held(passage->gateway, flow, opposite, passage->now);
 	else
 		note(passage->gateway, flow, opposite, passage->now);
 }
 
 /* Unless more has come since, and has been noted itself. */
-static void end_patience(struct gateway *gateway, const struct patience *row)
+static void end_patience(struct gateway *gateway, const struct patience *row, uint64_t now)
 {
 	struct flow *flow = &gateway->table.flows[row->flow];
 
 	if (flow->state == FLOW_LIVE && flow->session.id == row->session &&
 	    flow->stream[row->direction].in_next == row->in_next)
-		acknowledge_held(gateway, flow, row->direction);
+		acknowledge_held(gateway, flow, row->direction, now);
 }
 
 void patience_tick(struct gateway *gateway, uint64_t now)
@@ -106,7 +117,7 @@ void patience_tick(struct gateway *gateway, uint64_t now)
 
 		if (row->deadline > now)
 			break;
-		end_patience(gateway, row);
+		end_patience(gateway, row, now);
 		gateway->patience_first = (gateway->patience_first + 1) % PATIENCE_MAX;
 		gateway->patience_count--;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A83, A84, A85, A88, A89, A144, A146: packets that prove nothing. Strangers send them who know addresses and ports, and peers
+ * A83, A84, A85, A88, A89, A144, A146, A152: packets that prove nothing. Strangers send them who know addresses and ports, and peers
  * who want the gateway to believe what the other peer does not.
  */
 #include "gateway_rig.h"
@@ -190,8 +190,9 @@ static void a84_a_second_connection_with_the_same_ends_is_refused(void **state)
 		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_DROP);
 		assert_int_equal(rig.output.reason, REASON_SHARED_TUPLE);
 		assert_true(rig_reported(&rig, "anomaly:shared-tuple"));
-		/* Once conntrack has the first one no more, the second can be had. */
+		/* Once conntrack has the first one no more, the second can be had; it is asked again a millisecond later (A152). */
 		rig.others_live = false;
+		rig.now += 1000;
 		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
 		rig_end(&rig);
 	}
@@ -265,6 +266,7 @@ static void a85_a_slow_client_whose_row_is_gone_is_adopted(void **state)
 	rig_at(&rig, S, 0, "220 ready\r\n", 0);
 	/* conntrack has not seen an answer: whoever spoke is not believed. */
 	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	rig.now += 1000;
 	rig_say(&rig, S, "220 ready\r\n");
 	assert_int_equal(gateway_session_count(rig.gateway), 1);
 	rig_settle(&rig);
@@ -582,6 +584,109 @@ static void a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second(vo
 	rig_begin(&rig, RIG_SNAT);
 }
 
+/* --- A152: packets that are refused, as fast as they come --- */
+
+static enum gateway_verdict answer_blindly(void)
+{
+	return rig_packet(&rig, S, 0x11111111, 0x22222222, TCP_SYN | TCP_ACK, 0, "", 0);
+}
+
+static void a152_who_answers_in_mid_session_has_conntrack_asked_ten_times_a_second(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.lookups = 0;
+	/* 100 microseconds pass with each. */
+	for (unsigned int i = 0; i < 20000; i++)
+		assert_int_equal(answer_blindly(), GATEWAY_DROP);
+	/* 1, 2, 4 to 64 ms, and 100 ms from then on. */
+	assert_in_range(rig.lookups, 25, 28);
+	/* The session goes on, and has noticed nothing. */
+	rig_say(&rig, C, "NOOP\r\n");
+	rig_assert_got(&rig, C, "NOOP\r\n");
+}
+
+static void a152_what_speaks_and_is_nobodys_has_conntrack_asked_ten_times_a_second(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig.lookup_answer = REASON_NO_CONNECTION;
+	for (unsigned int i = 0; i < 20000; i++)
+		assert_int_equal(rig_at(&rig, C, 0, "NOOP\r\n", 0), GATEWAY_DROP);
+	assert_in_range(rig.lookups, 25, 28);
+	/* Who has been silent for a while is heard at once, and what the other one says was never refused. */
+	rig.lookups = 0;
+	rig_at(&rig, S, 0, "220 ready\r\n", 0);
+	assert_int_equal(rig.lookups, 1);
+	rig.now += SECOND;
+	rig.lookup_answer = REASON_NONE;
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_settle(&rig);
+	assert_int_equal(rig.at->peer[1].got_length, 6);
+}
+
+/* Whatever strangers send, once conntrack would have it pass it does a tenth of a second later at most. */
+static void a152_a_refusal_is_not_for_longer_than_a_tenth_of_a_second(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	for (unsigned int i = 0; i < 20000; i++)
+		assert_int_equal(answer_blindly(), GATEWAY_DROP);
+	/* The client's SYN has come, and the strangers go on. */
+	rig.at->shaken = true;
+	for (unsigned int i = 0; i < 1000; i++)
+		answer_blindly();
+	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	rig_acknowledge(&rig, C);
+	rig_say(&rig, S, "220 ready\r\n");
+	assert_int_equal(rig.at->peer[0].got_length, 11);
+}
+
+static void a152_who_is_turned_away_is_told_ten_times_a_second(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig.shared = true;
+	for (unsigned int i = 0; i < 20000; i++)
+		assert_int_equal(rig_shake(&rig), GATEWAY_DROP);
+	assert_in_range(rig.injected_count, 50, 56);
+}
+
+static void a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_shake(&rig);
+	rig.lookups = 0;
+	for (unsigned int i = 0; i < 20000; i++)
+		assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[0].first, TCP_ACK, 0,
+					    "220 ready\r\n", 11),
+				 GATEWAY_DROP);
+	assert_in_range(rig.lookups, 25, 28);
+}
+
+/* What is held is acknowledged once, and again for who seems not to have heard it. */
+static void a152_who_repeats_what_is_held_is_told_ten_times_a_second(void **state)
+{
+	unsigned int told;
+
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.injected_count = 0;
+	for (unsigned int i = 0; i < 20000; i++) {
+		rig_at(&rig, C, BEHIND_LOGIN, "PORT 10,0,0", 0);
+		tick(0);
+	}
+	assert_in_range(rig.injected_count, 19, 21);
+	for (told = rig.injected_count; rig.injected_count == told; tick(0))
+		rig_at(&rig, C, BEHIND_LOGIN, "PORT 10,0,0", 0);
+	told = rig.injected_count;
+	/* A byte more is news. */
+	rig_at(&rig, C, BEHIND_LOGIN, "PORT 10,0,0,", 0);
+	tick(5000);
+	assert_int_equal(rig.injected_count, told + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +717,13 @@ int main(void)
 		cmocka_unit_test_teardown(a144_a_route_that_changes_is_followed, finish),
 		cmocka_unit_test_teardown(a144_where_ways_differ_the_operator_says_so, finish),
 		cmocka_unit_test_teardown(a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second, finish),
+		cmocka_unit_test_teardown(a152_who_answers_in_mid_session_has_conntrack_asked_ten_times_a_second, finish),
+		cmocka_unit_test_teardown(a152_what_speaks_and_is_nobodys_has_conntrack_asked_ten_times_a_second, finish),
+		cmocka_unit_test_teardown(a152_a_refusal_is_not_for_longer_than_a_tenth_of_a_second, finish),
+		cmocka_unit_test_teardown(a152_who_is_turned_away_is_told_ten_times_a_second, finish),
+		cmocka_unit_test_teardown(a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second,
+					  finish),
+		cmocka_unit_test_teardown(a152_who_repeats_what_is_held_is_told_ten_times_a_second, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
