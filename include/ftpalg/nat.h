@@ -106,6 +106,9 @@ struct ops {
 	/* What unexpect would answer now; changes nothing. NULL where unexpect never answers REASON_GONE. */
 	enum reason (*peek)(void *context, const struct nat_view *master, const struct expectation *expectation);
 
+	/* Creates the expectation of an offer anew, as it was: its port was announced. As expect; NULL where that can't be. */
+	enum reason (*renew)(void *context, const struct nat_view *master, const struct expectation *expectation);
+
 	/* unexpect for a session that has ended, which need not be done at once: the answer goes to session_tell_end(). NULL:
 	 * unexpect does it. */
 	void (*release)(void *context, const struct session_farewell *end);

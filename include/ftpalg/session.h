@@ -124,6 +124,7 @@ struct session {
 	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
 	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
 	bool pinhole_used;         /* its data connection is known to have been made */
+	bool pinhole_asked;        /* a transfer was asked for since: the server may call */
 	struct expectation expectation;
 
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];

@@ -68,6 +68,19 @@ static enum reason host_expect(void *context, const struct nat_view *master, str
 	return host_tell(host, &master->client, reason, host->link.error);
 }
 
+static enum reason host_renew(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct host *host = context;
+	struct expectation renewed = *expectation;
+	enum reason reason = broker_link_expect(&host->link, master, &renewed);
+
+	if (reason == REASON_NONE && renewed.destination.port != expectation->destination.port) {
+		broker_link_unexpect(&host->link, master, &renewed);
+		reason = REASON_NO_PORT;
+	}
+	return host_tell(host, &master->client, reason, host->link.error);
+}
+
 static enum reason host_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
 {
 	struct host *host = context;
@@ -139,6 +152,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 	host->ops = (struct ops){
 		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
 		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .peek = host_peek, .release = host_release,
+		.renew = host_renew,
 	};
 	host->link.tell = host_tell_end;
 	host->link.context = host;

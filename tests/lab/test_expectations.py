@@ -4,6 +4,7 @@
 Pinholes as the kernel shows them (conntrack -L expect): one for each offer, exact, and gone as soon as the offer is.
 """
 
+import contextlib
 import functools
 import socket
 import struct
@@ -13,6 +14,7 @@ from lab import Lab
 from process import SLOWNESS, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, offer_line
 from tap import Plan, check, check_equal
+from test_offpath import SYN, Stranger, packet
 
 ALL_ONES = {4: "255.255.255.255", 6: ":".join(["ffff"] * 8)}
 TIMEOUT = 77  # a number that is nobody's default
@@ -201,6 +203,28 @@ def stranger_stays_out(lab, family):
             check_equal(dialogue.one_pinhole().destination_port, 41001, "the pinhole after the stranger's attempt")
 
 
+def blind_syn(lab, family):
+    """
+    A154: a SYN in the server's name, from beside it, uses the pinhole up. The server's own connection, for which the client
+    asks then, is let in nevertheless.
+    """
+    with Dialogue(lab, family) as dialogue, \
+            contextlib.closing(Stranger(lab.hosts["victim"], family)) as stranger, dialogue.client.listen() as listener:
+        port = listener.getsockname()[1]
+        dialogue.client.offer(port)
+        dialogue.one_pinhole()
+        target = lab.client_seen(family), port
+        stranger.socket.sendto(packet((lab.addresses[family].server, 5555), target, (1000, 0), SYN), (target[0], 0))
+        wait_until(lambda: not dialogue.pinholes(), "the stranger's packet")
+        dialogue.client.send(b"LIST\r\n")
+        listener.settimeout(TIMEOUT)
+        with listener.accept()[0] as data:
+            data.settimeout(TIMEOUT)
+            check_equal(data.recv(4096), LISTING, "what arrived")
+        dialogue.client.expect("150")
+        dialogue.client.expect("226")
+
+
 def same_port_twice(lab, family):
     """Two clients behind one public address announce the same port: the second gets another, and both get data."""
     with Dialogue(lab, family) as first, \
@@ -293,6 +317,7 @@ def main():
                     ("a server that hangs up ends the offer", gone_after_server_close),
                     ("a pinhole admits one connection only", one_shot),
                     ("a pinhole admits nobody but the server", stranger_stays_out),
+                    ("A154: who uses a pinhole up in the server's name keeps the server from nothing", blind_syn),
                     ("two clients that announce the same port both get their data", same_port_twice)):
                 plan.add(f"{statement} {where}", function, family, *arguments, fixture=lab)
     short = functools.partial(Lab, mode="snat", settings={"policy": {"pinhole-timeout": "2"}})

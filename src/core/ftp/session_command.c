@@ -198,8 +198,10 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 		return take_active_offer(turn, command);
 	if (verb_is_passive_request(command->verb))
 		return take_passive_request(turn, command);
-	if (verb_is_transfer(command->verb))
+	if (verb_is_transfer(command->verb)) {
 		remember_transfer(turn, command);
+		session_renew_pinhole(turn);
+	}
 	if (command->verb == VERB_USER)
 		remember_user(turn, command);
 	return REASON_NONE;

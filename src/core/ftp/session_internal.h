@@ -71,6 +71,13 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 void session_watch_pinhole(struct session *session, const struct ops *ops);
 
 /*
+ * The client asks for a transfer, and the server calls when it has heard that. So an active pinhole that was used before then was
+ * used by somebody else, whose packet bore the server's name (A28): it is made anew, for the rest of its time. Not where its port
+ * is another one than the client's, which can't be asked for by name.
+ */
+void session_renew_pinhole(const struct turn *turn);
+
+/*
  * The session has no pinhole any more, whatever becomes of its expectation, which is in end. False: it had none. And what is
  * told of it, once the kernel has answered.
  */

@@ -132,6 +132,33 @@ static void notify_pinhole(const struct turn *turn)
 	turn_report(turn, &notice);
 }
 
+static bool pinhole_can_be_renewed(const struct session *session)
+{
+	return session->pinhole == PINHOLE_OPEN && form_is_active(session->pinhole_form) && !session->pinhole_asked &&
+	       session->expectation.destination.port == session->expectation.saved_port &&
+	       session->now + PINHOLE_DOUBT < session->pinhole_deadline;
+}
+
+void session_renew_pinhole(const struct turn *turn)
+{
+	struct session *session = turn->session;
+	const struct ops *ops = turn->ops;
+	struct expectation rest = session->expectation;
+	struct notice used = turn_notice(turn, NOTICE_PINHOLE_USED);
+
+	if (ops->renew && pinhole_can_be_renewed(session) &&
+	    ops->peek(ops->context, &session->view, &session->expectation) == REASON_GONE) {
+		used.reason = REASON_USED;
+		used.form = session->pinhole_form;
+		used.expectation = &session->expectation;
+		turn_report(turn, &used);
+		rest.timeout = (uint32_t)((session->pinhole_deadline - session->now) / 1000000);
+		if (ops->renew(ops->context, &session->view, &rest) == REASON_NONE)
+			notify_pinhole(turn);
+	}
+	session->pinhole_asked = true;
+}
+
 static void notify_offer(const struct turn *turn, const struct hostport *hostport, const struct endpoint *offered,
 			 const struct endpoint *announced)
 {
@@ -206,6 +233,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole_form = hostport->form;
 	session->pinhole_command = command;
 	session->pinhole_used = false;
+	session->pinhole_asked = false;
 	session->pinhole_deadline = turn->now + expectation.timeout * UINT64_C(1000000);
 	session->expectation = expectation;
 

@@ -1474,6 +1474,68 @@ static void a_pinhole_is_looked_for_when_its_transfer_begins(void **state)
 	}
 }
 
+static unsigned int renewals;
+
+static enum reason op_renew(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct rig *rig = context;
+
+	assert_true(nat_view_equal(master, &rig->session.view));
+	assert_in_range(expectation->timeout, 1, 60);
+	renewals++;
+	return rig->expect_answer;
+}
+
+static void a154_an_active_pinhole_that_is_used_before_anybody_asked_for_a_transfer_is_made_anew(void **state)
+{
+	static const struct {
+		const char *offer, *reply;
+		enum reason absent;
+		uint64_t seconds; /* until the transfer is asked for */
+		uint16_t taken;   /* a port that the kernel has another one for */
+		enum reason answer;
+		const char *events;
+		unsigned int renewals;
+	} rows[] = {
+		{ "PORT 10,0,0,5,195,149", "200 ok", REASON_GONE, 1, 0, REASON_NONE, "pinhole-used:used pinhole-open", 1 },
+		/* The kernel does not let it. */
+		{ "PORT 10,0,0,5,195,149", "200 ok", REASON_GONE, 1, 0, REASON_NO_PORT, "pinhole-used:used", 1 },
+		/* It waits. */
+		{ "PORT 10,0,0,5,195,149", "200 ok", REASON_NONE, 1, 0, REASON_NONE, "", 0 },
+		/* It may have expired. */
+		{ "PORT 10,0,0,5,195,149", "200 ok", REASON_GONE, 59, 0, REASON_NONE, "", 0 },
+		/* The port that was announced can't be asked for. */
+		{ "PORT 10,0,0,5,195,149", "200 ok", REASON_GONE, 1, 50069, REASON_NONE, "", 0 },
+		/* A client connects whenever it likes. */
+		{ "PASV", "227 (203,0,113,9,195,149)", REASON_GONE, 1, 0, REASON_NONE, "", 0 },
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		rig_make(&rig);
+		rig.port_taken = rows[i].taken;
+		rig_open(&rig, SNAT, true);
+		rig.ops.renew = op_renew;
+		renewals = 0;
+		rig.absent = REASON_NONE;
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string(rows[i].offer), rig.now, &rig.outcome);
+		session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string(rows[i].reply), rig.now, &rig.outcome);
+		assert_int_equal(rig.pinhole_count, 1);
+		rig.now += rows[i].seconds * 1000000;
+		rig.absent = rows[i].absent;
+		rig.expect_answer = rows[i].answer;
+		rig.events[0] = '\0';
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("RETR f"), rig.now, &rig.outcome);
+		assert_string_equal(rig.events, rows[i].events);
+		assert_int_equal(renewals, rows[i].renewals);
+		/* From here on it may be the server. */
+		rig.absent = REASON_GONE;
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("RETR g"), rig.now, &rig.outcome);
+		assert_int_equal(renewals, rows[i].renewals);
+	}
+}
+
 static void advertise(struct rig *rig)
 {
 	rule_of(rig)->advertise = true;
@@ -2054,6 +2116,7 @@ int main(void)
 		cmocka_unit_test(an_offer_that_is_revoked_is_refused_and_closed),
 		cmocka_unit_test(a_pinhole_that_is_gone_was_used_if_it_can_not_have_expired),
 		cmocka_unit_test(a_pinhole_is_looked_for_when_its_transfer_begins),
+		cmocka_unit_test(a154_an_active_pinhole_that_is_used_before_anybody_asked_for_a_transfer_is_made_anew),
 		cmocka_unit_test(servers_behind_another_nat_are_announced_as_configured),
 		cmocka_unit_test(adopted_sessions_are_taken_as_logged_in),
 		cmocka_unit_test(a_pipeline_that_overflows_closes_the_session),
