@@ -300,12 +300,17 @@ static void hoard(uint64_t pause)
 	for (unsigned int i = 1; i < RIG_CONNECTIONS; i++) {
 		rig.at = &rig.connections[i];
 		rig_login(&rig);
+	}
+	for (unsigned int i = 1; i < RIG_CONNECTIONS; i++) {
+		rig.at = &rig.connections[i];
+		rig.lose = true;
 		for (int j = 0; j < 20; j++) {
 			rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, reply,
 				   sizeof(reply));
 			if (rig.output.verdict != GATEWAY_DROP)
 				rig.at->peer[1].next += sizeof(reply);
 		}
+		rig.lose = false;
 		rig.now += pause;
 	}
 	rig.at = &rig.connections[0];
@@ -326,6 +331,62 @@ static void a88_a_session_has_its_line_however_much_others_hoard(void **state)
 	rig.events[0] = '\0';
 	tick(2 * SECOND);
 	assert_true(rig_reported(&rig, "anomaly:memory-full"));
+}
+
+static void a88_a_source_has_its_share(void **state)
+{
+	(void)state;
+	for (int enough = 0; enough < 2; enough++) {
+		rig_make(&rig, RIG_SNAT);
+		rig.limits.quota.bytes = enough ? 200000 : 10000;
+		rig_start(&rig);
+		hoard(0);
+		assert_int_equal(gateway_get_counters(rig.gateway)->reasons[REASON_QUOTA_BYTES] > 0, !enough);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+/* A sixteenth of it, where less than a quarter of the blocks is left. */
+static void a88_and_less_where_memory_is_scarce(void **state)
+{
+	/* Of eight blocks, four, two, and one. */
+	static const struct {
+		unsigned int connection;
+		size_t length;
+	} replies[] = { { 1, 900 }, { 1, 900 }, { 2, 900 }, { 3, 400 } };
+	char reply[900];
+	enum gateway_verdict verdict;
+
+	(void)state;
+	memset(reply, 'x', sizeof(reply));
+	memcpy(reply, "200-", 4);
+	for (int enough = 0; enough < 2; enough++) {
+		rig_make(&rig, RIG_SNAT);
+		rig.limits.blocks = 8;
+		rig.limits.quota.bytes = enough ? 64000 : 32000;
+		rig_start(&rig);
+		for (unsigned int i = 0; i < RIG_CONNECTIONS; i++) {
+			rig.at = &rig.connections[i];
+			rig_login(&rig);
+		}
+		rig.lose = true;
+		for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+			rig.at = &rig.connections[replies[i].connection];
+			memcpy(reply + replies[i].length - 2, "\r\n", 2);
+			verdict = rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, reply,
+					     replies[i].length);
+			assert_int_equal(verdict, GATEWAY_ACCEPT);
+			rig.at->peer[1].next += (uint32_t)replies[i].length;
+			memcpy(reply + replies[i].length - 2, "xx", 2);
+		}
+		rig.at = &rig.connections[0];
+		verdict = rig_say(&rig, C, "NOOP\r\n");
+		assert_int_equal(verdict, enough ? GATEWAY_ACCEPT : GATEWAY_DROP);
+		assert_int_equal(rig.output.reason, enough ? REASON_NONE : REASON_QUOTA_BYTES);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
 }
 
 static void a88_what_stands_still_goes_where_the_pool_is_short(void **state)
@@ -367,7 +428,9 @@ static const struct packet *acknowledge_held(void)
 
 static void a89_a_strangers_timestamp_and_window_are_not_repeated(void **state)
 {
-	static const uint32_t offsets[][2] = { { 0x11111111, 0x22222222 }, { 0, 0x22222222 }, { 0x11111111, 0 } };
+	static const uint32_t offsets[][2] = { { 0x11111111, 0x22222222 }, { 0, 0x22222222 }, { 0x11111111, 0 },
+		/* What it said before may be repeated, and is not news. */
+		{ 0, (uint32_t)-3 } };
 	const struct packet *made;
 
 	(void)state;
@@ -514,6 +577,7 @@ static void a144_nor_go_on_with_one(void **state)
 	rig_say(&rig, S, "220 ready\r\n");
 	assert_int_equal(rig_say(&rig, C, "USER u\r\n"), GATEWAY_DROP);
 	assert_true(rig_reported(&rig, "session-close:wrong-way"));
+	assert_int_equal(rig.injected_count, 2);
 	rig_assert_never_got(&rig, C, "USER");
 }
 
@@ -525,6 +589,7 @@ static void a144_an_adoption_that_begins_with_a_forged_line_begins_again(void **
 	comes_by(C, 2);
 	rig_at(&rig, C, 0, RIG_PORT, 0);
 	assert_int_equal(rig_at(&rig, S, 0, "226 done\r\n", 0), GATEWAY_DROP);
+	assert_true(rig_reported(&rig, "session-close:wrong-way"));
 	assert_false(rig.at->peer[0].reset || rig.at->peer[1].reset);
 	comes_by(C, 1);
 	rig_at(&rig, C, 0, "NOOP\r\n", 0);
@@ -703,6 +768,8 @@ int main(void)
 		cmocka_unit_test_teardown(a85_a_slow_client_whose_row_is_gone_is_adopted, finish),
 		cmocka_unit_test_teardown(a85_only_the_servers_number_completes_a_handshake, finish),
 		cmocka_unit_test_teardown(a88_a_session_has_its_line_however_much_others_hoard, finish),
+		cmocka_unit_test_teardown(a88_a_source_has_its_share, finish),
+		cmocka_unit_test_teardown(a88_and_less_where_memory_is_scarce, finish),
 		cmocka_unit_test_teardown(a88_what_stands_still_goes_where_the_pool_is_short, finish),
 		cmocka_unit_test_teardown(a89_a_strangers_timestamp_and_window_are_not_repeated, finish),
 		cmocka_unit_test_teardown(a89_a_strangers_acknowledgement_releases_nothing, finish),
