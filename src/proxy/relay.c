@@ -4,8 +4,9 @@
  *
  * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens the relay
  * moves until nothing moves any more (or its share is used up, and it asks for another turn): there is no bookkeeping of
- * who waits for what. A half holds what it has read until it is written, and reads nothing meanwhile: the one buffer is
- * the bound, and TCP does the rest. Between two wires in clear the bytes stay in the kernel (splice).
+ * who waits for what. A half holds what it has read until it is written, and reads nothing meanwhile: the one buffer, and
+ * the records of it that wait at the wire, are the bound, and TCP does the rest. Between two wires in clear the bytes stay
+ * in the kernel (splice).
  *
  *                connect            handshakes                     both halves done
  *   relay_begin ---------> securing ----------> moving -------------------------------> closed

@@ -34,10 +34,10 @@
 
 #include "proxy/relay_internal.h"
 
-#define RELAY_BUFFER 65536U
+#define RELAY_BUFFER 131072U
 #define RELAY_PIPE 524288
 /* Buffers moved in one turn. */
-#define RELAY_TURN 32
+#define RELAY_TURN 16
 
 static bool half_prepare(struct half *half, bool clear)
 {
@@ -112,7 +112,7 @@ static enum tls_result half_drain(struct half *half, struct wire *to)
 		half->length -= put;
 		half->moved += put;
 	}
-	return result;
+	return result == TLS_DONE ? wire_flush(to) : result;
 }
 
 /* Is end the receiver of the file, with nothing to say itself? */
@@ -169,7 +169,9 @@ static bool half_pass_end(struct relay *relay, enum relay_end end)
 
 	if (end == RELAY_CLIENT && relay_only_listens(relay, end) && relay->half[RELAY_SERVER].state < HALF_PASSED)
 		return false;
-	half->written = to->tls ? tls_stream_written(to->tls) : half->moved;
+	/* All before it is flushed, and what follows is not asked for: close_notify may come here twice, to wait for room. */
+	if (half->written == 0)
+		half->written = to->tls ? tls_stream_written(to->tls) : half->moved;
 	if (half->state == HALF_BARE)
 		wire_finish_bare(to);
 	else if (wire_finish(to) == TLS_WAIT)
@@ -207,26 +209,23 @@ enum reason relay_move(struct relay *relay, enum relay_end end)
 	struct half *half = &relay->half[end];
 
 	for (int i = 0; i < RELAY_TURN; i++) {
-		enum tls_result result = TLS_DONE;
+		enum tls_result result;
 		enum reason reason;
 
 		if (half->state >= HALF_PASSED)
 			return half->state == HALF_PASSED ? half_confirm(relay, end) : REASON_NONE;
-		if (half->length == 0 && half->state == HALF_FLOWING)
-			result = half_fill(half, &relay->wire[end]);
-		reason = half_end(relay, end, result);
-		if (reason != REASON_NONE)
-			return reason;
-		if (half->length > 0) {
-			const enum tls_result drained = half_drain(half, &relay->wire[!end]);
-
-			if (drained != TLS_DONE && drained != TLS_WAIT)
-				return REASON_RESET;
+		result = half_drain(half, &relay->wire[!end]);
+		if (result != TLS_DONE)
+			return result == TLS_WAIT ? REASON_NONE : REASON_RESET;
+		if (half->state != HALF_FLOWING) {
+			if (!half_pass_end(relay, end))
+				return REASON_NONE;
+			continue;
 		}
-		if (half->length > 0 || result == TLS_WAIT)
-			return REASON_NONE;
-		if (half->state != HALF_FLOWING && !half_pass_end(relay, end))
-			return REASON_NONE;
+		result = half_fill(half, &relay->wire[end]);
+		reason = half_end(relay, end, result);
+		if (reason != REASON_NONE || result == TLS_WAIT)
+			return reason;
 	}
 	return REASON_HELD;
 }

@@ -10,8 +10,8 @@
 
 /* OpenSSL's servers give two tickets at first and one with each resumption; more are not worth keeping. */
 #define TLS_SESSIONS_MAX 4
-/* Of the bytes that wait to be decrypted: four records. */
-#define TLS_BULK_BUFFER 69632U
+/* Of the bytes of a data connection that wait to be decrypted, and of those that wait to leave: eight records. */
+#define TLS_BULK_BUFFER 139264U
 #define TLS_BINDING_SIZE 16
 #define TLS_FINGERPRINT_SIZE 32
 #define TLS_TICKET_KEY_SIZE 32
@@ -51,6 +51,7 @@ struct tls_stream {
 	bool accepting;
 	bool asked;     /* the server wants a certificate of its client; most can do without */
 	bool lacks_certificate;
+	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];

@@ -177,6 +177,23 @@ static void stream_begin(void)
 	errno = 0;
 }
 
+/*
+ * Records of a data connection wait until there are several, or for a flush: every send goes all the way to the peer's
+ * socket, and wakes the peer. A handshake has a buffer of its own, so this comes behind it.
+ */
+static bool stream_gather(struct tls_stream *stream)
+{
+	BIO *socket = SSL_get_wbio(stream->ssl);
+	BIO *gather = BIO_new(BIO_f_buffer());
+
+	if (!gather || BIO_set_write_buffer_size(gather, TLS_BULK_BUFFER) != 1 || BIO_up_ref(socket) != 1) {
+		BIO_free(gather);
+		return false;
+	}
+	SSL_set0_wbio(stream->ssl, BIO_push(gather, socket));
+	return true;
+}
+
 static bool read_fingerprint(SSL *ssl, uint8_t *out)
 {
 	const X509 *certificate = SSL_get0_peer_certificate(ssl);
@@ -197,6 +214,8 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	result = SSL_do_handshake(stream->ssl);
 	if (result != 1)
 		return stream_judge(stream, result);
+	if (stream->follows && !stream_gather(stream))
+		return stream_fail(stream, "no memory");
 	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
 		stream->tickets->spent++;
 	if (!stream->accepting && !stream->follows)
@@ -287,9 +306,19 @@ enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, 
 	return result == 1 ? TLS_DONE : stream_judge(stream, result);
 }
 
+enum tls_result tls_stream_flush(struct tls_stream *stream)
+{
+	BIO *out = SSL_get_wbio(stream->ssl);
+
+	stream_begin();
+	if (BIO_flush(out) == 1)
+		return TLS_DONE;
+	return BIO_should_retry(out) ? TLS_WAIT : stream_fail(stream, errno ? strerror(errno) : "the connection ended");
+}
+
 uint64_t tls_stream_written(const struct tls_stream *stream)
 {
-	return BIO_number_written(SSL_get_wbio(stream->ssl));
+	return BIO_number_written(BIO_find_type(SSL_get_wbio(stream->ssl), BIO_TYPE_SOCKET));
 }
 
 enum tls_result tls_stream_finish(struct tls_stream *stream)
@@ -297,9 +326,12 @@ enum tls_result tls_stream_finish(struct tls_stream *stream)
 	int result;
 
 	stream_begin();
-	/* 0: ours is sent, the peer's has not come. */
-	result = SSL_shutdown(stream->ssl);
-	return result >= 0 ? TLS_DONE : stream_judge(stream, result);
+	/* 0: ours is written, the peer's has not come. Called once more it would read, and lose, what the peer says. */
+	result = stream->finished ? 0 : SSL_shutdown(stream->ssl);
+	if (result < 0)
+		return stream_judge(stream, result);
+	stream->finished = true;
+	return tls_stream_flush(stream);
 }
 
 bool tls_stream_is_resumed(const struct tls_stream *stream)

@@ -141,7 +141,9 @@ const char *tls_stream_objection(const struct tls_stream *stream);
 /* *length is what was read or written, at least 1, with TLS_DONE. */
 enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length);
 enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length);
-/* Bytes that have been written to the socket, handshake and records. */
+/* What a data connection was given to write may wait here for more. TLS_DONE: the socket has all of it. */
+enum tls_result tls_stream_flush(struct tls_stream *stream);
+/* Bytes that the socket has taken, handshake and records. */
 uint64_t tls_stream_written(const struct tls_stream *stream);
 /* Sends close_notify; TLS_DONE: it is on its way. Reading goes on. */
 enum tls_result tls_stream_finish(struct tls_stream *stream);

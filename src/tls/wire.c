@@ -63,6 +63,11 @@ enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WAIT : TLS_FAILED;
 }
 
+enum tls_result wire_flush(struct wire *wire)
+{
+	return wire->tls ? tls_stream_flush(wire->tls) : TLS_DONE;
+}
+
 static void wire_set_linger(const struct wire *wire, int on)
 {
 	const struct linger linger = { .l_onoff = on, .l_linger = 0 };

@@ -29,13 +29,16 @@ enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *
 enum tls_result wire_peek(const struct wire *wire, uint8_t *byte);
 /* What there is, up to size bytes, which stays where it is. */
 enum tls_result wire_peek_all(const struct wire *wire, uint8_t *out, size_t size, size_t *length);
+/* What a data connection with TLS has written leaves with wire_flush at the latest. */
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length);
+/* TLS_DONE: the socket has all that was written. TLS_WAIT: it has no room. */
+enum tls_result wire_flush(struct wire *wire);
 /*
  * Nothing more will be written: close_notify where TLS is on, then FIN. TLS_WAIT: there is no room for close_notify yet;
  * call again. Without it the peer would take all that it has for a part.
  */
 enum tls_result wire_finish(struct wire *wire);
-/* FIN without close_notify. */
+/* FIN without close_notify, once all is flushed. */
 void wire_finish_bare(struct wire *wire);
 /*
  * From now on the peer sees a reset whenever the socket is closed without wire_finish, even by the kernel because the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The end of a wire with TLS on it: close_notify is not lost where the socket has no room for it. */
+/* A wire with TLS on it: what is gathered leaves before its end does, and close_notify is not lost for want of room. */
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,6 +10,9 @@
 #include "unit.h"
 
 #define ERROR_MAX 512
+/* The largest there is, and fewer of them than are gathered. */
+#define RECORD 16384UL
+#define RECORDS 5U
 
 static const struct address address = { .family = FAMILY_IPV4, .octets = { 192, 0, 2, 7 } };
 
@@ -56,16 +59,13 @@ static void shake_hands(struct pair *pair)
 	assert_int_equal(SSL_do_handshake(pair->peer), 1);
 }
 
-static void pair_open(struct pair *pair)
+/* room: of the socket's send buffer. */
+static void pair_connect(struct pair *pair, int room)
 {
-	const int small = 4096;
 	int ends[2];
 
-	memset(pair, 0, sizeof(*pair));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	pair->tls = open_tls();
-	pair->tickets = tls_tickets_make();
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
 	pair->wire.descriptor = ends[0];
 	pair->wire.tls = tls_stream_accept(pair->tls, ends[0], pair->tickets);
 	pair->context = SSL_CTX_new(TLS_client_method());
@@ -76,26 +76,56 @@ static void pair_open(struct pair *pair)
 	shake_hands(pair);
 }
 
-static void pair_close(struct pair *pair)
+static void pair_disconnect(struct pair *pair)
 {
 	SSL_free(pair->peer);
 	SSL_CTX_free(pair->context);
 	close(pair->descriptor);
 	wire_close(&pair->wire);
+}
+
+/* A control connection's. */
+static void pair_open(struct pair *pair)
+{
+	memset(pair, 0, sizeof(*pair));
+	pair->tls = open_tls();
+	pair->tickets = tls_tickets_make();
+	pair_connect(pair, 4096);
+}
+
+/* A data connection's, whose control connection is over. */
+static void pair_open_data(struct pair *pair, int room)
+{
+	pair_open(pair);
+	pair_disconnect(pair);
+	pair_connect(pair, room);
+}
+
+static void pair_close(struct pair *pair)
+{
+	pair_disconnect(pair);
 	tls_tickets_drop(pair->tickets);
 	tls_close(pair->tls);
 }
 
-/* Reads all that has come. SSL_ERROR_WANT_READ: there may be more. */
-static int peer_read(struct pair *pair)
+/* Reads all that has come, and takes it from what is left to come. SSL_ERROR_WANT_READ: there may be more. */
+static int peer_read_counting(struct pair *pair, size_t *left)
 {
 	uint8_t bytes[4096];
 	int count;
 
-	do
+	do {
 		count = SSL_read(pair->peer, bytes, sizeof(bytes));
-	while (count > 0);
+		*left -= count > 0 ? (size_t)count : 0;
+	} while (count > 0);
 	return SSL_get_error(pair->peer, count);
+}
+
+static int peer_read(struct pair *pair)
+{
+	size_t left = SIZE_MAX;
+
+	return peer_read_counting(pair, &left);
 }
 
 static void close_notify_and_the_end_are_sent(void **state)
@@ -142,11 +172,91 @@ static void close_notify_waits_for_room(void **state)
 	pair_close(&pair);
 }
 
+/* Returns how many of their bytes went. */
+static size_t write_records(struct pair *pair)
+{
+	uint8_t *bytes = calloc(RECORDS, RECORD);
+	size_t total = 0;
+	size_t length;
+
+	assert_non_null(bytes);
+	while (total < RECORDS * RECORD &&
+	       wire_write(&pair->wire, (struct bytes){ bytes + total, RECORDS * RECORD - total }, &length) == TLS_DONE)
+		total += length;
+	free(bytes);
+	return total;
+}
+
+static void records_of_a_data_connection_leave_together(void **state)
+{
+	struct pair pair;
+	uint64_t before;
+
+	(void)state;
+	pair_open_data(&pair, 1 << 20);
+	before = tls_stream_written(pair.wire.tls);
+	assert_int_equal(write_records(&pair), RECORDS * RECORD);
+	assert_int_equal(tls_stream_written(pair.wire.tls), before);
+	assert_int_equal(wire_flush(&pair.wire), TLS_DONE);
+	assert_in_range(tls_stream_written(pair.wire.tls) - before, RECORDS * RECORD, RECORDS * (RECORD + 64));
+	assert_int_equal(peer_read(&pair), SSL_ERROR_WANT_READ);
+	assert_int_equal(BIO_number_read(SSL_get_rbio(pair.peer)), tls_stream_written(pair.wire.tls));
+	pair_close(&pair);
+}
+
+static void a92_the_end_comes_behind_all_records(void **state)
+{
+	struct pair pair;
+	enum tls_result result = TLS_WAIT;
+	unsigned int waits = 0;
+	size_t total;
+
+	(void)state;
+	pair_open_data(&pair, 4096);
+	total = write_records(&pair);
+	assert_int_equal(total, RECORDS * RECORD);
+	assert_int_equal(wire_flush(&pair.wire), TLS_WAIT);
+	for (int i = 0; i < 1000 && result == TLS_WAIT; i++) {
+		result = wire_finish(&pair.wire);
+		if (result != TLS_WAIT)
+			continue;
+		waits++;
+		assert_int_equal(peer_read_counting(&pair, &total), SSL_ERROR_WANT_READ);
+	}
+	assert_int_equal(result, TLS_DONE);
+	assert_true(waits > 1);
+	assert_int_equal(peer_read_counting(&pair, &total), SSL_ERROR_ZERO_RETURN);
+	assert_int_equal(total, 0);
+	pair_close(&pair);
+}
+
+static void a92_what_the_peer_says_while_the_end_waits_is_not_lost(void **state)
+{
+	static const char line[] = "said while it waited";
+	struct pair pair;
+	uint8_t read[64];
+	size_t length = 0;
+
+	(void)state;
+	pair_open_data(&pair, 4096);
+	assert_int_equal(write_records(&pair), RECORDS * RECORD);
+	assert_int_equal(wire_finish(&pair.wire), TLS_WAIT);
+	assert_int_equal(SSL_write(pair.peer, line, sizeof(line)), sizeof(line));
+	assert_int_equal(wire_finish(&pair.wire), TLS_WAIT);
+	assert_int_equal(wire_read(&pair.wire, read, sizeof(read), &length), TLS_DONE);
+	assert_int_equal(length, sizeof(line));
+	assert_memory_equal(read, line, sizeof(line));
+	pair_close(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(close_notify_and_the_end_are_sent),
 		cmocka_unit_test(close_notify_waits_for_room),
+		cmocka_unit_test(records_of_a_data_connection_leave_together),
+		cmocka_unit_test(a92_the_end_comes_behind_all_records),
+		cmocka_unit_test(a92_what_the_peer_says_while_the_end_waits_is_not_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
