@@ -23,7 +23,9 @@
 						   signed by an authority that nobody trusts */ \
 	X(NOTICE_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
 	X(NOTICE_SESSION_CLOSE, "session-close") /* reason */ \
-	X(NOTICE_EVENTS_LOST, "events-lost")     /* count: of events that nobody took in time */
+	X(NOTICE_EVENTS_LOST, "events-lost")     /* count: of events that nobody took in time */ \
+	X(NOTICE_SESSIONS_LOST, "sessions-lost") /* count: of sessions that ended with a proxy that was killed */ \
+	X(NOTICE_RELOAD, "reload")               /* the configuration was read again; text, reason: why it is not in force */
 
 enum notice_type {
 #define NOTICE_ENUM(identifier, name) identifier,

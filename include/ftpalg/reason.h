@@ -102,6 +102,8 @@
 	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
 	X(REASON_LINE_TIMEOUT,      "line-timeout",         "a line stayed unfinished for longer than the limit") \
 	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
+	X(REASON_DRAINED,           "drain-time",           "the proxy was replaced, and its time for open sessions has passed") \
+	X(REASON_UNUSABLE,          "unusable",             "the configuration, or a file that it names, is no good") \
 	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")
 
 enum reason {

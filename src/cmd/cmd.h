@@ -4,6 +4,7 @@
 #define CMD_CMD_H
 
 #include "config/config.h"
+#include "run/supervisor.h"
 
 /* What a command returns, which becomes the exit status of the program. */
 enum cmd_status {
@@ -22,5 +23,8 @@ int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+
+/* For cmd_run and cmd_proxy: name is how the user called it. */
+int cmd_supervise(const char *name, enum supervisor_kind kind, int argc, char **argv);
 
 #endif

@@ -19,6 +19,9 @@ static int main_version(int argc, char **argv);
 #define FILE_ARGUMENT "[-c FILE]"
 #define FILE_DETAIL "  -c FILE     the configuration, instead of " CONFIG_DEFAULT_PATH "\n"
 
+#define SERVICE_ARGUMENTS "[-t] " FILE_ARGUMENT
+#define SERVICE_DETAIL FILE_DETAIL "  -t          reads the configuration and the files that it names, says what is wrong, and ends\n"
+
 static const char rules_details[] =
 	"  nft         input for nft -f\n"
 	"  iptables    a shell script around iptables-restore, for both families\n"
@@ -81,7 +84,7 @@ static const char ca_details[] =
 
 static const struct entry entries[] = {
 	{ "ca", cmd_ca, "init [OPTION]...", "makes a local certificate authority", ca_details },
-	{ "run", cmd_run, FILE_ARGUMENT, "the gateway, in the foreground", FILE_DETAIL },
+	{ "run", cmd_run, SERVICE_ARGUMENTS, "the gateway, in the foreground", SERVICE_DETAIL },
 	{ "check", cmd_check, "[--json] " FILE_ARGUMENT, "tells whether FTP would work through this host",
 	  "  --json      one JSON object instead of lines\n" FILE_DETAIL },
 	{ "explain", cmd_explain, "[OPTION]... [LINE]", "tells what becomes of a line or a dialogue of FTP", explain_details },
@@ -90,7 +93,7 @@ static const struct entry entries[] = {
 	  probe_details },
 	{ "report", cmd_report, "-o FILE|--text [OPTION]... CAPTURE", "draws what the gateway makes of a capture",
 	  report_details },
-	{ "proxy", cmd_proxy, FILE_ARGUMENT, "the TLS proxy, in the foreground", FILE_DETAIL },
+	{ "proxy", cmd_proxy, SERVICE_ARGUMENTS, "the TLS proxy, in the foreground", SERVICE_DETAIL },
 	{ "rules", cmd_rules, "nft|iptables|route [OPTION]...", "prints the firewall rules that it needs", rules_details },
 	{ "help", main_help, "[COMMAND]", "shows what a command takes", NULL },
 	{ "version", main_version, "", "prints the version", NULL },

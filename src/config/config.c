@@ -484,6 +484,7 @@ void config_set_defaults(struct config *config)
 	config->proxy.mint_rate = 600;
 	config->proxy.certificates_bypass = true;
 	config->proxy.data_timeout = UINT64_C(300000000);
+	config->proxy.drain_time = 86400;
 	config->proxy.mark = 0x66747001;
 	config->proxy.table = 2100;
 	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");

@@ -78,6 +78,7 @@ struct config_proxy {
 	enum proxy_resumption resumption; /* by clients, on data connections */
 	uint32_t session_relays;  /* data connections at a time */
 	uint32_t mint_rate;       /* certificates a minute */
+	uint32_t drain_time;      /* seconds that a proxy serves sessions that has been replaced */
 	uint64_t data_timeout;    /* microseconds until the first byte of a data connection */
 	struct config_tls client_tls; /* what the legs of clients may use, and those of servers */
 	struct config_tls server_tls; /* unless this says otherwise */

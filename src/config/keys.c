@@ -104,6 +104,7 @@ static const struct config_key proxy_keys[] = {
 	{ "mint-rate", config_read_number, G(proxy.mint_rate), .minimum = 1, .maximum = 1000000, .unit = 1 },
 	{ "source-relays", config_read_number, G(limits.quota.relays), .minimum = 0, .maximum = 1048576, .unit = 1 },
 	{ "data-timeout", config_read_number, G(proxy.data_timeout), .minimum = 10, .maximum = 864000, .unit = SECOND },
+	{ "drain-time", config_read_number, G(proxy.drain_time), .minimum = 0, .maximum = 864000, .unit = 1 },
 	{ "tls-versions", config_read_tls_versions, G(proxy.client_tls.versions), .expected = VERSIONS },
 	{ "ciphers", config_read_tls_words, G(proxy.client_tls.ciphers), .expected = TLS_WORDS, .list = true },
 	{ "groups", config_read_tls_words, G(proxy.client_tls.groups), .expected = TLS_WORDS, .list = true },

@@ -20,6 +20,7 @@
  */
 #include "keys/keys.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -158,6 +159,9 @@ static void keys_on_order(evutil_socket_t descriptor, short what, void *context)
 	for (int i = 0; i < KEYS_BATCH; i++) {
 		const ssize_t length = recv(descriptor, &keys->order, sizeof(keys->order), MSG_DONTWAIT | MSG_TRUNC);
 
+		/* The proxy has ended, and the supervisor gives this end to no other. */
+		if (length == 0)
+			event_base_loopbreak(keys->base);
 		if (length <= 0)
 			return;
 		keys_serve(keys, (size_t)length);
@@ -205,41 +209,24 @@ static int keys_create_loop(struct keys *keys)
 	return 0;
 }
 
-static void keys_tell_failure(struct keys *keys, const char *error)
-{
-	const struct notice notice = {
-		.type = NOTICE_ANOMALY, .reason = REASON_SHUTDOWN, .text = { (const uint8_t *)error, strlen(error) },
-	};
-
-	log_message(LOG_LEVEL_ERROR, "%s", error);
-	journal_notice(&keys->journal, &notice);
-}
-
-static int keys_open(struct keys *keys, pid_t supervisor)
+static int keys_open(struct keys *keys, pid_t supervisor, char *error, size_t size)
 {
 	const struct config_proxy *proxy = &keys->config->proxy;
-	char error[KEYS_ERROR_MAX] = "";
 
 	/* No other process of this user may look into this one, and it leaves no core. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || journal_open(&keys->journal, keys->config) < 0) {
-		log_message(LOG_LEVEL_ERROR, "can't open the events file %s", keys->config->events);
+		snprintf(error, size, "can't open the events file %.400s: %s", keys->config->events, strerror(errno));
 		return -1;
 	}
 	if (proxy->ca_certificate[0])
-		keys->minter = minter_open(proxy->ca_certificate, proxy->ca_key, error, sizeof(error));
-	if (error[0]) {
-		keys_tell_failure(keys, error);
+		keys->minter = minter_open(proxy->ca_certificate, proxy->ca_key, error, size);
+	if (error[0])
 		return -1;
-	}
 	if (keys_create_loop(keys) < 0) {
-		log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
+		snprintf(error, size, "can't set up the event loop");
 		return -1;
 	}
-	if (sandbox_enter(proxy->user, SANDBOX_KEYS, supervisor, error, sizeof(error)) < 0) {
-		log_message(LOG_LEVEL_ERROR, "%s", error);
-		return -1;
-	}
-	return 0;
+	return sandbox_enter(proxy->user, SANDBOX_KEYS, supervisor, error, size);
 }
 
 static void keys_close(struct keys *keys)
@@ -263,10 +250,11 @@ static void keys_close(struct keys *keys)
 int keys_run(const struct config *config, int channel, struct heartbeat *page, pid_t supervisor)
 {
 	struct keys *keys = calloc(1, sizeof(*keys));
+	char error[KEYS_ERROR_MAX] = "";
 	int result;
 
 	if (!keys) {
-		log_message(LOG_LEVEL_ERROR, "no memory");
+		service_fail(page, "no memory");
 		return -1;
 	}
 	keys->config = config;
@@ -275,7 +263,9 @@ int keys_run(const struct config *config, int channel, struct heartbeat *page, p
 	keys->journal.outlet.descriptor = -1;
 	keys->credit = KEYS_MINUTE;
 	keys->filled = clock_microseconds();
-	result = keys_open(keys, supervisor);
+	result = keys_open(keys, supervisor, error, sizeof(error));
+	if (result)
+		service_fail(page, error);
 	if (!result) {
 		atomic_store(&page->ready, true);
 		result = event_base_dispatch(keys->base) < 0 ? -1 : 0;

@@ -19,10 +19,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What one packet of a control connection takes of a receive buffer, in the kernel's accounting. */
 #define NFQUEUE_PACKET_COST 4096
@@ -164,6 +166,37 @@ void nfqueue_close(struct nfqueue *queue)
 	if (queue->socket)
 		mnl_socket_close(queue->socket);
 	queue->socket = NULL;
+}
+
+int nfqueue_bind_only(const struct nfqueue_settings *settings, char *error, size_t size)
+{
+	struct nfqueue *queue = calloc(1, sizeof(*queue));
+	int descriptor = -1;
+
+	if (!queue) {
+		snprintf(error, size, "no memory");
+		return -1;
+	}
+	if (nfqueue_open(queue, settings, error, size) == 0) {
+		descriptor = fcntl(nfqueue_descriptor(queue), F_DUPFD_CLOEXEC, 0);
+		if (descriptor < 0)
+			snprintf(error, size, "can't use netfilter queue %u: %s", settings->number, strerror(errno));
+		nfqueue_close(queue);
+	}
+	free(queue);
+	return descriptor;
+}
+
+int nfqueue_attach(struct nfqueue *queue, int descriptor, uint16_t number)
+{
+	memset(&queue->counters, 0, sizeof(queue->counters));
+	nfqueue_prepare(queue);
+	queue->number = number;
+	queue->socket = mnl_socket_fdopen(descriptor);
+	if (queue->socket)
+		return 0;
+	close(descriptor);
+	return -ENOMEM;
 }
 
 void nfqueue_set_outlet(struct nfqueue *queue, const struct nfqueue_outlet *outlet)

@@ -93,6 +93,13 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 void nfqueue_close(struct nfqueue *queue);
 
 /*
+ * For who binds and does not read: a descriptor that is bound, or -1 with text in error. And for who reads: takes over such
+ * a descriptor, of the queue number. Returns 0 or -errno; then it is closed.
+ */
+int nfqueue_bind_only(const struct nfqueue_settings *settings, char *error, size_t size);
+int nfqueue_attach(struct nfqueue *queue, int descriptor, uint16_t number);
+
+/*
  * Where the queue's decisions go from now on; to be told before the first packet is taken. Or, for who may send verdicts
  * itself: opens verdict for the queue. Returns 0, or -errno with nothing to close.
  */

@@ -28,6 +28,7 @@ int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, u
 	verdict->passed_mark = passed_mark;
 	verdict->failed = 0;
 	verdict->lost = false;
+	verdict->inherits = false;
 	verdict->used = 0;
 	verdict->run = NULL;
 	return verdict->socket ? 0 : -errno;
@@ -38,6 +39,11 @@ void nfverdict_close(struct nfverdict *verdict)
 	if (verdict->socket)
 		mnl_socket_close(verdict->socket);
 	verdict->socket = NULL;
+}
+
+void nfverdict_inherit(struct nfverdict *verdict)
+{
+	verdict->inherits = true;
 }
 
 static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, uint8_t type,
@@ -124,6 +130,11 @@ void nfverdict_add(struct nfverdict *verdict, const struct nfverdict_decision *d
 	const bool plain = decision->accept && !decision->packet.length;
 	struct nlmsghdr *message;
 
+	if (verdict->inherits) {
+		verdict->inherits = false;
+		verdict->lost = true;
+		verdict->lost_id = decision->id - 1;
+	}
 	if (plain && nfverdict_extend_run(verdict, decision))
 		return;
 	if (verdict->used + decision->packet.length > NFVERDICT_BATCH_SIZE)

@@ -27,6 +27,7 @@ struct nfverdict {
 	uint64_t failed;           /* verdicts that could not be sent: their packets had to be dropped */
 	bool lost;                 /* the packet lost_id, or some before it, wait without the verdict that they were to have */
 	uint32_t lost_id;
+	bool inherits;             /* what waits in front of the first packet was another process's, which has died */
 	size_t used;
 	/* The last message, where it accepts packets as they came: what follows them in the queue may go with them. */
 	struct nlmsghdr *run; /* NULL: it does something else */
@@ -40,6 +41,11 @@ struct nfverdict {
 /* Prepares for the queue that descriptor is bound to. Takes the descriptor over. Returns 0 or -errno. */
 int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, uint32_t passed_mark);
 void nfverdict_close(struct nfverdict *verdict);
+/*
+ * The queue was another process's before. What that one has taken and not decided waits for ever, and takes room: it is
+ * dropped with the first decision.
+ */
+void nfverdict_inherit(struct nfverdict *verdict);
 
 /*
  * Notes a decision, and sends what was noted before where there is no room for it. Decisions are noted in the order of the

@@ -6,10 +6,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a process shows to its supervisor, in memory that both map. */
+#define HEARTBEAT_FAULT_MAX 512
+
+/*
+ * What a process shows to its supervisor, in memory that both map. It may be a later version that looks: members are added
+ * at the end.
+ */
 struct heartbeat {
 	_Atomic uint64_t beat; /* moves with every turn of the loop, at least once a second */
 	_Atomic bool ready;
+	_Atomic uint32_t sessions;       /* that are lost with it */
+	char fault[HEARTBEAT_FAULT_MAX]; /* why it never was ready; may end without NUL */
+	_Atomic bool closed;             /* it takes no sessions any more */
 };
 
 #endif

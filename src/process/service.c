@@ -80,13 +80,18 @@ int service_load(struct config *config, const char *path)
 	return result < 0 ? -1 : 0;
 }
 
-bool service_reload(struct config *next, const char *path)
+bool service_reload(struct config *next, const char *path, const char *rest)
 {
 	if (service_read(next, path, config_load) < 0) {
 		log_message(LOG_LEVEL_ERROR, "%s was not taken over; the policy stays as it was", path);
 		return false;
 	}
-	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too; other"
-		    " settings take effect after a restart", path);
+	log_message(LOG_LEVEL_NOTICE, "reloaded: the policy of %s is in force, for sessions that are open too%s", path, rest);
 	return true;
+}
+
+void service_fail(struct heartbeat *page, const char *fault)
+{
+	log_message(LOG_LEVEL_ERROR, "%s", fault);
+	snprintf(page->fault, sizeof(page->fault), "%s", fault);
 }

@@ -4,6 +4,7 @@
 #define PROCESS_SERVICE_H
 
 #include "config/config.h"
+#include "process/heartbeat.h"
 
 /*
  * To be called first. From here on SIGHUP waits until somebody takes it, the signals that mean nothing to a service do
@@ -17,7 +18,10 @@ void service_take_signals(void);
 /* config_load_first() with its errors in the log. Returns 0, or -1. */
 int service_load(struct config *config, const char *path);
 
-/* The same on SIGHUP: tells what becomes of it. False: what was in force stays. */
-bool service_reload(struct config *next, const char *path);
+/* The same on SIGHUP: tells what becomes of it. False: what was in force stays. rest: what becomes of all but the policy. */
+bool service_reload(struct config *next, const char *path, const char *rest);
+
+/* Why this process can't begin, for the operator and for its supervisor. */
+void service_fail(struct heartbeat *page, const char *fault);
 
 #endif

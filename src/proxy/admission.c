@@ -146,9 +146,8 @@ static void admission_on_queue(evutil_socket_t descriptor, short what, void *con
 			    strerror(-received));
 }
 
-struct admission *admission_open(const struct config *config, struct host *host, char *error, size_t size)
+struct admission *admission_open(const struct config *config, struct host *host, int queue, char *error, size_t size)
 {
-	const struct nfqueue_settings settings = { .number = config->proxy.queue, .length = config->queue_length };
 	struct admission *admission = calloc(1, sizeof(*admission));
 	int result;
 
@@ -164,11 +163,15 @@ struct admission *admission_open(const struct config *config, struct host *host,
 	if (result) {
 		snprintf(error, size, "can't open raw sockets: %s; run as root or with CAP_NET_RAW and CAP_NET_ADMIN",
 			 strerror(-result));
-	} else if (nfqueue_open(&admission->queue, &settings, error, size) == 0) {
-		result = nfqueue_open_verdict(&admission->queue, &admission->verdict);
+	} else {
+		result = nfqueue_attach(&admission->queue, queue, config->proxy.queue);
 		if (!result)
+			result = nfqueue_open_verdict(&admission->queue, &admission->verdict);
+		if (!result) {
+			nfverdict_inherit(&admission->verdict);
 			return admission;
-		snprintf(error, size, "can't use netfilter queue %u twice: %s", config->proxy.queue, strerror(-result));
+		}
+		snprintf(error, size, "can't use netfilter queue %u: %s", config->proxy.queue, strerror(-result));
 	}
 	admission_close(admission);
 	return NULL;

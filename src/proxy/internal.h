@@ -4,6 +4,7 @@
  *
  *   proxy.c           the process: listeners, limits, signals
  *   admission.c       which connections come here: those that the operator's forward chains let pass
+ *   inlets.c          the sockets through which they come, which outlive a process
  *   interception.c    how connections come here, and from which addresses the proxy makes its own
  *   session.c         one control connection: its two legs, its timer, its end
  *   header.c          what a load balancer says before its client
@@ -31,6 +32,7 @@
 #include "ftpalg/quota.h"
 #include "ftpalg/session.h"
 #include "host/host.h"
+#include "process/heartbeat.h"
 #include "proxy/relay.h"
 #include "tls/wire.h"
 
@@ -51,7 +53,6 @@ struct bypass_row {
 
 struct proxy {
 	const struct config *config;
-	const char *config_path;
 	struct config *reloaded[2];
 	unsigned int reloads;
 	const struct policy *policy;
@@ -66,6 +67,7 @@ struct proxy {
 	uint8_t line[LINE_MAX_LENGTH + 2];
 	uint64_t next_session;
 	uint32_t sessions;
+	struct heartbeat *page; /* where the supervisor sees how many they are; NULL: there is none */
 	struct relay_list relays;
 	uint64_t relays_max; /* control connections of all sessions still have descriptors then */
 	struct proxy_session *first;
@@ -181,6 +183,9 @@ bool proxy_server_has_tls(const struct proxy_session *session);
 /* The same for tls.h: TLS_NO_PAIR where there is none. */
 size_t proxy_server_pair(const struct proxy_session *session);
 
+/* One session more, or one less. */
+void proxy_count_session(struct proxy *proxy, int change);
+
 /* proxy/session.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
@@ -197,8 +202,11 @@ void proxy_session_free(struct proxy_session *session, enum reason reason);
 
 /* proxy/admission.c */
 struct admission;
-/* NULL, with what to do in error (of size bytes). Packets wait in the queue until it is watched. */
-struct admission *admission_open(const struct config *config, struct host *host, char *error, size_t size);
+/*
+ * queue: a descriptor that is bound to the configured queue, which is taken over. NULL, with what to do in error (of size
+ * bytes). Packets wait in the queue until it is watched.
+ */
+struct admission *admission_open(const struct config *config, struct host *host, int queue, char *error, size_t size);
 bool admission_watch(struct admission *admission, struct event_base *base);
 /* NULL is nothing to close. */
 void admission_close(struct admission *admission);

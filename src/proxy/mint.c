@@ -44,7 +44,12 @@ static void mint_on_answer(evutil_socket_t descriptor, short what, void *context
 
 	(void)what;
 	for (int i = 0; i < MINT_BATCH; i++) {
-		if (recv(descriptor, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC) != (ssize_t)sizeof(answer))
+		const ssize_t length = recv(descriptor, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC);
+
+		/* A proxy that is replaced has the other end's only holder in its keys process: with that, answers end. */
+		if (length == 0)
+			event_del(proxy->mint_watch);
+		if (length != (ssize_t)sizeof(answer))
 			break;
 		tls_take_answer(proxy->tls, &answer);
 	}

@@ -3,6 +3,11 @@
  * The proxy's process. It is not the worker's: it holds plaintext, and the keys of given certificates; that of the local
  * authority has a process of its own (keys.c). Its queue has nothing but first packets in it, and its raw sockets send
  * nothing else. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
+ * For new ones there is a new process, which takes the inlets over (run/generation.c); this one then serves what it has.
+ *
+ *   SERVING --SIGQUIT--> DRAINING --the last session ends--> end
+ *                           |                                 ^
+ *                           +--drain-time--> sessions are told and ended
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
@@ -23,11 +28,9 @@
 #include "process/service.h"
 #include "proxy/internal.h"
 
-#define PROXY_BACKLOG 1024
 #define PROXY_BATCH 64
 #define PROXY_ERROR_MAX 512
-#define PROXY_LISTENERS 2
-#define PROXY_SIGNALS 3
+#define PROXY_SIGNALS 4
 #define PROXY_PAUSE_MICROSECONDS 250000
 #define PROXY_BEAT_MICROSECONDS 250000
 /* Two legs, a listener, and data connections with pipes. */
@@ -35,19 +38,20 @@
 #define PROXY_FILES_OF_CONTROL 4  /* two legs, a listener, and one that is being closed */
 #define PROXY_FILES_OF_RELAY 6    /* two sockets and two pipes */
 #define PROXY_FILES_OF_ITS_OWN 64
-/* Sessions of the queue's worker count from 1; both may write to one file of events. */
+/* Sessions of the queue's worker count from 1, and each proxy has numbers of its own: all may write to one file of events. */
 #define PROXY_FIRST_SESSION (UINT64_C(1) << 40)
+#define PROXY_TURN_SESSIONS (UINT64_C(1) << 32)
+#define PROXY_TURNS 4096 /* JSON's numbers are exact up to 2^53 */
 
 struct proxy_process {
 	struct proxy proxy;
-	int listener[PROXY_LISTENERS];
+	const struct proxy_start *start;
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
 	struct event *pause; /* of the listeners */
 	struct event *heart;
-	struct heartbeat *page;
-	pid_t supervisor;
+	struct event *drain; /* the end of drain-time; NULL: it serves */
 	struct quota_source *sources;
 	uint32_t *buckets;
 	struct log_limit accept_limit;
@@ -119,12 +123,60 @@ static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 
 	(void)number;
 	(void)what;
-	if (!service_reload(next, proxy->config_path))
+	if (!service_reload(next, process->start->config_path, ""))
 		return;
 	proxy->policy = &next->policy;
 	proxy->reloads++;
 	for (struct proxy_session *session = proxy->first; session; session = session->next)
 		session_set_policy(&session->session, proxy->policy);
+}
+
+/* Takes no more connections: whoever comes next has the inlets too. */
+static void proxy_close_inlets_here(struct proxy_process *process)
+{
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		if (process->watch[i])
+			event_free(process->watch[i]);
+		process->watch[i] = NULL;
+	}
+	admission_close(process->admission);
+	process->admission = NULL;
+	proxy_close_inlets(process->start->inlets);
+}
+
+static void proxy_on_drain_end(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+	struct proxy_session *next;
+
+	(void)descriptor;
+	(void)what;
+	log_message(LOG_LEVEL_WARNING, "drain-time has passed: %u sessions end with the proxy that served them",
+		    process->proxy.sessions);
+	for (struct proxy_session *session = process->proxy.first; session; session = next) {
+		next = session->next;
+		proxy_session_reject(session, REASON_DRAINED, reason_meaning(REASON_DRAINED));
+		proxy_session_pump(session);
+	}
+	relay_end_all(&process->proxy.relays);
+}
+
+static void proxy_on_drain(evutil_socket_t number, short what, void *context)
+{
+	struct proxy_process *process = context;
+	const struct timeval patience = { .tv_sec = (time_t)process->start->config->proxy.drain_time };
+
+	(void)number;
+	(void)what;
+	if (process->drain)
+		return;
+	process->drain = evtimer_new(process->proxy.base, proxy_on_drain_end, process);
+	if (!process->drain || event_add(process->drain, &patience) < 0) {
+		event_base_loopbreak(process->proxy.base);
+		return;
+	}
+	proxy_close_inlets_here(process);
+	atomic_store(&process->start->page->closed, true);
 }
 
 static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
@@ -133,7 +185,9 @@ static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
 
 	(void)descriptor;
 	(void)what;
-	atomic_fetch_add(&process->page->beat, 1);
+	atomic_fetch_add(&process->start->page->beat, 1);
+	if (process->drain && !process->proxy.first && process->proxy.relays.count == 0)
+		event_base_loopbreak(process->proxy.base);
 }
 
 static int proxy_start_heart(struct proxy_process *process)
@@ -142,22 +196,6 @@ static int proxy_start_heart(struct proxy_process *process)
 
 	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
 	return process->heart && event_add(process->heart, &interval) == 0 ? 0 : -1;
-}
-
-static int proxy_open_listeners(struct proxy_process *process)
-{
-	static const enum family families[PROXY_LISTENERS] = { FAMILY_IPV4, FAMILY_IPV6 };
-	const struct config_proxy *config = &process->proxy.config->proxy;
-
-	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		process->listener[i] = interception_listen(config, families[i], PROXY_BACKLOG);
-		if (process->listener[i] >= 0 || (families[i] == FAMILY_IPV6 && errno == EAFNOSUPPORT))
-			continue;
-		log_message(LOG_LEVEL_ERROR, "can't listen on port %u for IPv%d: %s%s", config->port, families[i],
-			    strerror(errno), errno == EPERM ? "; interception = tproxy needs CAP_NET_ADMIN" : "");
-		return -1;
-	}
-	return 0;
 }
 
 static int proxy_open_quota(struct proxy_process *process)
@@ -170,28 +208,12 @@ static int proxy_open_quota(struct proxy_process *process)
 		buckets *= 2;
 	process->sources = calloc((size_t)limits->sessions + 1, sizeof(*process->sources));
 	process->buckets = calloc(buckets, sizeof(*process->buckets));
-	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
-		log_message(LOG_LEVEL_ERROR, "no memory for the table of sources; configure fewer sessions");
+	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		return -1;
-	}
 	quota_init(&process->proxy.quota, &limits->quota, process->sources, limits->sessions + 1, process->buckets,
 		   buckets, key);
 	explicit_bzero(key, sizeof(key));
 	return 0;
-}
-
-static int proxy_open_tls(struct proxy *proxy)
-{
-	char error[PROXY_ERROR_MAX];
-	struct notice notice = { .type = NOTICE_ANOMALY, .reason = REASON_SHUTDOWN };
-
-	proxy->tls = proxy_read_keys(proxy->config, mint_ask, proxy, error, sizeof(error));
-	if (proxy->tls)
-		return 0;
-	log_message(LOG_LEVEL_ERROR, "%s", error);
-	notice.text = (struct bytes){ (const uint8_t *)error, strlen(error) };
-	proxy->host.ops.notice(proxy->host.ops.context, &notice);
-	return -1;
 }
 
 /*
@@ -224,10 +246,11 @@ static int proxy_create_loop(struct proxy_process *process)
 	if (!proxy->base)
 		goto failed;
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		if (process->listener[i] < 0)
+		const int listener = process->start->inlets->listener[i];
+
+		if (listener < 0)
 			continue;
-		process->watch[i] = event_new(proxy->base, process->listener[i], EV_READ | EV_PERSIST, proxy_on_accept,
-					      process);
+		process->watch[i] = event_new(proxy->base, listener, EV_READ | EV_PERSIST, proxy_on_accept, process);
 		if (!process->watch[i] || event_add(process->watch[i], NULL) < 0)
 			goto failed;
 	}
@@ -237,6 +260,7 @@ static int proxy_create_loop(struct proxy_process *process)
 	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
 	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
 	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
+	process->signal[3] = evsignal_new(proxy->base, SIGQUIT, proxy_on_drain, process);
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
@@ -246,48 +270,49 @@ static int proxy_create_loop(struct proxy_process *process)
 	service_take_signals();
 	return 0;
 failed:
-	log_message(LOG_LEVEL_ERROR, "can't set up the event loop");
 	return -1;
 }
 
-static int proxy_open(struct proxy_process *process)
+/* Takes over the descriptor of the queue. */
+static bool proxy_open_admission(struct proxy_process *process, char *error, size_t size)
+{
+	struct proxy_inlets *inlets = process->start->inlets;
+	const int queue = inlets->queue;
+
+	inlets->queue = -1;
+	process->admission = admission_open(process->start->config, &process->proxy.host, queue, error, size);
+	return process->admission != NULL;
+}
+
+static int proxy_open(struct proxy_process *process, char *error, size_t size)
 {
 	struct proxy *proxy = &process->proxy;
 	const struct config *config = proxy->config;
-	char error[PROXY_ERROR_MAX];
 
+	snprintf(error, size, "no memory");
 	/* No other process of this user may look into this one, and it leaves no core behind: it holds keys. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
-		log_message(LOG_LEVEL_ERROR, "the kernel would let others look into this process: %s", strerror(errno));
+		snprintf(error, size, "the kernel would let others look into this process: %s", strerror(errno));
 		return -1;
 	}
-	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, sizeof(error)) < 0) {
-		log_message(LOG_LEVEL_ERROR, "%s", error);
+	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, size) < 0)
 		return -1;
-	}
-	if (proxy_open_tls(proxy) < 0)
+	proxy->tls = proxy_read_keys(config, mint_ask, proxy, error, size);
+	if (!proxy->tls)
 		return -1;
+	snprintf(error, size, "no memory; configure fewer sessions");
 	proxy->reloaded[0] = calloc(1, sizeof(*proxy->reloaded[0]));
 	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
-	if (!proxy->reloaded[0] || !proxy->reloaded[1]) {
-		log_message(LOG_LEVEL_ERROR, "no memory for a configuration that is read again");
-		return -1;
-	}
-	if (proxy_open_quota(process) < 0)
+	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
 		return -1;
 	proxy_share_descriptors(proxy);
-	process->admission = admission_open(config, &proxy->host, error, sizeof(error));
-	if (!process->admission) {
-		log_message(LOG_LEVEL_ERROR, "%s", error);
+	if (!proxy_open_admission(process, error, size))
+		return -1;
+	if (proxy_create_loop(process) < 0) {
+		snprintf(error, size, "can't set up the event loop");
 		return -1;
 	}
-	if (proxy_open_listeners(process) < 0 || proxy_create_loop(process) < 0)
-		return -1;
-	if (sandbox_enter(config->proxy.user, SANDBOX_PROXY, process->supervisor, error, sizeof(error)) < 0) {
-		log_message(LOG_LEVEL_ERROR, "%s", error);
-		return -1;
-	}
-	return 0;
+	return sandbox_enter(config->proxy.user, SANDBOX_PROXY, process->start->supervisor, error, size);
 }
 
 static void proxy_close(struct proxy_process *process)
@@ -304,14 +329,10 @@ static void proxy_close(struct proxy_process *process)
 		event_free(process->pause);
 	if (process->heart)
 		event_free(process->heart);
+	if (process->drain)
+		event_free(process->drain);
 	mint_close(proxy);
-	admission_close(process->admission);
-	for (int i = 0; i < PROXY_LISTENERS; i++) {
-		if (process->watch[i])
-			event_free(process->watch[i]);
-		if (process->listener[i] >= 0)
-			close(process->listener[i]);
-	}
+	proxy_close_inlets_here(process);
 	relay_end_all(&proxy->relays);
 	tls_close(proxy->tls);
 	host_close(&proxy->host);
@@ -325,28 +346,28 @@ static void proxy_close(struct proxy_process *process)
 	free(process);
 }
 
-int proxy_run(const struct config *config, const char *config_path, int channel, struct heartbeat *page,
-	      pid_t supervisor)
+int proxy_run(const struct proxy_start *start)
 {
 	struct proxy_process *process = calloc(1, sizeof(*process));
+	const struct config *config = start->config;
+	char error[PROXY_ERROR_MAX];
 	int result;
 
 	if (!process) {
-		log_message(LOG_LEVEL_ERROR, "no memory");
+		service_fail(start->page, "no memory");
 		return -1;
 	}
-	process->listener[0] = -1;
-	process->listener[1] = -1;
-	process->page = page;
-	process->supervisor = supervisor;
+	process->start = start;
 	process->proxy.config = config;
-	process->proxy.mint_channel = channel;
-	process->proxy.config_path = config_path;
+	process->proxy.page = start->page;
+	process->proxy.mint_channel = start->channel;
 	process->proxy.policy = &config->policy;
-	process->proxy.next_session = PROXY_FIRST_SESSION;
-	result = proxy_open(process);
+	process->proxy.next_session = PROXY_FIRST_SESSION + start->turn % PROXY_TURNS * PROXY_TURN_SESSIONS;
+	result = proxy_open(process, error, sizeof(error));
+	if (result)
+		service_fail(start->page, error);
 	if (!result) {
-		atomic_store(&page->ready, true);
+		atomic_store(&start->page->ready, true);
 		log_message(LOG_LEVEL_NOTICE, "ready: proxy on port %u, %zu policy rule%s", config->proxy.port,
 			    config->policy.rule_count, config->policy.rule_count == 1 ? "" : "s");
 		result = event_base_dispatch(process->proxy.base) < 0 ? -1 : 0;

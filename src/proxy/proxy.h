@@ -9,12 +9,42 @@
 
 #include <sys/types.h>
 
+#define PROXY_LISTENERS 2 /* IPv4, IPv6 */
+
+/* Where connections come to the proxy: sockets, and what they were made for. -1: there is none. */
+struct proxy_inlets {
+	uint16_t port;
+	bool tproxy;
+	uint16_t number; /* of the queue */
+	int listener[PROXY_LISTENERS];
+	int queue;
+};
+
 /*
- * Runs the proxy, which asks who is behind channel for minted certificates (tls/mint_wire.h), until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path.
- * It shows in page that it moves, and does not outlive its supervisor. Returns 0, or -1 after a failure that it has told.
+ * Opens what config asks for. former: what there is already, and is shared where it fits; or NULL. False, with what to do in
+ * error (of size bytes); then nothing needs closing.
  */
-int proxy_run(const struct config *config, const char *config_path, int channel, struct heartbeat *page,
-	      pid_t supervisor);
+bool proxy_open_inlets(struct proxy_inlets *inlets, const struct config *config, const struct proxy_inlets *former,
+		       char *error, size_t size);
+void proxy_close_inlets(struct proxy_inlets *inlets);
+
+/* What is the proxy's own in its process. */
+struct proxy_start {
+	const struct config *config;
+	const char *config_path;
+	struct proxy_inlets *inlets; /* which it closes */
+	int channel;                 /* to who mints (tls/mint_wire.h) */
+	uint32_t turn;               /* no other proxy that is running has the same: their sessions have other numbers */
+	struct heartbeat *page;
+	pid_t supervisor;
+};
+
+/*
+ * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path. After
+ * SIGQUIT it takes no more connections, and ends with the last that it has, or drain-time later. It shows in page that it
+ * moves, and does not outlive its supervisor. Returns 0, or -1 after a failure that it has told.
+ */
+int proxy_run(const struct proxy_start *start);
 
 /*
  * Reads keys, certificates and trust anchors. ask: who has the authority's key; NULL: it is read as well. To be freed with

@@ -41,7 +41,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	*(session->previous ? &session->previous->next : &proxy->first) = session->next;
 	if (session->next)
 		session->next->previous = session->previous;
-	proxy->sessions--;
+	proxy_count_session(proxy, -1);
 	free(session);
 }
 
@@ -347,7 +347,7 @@ static struct proxy_session *conversation_make(struct proxy *proxy, int descript
 	if (proxy->first)
 		proxy->first->previous = session;
 	proxy->first = session;
-	proxy->sessions++;
+	proxy_count_session(proxy, 1);
 	session->timer = evtimer_new(proxy->base, conversation_on_time, session);
 	session->tickets = tls_tickets_make();
 	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, conversation_on_event, session) && session->timer &&

@@ -78,3 +78,10 @@ size_t proxy_server_pair(const struct proxy_session *session)
 
 	return found < CONFIG_SERVERS_MAX ? found : TLS_NO_PAIR;
 }
+
+void proxy_count_session(struct proxy *proxy, int change)
+{
+	proxy->sessions += (uint32_t)change;
+	if (proxy->page)
+		atomic_store(&proxy->page->sessions, proxy->sessions);
+}

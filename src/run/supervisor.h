@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keeps the processes of a service running: restarts what died, ends what hangs. */
+/* Keeps the processes of a service running: restarts what died, ends what hangs, replaces what is out of date. */
 #ifndef RUN_SUPERVISOR_H
 #define RUN_SUPERVISOR_H
 
@@ -11,9 +11,15 @@ enum supervisor_kind {
 };
 
 /*
- * Runs them until SIGTERM or SIGINT; SIGHUP is passed on. Returns 0, or -1 if one of them could not start the first time
- * (it has said why), or did not end well.
+ * Runs them until SIGTERM or SIGINT. SIGHUP takes the configuration over and SIGUSR2 this program's file, both anew. Returns
+ * 0, or -1 if one of them could not start the first time (it has said why), or did not end well.
  */
 int supervisor_run(const struct config *config, const char *config_path, enum supervisor_kind kind);
+
+/* Has a program before this one started something that supervisor_run() will go on with? */
+bool supervisor_goes_on(void);
+
+/* Could supervisor_run() start with this, as far as files tell? Says what is wrong, and returns 0 or -1. */
+int supervisor_test(const struct config *config, enum supervisor_kind kind);
 
 #endif

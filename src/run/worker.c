@@ -25,6 +25,7 @@
 #include "process/service.h"
 
 #define WORKER_ERROR_MAX 256
+#define WORKER_REST "; other settings of the gateway take effect after a restart"
 #define WORKER_WATCHES 4 /* the queue, three signals */
 
 struct worker {
@@ -172,7 +173,7 @@ static void worker_on_reload(evutil_socket_t number, short what, void *context)
 
 	(void)number;
 	(void)what;
-	if (!service_reload(next, worker->config_path))
+	if (!service_reload(next, worker->config_path, WORKER_REST))
 		return;
 	gateway_set_policy(worker->gateway, &next->policy);
 	worker->reloads++;

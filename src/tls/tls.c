@@ -13,7 +13,7 @@
 #include "tls/certs_internal.h"
 #include "tls/internal.h"
 
-static const char system_anchors[] = "/etc/ssl/certs/ca-certificates.crt";
+const char tls_system_anchors[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /* RFC 7301 3.2: a list without "ftp" ends the handshake with the alert no_application_protocol. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in,
@@ -164,7 +164,7 @@ static SSL_CTX *acceptor_make(const struct tls_demand *demand, char *error, size
 static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t size)
 {
 	const bool given = path && *path;
-	const char *file = given ? path : system_anchors;
+	const char *file = given ? path : tls_system_anchors;
 
 	if (!given && access(file, R_OK) != 0)
 		return true; /* Without a store, no server is trusted: the configuration or its consequence says so. */

@@ -87,6 +87,9 @@ struct tls_description {
 	size_t text_length;
 };
 
+/* Where anchors are read from that are not configured. */
+extern const char tls_system_anchors[];
+
 /* Reads all files. NULL, with what is wrong in error (of size bytes). */
 struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size);
 void tls_close(struct tls *tls);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for conditions, how long something took, and programs that run beside a test and end with it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -85,7 +86,7 @@ def titled(pid, title):
     """Those of them that bear this name, oldest first."""
     found = []
     for child in children(pid):
-        with open(f"/proc/{child}/comm", encoding="ascii") as file:
+        with contextlib.suppress(OSError), open(f"/proc/{child}/comm", encoding="ascii") as file:  # it may have ended
             if file.read().strip() == title:
                 found.append(child)
     return found

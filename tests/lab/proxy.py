@@ -54,6 +54,7 @@ class Proxy(Gateway):
     def __init__(self, lab, options=None, policy=None, gateway=None, sections=None):
         self.lab = lab
         self.ports = set()
+        self.program = binary()
         directory = lab.directory
         self.servers = Authority(directory, "servers")
         self.local = os.path.join(directory, "local.pem")
@@ -110,7 +111,7 @@ class Proxy(Gateway):
     def __enter__(self):
         self.open_ports()
         self.load_proxy_rules()
-        self.process = self.router.spawn([binary(), "proxy", "-c", self.configuration])
+        self.process = self.router.spawn([self.program, "proxy", "-c", self.configuration])
         self.process.wait_for_output(READY)
         return self
 

@@ -174,7 +174,8 @@ class Talk:
     def secure(self, context=None, name=None, auth="AUTH TLS"):
         if auth:
             self.reply()
-            check(self.command(auth).startswith("234"), "AUTH was refused")
+            answer = self.command(auth)
+            check(answer.startswith("234"), f"AUTH was answered with {answer!r}")
         self.socket = (context or client_context(self.cell)).wrap_socket(self.socket, server_hostname=name)
 
     def listen(self):

@@ -221,6 +221,9 @@ static void every_interception_setting_arrives_in_its_place(void **state)
 {
 	(void)state;
 	assert_loads("[proxy]\nport = 2100\ntls = server\n");
+	assert_int_equal(config.proxy.drain_time, 86400);
+	assert_loads("[proxy]\nport = 2100\ntls = server\ndrain-time = 7\n");
+	assert_int_equal(config.proxy.drain_time, 7);
 	assert_false(config.proxy.tproxy);
 	assert_false(config.proxy.source_is_client);
 	assert_false(config_terminates(&config));

@@ -188,12 +188,45 @@ static void what_waits_without_its_verdict_is_accepted_with_no_other(void **stat
 	}
 }
 
+/* A process has taken packets and died, and another one goes on with its queue. Who says so nothing drops nothing. */
+static void a149_what_a_process_has_left_undecided_is_dropped_by_the_next(void **state)
+{
+	(void)state;
+	for (int inherits = 0; inherits < 2; inherits++) {
+		struct nfverdict_decision decisions[PACKETS];
+		struct fate fates[PACKETS] = { { .settled = false } };
+
+		begin();
+		kernel = (struct kernel){ .failures = 0 };
+		verdict.socket = mnl_socket_open(NETLINK_NETFILTER);
+		assert_non_null(verdict.socket);
+		if (inherits)
+			nfverdict_inherit(&verdict);
+		for (uint32_t i = 0; i < PACKETS; i++)
+			decisions[i] = pass(i, 7);
+		/* Also where the first of its own is dropped. */
+		decisions[5].accept = false;
+		for (uint32_t i = 5; i < PACKETS; i++) {
+			nfverdict_add(&verdict, &decisions[i]);
+			nfverdict_flush(&verdict);
+		}
+		play_all(kernel.taken.bytes, kernel.length, 0, decisions, fates);
+		for (size_t i = 0; i < 5; i++)
+			assert_true(inherits ? fates[i].settled && !fates[i].accept : !fates[i].settled || fates[i].accept);
+		assert_false(fates[5].accept);
+		for (size_t i = 6; i < PACKETS; i++)
+			assert_true(fates[i].accept);
+		mnl_socket_close(verdict.socket);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_of_packets_that_leave_as_they_came_is_one_message),
 		cmocka_unit_test(each_packet_gets_its_own_verdict),
 		cmocka_unit_test(what_waits_without_its_verdict_is_accepted_with_no_other),
+		cmocka_unit_test(a149_what_a_process_has_left_undecided_is_dropped_by_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

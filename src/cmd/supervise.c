@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What ftpalg run and ftpalg proxy have in common: a configuration, and a supervisor in the foreground. */
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "check/check.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "process/service.h"
+
+/* Rules may come after the gateway; but who forgot them hears of it here, and not from users. */
+static void supervise_warn_unfed(const struct config *config)
+{
+	const struct check_forwards unfed = check_find_unfed(config);
+
+	if (unfed.ipv4 || unfed.ipv6)
+		log_message(LOG_LEVEL_WARNING, "no rule feeds queue %u with %s, so the gateway sees no control connection; load "
+			    "what \"ftpalg rules nft\" or \"ftpalg rules iptables\" prints (\"ftpalg check\" tells more)",
+			    config->queue, !unfed.ipv6 ? "IPv4" : !unfed.ipv4 ? "IPv6" : "IPv4 or IPv6");
+}
+
+static int supervise(const struct config *config, const char *path, enum supervisor_kind kind)
+{
+	/* Whoever goes on with what runs has been told, and is waited for. */
+	if (kind == SUPERVISE_GATEWAY && !supervisor_goes_on())
+		supervise_warn_unfed(config);
+	return supervisor_run(config, path, kind);
+}
+
+static int supervise_configured(const char *path, enum supervisor_kind kind, bool only_test)
+{
+	struct config *config = malloc(sizeof(*config));
+	int status = CMD_FAILURE;
+
+	service_begin();
+	if (!config)
+		log_message(LOG_LEVEL_ERROR, "no memory");
+	else if (service_load(config, path) < 0)
+		status = CMD_FAILURE;
+	else if (kind == SUPERVISE_PROXY && !config->proxy.port)
+		log_message(LOG_LEVEL_ERROR, "%s has no section [proxy]; ftpalg.conf(5) describes it", path);
+	else if ((only_test ? supervisor_test(config, kind) : supervise(config, path, kind)) == 0)
+		status = CMD_SUCCESS;
+	free(config);
+	log_finish();
+	return status;
+}
+
+int cmd_supervise(const char *name, enum supervisor_kind kind, int argc, char **argv)
+{
+	const char *path = CONFIG_DEFAULT_PATH;
+	bool only_test = false;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt(argc, argv, ":c:t")) != -1) {
+		if (option == ':')
+			return cmd_misuse(name, "-c needs the name of a file");
+		if (option != 'c' && option != 't')
+			return cmd_misuse(name, "-%c is not understood", optopt);
+		if (option == 'c')
+			path = optarg;
+		else
+			only_test = true;
+	}
+	if (optind != argc)
+		return cmd_misuse(name, "\"%s\" is not understood", argv[optind]);
+	return supervise_configured(path, kind, only_test);
+}

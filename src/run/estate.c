@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A package has put a new program in the place of this one. SIGUSR2 makes it run:
+ *
+ *   SIGUSR2 --> the new file is tried (-t) --it fails--> told; nothing has changed
+ *                  | it ends well
+ *                  v
+ *               the worker is ended; the next one takes over the connections that go on
+ *                  |
+ *                  v
+ *               execve: the supervisor is the new program, and finds by the estate
+ *                  a proxy that serves until a generation of the new program does, and drains then (renewal.c)
+ *                  proxies that drain, which go on
+ *
+ * Of another program's processes nothing is read but their pages, and they are asked for nothing but to drain and to end.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/internal.h"
+
+#define ESTATE_SECOND UINT64_C(1000000)
+/* Reading the configuration and a few files. */
+#define ESTATE_TRIAL_SECONDS 30
+
+static void estate_adopt_pair(struct supervisor *supervisor, const struct successor_pair *pair, bool serves)
+{
+	struct generation *generation = supervisor->generation;
+
+	while (generation->state != GENERATION_NONE)
+		generation++;
+	*generation = (struct generation){
+		.state = serves ? GENERATION_SERVING : GENERATION_DRAINING, .mint = { -1, -1 },
+		.inlets = { .listener = { -1, -1 }, .queue = -1 }, .drain_time = pair->drain_time, .deadline = pair->deadline,
+	};
+	if (serves)
+		supervisor->serving = generation;
+	if (!child_adopt(&generation->keys, &generation_keys_kind, pair->keys.pid, pair->keys.page_file) ||
+	    !child_adopt(&generation->proxy, &generation_proxy_kind, pair->proxy.pid, pair->proxy.page_file))
+		supervisor_end(supervisor, -1);
+}
+
+void estate_take_over(struct supervisor *supervisor, const struct successor_estate *estate)
+{
+	supervisor->turn = estate->turn;
+	if (estate->serves) {
+		estate_adopt_pair(supervisor, &estate->serving, true);
+		supervisor->serving->inlets = estate->inlets;
+	}
+	for (uint32_t i = 0; i < estate->draining_count && i < SUPERVISOR_GENERATIONS - 2; i++)
+		estate_adopt_pair(supervisor, &estate->draining[i], false);
+}
+
+static struct successor_child estate_of(const struct child *child)
+{
+	return (struct successor_child){ .pid = child->pid, .page_file = child->page_file };
+}
+
+static struct successor_pair estate_of_pair(const struct generation *generation)
+{
+	return (struct successor_pair){
+		.keys = estate_of(&generation->keys), .proxy = estate_of(&generation->proxy),
+		.drain_time = generation->drain_time, .deadline = generation->deadline,
+	};
+}
+
+/* Returns only if it fails, with errno. */
+static void estate_leave(struct supervisor *supervisor)
+{
+	struct successor_estate estate = { .turn = supervisor->turn };
+
+	for (size_t i = 0; i < SUPERVISOR_GENERATIONS; i++) {
+		const struct generation *generation = &supervisor->generation[i];
+
+		if (generation->state == GENERATION_DRAINING)
+			estate.draining[estate.draining_count++] = estate_of_pair(generation);
+	}
+	if (supervisor->serving) {
+		estate.serves = true;
+		estate.inlets = supervisor->serving->inlets;
+		estate.serving = estate_of_pair(supervisor->serving);
+	}
+	log_finish();
+	successor_become(&supervisor->successor, &estate);
+}
+
+static void estate_refuse(const struct supervisor *supervisor, const char *fault)
+{
+	log_message(LOG_LEVEL_ERROR, "%s was not started; all stays as it was: %s", supervisor->successor.program, fault);
+	supervisor_tell(supervisor, NOTICE_RELOAD, REASON_UNUSABLE, fault, 0);
+}
+
+static void estate_begin_trial(struct supervisor *supervisor)
+{
+	supervisor->upgrade = false;
+	supervisor->trial = successor_try(&supervisor->successor);
+	supervisor->trial_deadline = clock_microseconds() + ESTATE_TRIAL_SECONDS * ESTATE_SECOND;
+	if (supervisor->trial > 0)
+		return;
+	supervisor->trial = 0;
+	estate_refuse(supervisor, strerror(errno));
+}
+
+static void estate_tend_trial(struct supervisor *supervisor)
+{
+	int status;
+
+	if (clock_microseconds() >= supervisor->trial_deadline || supervisor->ending)
+		kill(supervisor->trial, SIGKILL);
+	if (waitpid(supervisor->trial, &status, WNOHANG) != supervisor->trial)
+		return;
+	supervisor->trial = 0;
+	if (supervisor->ending)
+		return;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		estate_refuse(supervisor, "the new program does not take the configuration");
+		return;
+	}
+	supervisor->departing = true;
+	if (!supervisor->worker.pid)
+		return;
+	supervisor->worker.leaves = true;
+	supervisor->broker.leaves = true;
+	kill(supervisor->worker.pid, SIGTERM);
+}
+
+void estate_tend(struct supervisor *supervisor)
+{
+	if (supervisor->trial) {
+		estate_tend_trial(supervisor);
+	} else if (supervisor->ending || supervisor->next || supervisor->leaving) {
+		return;
+	} else if (supervisor->departing) {
+		if (supervisor->worker.pid || supervisor->broker.pid)
+			return;
+		estate_leave(supervisor);
+		supervisor->departing = false;
+		estate_refuse(supervisor, strerror(errno));
+	} else if (supervisor->upgrade) {
+		estate_begin_trial(supervisor);
+	}
+}
