@@ -38,6 +38,7 @@
 	X(REASON_LINE_TOO_LONG,     "line-too-long",        "a line is longer than the limit") \
 	X(REASON_HIDDEN_LINE,       "hidden-line",          "a long line holds what would be refused at the start of one, and some peers read long lines in pieces") \
 	X(REASON_RAW_NAMES,         "raw-names",            "STAT with options or a pattern by which a reply would have names at the start of its lines, where a name can read as another reply") \
+	X(REASON_TORN_REPLY,        "torn-reply",           "a reply that would open something, after a line that the server ended otherwise than its others or within quotation marks: a name with a line end in it reads as replies") \
 	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
 	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
 	X(REASON_NOT_TLS,           "not-tls",              "the bytes behind 234 are no TLS records, or there are lines where TLS can't have ended") \

@@ -99,6 +99,9 @@ struct session {
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
 	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	bool protected;   /* a security exchange is complete (RFC 2228), so a login may have been said unseen */
+	bool ends_crlf;   /* the server ends lines of replies with CR LF */
+	bool ends_lf;     /* one, since the login, with LF alone */
+	bool torn;        /* so what begins a line may be the rest of a name, and not a reply */
 	bool out_of_step; /* a client may be a reply behind: there was one too many, for some readers at least */
 
 	uint16_t multiline;       /* the code that opened a multi-line reply; 0: none is open */
@@ -160,6 +163,12 @@ void session_terminate_tls(struct session *session, const struct ops *ops, bool 
 
 /* Judges the session by another policy from now on. What was opened stays open. */
 void session_set_policy(struct session *session, const struct policy *policy);
+
+/*
+ * How the line ends that session_input will be given next: with CR LF, or with LF alone. A server ends all its lines in one
+ * way; a name that it repeats may have the other in it.
+ */
+void session_take_end(struct session *session, enum direction direction, bool crlf);
 
 /*
  * Takes one line without its end, and fills outcome. Creates and deletes expectations through ops, and reports events.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers in the bytes of a peer, and in ours, digit by digit. Of the core, and of base above it. */
+/* Digits and letters in the bytes of a peer, and in ours, one by one. Of the core, and of base above it. */
 #ifndef CORE_DIGITS_H
 #define CORE_DIGITS_H
 
@@ -9,6 +9,12 @@
 static inline bool digits_is_digit(uint8_t byte)
 {
 	return byte >= '0' && byte <= '9';
+}
+
+/* Of ASCII. */
+static inline bool digits_is_letter(uint8_t byte)
+{
+	return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
 }
 
 /* The value of a hexadecimal digit, or 16. */

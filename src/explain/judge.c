@@ -126,6 +126,7 @@ static bool judge_line(struct explanation *explanation, enum direction direction
 		return false;
 	if (length > 0 && explanation->pending[direction][length - 1] == '\r')
 		length--;
+	session_take_end(&explanation->session, direction, length < explanation->pending_length[direction]);
 	explanation->pending_length[direction] = 0;
 	line->length = length;
 	line->note_count = 0;

@@ -73,6 +73,8 @@ static bool line_take(struct proxy_session *session, enum leg_side side, struct 
 	line->length = (size_t)end.pos;
 	if (line->length > 0 && line->data[line->length - 1] == '\r')
 		line->length--;
+	session_take_end(&session->session, side == LEG_SERVER ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
+			 line->length < (size_t)end.pos);
 	if (line->length <= LINE_MAX_LENGTH)
 		return true;
 	proxy_session_reject(session, REASON_LINE_TOO_LONG, "a line is too long");

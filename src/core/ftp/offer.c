@@ -20,6 +20,8 @@
 
 #include <string.h>
 
+#include "core/digits.h"
+
 /*
  * Narrows an edit of the same length to the bytes that differ. One that changes the length stays whole: narrowed, it
  * could become a mere insertion, and then nobody knows which of two retransmitted segments it belongs to.
@@ -54,11 +56,6 @@ static uint32_t opener_length(struct bytes line, uint32_t base, uint32_t tuple)
 	return length;
 }
 
-static bool is_letter(uint8_t byte)
-{
-	return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
-}
-
 /*
  * Puts text in the tuple's place and takes or gives the difference before the opener. Where that is not enough, the
  * space of the opener goes too. False where the prose is too short.
@@ -85,7 +82,7 @@ static bool replace_with_prose(struct bytes line, uint32_t base, struct span tup
 		 * Half a character of several bytes, or half a Telnet code, would take in what follows it; a digit or a
 		 * mark that stood apart from the numbers could be read with them. So words end with a letter.
 		 */
-		while (growth > 0 && cut > base && !is_letter(line.data[cut - 1])) {
+		while (growth > 0 && cut > base && !digits_is_letter(line.data[cut - 1])) {
 			cut--;
 			padding++;
 		}

@@ -83,6 +83,10 @@ static void take_auth(const struct turn *turn, uint16_t code)
 {
 	if (code != 234)
 		return;
+	if (turn->session->torn) {
+		turn_close(turn, REASON_TORN_REPLY);
+		return;
+	}
 	session_close_pinhole(turn->session, turn->ops, REASON_SUPERSEDED);
 	if (turn->session->terminated)
 		secure_session(turn);

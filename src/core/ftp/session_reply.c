@@ -29,6 +29,11 @@
  * transfers only: those are the server's own words, whereas a message of a directory or a listing could pretend an end,
  * with a 227 after it.
  *
+ * Names are the one thing in replies that others than the server have chosen, and a name may have a line end in it: the rest
+ * of it reads as the next reply, to clients too. A server ends its lines in one way, and closes a quotation that it begins
+ * (RFC 959 Appendix II). Once one has not, the session is torn for good: whoever made the name chooses how many lines lie
+ * between. No reply opens anything any more, a data connection or a silence of ours after 234; all else goes on.
+ *
  * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
  * of them.
  */
@@ -136,6 +141,8 @@ static enum reason judge_announcement(const struct turn *turn, enum form form, s
 		return REASON_NOT_LOGGED_IN;
 	if (request->verb != NO_COMMAND && !form_answers(form, (enum verb)request->verb))
 		return REASON_UNSOLICITED;
+	if (session->torn)
+		return REASON_TORN_REPLY;
 	if (session->epsv_all && asks_for_port((enum verb)request->verb) && form != FORM_229)
 		return REASON_EPSV_ALL;
 	/* One announcement a reply. */
@@ -401,6 +408,14 @@ static void prepare_refusal(struct session *session, const struct reply *reply, 
 	session->refused_continues = session->multiline != 0 ? !ends : reply->kind == REPLY_FIRST;
 }
 
+/* "257 " and a path that begins with a quotation mark and ends with none. */
+static bool leaves_quotation_open(struct bytes line, const struct reply *reply)
+{
+	const uint8_t *text = line.data + reply->text.offset;
+
+	return reply->code == 257 && reply->text.length > 0 && text[0] == '"' && !memchr(text + 1, '"', reply->text.length - 1);
+}
+
 static void take_whole_reply(const struct turn *turn, const struct reply *reply)
 {
 	if (turn->session->state == SESSION_GREETING)
@@ -457,6 +472,7 @@ static void take_reply_line(const struct turn *turn)
 	read_reply(turn, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);
+	session->torn = session->torn || leaves_quotation_open(turn->line, &reply);
 	session->answered = NO_COMMAND;
 	ends = reply.kind == REPLY_LAST && reply.code == session->multiline;
 	prepare_refusal(session, &reply, ends);

@@ -2,6 +2,7 @@
 /* One line's turn: what is reported of it, and how it is refused. */
 #include <string.h>
 
+#include "core/digits.h"
 #include "core/ftp/session_internal.h"
 
 struct notice turn_notice(const struct turn *turn, enum notice_type type)
@@ -21,14 +22,29 @@ void turn_report(const struct turn *turn, const struct notice *notice)
 	turn->ops->notice(turn->ops->context, notice);
 }
 
+/* To the end of its first letters: what stands behind them may be the argument of PASS, in whatever dress that came. */
+static struct bytes line_to_verb(struct bytes line)
+{
+	size_t end = 0;
+
+	while (end < line.length && !digits_is_letter(line.data[end]))
+		end++;
+	while (end < line.length && digits_is_letter(line.data[end]))
+		end++;
+	return (struct bytes){ line.data, end };
+}
+
 /* A password must not reach a log, even where its command is refused. */
 static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 {
 	struct bytes nothing = { turn->line.data, 0 };
 
+
 	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
 	if (verb == VERB_SITE)
 		nothing.length = 4;
+	if (turn->direction == DIRECTION_ORIGINAL && verb == VERB_UNKNOWN)
+		return turn->outcome->reason == REASON_ODD_VERB ? line_to_verb(turn->line) : turn->line;
 	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
 }
 

@@ -107,6 +107,7 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	struct outcome *outcome = &inspector->outcome;
 	struct bytes content = { pending->whole.data, pending->content };
 
+	session_take_end(&pending->flow->session, pending->direction, pending->whole.length - pending->content > 1);
 	session_input(&pending->flow->session, inspector->ops, pending->direction, content, pending->now, outcome);
 	if (pending->flow->session.state == SESSION_OPAQUE) {
 		tlsrecord_start(&pending->flow->tls[DIRECTION_ORIGINAL]);

@@ -744,6 +744,85 @@ static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
 		}
 }
 
+/*
+ * A name may have a line end in it, and its rest reads as the next reply. The server ends its lines otherwise, or has begun a
+ * quotation: then no reply opens anything.
+ */
+static void a169_the_rest_of_a_name_is_no_reply(void **state)
+{
+	static const struct {
+		const char *torn[2]; /* what the server says to PWD, PASV and NOOP in one go, and what follows */
+		bool refused;
+	} rows[] = {
+		{ { "257 \"/x\n", "227 (203,0,113,9,12,234)\" is here\r\n" }, true },
+		{ { "257 \"/x\n", "227 (203,0,113,9,12,234)\n\" is here\r\n" }, true },
+		{ { "257 \"/x\nfoo\r\n", "227 (203,0,113,9,12,234)\r\n" }, true },
+		{ { "257 \"/x\n200 foo\r\n", "227 (203,0,113,9,12,234)\r\n" }, true },
+		{ { "257-\"/x\"\n257 foo\r\n", "227 (203,0,113,9,12,234)\r\n" }, true },
+		{ { "257 \"/x\r\n", "227 (203,0,113,9,12,234)\" is here\r\n" }, true },
+		{ { "257 /x\n", "227 (203,0,113,9,12,234)\r\n" }, true },
+		{ { "257 \"/x\"\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
+		{ { "257 \"/a\"\"b\" is here\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
+		{ { "257 /x\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (int late = 0; late < 2; late++) {
+			struct attack *attack = attack_open(PLAIN);
+
+			attack_login(attack);
+			attack_say_bytes(attack, C, unit_string(late ? "PWD\r\n" : "PWD\r\nPASV\r\nNOOP\r\n"));
+			attack_say_bytes(attack, S, unit_string(rows[i].torn[0]));
+			/* The client's window is the client's: it may ask when it has read the first of them. */
+			if (late)
+				SAY(attack, C, "PASV\r\nNOOP\r\n");
+			attack_say_bytes(attack, S, unit_string(rows[i].torn[1]));
+			if (attack_count(attack, NOTICE_PINHOLE_OPEN, REASON_NONE) != !rows[i].refused)
+				fail_msg("row %zu, %s", i, late ? "late" : "in one go");
+			attack_end(attack);
+		}
+}
+
+/* A server that ends its lines with LF alone is the server that it is, and so is one whose banner does. */
+static void a169_a_server_with_other_ends_is_no_attack(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	SAY(attack, S, "220-hello\nthere\n220 ready\n");
+	SAY(attack, C, "USER a\r\n");
+	SAY(attack, S, "331 password\n");
+	SAY(attack, C, "PASS b\r\n");
+	SAY(attack, S, "230 in\n");
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "227 (203,0,113,9,12,234)\n");
+	assert_int_equal(attack_count(attack, NOTICE_PINHOLE_OPEN, REASON_NONE), 1);
+	attack_end(attack);
+	attack = attack_open(PLAIN);
+	SAY(attack, S, "220-hello\nthere\r\n220 ready\r\n");
+	SAY(attack, C, "USER a\r\nPASS b\r\n");
+	SAY(attack, S, "331 password\r\n230-hello\n230 in\r\n");
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "227 (203,0,113,9,12,234)\r\n");
+	assert_int_equal(attack_count(attack, NOTICE_PINHOLE_OPEN, REASON_NONE), 1);
+	attack_end(attack);
+}
+
+static void a169_a_name_does_not_begin_tls(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PWD\r\nAUTH TLS\r\n");
+	SAY(attack, S, "257 \"/x\n");
+	SAY(attack, S, "234 go on\" is here\r\n");
+	assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_NONE), 0);
+	assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_TORN_REPLY), 1);
+	attack_end(attack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -752,6 +831,9 @@ int main(void)
 		cmocka_unit_test(a50_a_line_ends_with_lf_and_with_nothing_else),
 		cmocka_unit_test(a50_a_line_that_turns_ambiguous_ends_before_its_end),
 		cmocka_unit_test(a50_a_reply_has_one_end_too),
+		cmocka_unit_test(a169_the_rest_of_a_name_is_no_reply),
+		cmocka_unit_test(a169_a_server_with_other_ends_is_no_attack),
+		cmocka_unit_test(a169_a_name_does_not_begin_tls),
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
 		cmocka_unit_test(a53_runs_of_iac_are_refused_whatever_their_number),
