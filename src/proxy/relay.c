@@ -106,13 +106,14 @@ static void relay_conclude(struct relay *relay, enum reason reason)
 {
 	relay_report(relay, NOTICE_RELAY, reason);
 	relay_tell(relay, true);
-	if (reason != REASON_NONE) {
+	for (int i = 0; i < RELAY_ENDS; i++) {
+		/* A socket that is closed answers what comes with a reset: who sent an alert may wait for that (pyftpdlib). */
+		if (reason == REASON_NONE && !relay->half[i].reset)
+			continue;
 		/* Events watch the descriptors, so they go first. */
-		for (int i = 0; i < RELAY_ENDS; i++) {
-			event_free(relay->watch[i]);
-			relay->watch[i] = NULL;
-			wire_abort(&relay->wire[i]);
-		}
+		event_free(relay->watch[i]);
+		relay->watch[i] = NULL;
+		wire_abort(&relay->wire[i]);
 	}
 	relay_free(relay);
 }

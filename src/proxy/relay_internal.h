@@ -19,7 +19,7 @@ enum half_state {
 
 struct half {
 	enum half_state state;
-	bool reset;      /* the source said nothing more, and reset its socket when all was over */
+	bool reset;      /* the source said nothing more but a reset or an alert, when all was over */
 	uint8_t *buffer; /* NULL: the pipe is used */
 	size_t start;
 	size_t length;   /* in the buffer, or in the pipe */

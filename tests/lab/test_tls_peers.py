@@ -21,7 +21,7 @@ from proxy import Proxy
 from scripted import ScriptedServer
 from tap import Plan, check, check_equal
 from test_tls import Cell, ScriptedCell, Talk, client_context
-from test_truncation import Dialogue, Peer, half_close, read
+from test_truncation import Dialogue, Peer, half_close, leave, read
 
 SIZE, BIG = 100_000, 20_000_000
 # idle-timeout may be no less than a minute.
@@ -52,6 +52,22 @@ def uploads_bare(cell, reply, end):
         client, server = Peer(True, SIZE, half_close), Peer(False)
         check_equal(dialogue.transfer(client, server), reply, "the reply")
         check_equal(server.end, end, "the end that the server saw")
+
+
+def waits_for_the_reset(connection):
+    """What the kernel of a client that has closed its socket answers an alert with; pyftpdlib ends no upload without it."""
+    raw = socket.socket(fileno=connection.detach())
+    poll = select.poll()
+    poll.register(raw, 0)
+    wait_until(lambda: poll.poll(0), "the reset")
+    raw.close()
+
+
+def leaves_bare(cell):
+    with Dialogue(cell, True) as dialogue:
+        client, server = Peer(True, SIZE, leave), Peer(False, SIZE + 1, waits_for_the_reset)
+        check_equal(dialogue.transfer(client, server), "226", "the reply")
+        check_equal((len(server.received), server.end), (SIZE, "bare"), "what the server received, and the end")
 
 
 class ImpatientServer:
@@ -353,6 +369,8 @@ def main():
     plan.add("a92: and a client's too", uploads_bare, "426", "broken", fixture=strict)
     plan.add("a92: a client's FIN without close_notify is shown to the server as it was", uploads_bare, "226", "bare",
              fixture=both)
+    plan.add("a158: a server whose alert finds the client gone has the reset that it would have of the client's host",
+             leaves_bare, fixture=both)
     plan.add("a server's leg hears no ClientHello before the transfer command", hello_waits_for_the_command, False,
              fixture=both)
     plan.add("unless the client's has come", hello_waits_for_the_command, True, fixture=both)
