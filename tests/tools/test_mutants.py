@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What tests/tools/mutants finds in a text, and what it makes of it. Prints TAP."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import pathlib
 import sys
 
@@ -72,11 +74,29 @@ def numbers_follow_each_other_and_lines_stay():
     check_equal(text.count("\n"), SOURCE.count("\n") + 2, "lines")
 
 
+def verdict(survives, listed, asked_for=()):
+    """What is said of a file with two mutants, of which the first survives or is noticed."""
+    program = load()
+    mutants = made()[1][:2]
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        program.judge(mutants, {0: None if survives else "test", 1: "test"},
+                      {mutants[number].name(): "a reason" for number in listed}, ["x.c"], asked_for)
+    return said.getvalue().splitlines()[1].split(" - ")[0] + (" skipped" if "# SKIP 1" in said.getvalue() else "")
+
+
+def survivors_are_listed_or_fail_and_files_without_any_are_skipped():
+    for survives, listed, asked_for, expected in ((True, [0], [], "ok 1"), (True, [1], [], "not ok 1"),
+                                                  (False, [0], [], "not ok 1"), (False, [], [], "ok 1"),
+                                                  (True, [], [], "ok 1 skipped"), (True, [], ["x.c"], "not ok 1")):
+        check_equal(verdict(survives, listed, asked_for), expected, f"{survives}, {listed}, {asked_for}")
+
+
 STATEMENTS = (
     conditions_are_found_and_prose_and_strings_are_not,
     every_comparison_is_moved_by_one_and_no_arrow_or_shift,
     every_part_is_taken_away_the_nested_ones_too,
     numbers_follow_each_other_and_lines_stay,
+    survivors_are_listed_or_fail_and_files_without_any_are_skipped,
 )
 
 
