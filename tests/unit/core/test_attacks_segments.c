@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A34 to A47 of the attack catalogue: how bytes are cut, repeated, contradicted and placed. */
 #include "attack.h"
+#include "gateway_rig.h"
 
 #define OFFER "PORT 10,0,0,5,195,80\r\n"
 #define ANNOUNCED "PORT 198,51,100,1,195,80\r\n"
@@ -210,6 +211,25 @@ static void a41_data_in_a_syn_does_not_pass(void **state)
 	assert_int_equal(world_send(&attack->world, S, attack->said[S], "220 x\r\n", 7, TCP_SYN), GATEWAY_DROP);
 	attack_assert_alive(attack);
 	attack_end(attack);
+}
+
+/* Where a connection begins, nothing else than the data speaks against it. */
+static void a41_a_connection_begins_without_data(void **state)
+{
+	static struct rig rig;
+	const struct rig_peer *client, *server;
+
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	client = &rig.at->peer[C];
+	server = &rig.at->peer[S];
+	assert_int_equal(rig_packet(&rig, C, client->first - 1, 0, TCP_SYN, 0, OFFER, strlen(OFFER)), GATEWAY_DROP);
+	assert_int_equal(rig_packet(&rig, C, client->first - 1, 0, TCP_SYN, 0, "", 0), GATEWAY_ACCEPT);
+	rig.at->shaken = true;
+	assert_int_equal(rig_packet(&rig, S, server->first - 1, client->first, TCP_SYN | TCP_ACK, 0, "220 x\r\n", 7),
+			 GATEWAY_DROP);
+	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	rig_end(&rig);
 }
 
 static void a42_a_command_with_the_fin_is_judged_and_its_pinhole_ends_with_the_connection(void **state)
@@ -510,6 +530,7 @@ int main(void)
 		cmocka_unit_test(a40_a_segment_that_grows_stays_within_a_safe_size),
 		cmocka_unit_test(a41_numbers_that_wrap_change_nothing),
 		cmocka_unit_test(a41_data_in_a_syn_does_not_pass),
+		cmocka_unit_test(a41_a_connection_begins_without_data),
 		cmocka_unit_test(a42_a_command_with_the_fin_is_judged_and_its_pinhole_ends_with_the_connection),
 		cmocka_unit_test(a43_a_line_without_an_end_ends_the_session),
 		cmocka_unit_test(a44_one_byte_is_held_and_acknowledged_not_lost),
