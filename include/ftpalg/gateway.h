@@ -12,7 +12,7 @@
 
 struct gateway_limits {
 	uint32_t sessions;       /* rows of the session table */
-	uint32_t blocks;         /* blocks of BUFFER_BLOCK_SIZE in the pool for held and unacknowledged bytes */
+	uint32_t memory;         /* bytes, in blocks of 512, for what is held and what is unacknowledged */
 	uint32_t line;           /* longest line, at most LINE_MAX_LENGTH */
 	uint32_t unacknowledged; /* bytes in one direction that may be unacknowledged */
 	struct quota_limits quota; /* for one source */

@@ -44,6 +44,19 @@ struct seqadj {
 	int32_t after;
 };
 
+/* Length-changing edits of one direction that may be unacknowledged at once. */
+#define SEQADJ_EDITS_MAX 4
+
+/* What the kernel does to a number of a packet, and to an acknowledgement for this direction (nf_ct_seqadj). */
+uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in);
+uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out);
+
+/* Sequence numbers, RFC 9293 3.4: is a before b, modulo 2^32? */
+static inline bool seq_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
 /* What conntrack says of a control connection. */
 struct connection {
 	struct nat_view view;
@@ -51,7 +64,8 @@ struct connection {
 	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
 	bool shared;                /* another connection that lives has the same two ends at the FORWARD hook */
 	bool carrier;               /* a helper is attached: it can hold expectations */
-	bool resizable;             /* NAT changed it: it may have the seqadj extension (reference: only the write's read-back is proof) */
+	/* NAT changed it, so it may have the seqadj extension; what seqadj() below reads back is the proof. */
+	bool resizable;
 	struct seqadj seqadj[2];    /* per enum direction; zero where there never was an edit */
 };
 

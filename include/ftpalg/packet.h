@@ -91,10 +91,4 @@ struct packet_plain {
 #define PACKET_PLAIN_MAX 72
 size_t packet_build(const struct packet_plain *plain, uint8_t *out);
 
-/* Sequence numbers, RFC 9293 3.4: is a before b, modulo 2^32? */
-static inline bool seq_before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) < 0;
-}
-
 #endif

@@ -5,7 +5,6 @@
  */
 #include "config/config.h"
 #include "config/value.h"
-#include "ftpalg/buffer.h"
 #include "ftpalg/offer.h"
 
 #define SIZE(type, member) sizeof(((type *)0)->member)
@@ -26,7 +25,6 @@
 _Static_assert(POLICY_NETWORKS_MAX == 16 && POLICY_FXP_MAX == 16 && POLICY_RANGES_MAX == 64 && CONFIG_PORTS_MAX == 15 &&
 	       CONFIG_FORWARDS_MAX == 32 && CONFIG_NAMES_MAX == 16,
 	       "the expectations below state these limits");
-_Static_assert(KIB % BUFFER_BLOCK_SIZE == 0, "memory is counted in blocks of which a whole number makes one KiB");
 
 static const struct config_key gateway_keys[] = {
 	{ "control-ports", config_read_control_ports, RUN(struct config, control_ports, control_port_count),
@@ -44,8 +42,7 @@ static const struct config_key gateway_keys[] = {
 	{ "malformed", config_read_open, G(limits.malformed_open), .expected = CLOSED_OR_OPEN },
 	{ "reverse-path", config_read_yes, G(limits.reverse_path), .expected = YES_OR_NO },
 	{ "sessions", config_read_number, G(limits.sessions), .minimum = 1, .maximum = 1048576, .unit = 1 },
-	{ "memory", config_read_number, G(limits.blocks), .minimum = 64, .maximum = 1048576,
-	  .unit = KIB / BUFFER_BLOCK_SIZE },
+	{ "memory", config_read_number, G(limits.memory), .minimum = 64, .maximum = 1048576, .unit = KIB },
 	{ "line-length", config_read_number, G(limits.line), .minimum = 512, .maximum = LINE_MAX_LENGTH, .unit = 1 },
 	{ "line-timeout", config_read_number, G(limits.line_timeout), .minimum = 0, .maximum = 86400, .unit = SECOND },
 	{ "unacknowledged", config_read_number, G(limits.unacknowledged), .minimum = 8, .maximum = 1024, .unit = KIB },

@@ -21,3 +21,19 @@ struct tuple nat_view_tuple(const struct nat_view *view, enum direction directio
 
 	return direction == DIRECTION_ORIGINAL ? to_server : to_client;
 }
+
+/* nf_ct_seq_offset(): strictly after the position gets the new offset. */
+uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in)
+{
+	int32_t offset = seq_before(seqadj->position, in) ? seqadj->after : seqadj->before;
+
+	return in + (uint32_t)offset;
+}
+
+/* nf_ct_seq_adjust(): the acknowledgement is compared in the sender's numbers, with the old offset taken off. */
+uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out)
+{
+	if (seq_before(seqadj->position, out - (uint32_t)seqadj->before))
+		return out - (uint32_t)seqadj->after;
+	return out - (uint32_t)seqadj->before;
+}

@@ -4,11 +4,10 @@
 #define REPLAY_INTERNAL_H
 
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
 #include "replay/replay.h"
 
 /* Corrections that are remembered: more than can be unacknowledged at once. */
-#define REPLAY_EDITS_MAX (2 * STREAM_EDITS_MAX)
+#define REPLAY_EDITS_MAX (2 * SEQADJ_EDITS_MAX)
 /* Segments of one direction that wait until the gateway takes them. */
 #define REPLAY_WAITING_MAX 64
 #define REPLAY_SECOND UINT64_C(1000000)

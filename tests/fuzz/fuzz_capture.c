@@ -32,7 +32,7 @@ static void prepare(void)
 		return;
 	config_set_defaults(&config);
 	config.limits.sessions = 8;
-	config.limits.blocks = 64;
+	config.limits.memory = 32 * 1024;
 	events = fopen("/dev/null", "w");
 	snprintf(output_path, sizeof(output_path), "/tmp/fuzz-capture-XXXXXX");
 	descriptor = mkstemp(output_path);

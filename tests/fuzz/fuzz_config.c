@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "ftpalg/buffer.h"
 #include "ftpalg/offer.h"
 #include "rules/rules.h"
 
@@ -85,12 +84,12 @@ static void check_gateway(const struct config *config)
 	check_ports(config->proxy.ports, config->proxy.port_count);
 	check_ports(config->proxy.implicit_ports, config->proxy.implicit_port_count);
 	assert(config->mark > 0 && config->mss >= 256);
-	assert(limits->sessions > 0 && limits->blocks > 0);
+	assert(limits->sessions > 0 && limits->memory > 0);
 	assert(limits->line >= 512 && limits->line <= LINE_MAX_LENGTH);
 	/* A line that is not finished must find room. */
 	assert(limits->unacknowledged >= limits->line);
 	/* What the gateway will ask for can be counted. */
-	assert(gateway_memory(limits) / sizeof(struct buffer_block) >= limits->blocks);
+	assert(gateway_memory(limits) >= limits->memory);
 	assert(memchr(config->user, '\0', sizeof(config->user)));
 	assert(memchr(config->events, '\0', sizeof(config->events)));
 }

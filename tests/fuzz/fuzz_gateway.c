@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/tcp/stream.h"
 #include "ftpalg/address.h"
-#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/offer.h"
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
 
 #define STREAM_MAX 6000
 #define EVENTS_MAX 512
@@ -192,7 +192,7 @@ static void begin(size_t which, bool dnat)
 	};
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;
-	rig->limits.blocks = 64;
+	rig->limits.memory = 64 * BUFFER_BLOCK_SIZE;
 	if (!memories[which])
 		memories[which] = aligned_alloc(64, (gateway_memory(&rig->limits) + 63) & ~(size_t)63);
 	assert(memories[which]);

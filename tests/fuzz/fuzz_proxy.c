@@ -22,10 +22,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "peer.h"
 #include "proxy/internal.h"
 #include "tls/authority.h"
 #include "tls/certs_internal.h"
+#include "peer.h"
 
 #define LINES_MAX 8192U
 #define ROUNDS_MAX 400

@@ -3,9 +3,9 @@
  * Links are indices plus one rather than pointers: they are half the size, a zeroed buffer is a valid empty one, and a
  * wrong one is caught by an index check instead of becoming a wild pointer.
  */
-#include <string.h>
+#include "core/tcp/buffer.h"
 
-#include "ftpalg/buffer.h"
+#include <string.h>
 
 static struct buffer_block *block_at(const struct buffer_pool *pool, uint32_t link)
 {

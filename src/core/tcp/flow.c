@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/tcp/flow.h"
+
 #include <string.h>
 
 #include "core/siphash.h"
-#include "core/tcp/flow.h"
 #include "ftpalg/address.h"
 
 uint32_t flow_table_bucket_count(uint32_t count)

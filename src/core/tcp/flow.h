@@ -19,9 +19,9 @@
 #ifndef CORE_TCP_FLOW_H
 #define CORE_TCP_FLOW_H
 
+#include "core/tcp/stream.h"
 #include "ftpalg/packet.h"
 #include "ftpalg/session.h"
-#include "ftpalg/stream.h"
 #include "ftpalg/tlsrecord.h"
 
 enum flow_state {

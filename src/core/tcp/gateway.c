@@ -16,9 +16,9 @@
  * either peer still sends is dropped and answered with a reset that carries exactly the number that the peer expects,
  * which is the one that it acknowledges.
  */
-#include <string.h>
-
 #include "core/tcp/gateway_internal.h"
+
+#include <string.h>
 
 /* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
 #define LINGER (30 * SECOND)
@@ -29,7 +29,7 @@ void gateway_limits_set_defaults(struct gateway_limits *limits)
 {
 	memset(limits, 0, sizeof(*limits));
 	limits->sessions = 65536;
-	limits->blocks = 65536;
+	limits->memory = 65536 * BUFFER_BLOCK_SIZE;
 	limits->line = LINE_MAX_LENGTH;
 	limits->unacknowledged = 65536;
 	limits->quota.sessions = 1024;
@@ -64,13 +64,18 @@ static void *carve(uint8_t **at, size_t size)
 	return part;
 }
 
+static uint32_t block_count(const struct gateway_limits *limits)
+{
+	return limits->memory / BUFFER_BLOCK_SIZE;
+}
+
 size_t gateway_memory(const struct gateway_limits *limits)
 {
 	return align(sizeof(struct gateway)) + align(limits->sessions * sizeof(struct flow)) +
 	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
 	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
 	       align(quota_rows(limits) * sizeof(struct quota_source)) +
-	       align(limits->blocks * sizeof(struct buffer_block));
+	       align(block_count(limits) * sizeof(struct buffer_block));
 }
 
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
@@ -83,7 +88,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	uint32_t *flow_buckets = carve(&at, bucket_count * sizeof(*flow_buckets));
 	uint32_t *quota_buckets = carve(&at, bucket_count * sizeof(*quota_buckets));
 	struct quota_source *sources = carve(&at, quota_rows(limits) * sizeof(*sources));
-	struct buffer_block *blocks = carve(&at, limits->blocks * sizeof(*blocks));
+	struct buffer_block *blocks = carve(&at, block_count(limits) * sizeof(*blocks));
 
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->limits = *limits;
@@ -93,7 +98,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
 	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets, bucket_count, key);
 	refusal_table_init(&gateway->refusals, key);
-	buffer_pool_init(&gateway->pool, blocks, limits->blocks);
+	buffer_pool_init(&gateway->pool, blocks, block_count(limits));
 	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;
 	gateway->inspector.ops = ops;

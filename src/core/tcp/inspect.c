@@ -20,9 +20,10 @@
  * acknowledged, as lines are: what the receiver reads is what was followed here, so both see TLS end at the same byte.
  * From that byte on there are lines again.
  */
+#include "core/tcp/inspect.h"
+
 #include <string.h>
 
-#include "core/tcp/inspect.h"
 #include "ftpalg/parse.h"
 #include "ftpalg/token.h"
 
@@ -161,7 +162,7 @@ static enum reason check_room(const struct pending *pending, size_t length)
 	struct bytes beginning = { pending->whole.data, pending->content };
 	enum reason reason = check_bytes(pending, length + HOSTPORT_TEXT_MAX);
 
-	if (reason == REASON_NONE && pending->stream->edit_count == STREAM_EDITS_MAX && pending->passed == 0 &&
+	if (reason == REASON_NONE && pending->stream->edit_count == SEQADJ_EDITS_MAX && pending->passed == 0 &&
 	    session_must_hold(&pending->flow->session, pending->direction, beginning))
 		reason = REASON_EDITS_FULL;
 	return reason;

@@ -8,10 +8,11 @@
  * same, because a capture in replay has had neither, and because a packet that the receiver would discard must not
  * change what the gateway believes (a decoy).
  */
+#include "ftpalg/packet.h"
+
 #include <string.h>
 
 #include "ftpalg/address.h"
-#include "ftpalg/packet.h"
 
 #define PROTOCOL_HOP_BY_HOP 0
 #define PROTOCOL_TCP 6

@@ -17,26 +17,11 @@
  * (map_out_to_packet), and likewise for acknowledgements. If the gateway dies, the newest correction is in the kernel,
  * and all but retransmissions of the few packets in flight is right without it.
  */
+#include "core/tcp/stream.h"
+
 #include <string.h>
 
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
-
-/* nf_ct_seq_offset(): strictly after the position gets the new offset. */
-uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in)
-{
-	int32_t offset = seq_before(seqadj->position, in) ? seqadj->after : seqadj->before;
-
-	return in + (uint32_t)offset;
-}
-
-/* nf_ct_seq_adjust(): the acknowledgement is compared in the sender's numbers, with the old offset taken off. */
-uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out)
-{
-	if (seq_before(seqadj->position, out - (uint32_t)seqadj->before))
-		return out - (uint32_t)seqadj->after;
-	return out - (uint32_t)seqadj->before;
-}
 
 /* out - in for positions before the oldest edit, or everywhere if there is none. */
 static uint32_t base_offset(const struct stream *stream)
@@ -187,7 +172,7 @@ enum reason stream_plan_resize(const struct stream *stream, uint32_t offset, uin
 {
 	uint32_t difference = stream->out_next - stream->in_decided;
 
-	if (stream->edit_count == STREAM_EDITS_MAX)
+	if (stream->edit_count == SEQADJ_EDITS_MAX)
 		return REASON_EDITS_FULL;
 	seqadj->position = stream->in_decided + offset;
 	seqadj->before = (int32_t)difference;

@@ -29,9 +29,9 @@
  * gain what two who conspire in clear gain; and who feigns records where nothing is encrypted any more hides his lines
  * from us as he could have in TLS: nothing is opened for them.
  */
-#include <string.h>
-
 #include "ftpalg/tlsrecord.h"
+
+#include <string.h>
 
 /* Content types. 24 is heartbeat, RFC 6520. */
 #define CHANGE_CIPHER_SPEC 20

@@ -141,7 +141,7 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_true(config.limits.table_full_open);
 	assert_true(config.limits.malformed_open);
 	assert_int_equal(config.limits.sessions, 12);
-	assert_int_equal(config.limits.blocks, 128);
+	assert_int_equal(config.limits.memory, 64 * 1024);
 	assert_int_equal(config.limits.line, 512);
 	assert_int_equal(config.limits.line_timeout, 7000000);
 	assert_int_equal(config.limits.unacknowledged, 9 * 1024);

@@ -403,7 +403,7 @@ static void a80_what_is_kept_is_given_back(void **state)
 {
 	(void)state;
 	rig_make(&rig, RIG_SNAT);
-	rig.limits.blocks = 1;
+	rig.limits.memory = 1 * BUFFER_BLOCK_SIZE;
 	rig.limits.idle = 60 * UINT64_C(1000000);
 	rig_start(&rig);
 	rig_at(&rig, C, 0, "NOOP\r\n", 0);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attack.h"
 #include "base/notice_json.h"
 #include "ftpalg/offer.h"
+#include "attack.h"
 
 enum fate {
 	PASSES,  /* byte for byte, and opens nothing */

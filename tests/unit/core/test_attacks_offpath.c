@@ -320,7 +320,7 @@ static void a88_a_session_has_its_line_however_much_others_hoard(void **state)
 {
 	(void)state;
 	rig_make(&rig, RIG_SNAT);
-	rig.limits.blocks = 32;
+	rig.limits.memory = 32 * BUFFER_BLOCK_SIZE;
 	rig_start(&rig);
 	rig.lose = false;
 	hoard(0);
@@ -363,7 +363,7 @@ static void a88_and_less_where_memory_is_scarce(void **state)
 	memcpy(reply, "200-", 4);
 	for (int enough = 0; enough < 2; enough++) {
 		rig_make(&rig, RIG_SNAT);
-		rig.limits.blocks = 8;
+		rig.limits.memory = 8 * BUFFER_BLOCK_SIZE;
 		rig.limits.quota.bytes = enough ? 64000 : 32000;
 		rig_start(&rig);
 		for (unsigned int i = 0; i < RIG_CONNECTIONS; i++) {
@@ -393,7 +393,7 @@ static void a88_what_stands_still_goes_where_the_pool_is_short(void **state)
 {
 	(void)state;
 	rig_make(&rig, RIG_SNAT);
-	rig.limits.blocks = 32;
+	rig.limits.memory = 32 * BUFFER_BLOCK_SIZE;
 	rig_start(&rig);
 	rig_login(&rig);
 	hoard(0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A18 to A33 of the attack catalogue: making the gateway believe that an endpoint was negotiated. */
-#include "attack.h"
 #include "ftpalg/session.h"
+#include "attack.h"
 
 static const enum place everywhere[] = { PLAIN, SNAT, DNAT, PLAIN6, SNAT6 };
 

@@ -2,8 +2,8 @@
 /* A72 to A80 of the attack catalogue: dialogues out of order, floods, slowness, and a gateway that comes late. */
 #include <stdlib.h>
 
-#include "attack.h"
 #include "ftpalg/session.h"
+#include "attack.h"
 
 #define OFFER "PORT 10,0,0,5,195,80\r\n"
 #define ANNOUNCED "PORT 198,51,100,1,195,80\r\n"

@@ -170,7 +170,7 @@ void rig_make(struct rig *rig, enum rig_nat nat)
 	rig->seqadj_kept = nat_view_is_translated(&rig->at->view);
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = RIG_CONNECTIONS;
-	rig->limits.blocks = 256;
+	rig->limits.memory = 256 * BUFFER_BLOCK_SIZE;
 	policy_rule_set_defaults(&rig->policy.rules[0]);
 	rig->policy.rule_count = 1;
 	rig->now = 1000000;

@@ -11,10 +11,10 @@
 #ifndef UNIT_GATEWAY_RIG_H
 #define UNIT_GATEWAY_RIG_H
 
-#include "ftpalg/notice.h"
+#include "core/tcp/stream.h"
 #include "ftpalg/gateway.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
 
 #define RIG_CONNECTIONS 4
 #define RIG_GOT_MAX 8192

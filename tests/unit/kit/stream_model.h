@@ -18,8 +18,8 @@
 
 #include <string.h>
 
+#include "core/tcp/stream.h"
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
 
 #define MODEL_BYTES 8192
 #define MODEL_STEPS_MAX 400
@@ -148,7 +148,7 @@ static inline void model_check_invariants(const struct stream_model *model)
 	MODEL_CHECK(stream->out_next == model_out(model, model->out_length));
 	MODEL_CHECK(!seq_before(model_out(model, model->acked), stream->out_acked));
 	MODEL_CHECK(stream->sent.length == stream->out_next - stream->out_acked);
-	MODEL_CHECK(stream->edit_count <= STREAM_EDITS_MAX);
+	MODEL_CHECK(stream->edit_count <= SEQADJ_EDITS_MAX);
 	MODEL_CHECK(stream_held(stream) == model->taken - model->decided);
 	/* An acknowledgement of everything releases everything. */
 	MODEL_CHECK(model->acked < model->out_length || (stream->sent.length == 0 && stream->edit_count == 0));
@@ -178,7 +178,7 @@ static inline bool model_replace(struct stream_model *model, size_t offset, size
 		enum reason reason = stream_plan_resize(&model->stream, (uint32_t)offset, (uint32_t)in_length,
 							(uint32_t)out_length, &plan);
 
-		MODEL_CHECK((reason == REASON_EDITS_FULL) == (model->stream.edit_count == STREAM_EDITS_MAX));
+		MODEL_CHECK((reason == REASON_EDITS_FULL) == (model->stream.edit_count == SEQADJ_EDITS_MAX));
 		if (reason != REASON_NONE)
 			return false;
 		/* The kernel has it before anything of it leaves. */

@@ -128,7 +128,7 @@ void world_make(struct world *world, const char *client, const char *client_seen
 	world->seqadj_kept = nat_view_is_translated(&world->view);
 	gateway_limits_set_defaults(&world->limits);
 	world->limits.sessions = 16;
-	world->limits.blocks = 512;
+	world->limits.memory = 512 * BUFFER_BLOCK_SIZE;
 	policy_rule_set_defaults(&world->policy.rules[0]);
 	world->policy.rule_count = 1;
 	world->ops.context = world;

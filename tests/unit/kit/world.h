@@ -11,11 +11,11 @@
 #ifndef UNIT_WORLD_H
 #define UNIT_WORLD_H
 
+#include "core/tcp/stream.h"
 #include "ftpalg/address.h"
-#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/packet.h"
-#include "ftpalg/stream.h"
 
 #define WORLD_STREAM_MAX 131072
 #define WORLD_EVENTS_MAX 4096

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Byte queues over one pool: what goes in comes out, in order, and every block comes back. */
-#include "ftpalg/buffer.h"
+#include "core/tcp/buffer.h"
 #include "unit.h"
 
 #define BLOCKS 12

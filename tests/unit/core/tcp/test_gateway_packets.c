@@ -434,7 +434,7 @@ static void an_exhausted_pool_stops_lines_and_loses_none(void **state)
 
 	(void)state;
 	rig_make(&rig, RIG_SNAT);
-	rig.limits.blocks = 6;
+	rig.limits.memory = 6 * BUFFER_BLOCK_SIZE;
 	rig_start(&rig);
 	rig_login(&rig);
 	memset(reply, 'x', sizeof(reply));
@@ -466,7 +466,7 @@ static void an_exhausted_pool_stops_beginnings_and_records_too(void **state)
 		unsigned int segments = 0;
 
 		rig_make(&rig, RIG_SNAT);
-		rig.limits.blocks = 6;
+		rig.limits.memory = 6 * BUFFER_BLOCK_SIZE;
 		rig_start(&rig);
 		rig_login(&rig);
 		if (opaque) {
@@ -538,12 +538,12 @@ static void a_fifth_edit_waits_until_one_is_acknowledged(void **state)
 {
 	(void)state;
 	begin_logged_in(RIG_SNAT);
-	for (unsigned int i = 0; i < STREAM_EDITS_MAX; i++)
+	for (unsigned int i = 0; i < SEQADJ_EDITS_MAX; i++)
 		assert_int_equal(rig_say(&rig, C, RIG_PORT), GATEWAY_REPLACE);
 	assert_int_equal(rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_ACK, 0, RIG_PORT, 23),
 			 GATEWAY_DROP);
 	assert_int_equal(rig.output.reason, REASON_EDITS_FULL);
-	assert_int_equal(rig.pinholes_made, STREAM_EDITS_MAX);
+	assert_int_equal(rig.pinholes_made, SEQADJ_EDITS_MAX);
 	rig_acknowledge(&rig, S);
 	assert_int_equal(rig_say(&rig, C, RIG_PORT), GATEWAY_REPLACE);
 	rig_assert_got(&rig, C, RIG_PORT_SEEN RIG_PORT_SEEN RIG_PORT_SEEN RIG_PORT_SEEN RIG_PORT_SEEN);

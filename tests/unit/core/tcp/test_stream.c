@@ -244,7 +244,7 @@ static void a_bounded_number_of_edits_is_in_flight(void **state)
 
 	(void)state;
 	rig_make(&rig, UINT32_C(0xfffffff0), &none, false);
-	for (unsigned int count = 0; count < STREAM_EDITS_MAX; count++)
+	for (unsigned int count = 0; count < SEQADJ_EDITS_MAX; count++)
 		replace(&rig, 3, "12345");
 	assert_int_equal(stream_plan_resize(&rig.stream, 0, 3, 5, &plan), REASON_EDITS_FULL);
 	/* Half of the oldest is not enough. */
@@ -252,7 +252,7 @@ static void a_bounded_number_of_edits_is_in_flight(void **state)
 	assert_int_equal(stream_plan_resize(&rig.stream, 0, 3, 5, &plan), REASON_EDITS_FULL);
 	stream_acknowledge(&rig.stream, &rig.pool, UINT32_C(0xfffffff0) + 5);
 	assert_int_equal(stream_plan_resize(&rig.stream, 0, 3, 5, &plan), REASON_NONE);
-	assert_int_equal(rig.stream.edit_count, STREAM_EDITS_MAX - 1);
+	assert_int_equal(rig.stream.edit_count, SEQADJ_EDITS_MAX - 1);
 }
 
 static void edits_that_keep_the_length_need_no_record(void **state)
@@ -262,7 +262,7 @@ static void edits_that_keep_the_length_need_no_record(void **state)
 
 	(void)state;
 	rig_make(&rig, 1000, &none, false);
-	for (unsigned int count = 0; count < 2 * STREAM_EDITS_MAX; count++)
+	for (unsigned int count = 0; count < 2 * SEQADJ_EDITS_MAX; count++)
 		stream_replace(&rig.stream, &rig.pool, 4, unit_string("XXXX"), &none);
 	assert_int_equal(rig.stream.edit_count, 0);
 	assert_string_equal(leaves(&rig, 1002, 5, &out), "XXXXX");

@@ -4,8 +4,8 @@
  *
  * A zeroed struct buffer is an empty one. A buffer must always be used with the pool that it first took a block from.
  */
-#ifndef FTPALG_BUFFER_H
-#define FTPALG_BUFFER_H
+#ifndef CORE_TCP_BUFFER_H
+#define CORE_TCP_BUFFER_H
 
 #include "ftpalg/base.h"
 

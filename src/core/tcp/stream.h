@@ -17,14 +17,11 @@
  *  - no output byte comes from an input byte at or beyond in_decided;
  *  - `sent` holds exactly out_next - out_acked bytes, except while passing.
  */
-#ifndef FTPALG_STREAM_H
-#define FTPALG_STREAM_H
+#ifndef CORE_TCP_STREAM_H
+#define CORE_TCP_STREAM_H
 
-#include "ftpalg/buffer.h"
+#include "core/tcp/buffer.h"
 #include "ftpalg/nat.h"
-
-/* Length-changing edits that may be unacknowledged at once. */
-#define STREAM_EDITS_MAX 4
 
 /* A replacement of in_length bytes by out_length others. Edits that keep the length need no record. */
 struct stream_edit {
@@ -70,7 +67,7 @@ struct stream {
 
 	struct seqadj kernel; /* as the kernel has it */
 	uint8_t edit_count;
-	struct stream_edit edits[STREAM_EDITS_MAX]; /* oldest first */
+	struct stream_edit edits[SEQADJ_EDITS_MAX]; /* oldest first */
 };
 
 /* Begins at sender's number in. seqadj is the kernel's correction up to now. adopted: in the middle of a dialogue. */
@@ -171,9 +168,5 @@ void stream_set_passing(struct stream *stream, struct buffer_pool *pool);
 
 /* A stream that is passing has come as far as in. */
 void stream_advance(struct stream *stream, uint32_t in);
-
-/* What the kernel does to a number of a packet, and to an acknowledgement for this direction (nf_ct_seqadj). */
-uint32_t seqadj_apply(const struct seqadj *seqadj, uint32_t in);
-uint32_t seqadj_revert(const struct seqadj *seqadj, uint32_t out);
 
 #endif
