@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The forward chains in what iptables-save(8) prints. */
-#include "check/forward.h"
-
 #include <string.h>
 
 #include "check/chains.h"
+#include "check/forward.h"
 #include "check/words.h"
 #include "rules/rules.h"
 

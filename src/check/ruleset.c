@@ -4,11 +4,12 @@
  * search is for the few that can't be missing: who attaches which helper, who feeds which queue, and which ports are
  * named there. Rules that an operator wrote otherwise than "ftpalg rules" prints them are recognised too.
  */
+#include "check/ruleset.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check/ruleset.h"
 #include "rules/rules.h"
 
 /* The rest of line behind words, where they stand as words of their own; else NULL. */

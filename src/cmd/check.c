@@ -6,12 +6,11 @@
  * A finding is "ok", "note" (works, but worth knowing) or "MISSING" (FTP does not work as configured until it is mended).
  * Everything is looked at, whatever was found before.
  */
-#include "check/check.h"
-
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ftpalg rules: what is to be printed; src/rules says what is in it. */
-#include "rules/rules.h"
-
 #include <getopt.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "rules/rules.h"
 
 /* kind completes the request; the options are known by now. */
 static int rules_read_kind(const char *kind, struct rules_request *request)

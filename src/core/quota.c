@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ftpalg/quota.h"
+
 #include <string.h>
 
 #include "core/siphash.h"
 #include "ftpalg/address.h"
-#include "ftpalg/quota.h"
 
 #define MICRO UINT64_C(1000000)
 #define BURST_SECONDS 10

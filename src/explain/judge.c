@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "ftpalg/token.h"
 #include "explain/explain.h"
 #include "ftpalg/address.h"
+#include "ftpalg/token.h"
 
 #define CLIENT_PORT 40000
 #define SERVER_PORT 21

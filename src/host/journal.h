@@ -6,8 +6,8 @@
 #ifndef HOST_JOURNAL_H
 #define HOST_JOURNAL_H
 
-#include "base/notice_limit.h"
 #include "base/log.h"
+#include "base/notice_limit.h"
 #include "base/outlet.h"
 #include "config/config.h"
 

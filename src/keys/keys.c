@@ -31,10 +31,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ftpalg/address.h"
 #include "host/journal.h"
 #include "process/sandbox.h"
 #include "process/service.h"
-#include "ftpalg/address.h"
 #include "tls/mint_order.h"
 #include "tls/minter.h"
 

@@ -9,7 +9,6 @@
  * "Acknowledged" is SIOCOUTQ == 0, for which there is no event, so a process with such a call looks again every few
  * milliseconds. The wait is bounded: a helper may hold a segment back without acknowledging it.
  */
-#include "base/number.h"
 #include "probe/agent_internal.h"
 
 #include <errno.h>
@@ -22,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "ftpalg/address.h"
 #include "probe/words.h"
 #include "tls/wire.h"

@@ -17,12 +17,11 @@
  * without. By then the session can't be saved, because its dialogue is a part of the way; the client is told, and the
  * next one gets through.
  */
-#include "proxy/internal.h"
-
 #include <string.h>
 
 #include "base/clock.h"
 #include "ftpalg/address.h"
+#include "proxy/internal.h"
 #include "tls/hello.h"
 
 /* How long a server is remembered that demands certificates; then the next session asks anew. */

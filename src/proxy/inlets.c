@@ -8,8 +8,6 @@
  * A port that stays the same keeps its listeners, and a queue its socket, whatever else the configuration changes: the
  * kernel gives neither to somebody else while it is held.
  */
-#include "proxy/proxy.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 
 #include "netfilter/nfqueue.h"
 #include "proxy/internal.h"
+#include "proxy/proxy.h"
 
 #define INLETS_BACKLOG 1024
 

@@ -6,8 +6,8 @@
  */
 #include <sys/socket.h>
 
-#include "tls/mint_wire.h"
 #include "proxy/internal.h"
+#include "tls/mint_wire.h"
 
 #define MINT_BATCH 16
 #define MINT_WAKE_MICROSECONDS 250000

@@ -3,11 +3,11 @@
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
+#include <sys/types.h>
+
 #include "config/config.h"
 #include "process/heartbeat.h"
 #include "tls/tls.h"
-
-#include <sys/types.h>
 
 #define PROXY_LISTENERS 2 /* IPv4, IPv6 */
 

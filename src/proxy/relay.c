@@ -17,12 +17,13 @@
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
  */
-#include "base/clock.h"
 #include "proxy/relay_internal.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* From the first connection to the last handshake; servers begin theirs when the transfer command has come. */
 #define RELAY_SETUP_SECONDS 60

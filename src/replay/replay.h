@@ -12,8 +12,8 @@
 
 #include <stdio.h>
 
-#include "ftpalg/notice.h"
 #include "ftpalg/gateway.h"
+#include "ftpalg/notice.h"
 #include "ftpalg/packet.h"
 #include "replay/capture.h"
 

@@ -6,10 +6,10 @@
  * The chains that are jumped to are there whatever the configuration says, and empty where they are not needed: so a
  * script replaces what one for another kind of interception has loaded.
  */
-#include "rules/proxy.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "rules/proxy.h"
 
 struct jump {
 	const char *table;

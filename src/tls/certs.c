@@ -2,12 +2,12 @@
 /*
  * What clients are shown: given certificates, by their numbers, and minted ones (certs_minted.c), which depend on the server.
  */
-#include "tls/certs.h"
+#include "tls/certs_internal.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
 
-#include "tls/certs_internal.h"
+#include "tls/certs.h"
 
 struct certs {
 	struct certs_identity *given;

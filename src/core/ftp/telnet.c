@@ -13,9 +13,9 @@
  * have lost its end to one. A verb is feared if any pieces, in the order of the line, can spell it before a blank or
  * the end. That is more than any one reader could read, and costs no file name that does not spell a verb.
  */
-#include <string.h>
-
 #include "core/ftp/telnet.h"
+
+#include <string.h>
 
 #define TELNET_BREAK 243
 #define TELNET_INTERRUPT_PROCESS 244

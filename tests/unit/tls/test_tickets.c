@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "authority_kit.h"
 #include "tls/tls.h"
+#include "authority_kit.h"
 #include "unit.h"
 
 /* One connection: ours, and the peer, who is OpenSSL by hand. */
