@@ -89,7 +89,8 @@ static void op_notice(void *context, const struct notice *notice)
 
 	(void)context;
 	assert((unsigned int)notice->type < NOTICE_COUNT && (unsigned int)notice->reason < REASON_COUNT);
-	assert(notice->view == &rig.session.view || notice->type == NOTICE_SESSION_OPEN);
+	/* A farewell outlives what it is about, and has a view of its own. */
+	assert(notice->type == NOTICE_SESSION_OPEN || nat_view_equal(notice->view, &rig.session.view));
 	for (size_t i = 0; i < notice->text.length; i++)
 		sum = (uint8_t)(sum + notice->text.data[i]);
 	/* A password is nobody's business. */
