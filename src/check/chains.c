@@ -95,6 +95,7 @@ void states_add(struct states *states, const struct states *more, bool narrow)
 static enum walk chain_walk(const struct chains *chains, const struct chain *chain, struct states *states, unsigned int jumps);
 
 /* Narrow: what is found behind the jump counts for some, and its end is not the end of all. */
+/* NOLINTNEXTLINE(misc-no-recursion) as deep as JUMPS_MAX */
 static enum walk chain_jump(const struct chains *chains, const struct chain *from, const struct rule *rule,
 			    struct states *states, unsigned int jumps)
 {
@@ -106,6 +107,7 @@ static enum walk chain_jump(const struct chains *chains, const struct chain *fro
 	return rule->narrow ? WALK_ON : walk;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) as deep as JUMPS_MAX */
 static enum walk chain_walk(const struct chains *chains, const struct chain *chain, struct states *states, unsigned int jumps)
 {
 	enum walk walk = WALK_ON;

@@ -306,7 +306,7 @@ void expect_delete_all(struct expect *expect, const struct expect_owned *owned, 
 {
 	struct netlink_batch *batch = &expect->batch;
 	struct expect_found found[EXPECT_TOGETHER];
-	size_t place[EXPECT_TOGETHER];
+	size_t place[EXPECT_TOGETHER] = { 0 };
 	union netlink_request request;
 
 	memset(found, 0, sizeof(found));
