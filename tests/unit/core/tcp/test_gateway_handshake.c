@@ -153,9 +153,33 @@ static void a_syn_and_ack_behind_the_greeting_is_none_of_the_servers(void **stat
 	assert_int_equal(gateway_session_count(rig.gateway), 1);
 }
 
+/* The stream begins behind it, so nobody would judge what it says. Without, the same packets pass. */
+static void a41_nothing_is_said_in_a_syn(void **state)
+{
+	static const char *const said[] = { "220 x\r\n", "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		const enum gateway_verdict verdict = said[i][0] ? GATEWAY_DROP : GATEWAY_ACCEPT;
+
+		rig_begin(&rig, RIG_SNAT);
+		rig.at->shaken = true;
+		assert_int_equal(rig_packet(&rig, C, rig.at->peer[0].first - 1, 0, TCP_SYN, 0, said[i], strlen(said[i])),
+				 verdict);
+		assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].first - 1, rig.at->peer[0].first, TCP_SYN | TCP_ACK, 0,
+					    said[i], strlen(said[i])),
+				 verdict);
+		answer(0, 0, TCP_ACK);
+		assert_int_equal(gateway_session_count(rig.gateway), said[i][0] ? 0 : 1);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a41_nothing_is_said_in_a_syn, finish),
 		cmocka_unit_test_teardown(only_an_acknowledgement_with_both_numbers_is_an_answer, finish),
 		cmocka_unit_test_teardown(a_reset_ends_a_handshake_if_it_has_the_right_number, finish),
 		cmocka_unit_test_teardown(a_server_that_speaks_is_believed_if_conntrack_says_so, finish),
