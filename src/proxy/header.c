@@ -33,7 +33,8 @@ bool header_pass(struct proxy_session *session)
 	enum tls_result result = TLS_DONE;
 	uint8_t byte;
 
-	while (result == TLS_DONE && !session->closing && !client->ended && session_expects_header(&session->session)) {
+	while (result == TLS_DONE && !session->closing && !client->ended && session_expects_header(&session->session) &&
+	       proxy_session_step(session)) {
 		result = wire_peek(&client->wire, &byte);
 		if (result == TLS_DONE)
 			header_take(session, byte);

@@ -39,6 +39,9 @@
 /* What one leg may have waiting for the other: a few long lines. */
 #define LEG_BUFFER_MAX 16384U
 
+/* Reads, lines and bytes of a header that one session may have in one turn of the loop, whichever peer they come from. */
+#define SESSION_STEPS 256U
+
 /* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
 #define PROXY_SETUP_SECONDS 30
 #define PROXY_FINISH_SECONDS 10
@@ -135,6 +138,8 @@ struct proxy_session {
 	struct proxy_session *next;
 	struct leg leg[LEG_COUNT];
 	struct event *timer;
+	struct event *turn; /* the next one, behind everybody else's */
+	unsigned int steps; /* that are left in this turn */
 	struct session session;
 	struct ops ops; /* its context is this */
 	struct quota_source *source;
@@ -157,7 +162,7 @@ struct proxy_session {
 	bool closing;
 	bool opaque;    /* TLS passes unopened: there are no more lines */
 	bool refused;   /* by the server's greeting: nothing more is said to it */
-	bool again;     /* something moved: go round once more */
+	bool again;     /* something moved, or may: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
 	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
 	bool pbsz;
@@ -169,6 +174,10 @@ struct proxy_session {
 };
 
 /* proxy/state.c */
+/* Pumps the session later in this turn of the loop. */
+void proxy_session_wake(struct proxy_session *session);
+/* Takes one of the session's steps. False: it has had them all, and goes on in the loop's next turn. */
+bool proxy_session_step(struct proxy_session *session);
 /* The session's deadline, from now. */
 void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds);
 /* A TLS handshake begins: it has a deadline of its own. */
@@ -228,7 +237,7 @@ bool header_pass(struct proxy_session *session);
 /* proxy/leg.c */
 bool leg_open(struct leg *leg, struct event_base *base, int descriptor, event_callback_fn on_event, void *context);
 void leg_close(struct leg *leg);
-/* Reads what there is, up to the bound. False: the connection broke. */
+/* Reads what there is, up to the bounds. False: the connection broke. */
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other);
 bool leg_drain(struct proxy_session *session, struct leg *leg);
 void leg_say(struct leg *leg, const char *text);

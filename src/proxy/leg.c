@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A leg's bytes wait in two buffers that are bounded by not reading: nothing is read from a peer while its own lines, or
- * what the other peer has not taken yet, are more than LEG_BUFFER_MAX.
+ * what the other peer has not taken yet, are more than LEG_BUFFER_MAX. A read is a step of the session's turn, however
+ * little it brings: a record may have one byte.
  */
 
 #include "proxy/internal.h"
@@ -50,7 +51,8 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
 		return true;
 	while (leg->connected && !leg->securing && !leg->demands && !leg->starting && !leg->ended && !leg->said_end &&
-	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX) {
+	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX &&
+	       proxy_session_step(session)) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
 			if (evbuffer_add(leg->in, bytes, length) < 0)

@@ -219,7 +219,7 @@ void proxy_take_lines(struct proxy_session *session, enum leg_side side)
 			return;
 		if (side == LEG_SERVER && session->prepare == PREPARE_NONE && transfer_holds_reply(session))
 			return;
-		if (!line_take(session, side, &line))
+		if (!proxy_session_step(session) || !line_take(session, side, &line))
 			return;
 		session->again = true;
 		if (side == LEG_CLIENT)

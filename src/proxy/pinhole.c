@@ -274,7 +274,7 @@ static void pinhole_on_accept(evutil_socket_t descriptor, short what, void *cont
 	if (what & EV_TIMEOUT)
 		pinhole_give_up(session);
 	if (session->holds_reply)
-		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+		proxy_session_wake(session);
 }
 
 static enum reason pinhole_watch(struct proxy_session *session)

@@ -33,6 +33,10 @@
 #define PROXY_SIGNALS 4
 #define PROXY_PAUSE_MICROSECONDS 250000
 #define PROXY_BEAT_MICROSECONDS 250000
+#define PROXY_DISPATCH_MICROSECONDS 100000
+/* Of events; those that are given none have the last. */
+#define PROXY_PRIORITIES 2
+#define PROXY_FIRST 0
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
 #define PROXY_FILES_OF_CONTROL 4  /* two legs, a listener, and one that is being closed */
@@ -190,12 +194,32 @@ static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
 		event_base_loopbreak(process->proxy.base);
 }
 
+/*
+ * Whatever is ready at a time, the loop looks for more ten times a second, and the heart beats before all else: a hang is one
+ * event that takes long, not many.
+ */
+static struct event_base *proxy_make_base(void)
+{
+	const struct timeval most = { .tv_usec = PROXY_DISPATCH_MICROSECONDS };
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_max_dispatch_interval(config, &most, -1, PROXY_FIRST + 1) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	if (!base || event_base_priority_init(base, PROXY_PRIORITIES) == 0)
+		return base;
+	event_base_free(base);
+	return NULL;
+}
+
 static int proxy_start_heart(struct proxy_process *process)
 {
 	const struct timeval interval = { .tv_usec = PROXY_BEAT_MICROSECONDS };
 
 	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
-	return process->heart && event_add(process->heart, &interval) == 0 ? 0 : -1;
+	return process->heart && event_priority_set(process->heart, PROXY_FIRST) == 0 && event_add(process->heart, &interval) == 0 ? 0 : -1;
 }
 
 static int proxy_open_quota(struct proxy_process *process)
@@ -242,7 +266,7 @@ static int proxy_create_loop(struct proxy_process *process)
 {
 	struct proxy *proxy = &process->proxy;
 
-	proxy->base = event_base_new();
+	proxy->base = proxy_make_base();
 	if (!proxy->base)
 		goto failed;
 	for (int i = 0; i < PROXY_LISTENERS; i++) {

@@ -3,10 +3,10 @@
  * Theory of operation
  *
  * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens the relay
- * moves until nothing moves any more (or its share is used up, and it asks for another turn): there is no bookkeeping of
- * who waits for what. A half holds what it has read until it is written, and reads nothing meanwhile: the one buffer, and
- * the records of it that wait at the wire, are the bound, and TCP does the rest. Between two wires in clear the bytes stay
- * in the kernel (splice).
+ * moves until nothing moves any more, or its share is used up, and its next turn is behind all others' (see session.c):
+ * there is no bookkeeping of who waits for what. A half holds what it has read until it is written, and reads nothing
+ * meanwhile: the one buffer, and the records of it that wait at the wire, are the bound, and TCP does the rest. Between two
+ * wires in clear the bytes stay in the kernel (splice).
  *
  *                connect            handshakes                     both halves done
  *   relay_begin ---------> securing ----------> moving -------------------------------> closed
@@ -61,6 +61,8 @@ static void relay_free(struct relay *relay)
 	}
 	if (relay->timer)
 		event_free(relay->timer);
+	if (relay->turn)
+		event_free(relay->turn);
 	tls_tickets_drop(relay->plan.tickets);
 	if (relay->plan.account->source)
 		quota_end_relay(relay->plan.account->quota, relay->plan.account->source);
@@ -331,6 +333,7 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 	/* The file first: what is not the file's may wait for its end. */
 	const enum relay_end first = relay->plan.source == RELAY_SERVER ? RELAY_SERVER : RELAY_CLIENT;
 	enum reason reason = relay_set_up(relay);
+	const struct timeval none = { .tv_sec = 0 };
 	bool again = false;
 
 	(void)descriptor;
@@ -353,7 +356,7 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 		relay_set_timer(relay, RELAY_LINGER_SECONDS);
 	relay_tell(relay, false);
 	if (again)
-		event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+		event_add(relay->turn, &none);
 }
 
 void relay_command(struct relay_follower *follower, enum relay_end source)
@@ -385,7 +388,8 @@ static bool relay_watch(struct relay *relay)
 			return false;
 	}
 	relay->timer = evtimer_new(relay->plan.base, relay_on_time, relay);
-	if (!relay->timer)
+	relay->turn = evtimer_new(relay->plan.base, relay_on_event, relay);
+	if (!relay->timer || !relay->turn)
 		return false;
 	relay_set_timer(relay, RELAY_SETUP_SECONDS);
 	return true;

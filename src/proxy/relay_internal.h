@@ -37,6 +37,7 @@ struct relay {
 	struct wire wire[RELAY_ENDS];
 	struct event *watch[RELAY_ENDS];
 	struct event *timer;
+	struct event *turn; /* the next one, behind everybody else's */
 	struct half half[RELAY_ENDS]; /* by the wire that is read */
 	struct notice_leg leg[RELAY_ENDS];
 	bool connected;

@@ -36,8 +36,9 @@
 
 #define RELAY_BUFFER 131072U
 #define RELAY_PIPE 524288
-/* Buffers moved in one turn. */
+/* What one direction may have in one turn of the loop: buffers, and reads to fill them. A record may have one byte. */
 #define RELAY_TURN 16
+#define RELAY_READS 256U
 
 static bool half_prepare(struct half *half, bool clear)
 {
@@ -68,7 +69,7 @@ static enum tls_result splice_result(ssize_t count)
 	return errno == EAGAIN || errno == EINTR ? TLS_WAIT : TLS_FAILED;
 }
 
-static enum tls_result half_fill(struct half *half, struct wire *from)
+static enum tls_result half_fill(struct half *half, struct wire *from, unsigned int *reads)
 {
 	enum tls_result result = TLS_DONE;
 
@@ -80,7 +81,7 @@ static enum tls_result half_fill(struct half *half, struct wire *from)
 		return splice_result(got);
 	}
 	half->start = 0;
-	while (half->length < RELAY_BUFFER && result == TLS_DONE) {
+	for (; half->length < RELAY_BUFFER && result == TLS_DONE && *reads > 0; --*reads) {
 		size_t got = 0;
 
 		result = wire_read(from, half->buffer + half->length, RELAY_BUFFER - half->length, &got);
@@ -207,6 +208,7 @@ static enum reason half_confirm(struct relay *relay, enum relay_end end)
 enum reason relay_move(struct relay *relay, enum relay_end end)
 {
 	struct half *half = &relay->half[end];
+	unsigned int reads = RELAY_READS;
 
 	for (int i = 0; i < RELAY_TURN; i++) {
 		enum tls_result result;
@@ -222,7 +224,7 @@ enum reason relay_move(struct relay *relay, enum relay_end end)
 				return REASON_NONE;
 			continue;
 		}
-		result = half_fill(half, &relay->wire[end]);
+		result = half_fill(half, &relay->wire[end], &reads);
 		reason = half_end(relay, end, result);
 		if (reason != REASON_NONE || result == TLS_WAIT)
 			return reason;

@@ -5,8 +5,14 @@
  *   dialling --> (preparing) --> talking --> finishing --> freed
  *      \____________\_______________\____________\__ deadline, reset, refusal
  *
- * Events are edge-triggered and all end in proxy_session_pump, which goes round until nothing moves: TLS, reading, lines,
- * writing. Every state has a deadline; any byte that moves while the session talks sets it back.
+ * Events are edge-triggered and all end in proxy_session_pump, which goes round until nothing moves, or the session has had
+ * its turn: TLS, reading, lines, writing. Every state has a deadline; any byte that moves while the session talks sets it
+ * back.
+ *
+ * A peer that sends without pause, lines of no length or records of one byte, must not have the loop for itself. So each
+ * session does a bounded amount of work, SESSION_STEPS, in one turn of the loop, and what is left comes in the next turn,
+ * when all others have had theirs. It comes by a timer that has run out already: an event that activates itself is put
+ * behind the others that are ready, but the loop looks for no new ones, and lets no timer run, before there is none left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +23,6 @@
 #include "ftpalg/address.h"
 #include "proxy/internal.h"
 
-#define PUMP_TURNS 64
-#define DISCARD_READS 4
 
 void proxy_session_free(struct proxy_session *session, enum reason reason)
 {
@@ -32,6 +36,8 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 		leg_close(&session->leg[i]);
 	if (session->timer)
 		event_free(session->timer);
+	if (session->turn)
+		event_free(session->turn);
 	if (session->greeting)
 		evbuffer_free(session->greeting);
 	tls_tickets_drop(session->tickets);
@@ -111,7 +117,7 @@ static bool discard_rest(struct proxy_session *session)
 	uint8_t bytes[4096];
 	size_t length;
 
-	for (int i = 0; i < DISCARD_READS; i++) {
+	while (proxy_session_step(session)) {
 		switch (wire_read(&session->leg[LEG_CLIENT].wire, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
 			break;
@@ -121,7 +127,6 @@ static bool discard_rest(struct proxy_session *session)
 			return true;
 		}
 	}
-	session->again = true;
 	return false;
 }
 
@@ -205,14 +210,16 @@ static bool conversation_turn(struct proxy_session *session)
 
 void proxy_session_pump(struct proxy_session *session)
 {
+	const struct timeval none = { .tv_sec = 0 };
 	bool moved = session->stirred;
 
 	session->stirred = false;
+	session->steps = SESSION_STEPS;
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
 	if (line_is_late(session))
 		proxy_session_reject(session, REASON_LINE_TIMEOUT, "a line was not finished in time");
-	for (int i = 0; i < PUMP_TURNS; i++) {
+	do {
 		if (!conversation_turn(session)) {
 			proxy_session_free(session, session->closing ? session->objection_reason : REASON_RESET);
 			return;
@@ -223,11 +230,9 @@ void proxy_session_pump(struct proxy_session *session)
 			return;
 		}
 		moved = moved || session->again;
-		if (!session->again)
-			break;
-	}
+	} while (session->again && proxy_session_step(session));
 	if (session->again)
-		event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+		event_add(session->turn, &none);
 	watch_lines(session);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
 	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
@@ -349,9 +354,10 @@ static struct proxy_session *conversation_make(struct proxy *proxy, int descript
 	proxy->first = session;
 	proxy_count_session(proxy, 1);
 	session->timer = evtimer_new(proxy->base, conversation_on_time, session);
+	session->turn = evtimer_new(proxy->base, conversation_on_event, session);
 	session->tickets = tls_tickets_make();
 	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, conversation_on_event, session) && session->timer &&
-	    session->tickets)
+	    session->turn && session->tickets)
 		return session;
 	conversation_turn_away(session, NULL, REASON_MEMORY_FULL);
 	return NULL;

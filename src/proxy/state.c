@@ -41,6 +41,21 @@ void proxy_session_report(struct proxy_session *session, enum notice_type type, 
 	session->ops.notice(session->ops.context, &notice);
 }
 
+void proxy_session_wake(struct proxy_session *session)
+{
+	event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+}
+
+bool proxy_session_step(struct proxy_session *session)
+{
+	if (session->steps == 0) {
+		session->again = true;
+		return false;
+	}
+	session->steps--;
+	return true;
+}
+
 void proxy_session_set_timer(struct proxy_session *session, uint64_t seconds)
 {
 	const struct timeval delay = { .tv_sec = (time_t)seconds };

@@ -45,7 +45,7 @@ static void transfer_on_change(void *context)
 	struct proxy_session *session = context;
 
 	session->stirred = true;
-	event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+	proxy_session_wake(session);
 }
 
 void transfer_open(struct proxy_session *session)
