@@ -53,6 +53,7 @@
 	X(REASON_CLIENT_CERTIFICATE, "client-certificate",  "the server demands a certificate of its client, which the proxy has not; where it may, it passes the next session on unopened") \
 	X(REASON_BYPASSED,          "bypassed",             "TLS is passed on unopened, and nothing is opened for the session") \
 	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \
+	X(REASON_BARREN_RECORDS,    "barren-records",       "a peer sent TLS records one behind the other that have nothing in them for anybody") \
 	X(REASON_TRUNCATED,         "truncated",            "a TLS connection ended without close_notify, so bytes may be missing") \
 	X(REASON_NO_CLOSE_NOTIFY,   "no-close-notify",      "a data connection in TLS ended without close_notify, and the other peer was shown just that") \
 	X(REASON_CUT,               "cut",                  "the server called a transfer complete whose data connection was cut; the client was told 426") \

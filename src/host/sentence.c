@@ -23,6 +23,7 @@ static bool reason_is_fault(enum reason reason)
 	case REASON_MINT_RATE:
 	case REASON_CLIENT_CERTIFICATE:
 	case REASON_NOT_RESUMED:
+	case REASON_BARREN_RECORDS:
 	case REASON_TRUNCATED:
 	case REASON_CUT:
 	case REASON_PEER:

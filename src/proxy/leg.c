@@ -71,6 +71,9 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			leg->ended = !leg->said_end;
 			session->again = true;
 			return true;
+		case TLS_BARREN:
+			proxy_session_reject(session, REASON_BARREN_RECORDS, reason_meaning(REASON_BARREN_RECORDS));
+			return true;
 		default:
 			/* In TLS 1.3 a server says so when the handshake is over; leg_secure tells the client. */
 			leg->demands = leg->wire.tls && tls_stream_lacks_certificate(leg->wire.tls);

@@ -157,6 +157,8 @@ static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_re
 		half->reset = true;
 		half->state = HALF_BARE;
 		return REASON_NONE;
+	case TLS_BARREN:
+		return REASON_BARREN_RECORDS;
 	default:
 		return REASON_NONE;
 	}

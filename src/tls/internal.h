@@ -44,11 +44,21 @@ struct tls_tickets {
 	bool fingerprint_known; /* the control connection's handshake is done */
 };
 
+/*
+ * Records in a row that a peer may send with nothing in them for us: renewals of keys, tickets, refused renegotiations, no
+ * byte at all. OpenSSL deals with them for as long as there are any, within one call. Servers give four tickets at the most.
+ */
+#define TLS_BARREN_MAX 32U
+/* And in a handshake. The longest messages are chains of certificates, of 100 KiB, and some peers send pieces of 512 bytes. */
+#define TLS_HANDSHAKE_RECORDS_MAX 512U
+
 struct tls_stream {
 	SSL *ssl;
 	struct tls *tls;
 	struct tls_tickets *tickets;
 	bool accepting;
+	bool secured;   /* the handshake is done */
+	unsigned int barren; /* records that have come since one had something in it, or since the beginning */
 	bool asked;     /* the server wants a certificate of its client; most can do without */
 	bool lacks_certificate;
 	bool finished;  /* our close_notify is written, though it may wait to leave */

@@ -2,6 +2,9 @@
 /*
  * One TLS connection on a non-blocking socket. Whatever OpenSSL answers becomes one of enum tls_result; the distinction
  * that matters is between an end that the peer said (close_notify) and one that anybody on the way could have made.
+ *
+ * No call may take as long as the peer likes. A record with a byte for us ends a call, whoever calls has a bound for those,
+ * and all others are counted here.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,6 +15,26 @@
 
 #include "tls/certs_internal.h"
 #include "tls/internal.h"
+
+static bool stream_is_barren(const struct tls_stream *stream)
+{
+	return stream->barren > (stream->secured ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX);
+}
+
+/* OpenSSL shows the header of each record. One that believes that the peer has ended stops behind it. */
+static void stream_count_record(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *context)
+{
+	struct tls_stream *stream = context;
+
+	(void)version;
+	(void)bytes;
+	(void)length;
+	if (sent || type != SSL3_RT_HEADER)
+		return;
+	stream->barren++;
+	if (stream_is_barren(stream))
+		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
 
 /* On a descriptor, or below 0: on nothing yet. */
 static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int descriptor, struct tls_tickets *tickets)
@@ -30,6 +53,8 @@ static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int des
 	}
 	stream->tickets = tls_tickets_hold(tickets);
 	SSL_set_app_data(stream->ssl, stream);
+	SSL_set_msg_callback(stream->ssl, stream_count_record);
+	SSL_set_msg_callback_arg(stream->ssl, stream);
 	return stream;
 }
 
@@ -149,6 +174,11 @@ static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 {
 	const int saved = errno;
 
+	if (stream_is_barren(stream)) {
+		stream_fail(stream, stream->secured ? "too many records with nothing in them"
+						    : "the handshake has too many records");
+		return TLS_BARREN;
+	}
 	switch (SSL_get_error(stream->ssl, returned)) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
@@ -214,6 +244,8 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	result = SSL_do_handshake(stream->ssl);
 	if (result != 1)
 		return stream_judge(stream, result);
+	stream->secured = true;
+	stream->barren = 0;
 	if (stream->follows && !stream_gather(stream))
 		return stream_fail(stream, "no memory");
 	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
@@ -280,7 +312,10 @@ enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t 
 
 	stream_begin();
 	result = SSL_read_ex(stream->ssl, out, size, length);
-	return result == 1 ? TLS_DONE : stream_judge(stream, result);
+	if (result != 1)
+		return stream_judge(stream, result);
+	stream->barren = 0;
+	return TLS_DONE;
 }
 
 /* New tickets for a client whose data connections have used some: they leave before the bytes that are written next. */

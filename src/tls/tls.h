@@ -67,6 +67,7 @@ enum tls_result {
 	TLS_END,    /* the peer said close_notify */
 	TLS_CUT,    /* the stream ended without it: what was read may be a part of what was sent */
 	TLS_FAILED, /* tls_stream_error says why */
+	TLS_BARREN, /* the peer sends records with nothing in them, one behind the other; nothing more is read */
 };
 
 struct tls;

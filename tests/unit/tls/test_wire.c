@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tls/authority.h"
+#include "tls/internal.h"
 #include "tls/wire.h"
 #include "unit.h"
 
@@ -249,6 +250,99 @@ static void a92_what_the_peer_says_while_the_end_waits_is_not_lost(void **state)
 	pair_close(&pair);
 }
 
+/* The peer sends so many records that have nothing in them. */
+static void renew_keys(struct pair *pair, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		assert_int_equal(SSL_key_update(pair->peer, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(pair->peer), 1);
+	}
+}
+
+static void peer_says(struct pair *pair, uint8_t byte)
+{
+	assert_int_equal(SSL_write(pair->peer, &byte, 1), 1);
+}
+
+static void expect_byte(struct pair *pair, uint8_t byte)
+{
+	uint8_t read[8];
+	size_t length;
+
+	assert_int_equal(wire_read(&pair->wire, read, sizeof(read), &length), TLS_DONE);
+	assert_int_equal(length, 1);
+	assert_int_equal(read[0], byte);
+}
+
+static void peer_renews_for_ever(struct pair *pair)
+{
+	uint8_t read[8];
+	size_t length;
+
+	renew_keys(pair, 4 * TLS_BARREN_MAX);
+	peer_says(pair, 'x');
+	assert_int_equal(wire_read(&pair->wire, read, sizeof(read), &length), TLS_BARREN);
+	/* The others are not looked at, though a data connection has them already. */
+	assert_int_equal(pair->wire.tls->barren, TLS_BARREN_MAX + 1);
+	assert_int_equal(wire_read(&pair->wire, read, sizeof(read), &length), TLS_BARREN);
+	assert_int_equal(wire_finish(&pair->wire), TLS_DONE);
+}
+
+static void a161_records_with_nothing_in_them_end_the_connection(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	pair_open(&pair);
+	peer_renews_for_ever(&pair);
+	pair_close(&pair);
+	pair_open_data(&pair, 1 << 20);
+	peer_renews_for_ever(&pair);
+	pair_close(&pair);
+}
+
+static void a161_a_peer_that_renews_its_keys_is_heard(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	pair_open(&pair);
+	for (int i = 0; i < 4; i++) {
+		renew_keys(&pair, TLS_BARREN_MAX - 1);
+		peer_says(&pair, (uint8_t)i);
+		expect_byte(&pair, (uint8_t)i);
+	}
+	pair_close(&pair);
+}
+
+/* A ClientHello of 128 KiB, a byte in each record. */
+static void a161_a_handshake_has_so_many_records(void **state)
+{
+	static const uint8_t beginning[] = { 22, 3, 1, 0, 4, 1, 2, 0, 0 };
+	static const uint8_t piece[] = { 22, 3, 1, 0, 1, 0 };
+	uint8_t pieces[(TLS_HANDSHAKE_RECORDS_MAX - 1) * sizeof(piece)];
+	struct pair pair;
+	int ends[2];
+
+	(void)state;
+	pair_open(&pair);
+	pair_disconnect(&pair);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	pair.wire.tls = tls_stream_accept(pair.tls, ends[0], pair.tickets);
+	assert_int_equal(write(ends[1], beginning, sizeof(beginning)), sizeof(beginning));
+	for (size_t i = 0; i < sizeof(pieces); i++)
+		pieces[i] = piece[i % sizeof(piece)];
+	assert_int_equal(write(ends[1], pieces, sizeof(pieces)), sizeof(pieces));
+	assert_int_equal(tls_stream_handshake(pair.wire.tls), TLS_WAIT);
+	assert_int_equal(write(ends[1], piece, sizeof(piece)), sizeof(piece));
+	assert_int_equal(tls_stream_handshake(pair.wire.tls), TLS_BARREN);
+	tls_stream_free(pair.wire.tls);
+	close(ends[0]);
+	close(ends[1]);
+	tls_tickets_drop(pair.tickets);
+	tls_close(pair.tls);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +351,9 @@ int main(void)
 		cmocka_unit_test(records_of_a_data_connection_leave_together),
 		cmocka_unit_test(a92_the_end_comes_behind_all_records),
 		cmocka_unit_test(a92_what_the_peer_says_while_the_end_waits_is_not_lost),
+		cmocka_unit_test(a161_records_with_nothing_in_them_end_the_connection),
+		cmocka_unit_test(a161_a_peer_that_renews_its_keys_is_heard),
+		cmocka_unit_test(a161_a_handshake_has_so_many_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
