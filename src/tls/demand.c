@@ -3,6 +3,9 @@
  * What a leg may use. Left alone, that is TLS 1.2 and 1.3 with ephemeral keys and authenticated encryption: a peer that has
  * nothing else is told so, rather than shown to the other one as if it were as good as that one's own leg.
  *
+ * Ephemeral keys are those of elliptic curves: a finite field costs a hundred times as much, by the peer's choice, and all
+ * who have it have curves too.
+ *
  * OpenSSL takes a list if it knows one word of it, so that a slip of the pen would leave another list than was meant. Here
  * each word is tried by itself.
  */
@@ -18,8 +21,9 @@
 
 /* All are strong; the first costs least, and each leg pays it for every byte of a file. */
 static const char default_suites[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE+AESGCM:ECDHE+CHACHA20:"
-				      "DHE+AESGCM:DHE+CHACHA20";
+static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE+AESGCM:ECDHE+CHACHA20";
+/* The first of these that OpenSSL knows. */
+static const char *const default_groups[] = { "X25519MLKEM768:X25519:P-256:P-384:P-521:X448", "X25519:P-256:P-384:P-521:X448" };
 
 typedef bool word_try(SSL_CTX *context, const char *word);
 
@@ -86,6 +90,18 @@ static void demand_pick(const char *list, bool suites, char *out)
 			length += (size_t)snprintf(out + length, LIST_MAX - length, "%s%s", length ? ":" : "", word);
 }
 
+static bool set_groups(SSL_CTX *context, const char *groups)
+{
+	if (*groups)
+		return try_group(context, groups);
+	for (size_t i = 0; i < sizeof(default_groups) / sizeof(*default_groups); i++) {
+		if (try_group(context, default_groups[i]))
+			return true;
+		ERR_clear_error();
+	}
+	return false;
+}
+
 static bool demand_set(SSL_CTX *context, const struct tls_demand *demand, const char *ciphers, const char *groups)
 {
 	char suites[LIST_MAX], others[LIST_MAX];
@@ -96,7 +112,7 @@ static bool demand_set(SSL_CTX *context, const struct tls_demand *demand, const 
 	       SSL_CTX_set_max_proto_version(context, demand->no_tls13 ? TLS1_2_VERSION : 0) == 1 &&
 	       SSL_CTX_set_ciphersuites(context, *suites ? suites : default_suites) == 1 &&
 	       SSL_CTX_set_cipher_list(context, *others ? others : default_ciphers) == 1 &&
-	       (!*groups || try_group(context, groups));
+	       set_groups(context, groups);
 }
 
 bool tls_demand_apply(SSL_CTX *context, const struct tls_demand *demand, char *error, size_t size)

@@ -18,7 +18,13 @@
 /* The longest that RFC 8446 4.6.1 allows: what a client holds is to resume as long as its control connection lives. */
 #define TLS_TICKET_SECONDS (7L * 86400)
 
+/* OpenSSL's own judgement of a key's strength, behind ours. */
+struct tls_bounds {
+	int (*usual)(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int identifier, void *other, void *of);
+};
+
 struct tls {
+	struct tls_bounds bounds;
 	SSL_CTX *acceptor;
 	SSL_CTX *connector;
 	SSL_CTX **special; /* for each pair; NULL: the connector does */
@@ -63,6 +69,7 @@ struct tls_stream {
 	bool lacks_certificate;
 	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
+	const char *excess; /* what the server has chosen too large; NULL: nothing */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
 };
@@ -77,6 +84,9 @@ SSL_SESSION *tls_tickets_take(struct tls_tickets *tickets);
 
 /* For SSL_CTX_set_tlsext_ticket_key_evp_cb. */
 int tls_tickets_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing);
+
+/* bounds.c; for contexts of servers' legs, which bounds outlives */
+void tls_bounds_apply(SSL_CTX *context, struct tls_bounds *bounds);
 
 /* demand.c. False, with what is wrong in error. */
 bool tls_demand_apply(SSL_CTX *context, const struct tls_demand *demand, char *error, size_t size);

@@ -195,7 +195,7 @@ static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 			stream_fail(stream, "the connection ended without close_notify");
 			return TLS_CUT;
 		}
-		return stream_fail(stream, certs_reason());
+		return stream_fail(stream, stream->excess ? stream->excess : certs_reason());
 	default:
 		return stream_fail(stream, "TLS is in a state that is not expected");
 	}

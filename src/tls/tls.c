@@ -174,7 +174,7 @@ static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t
 	return false;
 }
 
-static SSL_CTX *connector_make(const struct tls_demand *demand, char *error, size_t size)
+static SSL_CTX *connector_make(struct tls *tls, const struct tls_demand *demand, char *error, size_t size)
 {
 	SSL_CTX *context = context_make(TLS_client_method(), demand, error, size);
 
@@ -182,8 +182,7 @@ static SSL_CTX *connector_make(const struct tls_demand *demand, char *error, siz
 		return NULL;
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, take_session);
-	/* Verification runs and its result is asked for; the handshake goes on, so that a bad certificate can be shown. */
-	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+	tls_bounds_apply(context, &tls->bounds);
 	SSL_CTX_set_client_cert_cb(context, note_request);
 	return context;
 }
@@ -193,13 +192,13 @@ static bool open_connectors(struct tls *tls, const struct tls_settings *settings
 {
 	bool done;
 
-	tls->connector = connector_make(&settings->server, error, size);
+	tls->connector = connector_make(tls, &settings->server, error, size);
 	tls->special = OPENSSL_zalloc((settings->pair_count + 1) * sizeof(SSL_CTX *));
 	done = tls->connector && tls->special && read_anchors(tls->connector, settings->anchors, error, size);
 	for (size_t i = 0; done && i < settings->pair_count; i++) {
 		if (tls_demand_is_default(&settings->pairs[i].demand))
 			continue;
-		tls->special[i] = connector_make(&settings->pairs[i].demand, error, size);
+		tls->special[i] = connector_make(tls, &settings->pairs[i].demand, error, size);
 		done = tls->special[i] != NULL;
 		if (done)
 			SSL_CTX_set1_cert_store(tls->special[i], SSL_CTX_get_cert_store(tls->connector));
