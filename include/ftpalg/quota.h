@@ -18,6 +18,7 @@ struct quota_limits {
 	uint32_t pinholes;     /* at a time */
 	uint32_t relays;       /* data connections through the proxy, at a time */
 	uint32_t pinhole_rate; /* a second on average; ten seconds' worth may come at once */
+	uint32_t mints;        /* certificates a minute; a minute's worth may come at once */
 	uint32_t bytes;        /* held and unacknowledged, of all sessions together */
 };
 
@@ -32,6 +33,8 @@ struct quota_source {
 	bool idle;         /* it is in the list of idle rows, though it may have come back since */
 	uint64_t tokens;   /* micro-pinholes that may be opened now */
 	uint64_t filled;   /* when tokens was computed */
+	uint64_t minted;   /* microseconds of a minute that its certificates have cost */
+	uint64_t minted_at; /* when minted was computed */
 };
 
 struct quota {
@@ -66,6 +69,10 @@ void quota_close_pinhole(struct quota_source *source);
 bool quota_allows_relay(const struct quota *quota, const struct quota_source *source);
 void quota_begin_relay(struct quota_source *source);
 void quota_end_relay(struct quota *quota, struct quota_source *source);
+
+/* May a certificate be made for source now? One that is made is counted. A source that is all zeros has had none. */
+bool quota_allows_mint(const struct quota *quota, const struct quota_source *source, uint64_t now);
+void quota_count_mint(const struct quota *quota, struct quota_source *source, uint64_t now);
 
 /* Does source's use of the pool allow length bytes more? REASON_NONE or REASON_QUOTA_BYTES. */
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length);

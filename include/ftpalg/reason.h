@@ -49,7 +49,7 @@
 	X(REASON_HANDSHAKE,         "handshake",            "a TLS handshake failed") \
 	X(REASON_BAD_CERTIFICATE,   "bad-certificate",      "the server's certificate is expired, for another name, or from nobody who is trusted") \
 	X(REASON_MINT_REFUSED,      "mint-refused",         "the authority signs no such certificate, or clients would refuse it") \
-	X(REASON_MINT_RATE,         "mint-rate",            "more certificates were to be minted in a minute than mint-rate allows") \
+	X(REASON_MINT_RATE,         "mint-rate",            "more certificates were to be minted in a minute than mint-rate allows, or its share allows one source") \
 	X(REASON_CLIENT_CERTIFICATE, "client-certificate",  "the server demands a certificate of its client, which the proxy has not; where it may, it passes the next session on unopened") \
 	X(REASON_BYPASSED,          "bypassed",             "TLS is passed on unopened, and nothing is opened for the session") \
 	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \

@@ -8,6 +8,7 @@
 
 #define MICRO UINT64_C(1000000)
 #define BURST_SECONDS 10
+#define MINUTE (60 * MICRO)
 #define SCARCE_SHARE 16
 
 void quota_init(struct quota *quota, const struct quota_limits *limits, struct quota_source *sources, uint32_t count,
@@ -184,6 +185,27 @@ void quota_close_pinhole(struct quota_source *source)
 {
 	if (source->pinholes > 0)
 		source->pinholes--;
+}
+
+/* Of the minute's worth, what is not yet earned back. */
+static uint64_t mint_debt(const struct quota_source *source, uint64_t now)
+{
+	const uint64_t passed = now > source->minted_at ? now - source->minted_at : 0;
+
+	return source->minted > passed ? source->minted - passed : 0;
+}
+
+bool quota_allows_mint(const struct quota *quota, const struct quota_source *source, uint64_t now)
+{
+	return quota->limits.mints == 0 || mint_debt(source, now) + MINUTE / quota->limits.mints <= MINUTE;
+}
+
+void quota_count_mint(const struct quota *quota, struct quota_source *source, uint64_t now)
+{
+	if (quota->limits.mints == 0)
+		return;
+	source->minted = mint_debt(source, now) + MINUTE / quota->limits.mints;
+	source->minted_at = now;
 }
 
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proxy/internal.h"
 
 static void report_secured(struct proxy_session *session, enum leg_side side)
@@ -48,6 +49,30 @@ static size_t given_pair(const struct proxy_session *session)
 }
 
 /*
+ * A client can have as many certificates made as it finds servers, and where its session is refused, names: what it has is
+ * bounded, so that there is something left for others. All that are refused have together what one source has.
+ */
+static bool may_order(const struct proxy_session *session)
+{
+	const struct proxy *proxy = session->proxy;
+	const uint64_t now = clock_microseconds();
+
+	return (!session->source || quota_allows_mint(&proxy->quota, session->source, now)) &&
+	       (!session->objection || quota_allows_mint(&proxy->quota, &proxy->refusals, now));
+}
+
+static void count_order(struct proxy_session *session)
+{
+	struct proxy *proxy = session->proxy;
+	const uint64_t now = clock_microseconds();
+
+	if (session->source)
+		quota_count_mint(&proxy->quota, session->source, now);
+	if (session->objection)
+		quota_count_mint(&proxy->quota, &proxy->refusals, now);
+}
+
+/*
  * Lets the client's handshake go on, with a certificate for the server's names where there is a server that may be used.
  * While it is being made nothing is done, and this comes again.
  */
@@ -55,9 +80,14 @@ static void present(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 	const struct tls_stream *server = session->objection ? NULL : session->leg[LEG_SERVER].wire.tls;
+	bool order = may_order(session);
+	enum reason reason;
 	const enum tls_result result = tls_stream_present(client->wire.tls, server,
-							  &session->session.view.server_seen.address, given_pair(session));
+							  &session->session.view.server_seen.address, given_pair(session),
+							  &order);
 
+	if (order)
+		count_order(session);
 	client->minting = result == TLS_WAIT;
 	if (client->minting)
 		return;
@@ -65,8 +95,9 @@ static void present(struct proxy_session *session)
 	client->waiting = false;
 	if (result == TLS_DONE)
 		return;
-	proxy_session_report(session, NOTICE_ANOMALY, REASON_HANDSHAKE, tls_stream_error(client->wire.tls));
-	proxy_session_reject(session, REASON_HANDSHAKE, "there is no certificate to show");
+	reason = result == TLS_DENIED ? REASON_MINT_RATE : REASON_HANDSHAKE;
+	proxy_session_report(session, NOTICE_ANOMALY, reason, tls_stream_error(client->wire.tls));
+	proxy_session_reject(session, reason, "there is no certificate to show");
 }
 
 /* The server is not to be used. The client is told in words as soon as it can read them. */

@@ -66,6 +66,7 @@ struct proxy {
 	struct event *mint_timer;
 	struct event_base *base;
 	struct quota quota;
+	struct quota_source refusals; /* what is minted for sessions that are refused, whosever they are */
 	struct outcome outcome;          /* of the line that is being judged */
 	uint8_t line[LINE_MAX_LENGTH + 2];
 	uint64_t next_session;

@@ -37,6 +37,8 @@
 /* Of events; those that are given none have the last. */
 #define PROXY_PRIORITIES 2
 #define PROXY_FIRST 0
+/* Of mint-rate one source has one. */
+#define PROXY_MINT_SHARES 8
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
 #define PROXY_FILES_OF_CONTROL 4  /* two legs, a listener, and one that is being closed */
@@ -225,6 +227,8 @@ static int proxy_start_heart(struct proxy_process *process)
 static int proxy_open_quota(struct proxy_process *process)
 {
 	const struct gateway_limits *limits = &process->proxy.config->limits;
+	const uint32_t rate = process->proxy.config->proxy.mint_rate;
+	struct quota_limits quota = limits->quota;
 	uint32_t buckets = 64;
 	uint8_t key[16];
 
@@ -234,7 +238,9 @@ static int proxy_open_quota(struct proxy_process *process)
 	process->buckets = calloc(buckets, sizeof(*process->buckets));
 	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		return -1;
-	quota_init(&process->proxy.quota, &limits->quota, process->sources, limits->sessions + 1, process->buckets,
+	/* Few can't be shared out. */
+	quota.mints = rate >= 2 * PROXY_MINT_SHARES ? rate / PROXY_MINT_SHARES : 0;
+	quota_init(&process->proxy.quota, &quota, process->sources, limits->sessions + 1, process->buckets,
 		   buckets, key);
 	explicit_bzero(key, sizeof(key));
 	return 0;

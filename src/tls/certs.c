@@ -114,19 +114,23 @@ struct certs_identity *certs_find_added(struct certs *certs, size_t number)
 }
 
 enum certs_result certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
-			     bool trusted, struct certs_identity **identity)
+			     bool trusted, struct certs_identity **identity, bool *order)
 {
+	const bool may_order = *order;
+
 	/*
 	 * A given certificate is the operator's word for the servers behind the gateway. It must not speak for a server
 	 * whose own certificate is bad.
 	 */
 	certs->refusal = NULL;
 	*identity = NULL;
+	*order = false;
 	if (certs->given && trusted) {
 		*identity = hold_if_current(certs->given);
 		return *identity ? CERTS_FOUND : CERTS_NONE;
 	}
 	if (!certs->minted)
 		return CERTS_NONE;
-	return certs_minted_find(certs->minted, server, name, address, trusted, identity, &certs->refusal);
+	*order = may_order;
+	return certs_minted_find(certs->minted, server, name, address, trusted, identity, order, &certs->refusal);
 }

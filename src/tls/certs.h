@@ -47,15 +47,16 @@ enum certs_result {
 	CERTS_AWAITED, /* it is asked for; the next call, which may come at any time, will know more, and after some seconds
 			  it is CERTS_NONE */
 	CERTS_NONE,    /* neither a given certificate nor an authority, or expired, or refused */
+	CERTS_DENIED,  /* it would have to be ordered, and must not be; nothing was touched */
 };
 
 /*
  * The identity to show. server: the certificate whose names are taken; NULL: name, or where that is "", address.
  * trusted: false has it signed by an authority that nobody trusts, so that clients see that the server's is bad.
- * CERTS_FOUND: *identity is a reference, which the caller drops.
+ * CERTS_FOUND: *identity is a reference, which the caller drops. *order: may one be ordered? And then: has one been?
  */
 enum certs_result certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
-			     bool trusted, struct certs_identity **identity);
+			     bool trusted, struct certs_identity **identity, bool *order);
 /* What belongs to no order that waits is thrown away. */
 void certs_take_answer(struct certs *certs, const struct mint_answer *answer);
 

@@ -47,7 +47,7 @@ void certs_minted_set_minter(struct certs_minted *minted, certs_ask *ask, void *
 /* *refusal: why there is none, or NULL. */
 enum certs_result certs_minted_find(struct certs_minted *minted, X509 *server, const char *name,
 				    const struct address *address, bool trusted, struct certs_identity **identity,
-				    const char **refusal);
+				    bool *order, const char **refusal);
 void certs_minted_take(struct certs_minted *minted, const struct mint_answer *answer);
 
 /* The reason of the oldest error in OpenSSL's queue, which is emptied. */

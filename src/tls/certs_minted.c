@@ -10,6 +10,11 @@
  *                       |   \--answer, or none in time--> REFUSED --a second--> FREE
  *                       +-- again after a second: an order or its answer may be lost, with who had it
  *
+ * What is ordered for a server's certificate follows from the server. Where there is none to show, because it speaks in
+ * clear or must not be used, the client chooses the name, and could choose one after the other: those have rows of their own,
+ * and push nothing out that was made for a server. How many may be ordered for whom is the caller's to say, and who may
+ * order none changes nothing here.
+ *
  * Nobody waits in here: whoever wants one asks again when it likes.
  */
 #include <openssl/err.h>
@@ -24,7 +29,9 @@
 #include "tls/mint_order.h"
 #include "tls/minter.h"
 
-#define CACHE_SIZE 256
+#define CACHE_SERVERS 256
+#define CACHE_NAMES 128
+#define CACHE_SIZE (CACHE_SERVERS + CACHE_NAMES)
 #define CACHE_KEY_SIZE 32
 /* Milliseconds. */
 #define ASK_AGAIN 1000
@@ -52,6 +59,7 @@ struct certs_minted {
 	EVP_PKEY *key;
 	uint64_t number; /* of the latest order; begins anywhere, so that answers to another process fit none of ours */
 	uint64_t clock;  /* counts look-ups: the least recently used row is replaced */
+	/* First those for certificates of servers, then those for names and addresses. */
 	struct cache_row cache[CACHE_SIZE];
 };
 
@@ -146,11 +154,13 @@ static void row_clear(struct cache_row *row)
 	row->refused = 0;
 }
 
-static struct cache_row *cache_find(struct certs_minted *minted, const uint8_t *key)
+/* The row of key, or else the one that has not been used for longest. */
+static struct cache_row *cache_find(struct certs_minted *minted, const uint8_t *key, bool of_server)
 {
-	struct cache_row *oldest = &minted->cache[0];
+	const size_t end = of_server ? CACHE_SERVERS : CACHE_SIZE;
+	struct cache_row *oldest = &minted->cache[of_server ? 0 : CACHE_SERVERS];
 
-	for (size_t i = 0; i < CACHE_SIZE; i++) {
+	for (size_t i = of_server ? 0 : CACHE_SERVERS; i < end; i++) {
 		struct cache_row *row = &minted->cache[i];
 
 		if (row->used && memcmp(row->key, key, CACHE_KEY_SIZE) == 0)
@@ -158,9 +168,19 @@ static struct cache_row *cache_find(struct certs_minted *minted, const uint8_t *
 		if (row->used < oldest->used)
 			oldest = row;
 	}
-	row_clear(oldest);
-	memcpy(oldest->key, key, CACHE_KEY_SIZE);
 	return oldest;
+}
+
+/* Is nothing known of key: neither a certificate, nor that one is awaited, nor that it was refused? */
+static bool row_is_blank(const struct cache_row *row, const uint8_t *key)
+{
+	return !row->used || memcmp(row->key, key, CACHE_KEY_SIZE) != 0 || (!row->identity && !row->number && !row->refused);
+}
+
+static void row_take(struct cache_row *row, const uint8_t *key)
+{
+	row_clear(row);
+	memcpy(row->key, key, CACHE_KEY_SIZE);
 }
 
 static void row_refuse(struct cache_row *row, const char *text, uint64_t now)
@@ -219,6 +239,13 @@ static bool row_is_stale(const struct cache_row *row, const X509 *server)
 	return !certs_is_current(row->identity->certificate) && (!server || certs_is_current(server));
 }
 
+/* Is what is known of key no longer good? */
+static bool row_has_passed(const struct cache_row *row, const uint8_t *key, const X509 *server, uint64_t now)
+{
+	return row->used && memcmp(row->key, key, CACHE_KEY_SIZE) == 0 &&
+	       ((row->identity && row_is_stale(row, server)) || (row->refused && now - row->refused >= REFUSED_FOR));
+}
+
 /* Under a new number: a late answer to the order before is no harm, but only one is waited for. */
 static void row_ask(struct certs_minted *minted, struct cache_row *row, X509 *server, const char *name,
 		    const struct address *address, uint64_t now)
@@ -242,22 +269,31 @@ static void row_ask(struct certs_minted *minted, struct cache_row *row, X509 *se
 
 enum certs_result certs_minted_find(struct certs_minted *minted, X509 *server, const char *name,
 				    const struct address *address, bool trusted, struct certs_identity **identity,
-				    const char **refusal)
+				    bool *order, const char **refusal)
 {
+	const bool may_order = *order;
+
 	const uint64_t now = now_milliseconds();
 	uint8_t key[EVP_MAX_MD_SIZE];
 	struct cache_row *row;
 
+	*order = false;
 	if (!certs_is_current(minted->authority) || !cache_key(server, name, address, trusted, key))
 		return CERTS_NONE;
-	row = cache_find(minted, key);
+	row = cache_find(minted, key, server != NULL);
+	if (row_has_passed(row, key, server, now))
+		row_clear(row);
+	if (row_is_blank(row, key)) {
+		if (!may_order)
+			return CERTS_DENIED;
+		row_take(row, key);
+	}
 	row->used = ++minted->clock;
 	row->trusted = trusted;
-	if ((row->identity && row_is_stale(row, server)) || (row->refused && now - row->refused >= REFUSED_FOR))
-		row_clear(row);
 	if (row->number && now - row->begun >= ASK_NO_MORE)
 		row_refuse(row, "who has the authority's key has not answered in time", now);
-	if (!row->identity && !row->refused && (!row->number || now - row->asked >= ASK_AGAIN))
+	*order = !row->identity && !row->refused && (!row->number || (may_order && now - row->asked >= ASK_AGAIN));
+	if (*order)
 		row_ask(minted, row, server, name, address, now);
 	if (row->identity) {
 		certs_identity_hold(row->identity);

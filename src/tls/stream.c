@@ -266,22 +266,30 @@ const char *tls_stream_name(const struct tls_stream *stream)
 }
 
 enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_stream *server,
-				   const struct address *address, size_t pair)
+				   const struct address *address, size_t pair, bool *order)
 {
+	const bool may_order = *order;
 	X509 *certificate = server ? SSL_get0_peer_certificate(server->ssl) : NULL;
 	const bool trusted = !server || !tls_stream_objection(server);
 	struct tls_tickets *tickets = stream->tickets;
 	struct certs *certs = stream->tls->certs;
 	enum certs_result result = CERTS_NONE;
 
+	*order = false;
 	if (tickets->identity)
 		return TLS_DONE;
-	if (pair != TLS_NO_PAIR && trusted)
+	if (pair != TLS_NO_PAIR && trusted) {
 		tickets->identity = certs_find_added(certs, pair);
-	else
-		result = certs_find(certs, certificate, stream->name, address, trusted, &tickets->identity);
+	} else {
+		*order = may_order;
+		result = certs_find(certs, certificate, stream->name, address, trusted, &tickets->identity, order);
+	}
 	if (tickets->identity)
 		return TLS_DONE;
+	if (result == CERTS_DENIED) {
+		stream_fail(stream, "more certificates were asked for than may be made for one source in a minute");
+		return TLS_DENIED;
+	}
 	if (result == CERTS_AWAITED)
 		return TLS_WAIT;
 	if (!certs_refusal(certs))

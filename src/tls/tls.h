@@ -64,6 +64,7 @@ enum tls_result {
 	TLS_DONE,
 	TLS_WAIT,   /* the socket has to become readable or writable */
 	TLS_HELLO,  /* handshake: the ClientHello has been read; tls_stream_present goes on */
+	TLS_DENIED, /* tls_stream_present */
 	TLS_END,    /* the peer said close_notify */
 	TLS_CUT,    /* the stream ended without it: what was read may be a part of what was sent */
 	TLS_FAILED, /* tls_stream_error says why */
@@ -130,11 +131,11 @@ const char *tls_stream_name(const struct tls_stream *stream);
  * Chooses the certificate for a client behind TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
  * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
  * A server whose certificate is bad gets none of the given ones. TLS_DONE; TLS_WAIT: it is being minted, and this is to be
- * called again once there are answers, and now and then without them; TLS_FAILED: there is none, and tls_stream_error says
- * so.
+ * called again once there are answers, and now and then without them; TLS_DENIED: it is not there, and must not be ordered;
+ * TLS_FAILED: there is none, and tls_stream_error says so. *order: may one be ordered? And then: has one been?
  */
 enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_stream *server,
-				   const struct address *address, size_t pair);
+				   const struct address *address, size_t pair, bool *order);
 
 /*
  * What is wrong with the server's certificate, or NULL. On a data connection: anything but the certificate of its

@@ -60,15 +60,16 @@ def keys_of(cell):
 class Handshake(threading.Thread):
     """A session that waits for its certificate while the test does other things."""
 
-    def __init__(self, cell, name):
+    def __init__(self, cell, name, source=None):
         super().__init__(daemon=True)
         self.cell = cell
         self.name_asked = name
+        self.source = source
         self.answer = None
         self.start()
 
     def run(self):
-        with contextlib.suppress(OSError, ssl.SSLError), Talk(self.cell) as talk:
+        with contextlib.suppress(OSError, ssl.SSLError), Talk(self.cell, source=self.source) as talk:
             talk.socket.settimeout(30)
             talk.secure(name=self.name_asked)
             self.answer = talk.command("USER a")
@@ -135,6 +136,22 @@ def a134_every_certificate_is_told_and_counted(cell):
         Handshake(cell, "one.lab.test").check()
 
 
+def a163_a_source_has_a_share_of_the_minute(cell):
+    """An eighth of 16: two names. What is there it is shown all the same, and another client has a share of its own."""
+    since = cell.proxy.position()
+    with cell.server():
+        for name in ("one.lab.test", "two.lab.test", "one.lab.test"):
+            Handshake(cell, name).check()
+        refused = Handshake(cell, "three.lab.test")
+        cell.proxy.wait_event("anomaly", since, reason="mint-rate")
+        refused.join(20)
+        check_equal(refused.answer, None, "what a client heard that had had its share")
+        Handshake(cell, "two.lab.test").check()
+        Handshake(cell, "three.lab.test", source=cell.lab.addresses[4].second_client).check()
+    names = [event["names"] for event in cell.proxy.events("mint", since)]
+    check_equal(names, ["one.lab.test", "two.lab.test", "three.lab.test"], "certificates that were ordered")
+
+
 def main():
     plan = Plan(__doc__)
     cell = functools.partial(ScriptedCell, {})
@@ -148,6 +165,8 @@ def main():
              a135_who_waits_for_a_process_that_dies_is_served_by_the_next, fixture=minting)
     plan.add("a134: each certificate is told in an event, and a minute has no more than mint-rate",
              a134_every_certificate_is_told_and_counted, fixture=ScriptedCell({"tls": "client", "mint-rate": "2"}))
+    plan.add("a163: one source has a share of mint-rate, and leaves others theirs", a163_a_source_has_a_share_of_the_minute,
+             fixture=ScriptedCell({"tls": "client", "mint-rate": "16"}))
     plan.run()
 
 

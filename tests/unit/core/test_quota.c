@@ -232,6 +232,32 @@ static void where_bytes_are_scarce_a_source_has_a_sixteenth(void **state)
 	assert_int_equal(quota_check_scarce_bytes(&quota, source, SIZE_MAX / 2), REASON_NONE);
 }
 
+static unsigned int mint_all(struct quota_source *source, uint64_t now)
+{
+	unsigned int count = 0;
+
+	for (; count < 1000 && quota_allows_mint(&quota, source, now); count++)
+		quota_count_mint(&quota, source, now);
+	return count;
+}
+
+static void a163_a_source_has_so_many_certificates_a_minute(void **state)
+{
+	struct quota_source *source, *other;
+
+	(void)state;
+	make(0, 0, 0, 0);
+	begin("10.0.0.1", 0, &source);
+	begin("10.0.0.2", 0, &other);
+	assert_int_equal(mint_all(source, 0), 1000);
+	quota.limits.mints = 30;
+	assert_int_equal(mint_all(source, 5 * SECOND), 30);
+	assert_int_equal(mint_all(source, 6 * SECOND), 0);
+	assert_int_equal(mint_all(source, 7 * SECOND), 1);
+	assert_int_equal(mint_all(other, 7 * SECOND), 30);
+	assert_int_equal(mint_all(source, 1000 * SECOND), 30);
+}
+
 static void zero_is_without_limit(void **state)
 {
 	struct quota_source *source;
@@ -258,6 +284,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_those_of_all_its_sessions),
 		cmocka_unit_test(sources_that_share_a_bucket_are_told_apart),
 		cmocka_unit_test(where_bytes_are_scarce_a_source_has_a_sixteenth),
+		cmocka_unit_test(a163_a_source_has_so_many_certificates_a_minute),
 		cmocka_unit_test(zero_is_without_limit),
 	};
 

@@ -43,8 +43,9 @@ static struct certs_identity *find(struct certs *certs, X509 *server, const char
 				   bool trusted)
 {
 	struct certs_identity *identity;
+	bool order = true;
 
-	assert_int_not_equal(certs_find(certs, server, name, address, trusted, &identity), CERTS_AWAITED);
+	assert_int_not_equal(certs_find(certs, server, name, address, trusted, &identity, &order), CERTS_AWAITED);
 	return identity;
 }
 

@@ -240,7 +240,9 @@ static struct certs *open_certs(struct post *post)
 
 static enum certs_result find(struct certs *certs, const char *name, struct certs_identity **identity)
 {
-	return certs_find(certs, NULL, name, &authority_router, true, identity);
+	bool order = true;
+
+	return certs_find(certs, NULL, name, &authority_router, true, identity, &order);
 }
 
 static void a135_who_needs_a_certificate_does_not_wait_for_it_here(void **state)
@@ -270,6 +272,82 @@ static void a135_who_needs_a_certificate_does_not_wait_for_it_here(void **state)
 	minter_close(minter);
 }
 
+/* For a server's certificate. order: may it be ordered? */
+static enum certs_result find_for(struct certs *certs, X509 *server, bool order, struct certs_identity **identity)
+{
+	const bool may_order = order;
+	const enum certs_result result = certs_find(certs, server, "", &authority_router, false, identity, &order);
+
+	assert_true(may_order || !order);
+	return result;
+}
+
+static X509 *make_server(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = certs_draft(key, 1000);
+
+	assert_non_null(server);
+	assert_true(certs_sign(server, key));
+	EVP_PKEY_free(key);
+	return server;
+}
+
+/* Many more than are kept, which clients of one server choose. */
+static void a163_names_of_clients_push_out_no_servers_certificate(void **state)
+{
+	X509 *server = make_server();
+	struct minter *minter = open_minter();
+	struct post post = { .orders = 0 };
+	struct certs *certs = open_certs(&post);
+	struct certs_identity *identity;
+	struct mint_answer answer;
+	char name[32];
+
+	(void)state;
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_AWAITED);
+	minter_mint(minter, &post.order, &answer);
+	certs_take_answer(certs, &answer);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "x%d.example", i);
+		assert_int_equal(find(certs, name, &identity), CERTS_AWAITED);
+	}
+	assert_int_equal(find_for(certs, server, false, &identity), CERTS_FOUND);
+	certs_identity_drop(identity);
+	certs_close(certs);
+	minter_close(minter);
+	X509_free(server);
+}
+
+static void a163_who_may_order_none_has_what_is_there(void **state)
+{
+	X509 *server = make_server();
+	X509 *other = make_server();
+	struct minter *minter = open_minter();
+	struct post post = { .orders = 0 };
+	struct certs *certs = open_certs(&post);
+	struct certs_identity *identity;
+	struct mint_answer answer;
+
+	(void)state;
+	assert_int_equal(find_for(certs, server, false, &identity), CERTS_DENIED);
+	assert_int_equal(post.orders, 0);
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_AWAITED);
+	assert_int_equal(find_for(certs, server, false, &identity), CERTS_AWAITED);
+	minter_mint(minter, &post.order, &answer);
+	certs_take_answer(certs, &answer);
+	/* Nothing gives way to what must not be ordered. */
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(find_for(certs, other, false, &identity), CERTS_DENIED);
+	assert_int_equal(find_for(certs, server, false, &identity), CERTS_FOUND);
+	assert_int_equal(post.orders, 1);
+	certs_identity_drop(identity);
+	certs_close(certs);
+	minter_close(minter);
+	X509_free(server);
+	X509_free(other);
+}
+
 /* Shown where bad certificates are passed on: it stays what it is, and is not asked for again and again. */
 static void a135_what_was_minted_for_an_expired_certificate_is_shown(void **state)
 {
@@ -283,10 +361,10 @@ static void a135_what_was_minted_for_an_expired_certificate_is_shown(void **stat
 
 	(void)state;
 	assert_true(certs_sign(server, key));
-	assert_int_equal(certs_find(certs, server, "", &authority_router, false, &identity), CERTS_AWAITED);
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_AWAITED);
 	minter_mint(minter, &post.order, &answer);
 	certs_take_answer(certs, &answer);
-	assert_int_equal(certs_find(certs, server, "", &authority_router, false, &identity), CERTS_FOUND);
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_FOUND);
 	assert_false(certs_is_current(identity->certificate));
 	assert_int_equal(post.orders, 1);
 	certs_identity_drop(identity);
@@ -350,6 +428,8 @@ int main(void)
 		cmocka_unit_test(a_server_is_ordered_by_what_clients_compare),
 		cmocka_unit_test(more_names_than_an_order_holds_are_no_order),
 		cmocka_unit_test(a135_who_needs_a_certificate_does_not_wait_for_it_here),
+		cmocka_unit_test(a163_names_of_clients_push_out_no_servers_certificate),
+		cmocka_unit_test(a163_who_may_order_none_has_what_is_there),
 		cmocka_unit_test(a135_what_was_minted_for_an_expired_certificate_is_shown),
 		cmocka_unit_test(a135_an_order_that_is_lost_is_given_again),
 		cmocka_unit_test(a135_only_what_was_ordered_is_believed),
