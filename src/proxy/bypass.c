@@ -7,15 +7,20 @@
  * unopened, and from there on the session is opaque, and its bytes are moved. Nothing is opened for it. Until then its
  * lines are judged like all others, so what bypasses is TLS, not FTP.
  *
- *   234, or an implicit port --> is the server listed? has it demanded a certificate lately? ------yes--> opaque
+ *   234, or an implicit port --> is the server listed? ---------------------yes------------------------> opaque
  *                                       | no
- *                                are names listed? --yes--> the ClientHello is peeked at --listed--> opaque
- *                                       | no                        | another name, or none
- *                                       +---------------------------+--> terminated
+ *                                are names listed, or has it demanded a certificate lately?
+ *                                       | no      \--yes--> the ClientHello is peeked at
+ *                                       |                     |   \--the name is listed, or has met the demand--> opaque
+ *                                       |                     | another name
+ *                                       +---------------------+--> terminated
  *
  * That a server demands a certificate is seen when it refuses the proxy for want of one: most that ask for one can do
  * without. By then the session can't be saved, because its dialogue is a part of the way; the client is told, and the
- * next one gets through.
+ * next one gets through. A server may demand it under one of its names, or of some of its clients, and who asks under which
+ * name is up to the client: so the demand holds for those alone that the server can't tell from who met it
+ * (bypass_table.c), and for nobody who has told the server in clear which of its hosts is meant. And it is a demand of the server's, and not of anybody's who has taken its place: its certificate is
+ * judged first (handshake.c).
  */
 #include <string.h>
 
@@ -24,42 +29,50 @@
 #include "proxy/internal.h"
 #include "tls/hello.h"
 
-/* How long a server is remembered that demands certificates; then the next session asks anew. */
-#define BYPASS_SECONDS 3600
 /* Two records of full length: no ClientHello is longer. */
 #define BYPASS_HELLO_MAX 33000
 
-static struct bypass_row *bypass_find(struct proxy *proxy, const struct endpoint *server)
+/* HOST (RFC 7151) names a host as SNI does, and a user may have one too; what nobody here knows may do the same. */
+void bypass_take_command(struct proxy_session *session, enum verb verb)
 {
-	struct bypass_row *oldest = &proxy->bypasses[0];
-
-	for (size_t i = 0; i < BYPASS_ROWS; i++) {
-		struct bypass_row *row = &proxy->bypasses[i];
-
-		if (endpoint_equal(&row->server, server))
-			return row;
-		if (row->until < oldest->until)
-			oldest = row;
+	switch (verb) {
+	case VERB_AUTH:
+	case VERB_CLNT:
+	case VERB_CSID:
+	case VERB_FEAT:
+	case VERB_HELP:
+	case VERB_NOOP:
+	case VERB_OPTS:
+	case VERB_SYST:
+		break;
+	default:
+		session->steered = session->steered || !session->session.secured;
 	}
-	return oldest;
 }
 
-static bool bypass_remembers(struct proxy *proxy, const struct endpoint *server)
+/* A balancer's header tells the server of another client than the one it sees. */
+static bool bypass_is_steered(const struct proxy_session *session)
 {
-	const struct bypass_row *row = bypass_find(proxy, server);
+	return session->steered || session->session.header.seen > 0;
+}
 
-	return endpoint_equal(&row->server, server) && clock_microseconds() < row->until;
+static struct bypass_key key_for(const struct proxy_session *session, const char *name)
+{
+	const struct nat_view *view = &session->session.view;
+
+	return (struct bypass_key){ .server = view->server, .client = view->client_seen.address, .name = name };
 }
 
 void bypass_note_demand(struct proxy_session *session)
 {
 	struct proxy *proxy = session->proxy;
-	const struct endpoint *server = &session->session.view.server;
+	const struct address *source = session->source ? &session->source->address : &session->session.view.client.address;
 
-	if (proxy->config->proxy.certificates_bypass && proxy_client_has_tls(session))
-		*bypass_find(proxy, server) = (struct bypass_row){
-			.server = *server, .until = clock_microseconds() + (uint64_t)BYPASS_SECONDS * 1000000,
-		};
+	if (proxy->config->proxy.certificates_bypass && proxy_client_has_tls(session) && !bypass_is_steered(session)) {
+		const struct bypass_key key = key_for(session, tls_stream_name(session->leg[LEG_CLIENT].wire.tls));
+
+		bypass_table_note(&proxy->bypasses, &key, source, clock_microseconds());
+	}
 }
 
 static void bypass_begin(struct proxy_session *session, const char *why)
@@ -71,8 +84,11 @@ static void bypass_begin(struct proxy_session *session, const char *why)
 	proxy_session_report(session, NOTICE_ANOMALY, REASON_BYPASSED, why);
 }
 
-/* The ClientHello, which stays in the socket. False: it has not come yet, or never will. */
-static bool bypass_peek(struct proxy_session *session, char *name)
+/*
+ * The ClientHello, which stays in the socket. False: it has not come yet, or never will. *readable: it asks for name, and no
+ * server can find another one in it.
+ */
+static bool bypass_peek(struct proxy_session *session, char *name, bool *readable)
 {
 	static uint8_t bytes[BYPASS_HELLO_MAX];
 	struct leg *client = &session->leg[LEG_CLIENT];
@@ -81,6 +97,7 @@ static bool bypass_peek(struct proxy_session *session, char *name)
 
 	if (result == TLS_DONE)
 		result = tls_hello_name(session->proxy->tls, (struct bytes){ bytes, length }, name);
+	*readable = result == TLS_DONE;
 	/* What is no ClientHello is OpenSSL's to refuse. */
 	if (result == TLS_FAILED || (result == TLS_WAIT && length == sizeof(bytes)))
 		return true;
@@ -93,7 +110,10 @@ bool bypass_judge(struct proxy_session *session)
 {
 	const struct config_proxy *config = &session->proxy->config->proxy;
 	const struct nat_view *view = &session->session.view;
+	const bool demands = !bypass_is_steered(session) &&
+			     bypass_table_has_server(&session->proxy->bypasses, &view->server, clock_microseconds());
 	char name[TLS_NAME_MAX] = "";
+	bool readable = false;
 
 	/* Where only one leg has TLS there is nothing to pass on. */
 	if (config->legs != PROXY_LEGS_BOTH || session->leg[LEG_CLIENT].ending || session->leg[LEG_SERVER].ending)
@@ -101,13 +121,16 @@ bool bypass_judge(struct proxy_session *session)
 	if (config_bypasses_server(config, &view->server.address) ||
 	    config_bypasses_server(config, &view->server_seen.address)) {
 		bypass_begin(session, "the server is listed");
-	} else if (bypass_remembers(session->proxy, &view->server)) {
-		bypass_begin(session, "the server demands a client certificate");
-	} else if (config->bypass_name_count > 0) {
-		if (!bypass_peek(session, name))
+	} else if (demands || config->bypass_name_count > 0) {
+		struct bypass_key key;
+
+		if (!bypass_peek(session, name, &readable))
 			return false;
-		if (config_bypasses_name(config, name))
+		key = key_for(session, name);
+		if (readable && config_bypasses_name(config, name))
 			bypass_begin(session, name);
+		else if (readable && demands && bypass_table_has(&session->proxy->bypasses, &key, clock_microseconds()))
+			bypass_begin(session, "the server demands a client certificate");
 	}
 	return true;
 }

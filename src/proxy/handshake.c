@@ -118,20 +118,28 @@ static void object(struct proxy_session *session, enum reason reason, const char
 		proxy_session_reject(session, reason, objection);
 }
 
-static void server_is_secure(struct proxy_session *session)
+/*
+ * May the server be used, going by its certificate? It is asked before anything else that the server has said counts: in TLS
+ * 1.2 a server demands the client's certificate, and refuses it, before the handshake is done.
+ */
+static bool judge_server(struct proxy_session *session)
 {
-	struct leg *server = &session->leg[LEG_SERVER];
-	const char *objection = tls_stream_objection(server->wire.tls);
+	const char *objection = tls_stream_objection(session->leg[LEG_SERVER].wire.tls);
 
-	server->securing = false;
-	report_secured(session, LEG_SERVER);
 	if (objection && !session->proxy->config->proxy.untrusted) {
 		object(session, REASON_BAD_CERTIFICATE, objection);
-		return;
+		return false;
 	}
 	if (objection)
 		proxy_session_report(session, NOTICE_ANOMALY, REASON_BAD_CERTIFICATE, objection);
-	if (session->leg[LEG_CLIENT].waiting)
+	return true;
+}
+
+static void server_is_secure(struct proxy_session *session)
+{
+	session->leg[LEG_SERVER].securing = false;
+	report_secured(session, LEG_SERVER);
+	if (judge_server(session) && session->leg[LEG_CLIENT].waiting)
 		present(session);
 }
 
@@ -148,8 +156,8 @@ static void secure_server(struct proxy_session *session)
 		break;
 	default:
 		server->securing = false;
-		server->demands = tls_stream_lacks_certificate(server->wire.tls);
-		if (server->demands)
+		server->demands = tls_stream_lacks_certificate(server->wire.tls) && judge_server(session);
+		if (server->demands || session->objection)
 			break;
 		snprintf(session->failure, sizeof(session->failure), "the TLS handshake with the server failed: %s",
 			 tls_stream_error(server->wire.tls));

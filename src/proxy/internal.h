@@ -19,6 +19,7 @@
  *   mint.c            certificates, from who has the authority's key
  *   leg.c             one leg: bytes in and out
  *   bypass.c          TLS that is passed on unopened
+ *   bypass_table.c    the demands for which it is
  *   clear.c           TLS ends on a leg, and the leg goes on in clear
  *   state.c           what all of these ask of a session, and how it is refused
  */
@@ -33,6 +34,7 @@
 #include "ftpalg/session.h"
 #include "host/host.h"
 #include "process/heartbeat.h"
+#include "proxy/bypass_table.h"
 #include "proxy/relay.h"
 #include "tls/wire.h"
 
@@ -45,14 +47,6 @@
 /* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
 #define PROXY_SETUP_SECONDS 30
 #define PROXY_FINISH_SECONDS 10
-
-#define BYPASS_ROWS 64
-
-/* A server that demands certificates of its clients. */
-struct bypass_row {
-	struct endpoint server;
-	uint64_t until;
-};
 
 struct proxy {
 	const struct config *config;
@@ -75,7 +69,7 @@ struct proxy {
 	struct relay_list relays;
 	uint64_t relays_max; /* control connections of all sessions still have descriptors then */
 	struct proxy_session *first;
-	struct bypass_row bypasses[BYPASS_ROWS];
+	struct bypass_table bypasses;
 };
 
 enum leg_side {
@@ -162,6 +156,7 @@ struct proxy_session {
 	bool implicit;
 	bool closing;
 	bool opaque;    /* TLS passes unopened: there are no more lines */
+	bool steered;   /* the client has said in clear what may lead it to another server behind the same address */
 	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved, or may: go round once more */
 	bool auth;      /* AUTH has been passed on and waits for its reply */
@@ -290,9 +285,11 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 void prepare_go_on(struct proxy_session *session);
 
 /* proxy/bypass.c */
+/* A command has gone to the server: TLS may begin with another one than it would have. */
+void bypass_take_command(struct proxy_session *session, enum verb verb);
 /* TLS is to begin on the client's leg. True: it begins, or the session has become opaque; false: not yet. */
 bool bypass_judge(struct proxy_session *session);
-/* The server demands a certificate of its client: it is remembered. */
+/* The server, whose own certificate is good, demands one of its client: that is remembered. */
 void bypass_note_demand(struct proxy_session *session);
 /* Moves the bytes of an opaque session. */
 void bypass_move(struct proxy_session *session);

@@ -142,6 +142,7 @@ static void take_command(struct proxy_session *session, struct bytes line)
 		return;
 	}
 	line_put(session->leg[LEG_SERVER].out, line, outcome);
+	bypass_take_command(session, command.verb);
 	if (outcome->verdict == OUTCOME_PASS)
 		transfer_take_command(session, command.verb, argument);
 }

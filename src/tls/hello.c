@@ -14,6 +14,7 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
 	BIO *out = BIO_new(BIO_s_mem());
 	struct tls_stream *stream = NULL;
 	enum tls_result result = TLS_FAILED;
+	bool readable = false;
 
 	if (tickets && in && out) {
 		/* Behind what there is, there may be more. */
@@ -23,6 +24,7 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
 	if (stream) {
 		result = tls_stream_handshake(stream);
 		snprintf(name, TLS_NAME_MAX, "%s", tls_stream_name(stream));
+		readable = !stream->misnamed;
 	} else {
 		BIO_free(in);
 		BIO_free(out);
@@ -30,5 +32,5 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
 	tls_stream_free(stream);
 	tls_tickets_drop(tickets);
 	ERR_clear_error();
-	return result == TLS_HELLO ? TLS_DONE : result == TLS_WAIT ? TLS_WAIT : TLS_FAILED;
+	return result == TLS_HELLO && readable ? TLS_DONE : result == TLS_WAIT ? TLS_WAIT : TLS_FAILED;
 }

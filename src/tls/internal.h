@@ -70,6 +70,7 @@ struct tls_stream {
 	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	const char *excess; /* what the server has chosen too large; NULL: nothing */
+	bool misnamed;  /* the client's name is none that everybody would read alike */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
 };

@@ -33,27 +33,33 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 6066 3: a list of names, of which only host_name (0) exists. */
-static void read_name(SSL *ssl, char *out)
+static bool name_is_host(const unsigned char *name, size_t length)
+{
+	bool good = length > 0 && length < TLS_NAME_MAX;
+
+	for (size_t i = 0; good && i < length; i++)
+		good = (name[i] >= '0' && name[i] <= '9') || ((name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z') ||
+		       name[i] == '-' || name[i] == '.' || name[i] == '_';
+	return good;
+}
+
+/*
+ * RFC 6066 3: a list of names, of which only host_name (0) exists, once. Whatever is no host name in ASCII is taken as no
+ * name, so that it can't reach a certificate or a log. False: there is something, and it is no such name.
+ */
+static bool read_name(SSL *ssl, char *out)
 {
 	const unsigned char *data;
-	size_t length, named;
+	size_t length;
 
-	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &length) || length < 5 || data[2] != 0)
-		return;
-	named = (size_t)data[3] << 8 | data[4];
-	if (named > length - 5 || named >= TLS_NAME_MAX)
-		return;
-	/* Whatever is no host name in ASCII is taken as no name, so that it can't reach a certificate or a log. */
-	for (size_t i = 0; i < named; i++) {
-		const unsigned char byte = data[5 + i];
-
-		if (!(byte >= '0' && byte <= '9') && !((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') && byte != '-' &&
-		    byte != '.' && byte != '_')
-			return;
-	}
-	memcpy(out, &data[5], named);
-	out[named] = '\0';
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &length))
+		return true;
+	if (length < 5 || ((size_t)data[0] << 8 | data[1]) != length - 2 || data[2] != 0 ||
+	    ((size_t)data[3] << 8 | data[4]) != length - 5 || !name_is_host(&data[5], length - 5))
+		return false;
+	memcpy(out, &data[5], length - 5);
+	out[length - 5] = '\0';
+	return true;
 }
 
 /* Stops a control connection's handshake until somebody has chosen the certificate. */
@@ -64,7 +70,7 @@ static int take_hello(SSL *ssl, int *alert, void *context)
 
 	(void)context;
 	if (!stream->name[0])
-		read_name(ssl, stream->name);
+		stream->misnamed = !read_name(ssl, stream->name);
 	if (!identity)
 		return SSL_CLIENT_HELLO_RETRY;
 	if (SSL_use_cert_and_key(ssl, identity->certificate, identity->key, identity->chain, 1) == 1)

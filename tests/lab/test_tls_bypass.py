@@ -115,17 +115,23 @@ def no_hello(cell):
             check_equal(server.session().lines, [b"AUTH TLS\r\n"], "what the server heard")
 
 
-def demanding_server(cell, version):
+def demanding_server(cell, version, names=(), hosts=()):
+    """One that demands a certificate; names: under these alone; hosts: and if HOST has named one of them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*cell.certificate)
     context.load_verify_locations(cell.proxy.servers.certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     context.maximum_version = version
+    modest = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    modest.load_cert_chain(*cell.certificate)
 
     def auth(session):
         session.send(b"234 go\r\n")
+        hello = session.connection.recv(65536, socket.MSG_PEEK)
+        said = b"".join(line for line in session.lines if line.startswith(b"HOST"))
+        demands = not names or any(name in hello for name in names) or any(host in said for host in hosts)
         try:
-            session.connection = context.wrap_socket(session.connection, server_side=True)
+            session.connection = (context if demands else modest).wrap_socket(session.connection, server_side=True)
         except OSError:
             session.hang_up()
     server = cell.tls_server()
@@ -135,14 +141,13 @@ def demanding_server(cell, version):
 
 def certificate_is_demanded(cell, version, passes):
     """The first session is refused in words, and where the configuration lets it, the next one is the client's own."""
-    own = cell.proxy.server_certificate("client", alternatives="DNS:client")
     for turn in range(2):
         since = cell.proxy.position()
         with demanding_server(cell, version) as server, Talk(cell) as talk:
             talk.socket.settimeout(PATIENCE)
             through = passes and turn == 1
             context = server_context(cell) if through else client_context(cell)
-            context.load_cert_chain(*own)
+            context.load_cert_chain(*cell.own)
             talk.secure(context)
             if through:
                 check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
@@ -155,13 +160,83 @@ def certificate_is_demanded(cell, version, passes):
                 cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="client-certificate")
 
 
+def is_terminated(cell, name):
+    """The client believes what the proxy shows it."""
+    with Talk(cell) as talk:
+        talk.socket.settimeout(PATIENCE)
+        talk.secure(name=name)
+        check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
+
+
+def meet_demand(cell, name, before=(), reason="client-certificate"):
+    """A session that is refused, as its server demands a certificate."""
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.socket.settimeout(PATIENCE)
+        talk.reply()
+        for command in before:
+            talk.command(command)
+        check_equal(talk.command("AUTH TLS")[:3], "234", "the answer to AUTH")
+        talk.secure(name=name, auth=None)
+        line = talk.line()
+        check(line.startswith(f"421 Refused: {reason}"), f"the client read {line!r}")
+        cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason=reason)
+
+
+def passes_unopened(cell, name):
+    since = cell.proxy.position()
+    with Talk(cell) as talk:
+        talk.socket.settimeout(PATIENCE)
+        context = server_context(cell)
+        context.load_cert_chain(*cell.own)
+        talk.secure(context, name=name)
+        check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
+        cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bypassed")
+
+
+def demand_holds_for_its_name(cell):
+    """A server has two names, and demands a certificate under one: what is said under the other is read as before."""
+    with demanding_server(cell, ssl.TLSVersion.TLSv1_3, names=(b"secret.lab.test",)):
+        is_terminated(cell, "ftp.lab.test")
+        meet_demand(cell, "secret.lab.test")
+        for name in ("ftp.lab.test", None):
+            is_terminated(cell, name)
+        passes_unopened(cell, "secret.lab.test")
+        passes_unopened(cell, "SECRET.lab.test")
+
+
+def demand_of_another_host(cell):
+    """HOST leads to another of the server's hosts than the name in the ClientHello: no demand is remembered, and none holds."""
+    with demanding_server(cell, ssl.TLSVersion.TLSv1_3, names=(b"secret.lab.test",), hosts=(b"secret.lab.test",)):
+        for _ in range(2):
+            meet_demand(cell, "ftp.lab.test", before=("HOST secret.lab.test",))
+        is_terminated(cell, "ftp.lab.test")
+        meet_demand(cell, "secret.lab.test")
+        meet_demand(cell, "secret.lab.test", before=("HOST ftp.lab.test",))
+        passes_unopened(cell, "secret.lab.test")
+
+
+def bad_certificate_demands(cell, version):
+    """A server that nobody vouches for demands a certificate: its own is judged first, and nothing is remembered."""
+    with demanding_server(cell, version):
+        for _ in range(2):
+            meet_demand(cell, "ftp.lab.test", reason="bad-certificate")
+
+
 class CertifiedCell(ScriptedCell):
-    """Each statement has a proxy that remembers nothing."""
+    """Each statement has a proxy that remembers nothing. days below 0: the server's certificate has expired."""
+
+    def __init__(self, options, days=30):
+        super().__init__(options)
+        self.days = days
+        self.own = None
 
     @contextlib.contextmanager
     def __call__(self):
         with super().__call__():
-            self.certificate = self.proxy.server_certificate()
+            names = f"IP:{self.lab.addresses[4].server},DNS:ftp.lab.test,DNS:secret.lab.test"
+            self.certificate = self.proxy.server_certificate(days=self.days, alternatives=names)
+            self.own = self.proxy.server_certificate("client", alternatives="DNS:client")
             yield self
 
 
@@ -183,6 +258,11 @@ def main():
                  certificate_is_demanded, version, True, fixture=CertifiedCell({}))
         plan.add(f"a140: unless that is refused, TLS {text}", certificate_is_demanded, version, False,
                  fixture=CertifiedCell({"client-certificates": "refuse"}))
+        plan.add(f"a165: a server whose own certificate is bad gets no bypass by demanding one, TLS {text}",
+                 bad_certificate_demands, version, fixture=CertifiedCell({}, days=-1))
+    plan.add("a164: a demand under one name of a server says nothing about another", demand_holds_for_its_name,
+             fixture=CertifiedCell({}))
+    plan.add("a164: nor does one that HOST has led to", demand_of_another_host, fixture=CertifiedCell({}))
     plan.run()
 
 
