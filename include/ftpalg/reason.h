@@ -41,6 +41,7 @@
 	X(REASON_TORN_REPLY,        "torn-reply",           "a reply that would open something, after a line that the server ended otherwise than its others or within quotation marks: a name with a line end in it reads as replies") \
 	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
 	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
+	X(REASON_BEHIND_REIN,       "behind-rein",          "bytes in TLS behind REIN, or behind the reply that ends TLS") \
 	X(REASON_NOT_TLS,           "not-tls",              "the bytes behind 234 are no TLS records, or there are lines where TLS can't have ended") \
 	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
 	X(REASON_ADOPTION_FAILED,   "adoption-failed",      "the session is older than the gateway, and where its receiver stands contradicts what the gateway let pass") \

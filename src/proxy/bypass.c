@@ -77,7 +77,8 @@ void bypass_note_demand(struct proxy_session *session)
 
 static void bypass_begin(struct proxy_session *session, const char *why)
 {
-	session->leg[LEG_CLIENT].starting = false;
+	for (int i = 0; i < LEG_COUNT; i++)
+		session->leg[i].starting = false;
 	session->opaque = true;
 	session->again = true;
 	session_set_opaque(&session->session, &session->ops);

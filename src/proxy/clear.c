@@ -18,6 +18,20 @@
 #define RECORD_TYPE_MIN 20
 #define RECORD_TYPE_MAX 23
 
+bool clear_judge_rest(struct proxy_session *session)
+{
+	bool behind = false;
+
+	for (int i = 0; i < LEG_COUNT; i++) {
+		const struct leg *leg = &session->leg[i];
+
+		behind = behind || ((leg->wire.tls || leg->ending) && evbuffer_get_length(leg->in) > 0);
+	}
+	if (behind)
+		proxy_session_reject(session, REASON_BEHIND_REIN, reason_meaning(REASON_BEHIND_REIN));
+	return behind;
+}
+
 void clear_begin(struct leg *leg)
 {
 	leg->clearing = leg->wire.tls != NULL;

@@ -189,6 +189,7 @@ void handshake_start_server(struct proxy_session *session, const char *name)
 		return;
 	}
 	proxy_session_expect_handshake(session);
+	server->starting = false;
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
 					      client_judges_name(session, name) ? NULL : dialled,
 					      proxy_server_pair(session));

@@ -86,7 +86,7 @@ struct leg {
 	uint64_t line_since; /* when the line began that is not finished; 0: none is */
 	size_t token;        /* bytes of that line that carry a token and have been dropped */
 	bool connected;
-	bool starting;  /* TLS begins once out is empty */
+	bool starting;  /* TLS begins once out is empty, and the server's with the client's: nothing is read before it */
 	bool securing;  /* the handshake is going on */
 	bool demands;   /* the server has ended TLS for want of a certificate */
 	bool waiting;   /* the client's handshake waits for its certificate */
@@ -297,6 +297,11 @@ void bypass_move(struct proxy_session *session);
 /* proxy/clear.c */
 /* What is in out leaves in TLS, then close_notify; then the leg is in clear. */
 void clear_begin(struct leg *leg);
+/*
+ * TLS ends on both legs: is there something that came in it, and would go on in clear? True: the session is ended. What a
+ * client says in clear may wait.
+ */
+bool clear_judge_rest(struct proxy_session *session);
 /* False: there is no room for close_notify yet. */
 bool clear_finish(struct leg *leg);
 /* Reads from a leg whose TLS is ending. */

@@ -42,6 +42,21 @@ static enum tls_result leg_read(struct leg *leg, uint8_t *out, size_t size, size
 	return leg->ending ? clear_read(leg, out, size, length) : wire_read(&leg->wire, out, size, length);
 }
 
+/* A server with which TLS is to begin has nothing to say before. False: the connection broke. */
+static bool leg_watch_silence(struct proxy_session *session, struct leg *leg)
+{
+	uint8_t byte;
+	const enum tls_result result = wire_peek(&leg->wire, &byte);
+
+	if (result == TLS_DONE) {
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear where TLS was to begin");
+	} else if (result == TLS_END) {
+		leg->ended = true;
+		session->again = true;
+	}
+	return result != TLS_FAILED;
+}
+
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other)
 {
 	uint8_t bytes[4096];
@@ -50,6 +65,8 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	/* What a client says by then is header_pass's to read. */
 	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
 		return true;
+	if (leg == &session->leg[LEG_SERVER] && leg->connected && leg->starting && !leg->ended)
+		return leg_watch_silence(session, leg);
 	while (leg->connected && !leg->securing && !leg->demands && !leg->starting && !leg->ended && !leg->said_end &&
 	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX &&
 	       proxy_session_step(session)) {
@@ -58,6 +75,10 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			if (evbuffer_add(leg->in, bytes, length) < 0)
 				return false;
 			session->again = true;
+			if (leg->ending && !session->cleared)
+				proxy_session_reject(session, REASON_BEHIND_REIN, reason_meaning(REASON_BEHIND_REIN));
+			if (session->closing)
+				return true;
 			break;
 		case TLS_WAIT:
 			return true;

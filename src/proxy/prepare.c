@@ -17,6 +17,7 @@ void prepare_begin(struct proxy_session *session)
 	if (!proxy_server_has_tls(session) || proxy_client_has_tls(session))
 		return;
 	session->prepare = session->implicit ? PREPARE_TLS : PREPARE_GREETING;
+	session->leg[LEG_SERVER].starting = session->implicit;
 	session->greeting = evbuffer_new();
 	if (!session->greeting)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
@@ -56,6 +57,8 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 	    reply->kind != REPLY_LAST || reply->code / 100 != 2)
 		return false;
 	session->reinitializes = false;
+	if (clear_judge_rest(session))
+		return true;
 	session->greeting = evbuffer_new();
 	if (!session->greeting || !clear_tickets(session)) {
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");

@@ -15,6 +15,10 @@
  * is. The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS
  * ends on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready
  * again before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
+ *
+ * Where TLS begins or ends, nothing crosses the line: what came in clear would be taken for something that TLS protected, and
+ * what came in TLS would go on in clear. Whoever has said more than the line that TLS begins or ends with, before it has the
+ * answer or behind the answer itself, ends the session. CCC alone may be followed in TLS: the server's leg stays in it.
  */
 #include <string.h>
 
@@ -161,7 +165,7 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 	session->protect = session->auth_protects;
 	session->pbsz = false;
 	client->starting = true;
-	/* What came in clear behind AUTH, or behind 234, would be taken for something that TLS protected. */
+	session->leg[LEG_SERVER].starting = proxy_server_has_tls(session);
 	if (evbuffer_get_length(client->in) > 0 ||
 	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
@@ -188,6 +192,8 @@ static void take_rein(struct proxy_session *session, uint16_t code)
 	session->protect = false;
 	session->pbsz = false;
 	session->cleared = false;
+	if (clear_judge_rest(session))
+		return;
 	for (int i = 0; i < LEG_COUNT; i++)
 		clear_begin(&session->leg[i]);
 	if (!clear_tickets(session))

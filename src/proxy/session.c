@@ -56,9 +56,10 @@ static void server_is_there(struct proxy_session *session)
 	session->leg[LEG_SERVER].connected = true;
 	session->again = true;
 	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
-	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
-		return; /* the server's TLS begins with the client's ClientHello, which has the name */
-	prepare_begin(session);
+	/* The server's TLS begins with the client's ClientHello, which has the name. */
+	session->leg[LEG_SERVER].starting = session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH;
+	if (!session->leg[LEG_SERVER].starting)
+		prepare_begin(session);
 }
 
 /* Has the connection to the server been made? False: it has failed. */

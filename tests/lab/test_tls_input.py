@@ -356,6 +356,78 @@ def header_before_all_absent(cell):
         talk.socket.close()
 
 
+def speaks_before_tls(cell, port):
+    """The server has time between 234, or the beginning, and the ClientHello, and says something in clear."""
+    since = cell.proxy.position()
+    with ScriptedServer(cell.lab.server, cell.lab.addresses[4].server, port=port, handlers={"AUTH": lambda _: b"234 go\r\n"}) \
+            as server, Talk(cell, port=port) as talk:
+        if port == 21:
+            talk.reply()
+            check_equal(talk.command("AUTH TLS")[:3], "234", "the answer to AUTH")
+            server.session().send(b"230 logged in\r\n")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="behind-auth")
+    next_is_served(cell, cell.tls_server())
+
+
+def log_in(talk):
+    talk.secure()
+    for command, code in (("USER a", "331"), ("PASS b", "230")):
+        check_equal(talk.command(command)[:3], code, f"the answer to {command}")
+
+
+def nothing_in_clear(server, line):
+    check(not any(line in heard for heard in server.session().lines), f"the server heard {line!r} in clear")
+
+
+def bytes_behind_rein(cell, server_tls, rest):
+    """They came in TLS, before the reply to REIN."""
+    since = cell.proxy.position()
+    with (cell.tls_server() if server_tls else cell.server(REIN=b"220 anew\r\n")) as server, Talk(cell) as talk:
+        log_in(talk)
+        talk.send(b"REIN\r\n" + rest)
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="behind-rein")
+        nothing_in_clear(server, b"again")
+
+
+def client_stays_in_tls(cell, server_tls):
+    """It has read the reply to REIN, and does not care."""
+    since = cell.proxy.position()
+    with (cell.tls_server() if server_tls else cell.server(REIN=b"220 anew\r\n")) as server, Talk(cell) as talk:
+        log_in(talk)
+        check_equal(talk.command("REIN")[:3], "220", "the answer to REIN")
+        talk.send(b"USER again\r\n")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="behind-rein")
+        nothing_in_clear(server, b"again")
+
+
+def server_says_more(cell, secure):
+    """A second reply in TLS behind the one that ends it."""
+    since = cell.proxy.position()
+    with cell.tls_server(REIN=b"220 anew\r\n331 password?\r\n"), Talk(cell) as talk:
+        if secure:
+            log_in(talk)
+        else:
+            talk.reply()
+        talk.send(b"REIN\r\n")
+        cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="behind-rein")
+
+
+def commands_behind_refused_rein(cell):
+    with cell.tls_server(REIN=b"502 no\r\n"), Talk(cell) as talk:
+        log_in(talk)
+        talk.send(b"REIN\r\nNOOP\r\n")
+        check_equal([talk.reply()[:3] for _ in range(2)], ["502", "200"], "the answers")
+
+
+def commands_behind_rein_in_clear(cell):
+    """A client that has no TLS may say USER at once: it reaches the server in the TLS that began anew."""
+    with cell.tls_server() as server, Talk(cell) as talk:
+        talk.reply()
+        talk.send(b"REIN\r\nUSER again\r\n")
+        check_equal([talk.reply()[:3] for _ in range(2)], ["220", "331"], "the answers")
+        check(isinstance(server.session().connection, ssl.SSLSocket), "the server's leg is in clear")
+
+
 def main():
     plan = Plan(__doc__)
     both = ScriptedCell({})
@@ -395,6 +467,21 @@ def main():
     promised = ScriptedCell({"tls": "server"})
     plan.add("a greeting that needs no login changes no promise", greeting_needs_no_login, fixture=promised)
     plan.add("a greeting that refuses is told, and its server hears nothing", greeting_is_a_refusal, fixture=promised)
+    for port in (21, 990):
+        plan.add(f"a168: a server that speaks in clear where TLS is to begin: behind-auth, port {port}", speaks_before_tls, port,
+                 fixture=both)
+    for cell, server_tls, legs in ((both, True, "both legs"), (plain, False, "the client's leg")):
+        for rest in (b"USER again\r\nPASS again\r\n", b"USER aga"):
+            plan.add(f"a168: {rest!r} in TLS behind REIN goes nowhere: behind-rein, TLS on {legs}", bytes_behind_rein, server_tls,
+                     rest, fixture=cell)
+        plan.add(f"a168: a client that stays in TLS behind REIN: behind-rein, TLS on {legs}", client_stays_in_tls, server_tls,
+                 fixture=cell)
+    for cell, secure, legs in ((both, True, "both legs"), (promised, False, "the server's leg")):
+        plan.add(f"a168: a server that says more in TLS behind the reply to REIN: behind-rein, TLS on {legs}", server_says_more,
+                 secure, fixture=cell)
+    plan.add("a168: REIN that is refused holds back what follows it, and ends nothing", commands_behind_refused_rein,
+             fixture=both)
+    plan.add("a168: a client in clear may say more behind REIN", commands_behind_rein_in_clear, fixture=promised)
     if FULL:
         plan.add("a server that begins no TLS behind 234: timeout", silence_behind, "AUTH", fixture=both)
         plan.add("a server that answers no AUTH: timeout", silence_behind, "AUTH", fixture=promised)

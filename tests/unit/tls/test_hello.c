@@ -30,7 +30,7 @@ static int close_tls(void **state)
 }
 
 /* name: NULL: none. */
-static size_t make_hello(const char *name, uint8_t *out)
+static size_t make_hello(char *name, uint8_t *out)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(context);
@@ -58,7 +58,8 @@ static void a_hello_is_read_once_it_is_whole(void **state)
 {
 	uint8_t hello[HELLO_MAX];
 	char name[TLS_NAME_MAX] = "";
-	const size_t length = make_hello("files.example", hello);
+	char files[] = "files.example";
+	const size_t length = make_hello(files, hello);
 
 	(void)state;
 	for (size_t i = 0; i < length; i += 7)
@@ -73,7 +74,7 @@ static void a_hello_is_read_once_it_is_whole(void **state)
 /* The extension's bytes are another list of names than the one that was made, of the same length. */
 static enum tls_result read_list(const char *list, size_t length)
 {
-	static const char made[] = "abcdefghijklmnopqrstuvwxyz";
+	static char made[] = "abcdefghijklmnopqrstuvwxyz";
 	uint8_t hello[HELLO_MAX];
 	char name[TLS_NAME_MAX] = "";
 	const size_t whole = make_hello(made, hello);
