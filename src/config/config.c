@@ -23,98 +23,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/value.h"
+#include "config/reader.h"
 
 #define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
 
 /* A thousand times what the largest configuration needs that every bound of it allows. */
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
-#define CONFIG_ERRORS_MAX 30
 
 static const char blanks[] = " \t\r\n\f\v";
-
-/* Where a section or a key was seen first; line 0: not yet. */
-struct config_seen {
-	unsigned int section_line;
-	unsigned int key_line[CONFIG_KEYS_MAX];
-};
-
-struct config_reader {
-	struct config *config;
-	const char *path;
-	FILE *errors;
-	unsigned int line;
-	unsigned int error_count;
-	char *text; /* the line, as long as it is */
-	char *next; /* the one after it */
-	char *end;  /* of the file; a NUL is there */
-
-	enum config_section section;
-	void *owner;              /* what the section's settings go to */
-	struct config_seen *seen; /* of the section */
-	bool pending;             /* the line should be a setting, and the handler has not been called for it yet */
-	bool begun;               /* the section has a setting, which an indented line would continue */
-	bool dropped;             /* the setting was refused: what continues it is not judged */
-	struct config_value value;
-
-	struct policy_rule policy;
-	struct config_seen gateway_seen;
-	struct config_seen proxy_seen;
-	struct config_seen policy_seen;
-	struct config_seen rule_seen[POLICY_RULES_MAX];
-	struct config_seen server_seen[CONFIG_SERVERS_MAX];
-};
-
-__attribute__((format(printf, 2, 3)))
-static void config_complain(struct config_reader *reader, const char *format, ...)
-{
-	va_list arguments;
-
-	reader->error_count++;
-	if (reader->error_count > CONFIG_ERRORS_MAX)
-		return;
-	fprintf(reader->errors, "%s:%u: ", reader->path, reader->line);
-	va_start(arguments, format);
-	vfprintf(reader->errors, format, arguments);
-	va_end(arguments);
-	fputc('\n', reader->errors);
-}
-
-static void config_complain_value(struct config_reader *reader, const char *wrong)
-{
-	const struct config_value *value = &reader->value;
-	const struct config_key *key = value->key;
-	char expected[64];
-
-	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu", (unsigned long long)key->minimum,
-		 (unsigned long long)key->maximum);
-	config_complain(reader, "%s: \"%.*s\" %s; expected %s", key->name, (int)value->culprit.length,
-			(const char *)value->culprit.data, wrong, key->expected ? key->expected : expected);
-}
-
-/* Names the keys that the section has. */
-static void config_complain_key(struct config_reader *reader, const char *name)
-{
-	const struct config_key *key;
-	char known[512] = "";
-	size_t length = 0;
-
-	for (size_t i = 0; (key = config_key_at(reader->section, i)); i++) {
-		if (key->rule_only && reader->section != CONFIG_SECTION_RULE)
-			continue;
-		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s", length ? ", " : "",
-					   key->name);
-		if (length >= sizeof(known))
-			break;
-	}
-	config_complain(reader, "\"%s\" is no key of this section; expected one of: %s", name, known);
-}
 
 static bool config_name_is_valid(const char *name)
 {
@@ -386,112 +307,6 @@ static int config_handle(void *context, const char *section, const char *name, c
 	reader->value.continued = continues;
 	config_set(reader, text);
 	return 1;
-}
-
-/* Gives rule every setting of [policy] that it did not make itself. */
-static void config_inherit(struct policy_rule *rule, const struct config_seen *seen, const struct policy_rule *policy)
-{
-	const struct config_key *key;
-
-	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_RULE, i)); i++)
-		if (!seen->key_line[i] && !key->rule_only)
-			memcpy((char *)rule + key->offset, (const char *)policy + key->offset, key->size);
-}
-
-/* Networks that were refused are networks: the error for them is enough. */
-static bool config_has_networks(const struct config_seen *seen)
-{
-	const struct config_key *key;
-
-	for (size_t i = 0; (key = config_key_at(CONFIG_SECTION_RULE, i)); i++)
-		if (key->rule_only && seen->key_line[i])
-			return true;
-	return false;
-}
-
-static void config_finish_rules(struct config_reader *reader)
-{
-	struct policy *policy = &reader->config->policy;
-
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		struct policy_rule *rule = &policy->rules[i];
-
-		if (!config_has_networks(&reader->rule_seen[i])) {
-			reader->line = reader->rule_seen[i].section_line;
-			config_complain(reader, "rule \"%s\" would decide for everybody; expected clients, servers or "
-					"both (what holds for everybody belongs in [policy])", rule->name);
-		}
-		config_inherit(rule, &reader->rule_seen[i], &reader->policy);
-	}
-	policy->rules[policy->rule_count++] = reader->policy;
-}
-
-static void config_finish_servers(struct config_reader *reader)
-{
-	for (size_t i = 0; i < reader->config->server_count; i++) {
-		const struct config_server *server = &reader->config->servers[i];
-
-		reader->line = reader->server_seen[i].section_line;
-		if (reader->error_count == 0 && (!server->certificate[0] != !server->key[0] ||
-						 (!server->certificate[0] && !config_server_says_more(server))))
-			config_complain(reader, "server \"%s\": expected certificate and key", server->name);
-		if (reader->error_count == 0 && server->address_count + server->host_count == 0)
-			config_complain(reader, "server \"%s\" would be every server; expected addresses, names or both"
-					" (what holds for every server belongs in [proxy])", server->name);
-	}
-}
-
-static void config_finish_proxy(struct config_reader *reader)
-{
-	const struct config *config = reader->config;
-	const bool seen = reader->proxy_seen.section_line != 0;
-	const char *wrong = NULL;
-	bool certified = false;
-
-	for (size_t i = 0; i < config->server_count; i++)
-		certified = certified || config->servers[i].certificate[0];
-	if (seen)
-		wrong = config_judge_proxy(&config->proxy, certified);
-	if (!wrong)
-		wrong = config_judge_together(reader->config, seen);
-	if (seen)
-		reader->line = reader->proxy_seen.section_line;
-	/* Where a value was refused, what it leaves undone is not another error. */
-	if (wrong && reader->error_count == 0)
-		config_complain(reader, "[proxy]: %s", wrong);
-}
-
-void config_set_defaults(struct config *config)
-{
-	memset(config, 0, sizeof(*config));
-	config->control_ports[0] = 21;
-	config->control_port_count = 1;
-	config->queue = 21;
-	config->queue_length = 4096;
-	config->watchdog = 10;
-	config->log_refusals = true;
-	config->mark = 0x66747000; /* "ftp" and a zero */
-	/*
-	 * The smallest MTU of IPv6 is 1280 bytes (RFC 8200 section 5), less 60 for the headers of IPv6 and TCP. 60 more
-	 * are for growth: the longest EPRT host-port is 37 bytes longer than the shortest.
-	 */
-	config->mss = 1160;
-	snprintf(config->user, sizeof(config->user), "nobody");
-	config->proxy.ports[0] = 21;
-	config->proxy.port_count = 1;
-	config->proxy.queue = 22;
-	config->proxy.session_relays = 4;
-	config->proxy.mint_rate = 600;
-	config->proxy.certificates_bypass = true;
-	config->proxy.data_timeout = UINT64_C(300000000);
-	config->proxy.drain_time = 86400;
-	config->proxy.mark = 0x66747001;
-	config->proxy.table = 2100;
-	snprintf(config->proxy.user, sizeof(config->proxy.user), "nobody");
-	gateway_limits_set_defaults(&config->limits);
-	policy_rule_set_defaults(&config->policy.rules[0]);
-	snprintf(config->policy.rules[0].name, sizeof(config->policy.rules[0].name), "policy");
-	config->policy.rule_count = 1;
 }
 
 /* Reads up to size bytes. Returns their number, or -1 with errno. */

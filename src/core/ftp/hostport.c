@@ -21,28 +21,11 @@
 #include <string.h>
 
 #include "core/digits.h"
+#include "core/ftp/hostport_delimiter.h"
 #include "ftpalg/address.h"
 
 /* The numbers of the longest tuple: family, length, 16 octets, length, two octets of the port. */
 #define OCTETS_MAX 21
-
-static const char *const names[] = { "none", "PORT", "EPRT", "LPRT", "227", "228", "229" };
-
-const char *form_name(enum form form)
-{
-	return (unsigned int)form < sizeof(names) / sizeof(names[0]) ? names[form] : names[FORM_NONE];
-}
-
-bool form_is_active(enum form form)
-{
-	return form == FORM_PORT || form == FORM_EPRT || form == FORM_LPRT;
-}
-
-/* RFC 2428 2: any ASCII character from 33 to 126; a digit would run into the numbers. */
-static bool is_delimiter(uint8_t byte)
-{
-	return byte >= 33 && byte <= 126 && !digits_is_digit(byte);
-}
 
 static struct bytes bytes_part(struct bytes text, size_t start, size_t length)
 {
@@ -234,7 +217,7 @@ static enum reason parse_eprt(struct bytes text, struct hostport *hostport)
 		if (text.data[index] == delimiter && count++ < 4)
 			places[count - 1] = index;
 	}
-	if (!is_delimiter(delimiter) || count != 4 || places[3] != text.length - 1)
+	if (!hostport_is_delimiter(delimiter) || count != 4 || places[3] != text.length - 1)
 		reason = REASON_MALFORMED;
 
 	if (reason == REASON_NONE)
@@ -362,18 +345,12 @@ static bool has_six_numbers(struct bytes text)
 	return found;
 }
 
-/* A parenthesis would end the tuple of a 229 where it begins, or begin it where it is under way. */
-static bool is_229_delimiter(uint8_t byte)
-{
-	return is_delimiter(byte) && byte != '(' && byte != ')';
-}
-
 /* Does "(<d><d><d>" stand at position? */
 static bool is_229_start(struct bytes text, size_t position)
 {
 	const uint8_t *start = text.data + position;
 
-	return text.length - position >= 4 && start[0] == '(' && is_229_delimiter(start[1]) && start[2] == start[1] &&
+	return text.length - position >= 4 && start[0] == '(' && hostport_is_229_delimiter(start[1]) && start[2] == start[1] &&
 	       start[3] == start[1];
 }
 
@@ -503,90 +480,4 @@ enum reason hostport_parse(enum form form, struct bytes text, struct hostport *h
 bool hostport_could_be_read(struct bytes text)
 {
 	return has_six_numbers(text) || has_extended_port(text);
-}
-
-/* Writes count numbers, each with a comma after it. */
-static size_t format_octets(const uint8_t *octets, size_t count, uint8_t *out)
-{
-	size_t length = 0;
-
-	for (size_t index = 0; index < count; index++) {
-		length += digits_write(octets[index], out + length);
-		out[length++] = ',';
-	}
-	return length;
-}
-
-static size_t format_tuple(bool is_long, const struct endpoint *endpoint, uint8_t *out)
-{
-	uint8_t size = endpoint->address.family == FAMILY_IPV4 ? 4 : 16;
-	uint8_t head[2] = { endpoint->address.family, size };
-	uint8_t tail[3] = { 2, (uint8_t)(endpoint->port >> 8), (uint8_t)(endpoint->port & 0xff) };
-	size_t length = 0;
-
-	if (is_long)
-		length += format_octets(head, 2, out + length);
-	length += format_octets(endpoint->address.octets, size, out + length);
-	length += format_octets(is_long ? tail : tail + 1, is_long ? 3 : 2, out + length);
-	return length - 1; /* without the last comma */
-}
-
-static size_t format_eprt(uint8_t delimiter, const struct endpoint *endpoint, uint8_t *out)
-{
-	char address[ADDRESS_TEXT_MAX];
-	size_t address_length = address_format(&endpoint->address, address);
-	size_t length = 0;
-
-	/* With a delimiter that the address has in it, the text could be cut in more than one way. */
-	if (!memchr(address, delimiter, address_length)) {
-		out[length++] = delimiter;
-		out[length++] = endpoint->address.family == FAMILY_IPV4 ? '1' : '2';
-		out[length++] = delimiter;
-		memcpy(out + length, address, address_length);
-		length += address_length;
-		out[length++] = delimiter;
-		length += digits_write(endpoint->port, out + length);
-		out[length++] = delimiter;
-	}
-	return length;
-}
-
-static size_t format_229(uint8_t delimiter, uint16_t port, uint8_t *out)
-{
-	size_t length = 3;
-
-	memset(out, delimiter, length);
-	length += digits_write(port, out + length);
-	out[length++] = delimiter;
-	return length;
-}
-
-size_t hostport_format(enum form form, uint8_t delimiter, const struct endpoint *endpoint, uint8_t *out)
-{
-	bool has_address = endpoint->address.family == FAMILY_IPV4 || endpoint->address.family == FAMILY_IPV6;
-	size_t length = 0;
-
-	switch (form) {
-	case FORM_PORT:
-	case FORM_227:
-		if (endpoint->address.family == FAMILY_IPV4)
-			length = format_tuple(false, endpoint, out);
-		break;
-	case FORM_LPRT:
-	case FORM_228:
-		if (has_address)
-			length = format_tuple(true, endpoint, out);
-		break;
-	case FORM_EPRT:
-		if (has_address && is_delimiter(delimiter))
-			length = format_eprt(delimiter, endpoint, out);
-		break;
-	case FORM_229:
-		if (is_229_delimiter(delimiter))
-			length = format_229(delimiter, endpoint->port, out);
-		break;
-	case FORM_NONE:
-		break;
-	}
-	return length;
 }

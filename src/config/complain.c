@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Errors in the configuration, as the operator reads them: file, line, what is wrong, and what was expected. */
+#include <stdarg.h>
+
+#include "config/reader.h"
+
+void config_complain(struct config_reader *reader, const char *format, ...)
+{
+	va_list arguments;
+
+	reader->error_count++;
+	if (reader->error_count > CONFIG_ERRORS_MAX)
+		return;
+	fprintf(reader->errors, "%s:%u: ", reader->path, reader->line);
+	va_start(arguments, format);
+	vfprintf(reader->errors, format, arguments);
+	va_end(arguments);
+	fputc('\n', reader->errors);
+}
+
+void config_complain_value(struct config_reader *reader, const char *wrong)
+{
+	const struct config_value *value = &reader->value;
+	const struct config_key *key = value->key;
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu", (unsigned long long)key->minimum,
+		 (unsigned long long)key->maximum);
+	config_complain(reader, "%s: \"%.*s\" %s; expected %s", key->name, (int)value->culprit.length,
+			(const char *)value->culprit.data, wrong, key->expected ? key->expected : expected);
+}
+
+/* Names the keys that the section has. */
+void config_complain_key(struct config_reader *reader, const char *name)
+{
+	const struct config_key *key;
+	char known[512] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; (key = config_key_at(reader->section, i)); i++) {
+		if (key->rule_only && reader->section != CONFIG_SECTION_RULE)
+			continue;
+		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s", length ? ", " : "",
+					   key->name);
+		if (length >= sizeof(known))
+			break;
+	}
+	config_complain(reader, "\"%s\" is no key of this section; expected one of: %s", name, known);
+}
