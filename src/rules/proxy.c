@@ -10,17 +10,19 @@
  *   routing     what is marked is for this host (ip rule, ip route)
  *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
  *               and that nobody has dropped by then go to the proxy's queue (proxy/admission.c)
- *   output      the proxy's own connections to servers get the carrier
+ *   output      the proxy's own connections to servers get the carrier, and nothing that is sent on them makes it act
  *   input       (--forward) admitted connections and expected data connections are let in
  *
  * So the operator's forward chains decide about connections that end here as about those that pass. A connection that
  * was not admitted is not let in to the proxy's port; the proxy would close it.
  *
- * Two kinds of packets of a client would go round that. A SYN on an entry that the proxy's reset has closed is taken by
- * conntrack for one of the old connection, and the entry leads it here: a ban would not be asked. And the carrier reads
- * what clients say to the proxy: a segment of 8 bytes that begins 00 00 00 07, old bytes at that, and an answer whose
- * cut the client chooses by its window, make it expect a connection to any port. In packet mode the gateway drops the
- * segment; here the rules do, for any that begins so: neither FTP nor a TLS record does.
+ * Two kinds of packets would go round that. A SYN on an entry that the proxy's reset has closed is taken by conntrack for
+ * one of the old connection, and the entry leads it here: a ban would not be asked. And the carrier reads what is said on
+ * both legs, in the direction of who began them: a segment of 8 bytes that begins 00 00 00 07, old bytes at that, and an
+ * answer, make it expect a connection to any port. Who receives chooses by its window where a stream is cut: a client cuts
+ * the proxy's answer, a server what the proxy passes on to it, whose bytes are the client's own where TLS is passed on
+ * unopened. In packet mode the gateway drops the segment; here the rules do, for any that begins so: neither FTP nor a TLS
+ * record does.
  *
  * And a client could have its connection be one that the server began: it calls itself in the server's name, and its own
  * SYN is a reply then, which is established to the forward chains and new to nobody. No control connection begins so.

@@ -23,6 +23,7 @@ static const struct jump jumps[] = {
 	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
 	{ "raw", "OUTPUT", "FTPALG_PROXY_OUT" },
 	{ "mangle", "PREROUTING", "FTPALG_PROXY_MARK" },
+	{ "mangle", "OUTPUT", "FTPALG_PROXY_SENT" },
 	{ "mangle", "POSTROUTING", "FTPALG_PROXY_KEEP" },
 	{ "nat", "PREROUTING", "FTPALG_PROXY_NAT" },
 };
@@ -147,20 +148,25 @@ static void print_assignment(const struct config *config, FILE *out)
 }
 
 /*
- * The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). u32
- * does not look past extension headers: no segment with one is taken.
+ * Both legs end here and are in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). u32 does not
+ * look past extension headers: no segment with one is taken.
  */
 static void print_guard(const struct config *config, FILE *out)
 {
-	fputs(":FTPALG_PROXY_GUARD - [0:0]\n"
-	      "# A SYN that conntrack takes for one of a connection that there is would not be asked for in FORWARD. And\n"
-	      "# no segment makes the carrier act: its protocol's begin with 00 00 00 07.\n"
+	fputs(":FTPALG_PROXY_INERT - [0:0]\n"
+	      ":FTPALG_PROXY_GUARD - [0:0]\n"
+	      ":FTPALG_PROXY_SENT - [0:0]\n"
+	      "# No segment makes the carrier act, a client's or the proxy's: its protocol's begin with 00 00 00 07.\n"
+	      "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP\n"
+	      "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP\n"
+	      "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP\n"
+	      "# A SYN that conntrack takes for one of a connection that there is would not be asked for in FORWARD.\n"
 	      "-A FTPALG_PROXY_GUARD -p tcp --syn -m conntrack --ctstate ESTABLISHED -j DROP\n"
-	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP\n"
-	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP\n"
-	      "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP\n", out);
+	      "-A FTPALG_PROXY_GUARD -j FTPALG_PROXY_INERT\n", out);
 	print_each(config, false, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport",
 		   "-j FTPALG_PROXY_GUARD", out);
+	print_each(config, true, "-A FTPALG_PROXY_SENT -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport",
+		   "-j FTPALG_PROXY_INERT", out);
 }
 
 static void print_mangle(const struct config *config, FILE *out)
@@ -323,6 +329,7 @@ void rules_proxy_print_iptables_removal(struct rules_families families, FILE *ou
 	print_unloader("", jumps, jump_count,
 		       "\tunchain \"$1\" mangle FTPALG_PROXY_LOCAL\n"
 		       "\tunchain \"$1\" mangle FTPALG_PROXY_GUARD\n"
+		       "\tunchain \"$1\" mangle FTPALG_PROXY_INERT\n"
 		       "\tunchain \"$1\" security FTPALG_PROXY_QUEUE\n"
 		       "\tfor table in security mangle nat; do\n"
 		       "\t\tunchain \"$1\" \"$table\" FTPALG_PROXY_CHOOSE\n"

@@ -145,14 +145,18 @@ static void print_jump_to_divert(const struct config *config, FILE *out)
 			config->proxy.source_is_client ? "" : "ct helper \"" RULES_CARRIER "\" ");
 }
 
-/* The client's leg ends here and is in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). */
+/* Both legs end here and are in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). */
 static void print_guard(FILE *out)
 {
-	fputs("\t# A SYN that conntrack takes for one of a connection that there is would not be asked for in the\n"
-	      "\t# forward chains. And no segment makes the carrier act: its protocol's begin with 00 00 00 07.\n"
+	fputs("\t# No segment makes the carrier act, a client's or the proxy's: its protocol's begin with 00 00 00 07.\n"
+	      "\tchain inert {\n"
+	      "\t\t@ih,0,32 0x7 drop\n"
+	      "\t}\n\n"
+	      "\t# A SYN that conntrack takes for one of a connection that there is would not be asked for in the\n"
+	      "\t# forward chains.\n"
 	      "\tchain guard {\n"
 	      "\t\tct state established " IS_SYN " drop\n"
-	      "\t\t@ih,0,32 0x7 drop\n"
+	      "\t\tgoto inert\n"
 	      "\t}\n\n", out);
 }
 
@@ -178,6 +182,7 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\tchain output {\n"
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
 	      "\t\tct state new tcp dport @dialled_ports ct helper set \"carrier\"\n"
+	      "\t\tmeta l4proto tcp ct direction original ct original proto-dst @dialled_ports jump inert\n"
 	      "\t}\n\n", out);
 	fprintf(out,
 		"\t# The first packet that the proxy sends anew is for this host, come what may.\n"

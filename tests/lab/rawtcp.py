@@ -141,6 +141,22 @@ class HandMade:
             return flags, payload
         raise TimeoutError("no segment came")
 
+    def accept(self, seconds=5):
+        """The same as a server: its client is whoever connects."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            data, sender = self._socket.recvfrom(65536)
+            if self._kind == socket.AF_INET:
+                data = data[(data[0] & 15) * 4:]
+            source, destination, seq, _, _, flags = struct.unpack("!HHIIBB", data[:14])
+            if destination == self.source[1] and flags & (SYN | ACK) == SYN:
+                self.destination = (sender[0], source)
+                self.ack = (seq + 1) & 0xffffffff
+                self.send(SYN | ACK)
+                return
+        raise TimeoutError("nobody connected")
+
     def open(self):
         self.send(SYN)
         flags, _ = self.receive()

@@ -108,14 +108,15 @@ def says_nothing(session, client, *pieces):
 
 
 @contextlib.contextmanager
-def without_resets(lab, family):
-    """The client's kernel does not end what it knows nothing of."""
+def without_resets(lab, family, host=None):
+    """The client's kernel, or host's, does not end what it knows nothing of."""
     rule = ["OUTPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"]
-    lab.client.run([rules.iptables(family), "-A", *rule])
+    host = host or lab.client
+    host.run([rules.iptables(family), "-A", *rule])
     try:
         yield
     finally:
-        lab.client.run([rules.iptables(family), "-D", *rule])
+        host.run([rules.iptables(family), "-D", *rule])
 
 
 def client_goes_on(lab, family):

@@ -1,11 +1,13 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the proxy, A122 and A128 of the catalogue: a client leads the router's conntrack by the nose, so that the carrier makes a
-pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or goes to the server itself.
+Ways past the proxy, A122, A128 and A166 of the catalogue: a client, or a client and a server, lead the router's conntrack by
+the nose, so that the carrier makes a pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or goes
+to the server itself.
 """
 
 import contextlib
+import socket
 import ssl
 import struct
 import time
@@ -23,6 +25,7 @@ REQUEST = bytes((0, 0, 0, 7, 0, 0, 0, 0))
 WANTED_PORT = 2222
 ANSWER = struct.pack("!IHH", 0, 0, WANTED_PORT)
 OWN_PORT = 40100
+UNUSED_PORT = 2121
 QUIET = 1.5
 
 
@@ -37,6 +40,14 @@ def client_hello():
     check_equal(hello[SESSION_ID - 1], SESSION_ID_LENGTH, "the length of the session id")
     hello[SESSION_ID:SESSION_ID + SESSION_ID_LENGTH] = (REQUEST + ANSWER).ljust(SESSION_ID_LENGTH, b"s")
     return bytes(hello)
+
+
+@contextlib.contextmanager
+def connected(host, address):
+    with host.entered():
+        connection = socket.create_connection(address, 10)
+    with connection:
+        yield connection
 
 
 @contextlib.contextmanager
@@ -65,6 +76,37 @@ def carrier_stays_inert(cell, family):
         connection.send(ACK)
         answer = connection.receive(20)[1]
         check_equal(answer[:len(ANSWER)], ANSWER, "how the second one begins")
+        pinholes = [expected for expected in cell.lab.expectations(family) if expected.destination_port == WANTED_PORT]
+    check_equal(pinholes, [], "what the carrier expects")
+
+
+def received(connection):
+    data = connection.recv(4096)
+    check(data, "the connection ended")
+    return data
+
+
+def carrier_stays_inert_towards_server(cell, family):
+    """TLS passes unopened, and the server's window cuts it so that the carrier's request is a segment of the proxy's own."""
+    addresses = cell.lab.addresses[family]
+    window = 100
+    with without_resets(cell.lab, family, cell.lab.server), \
+            HandMade(cell.lab.server, (addresses.server, UNUSED_PORT), (addresses.client, 0)) as server, \
+            connected(cell.lab.client, (addresses.server, UNUSED_PORT)) as client:
+        server.accept()
+        server.send(PSH | ACK, b"220 by hand\r\n")
+        check_equal(received(client)[:3], b"220", "the greeting")
+        client.sendall(b"AUTH TLS\r\n")
+        check_equal(server.receive()[1], b"AUTH TLS\r\n", "what the server heard")
+        server.send(PSH | ACK, b"234 go\r\n", window=window)
+        check_equal(received(client)[:3], b"234", "the answer to AUTH")
+        client.sendall(b"\x16" * window + REQUEST)
+        check_equal(server.receive(20)[1], b"\x16" * window, "the first segment of what is passed on")
+        server.send(ACK)
+        with contextlib.suppress(TimeoutError):
+            check_equal(server.receive(QUIET)[1], REQUEST, "the second one")
+        server.send(PSH | ACK, ANSWER)
+        check_equal(received(client), ANSWER, "what the client hears")
         pinholes = [expected for expected in cell.lab.expectations(family) if expected.destination_port == WANTED_PORT]
     check_equal(pinholes, [], "what the carrier expects")
 
@@ -115,6 +157,8 @@ def forged_beginnings(cell, family):
 class TrustingCell(FirewallCell):
     """FORWARD lets the inside go wherever it likes, the inside too, and nothing looks at where packets come from."""
 
+    bypassed = "none"
+
     @contextlib.contextmanager
     def __call__(self):
         with super().__call__():
@@ -127,6 +171,10 @@ class TrustingCell(FirewallCell):
                     self.lab.router.run([program, "-I", "FORWARD", "-i", "inside", "-j", "ACCEPT"])
             yield self
 
+    def proxy_options(self):
+        """There is a server whose TLS passes unopened, at a port where none listens."""
+        return {**super().proxy_options(), "control-ports": f"21, {UNUSED_PORT}", "bypass": self.bypassed}
+
     def forbid(self, family, *words):
         """A rule of the operator's, first in FORWARD, of whichever kind the proxy's rules are."""
         self.lab.router.run([rules.iptables(family), "-I", "FORWARD", *words, "-j", "DROP"])
@@ -135,11 +183,22 @@ class TrustingCell(FirewallCell):
         self.lab.router.run([rules.iptables(family), "-D", "FORWARD", *words, "-j", "DROP"])
 
 
+class PassingCell(TrustingCell):
+    """What is said in TLS passes unopened, to every server."""
+
+    bypassed = "0.0.0.0/1, fd00::/8"
+
+
 def main():
     plan = Plan(__doc__)
     for flavour in FLAVOURS:
         for interception in ("redirect", "tproxy"):
             cell = TrustingCell(flavour, interception)
+            for source in ("router", "client"):
+                for family in (4, 6):
+                    plan.add(f"a166: nothing that is passed on to a server makes the carrier act ({flavour}, {interception}, from "
+                             f"the {source}'s address, IPv{family})", carrier_stays_inert_towards_server, family,
+                             fixture=PassingCell(flavour, interception, source))
             for family in (4, 6):
                 for name, test in (("a122: no segment of a client's makes the carrier act", carrier_stays_inert),
                                    ("a122: a ban holds for the port of a connection that was reset", bans_hold_for_old_ports),

@@ -622,15 +622,35 @@ static void a122_no_packet_of_a_client_leads_conntrack_past_the_proxy(void **sta
 		"guard");
 	assert_non_null(strstr(text, "chain guard {\n"
 			       "ct state established tcp flags & (fin | syn | rst | ack) == syn drop\n"
+			       "goto inert\n}\n"));
+	assert_non_null(strstr(text, "chain inert {\n"
 			       "@ih,0,32 0x7 drop\n}\n"));
 	free(text);
 	text = printed(print_proxy_iptables);
 	line_at(text, "-A FTPALG_PROXY_GUARD -p tcp --syn -m conntrack --ctstate ESTABLISHED -j DROP");
-	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP");
-	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP");
-	line_at(text, "-A FTPALG_PROXY_GUARD -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_GUARD -j FTPALG_PROXY_INERT");
+	line_at(text, "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=4&&0>>22&0x3C@12>>26&0x3C@0=7\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=6&&52>>26&0x3C@40=7\" -j DROP");
+	line_at(text, "-A FTPALG_PROXY_INERT -m u32 --u32 \"0>>28=6&&4>>8&0xFF=0:5,7:255\" -j DROP");
 	line_at(text, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 21 -j "
 		"FTPALG_PROXY_GUARD");
+	free(text);
+}
+
+/* Nor does what the proxy sends on its own connections, wherever a server's window cuts it. */
+static void a166_nothing_that_the_proxy_sends_makes_the_carrier_act(void **state)
+{
+	char *text;
+
+	(void)state;
+	load_text("[proxy]\nport = 2100\ntls = server\nforward = 192.0.2.1:21->10.0.0.5:2121\n");
+	text = printed(print_proxy_nft);
+	line_at(text, "meta l4proto tcp ct direction original ct original proto-dst @dialled_ports jump inert");
+	free(text);
+	text = printed(print_proxy_iptables);
+	line_at(text, "jump \"$1\" mangle OUTPUT FTPALG_PROXY_SENT");
+	line_at(text, "-A FTPALG_PROXY_SENT -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 21 -j FTPALG_PROXY_INERT");
+	line_at(text, "-A FTPALG_PROXY_SENT -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 2121 -j FTPALG_PROXY_INERT");
 	free(text);
 }
 
@@ -662,7 +682,7 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 	} rows[] = {
 		{ print_iptables, print_iptables_removal, 8 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
-		{ print_proxy_iptables, print_proxy_iptables_removal, 15 },
+		{ print_proxy_iptables, print_proxy_iptables_removal, 17 },
 	};
 
 	(void)state;
@@ -1025,6 +1045,7 @@ int main(void)
 		TEST(a120_what_conntrack_calls_tcp_is_tcp),
 		TEST(a121_nobody_begins_a_control_connection_from_its_server),
 		TEST(a122_no_packet_of_a_client_leads_conntrack_past_the_proxy),
+		TEST(a166_nothing_that_the_proxy_sends_makes_the_carrier_act),
 		TEST(a128_no_connection_that_goes_to_the_proxy_is_begun_by_its_server),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
