@@ -224,6 +224,9 @@ static void check_interception(struct check *check, const struct family_words *f
 	if (!has_words(&rules, "chain inert", "-A FTPALG_PROXY_SENT"))
 		check_missing(check, "proxy, %s: no rule keeps the carrier from acting on what the proxy sends: " LOAD_PROXY_RULES,
 			      family->name);
+	if (diverts(check->config) && !has_words(&rules, "ct label set", "-m connlabel"))
+		check_missing(check, "proxy, %s: no rule labels what the proxy begins from other hosts' addresses: "
+			      LOAD_PROXY_RULES, family->name);
 	if (!has_words(&rules, "type nat hook", "\n*nat\n"))
 		check_missing(check, "proxy, %s: no table translates, so the kernel does not: " LOAD_PROXY_RULES,
 			      family->name);

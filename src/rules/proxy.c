@@ -5,7 +5,8 @@
  *   prerouting  the first packet of a control connection gets the carrier
  *               TPROXY: what was admitted is assigned to the proxy and marked
  *               packets for the proxy's sockets with other hosts' addresses are marked
- *               a client's packets that would lead conntrack by the nose are dropped (below)
+ *               a client's packets that would lead conntrack by the nose are dropped, and so are those that go for the
+ *               proxy's own (below)
  *   nat         what is marked is not translated: a DNAT would take it away from its socket
  *   routing     what is marked is for this host (ip rule, ip route)
  *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
@@ -26,6 +27,10 @@
  *
  * And a client could have its connection be one that the server began: it calls itself in the server's name, and its own
  * SYN is a reply then, which is established to the forward chains and new to nobody. No control connection begins so.
+ *
+ * What the proxy begins from another host's address has a label in conntrack. That host, and whoever can send in its name, may
+ * send packets with the same tuple from outside: conntrack takes them for the proxy's, the forward chains take them for
+ * established, and no socket here is asked. Nothing that comes from outside goes in the direction of such a connection.
  *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
  * whose networks fit either has the connection queued or leaves it alone. What is left alone goes on, and was in the

@@ -169,6 +169,19 @@ static void print_guard(const struct config *config, FILE *out)
 		   "-j FTPALG_PROXY_INERT", out);
 }
 
+/* What the proxy itself begins in another host's name (rules/proxy.c). What it sends anew for others has its mark. */
+static void print_legs(const struct config *config, FILE *out)
+{
+	if (!rules_proxy_diverts(config))
+		return;
+	fprintf(out,
+		"# Connections that the proxy begins from other hosts' addresses are nobody else's to speak on.\n"
+		"-A FTPALG_PROXY_SENT -p tcp --syn -m addrtype ! --src-type LOCAL -m mark ! --mark 0x%x "
+		"-m conntrack --ctstate NEW -m connlabel --label %u --set\n"
+		"-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL -m connlabel --label %u -j DROP\n",
+		config->proxy.mark, RULES_LEG_LABEL, RULES_LEG_LABEL);
+}
+
 static void print_mangle(const struct config *config, FILE *out)
 {
 	const struct config_proxy *proxy = &config->proxy;
@@ -183,6 +196,7 @@ static void print_mangle(const struct config *config, FILE *out)
 	      ":FTPALG_PROXY_INTERCEPT - [0:0]\n"
 	      ":FTPALG_PROXY_CHOOSE - [0:0]\n", out);
 	print_guard(config, out);
+	print_legs(config, out);
 	if (rules_proxy_diverts(config))
 		fprintf(out,
 			"# Packets for sockets of the proxy that have another host's address.\n"

@@ -171,6 +171,8 @@ static void print_prerouting(const struct config *config, FILE *out)
 	fputs("tcp dport @intercepted_ports ct helper set \"carrier\"\n"
 	      "\t\tiifname != \"lo\" meta l4proto tcp ct direction original ct original proto-dst @intercepted_ports "
 	      "jump guard\n", out);
+	if (rules_proxy_diverts(config))
+		fprintf(out, "\t\tiifname != \"lo\" meta l4proto tcp ct direction original ct label %u drop\n", RULES_LEG_LABEL);
 	print_jump_to_divert(config, out);
 	/* The first packet comes from the proxy itself, by the loopback interface. */
 	if (config->proxy.tproxy)
@@ -182,8 +184,12 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\tchain output {\n"
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
 	      "\t\tct state new tcp dport @dialled_ports ct helper set \"carrier\"\n"
-	      "\t\tmeta l4proto tcp ct direction original ct original proto-dst @dialled_ports jump inert\n"
-	      "\t}\n\n", out);
+	      "\t\tmeta l4proto tcp ct direction original ct original proto-dst @dialled_ports jump inert\n", out);
+	/* What the proxy sends anew for others has its mark. */
+	if (rules_proxy_diverts(config))
+		fprintf(out, "\t\t" IS_SYN " fib saddr type != local meta mark != 0x%x ct state new ct label set %u\n",
+			config->proxy.mark, RULES_LEG_LABEL);
+	fputs("\t}\n\n", out);
 	fprintf(out,
 		"\t# The first packet that the proxy sends anew is for this host, come what may.\n"
 		"\tchain keep {\n"

@@ -59,6 +59,7 @@ def numbers(connection):
         connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
         found.append(connection.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xffffffff)
     connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)  # without a probe of the window
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # which that has taken away
     return found
 
 

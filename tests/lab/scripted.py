@@ -331,8 +331,8 @@ class ScriptedClient:
         self.expect("226")
         return listing
 
-    def list_passive(self, extended=None):
-        """A whole listing in passive mode; returns its bytes."""
+    def connect_passive(self, extended=None):
+        """The data connection to where the server waits for it."""
         if is_ipv6(self.address) or extended:
             reply = self.command(b"EPSV", "229").decode()
             endpoint = (self.socket.getpeername()[0], int(re.search(r"\(\|\|\|(\d+)\|\)", reply)[1]))
@@ -341,9 +341,13 @@ class ScriptedClient:
             endpoint = (".".join(numbers[:4]), int(numbers[4]) * 256 + int(numbers[5]))
         with self.namespace.entered():
             data = socket.socket(self.socket.family, socket.SOCK_STREAM)
-        with data:
-            data.settimeout(TIMEOUT)
-            data.connect(endpoint)
+        data.settimeout(TIMEOUT)
+        data.connect(endpoint)
+        return data
+
+    def list_passive(self, extended=None):
+        """A whole listing in passive mode; returns its bytes."""
+        with self.connect_passive(extended) as data:
             self.send(b"LIST\r\n")
             listing = b"".join(iter(lambda: data.recv(65536), b""))
         self.expect("150", "125")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the proxy, A122, A128 and A166 of the catalogue: a client, or a client and a server, lead the router's conntrack by
-the nose, so that the carrier makes a pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or goes
-to the server itself.
+Ways past the proxy, A122, A128, A166 and A167 of the catalogue: a client, or a client and a server, lead the router's conntrack
+by the nose, so that the carrier makes a pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or
+goes to the server itself, or takes what comes from outside for the proxy's own.
 """
 
 import contextlib
@@ -13,7 +13,8 @@ import struct
 import time
 
 import rules
-from rawtcp import ACK, FIN, PSH, RST, SYN, HandMade, Listener, packet
+from rawtcp import ACK, FIN, PSH, RST, SYN, HandMade, Listener, numbers, packet
+from scripted import ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
 from test_interception import FLAVOURS, FirewallCell
 from test_pass_by import forging, without_resets
@@ -154,6 +155,45 @@ def forged_beginnings(cell, family):
     check_equal(came, [], "segments of the client's that the server got itself")
 
 
+def speak_for(cell, family, connection, payload):
+    """What the client's host sends on the proxy's connection to the server, as it would if it knew its numbers."""
+    client, server = connection.getpeername()[:2], connection.getsockname()[:2]
+    check_equal(client[0], cell.lab.addresses[family].client, "the server's client")
+    sends, expects = numbers(connection)
+    with forging(cell.lab, family) as forge:
+        forge(packet(client, server, PSH | ACK, expects, sends, payload))
+
+
+@contextlib.contextmanager
+def logged_in(cell, family):
+    """A session in clear through the proxy; its client and the server's end."""
+    address = cell.lab.addresses[family].server
+    with ScriptedServer(cell.lab.server, address, UNUSED_PORT) as server, \
+            ScriptedClient(cell.lab.client, address, UNUSED_PORT) as client:
+        client.login()
+        yield client, server.session()
+
+
+def nobody_speaks_for_the_proxy(cell, family):
+    with logged_in(cell, family) as (client, session):
+        speak_for(cell, family, session.connection, b"DELE forged\r\n")
+        client.command(b"NOOP", "200")
+        check_equal([line.split()[0] for line in session.lines], [b"USER", b"PASS", b"NOOP"], "what the server heard")
+
+
+def nobody_sends_for_the_proxy(cell, family):
+    """The same on a data connection: the file has nothing in it that its client did not send."""
+    with logged_in(cell, family) as (client, session):
+        session.server.handlers["STOR"] = lambda _argument: b"150 go on\r\n"
+        with client.connect_passive(extended=True) as sending, session.data_connection() as receiving:
+            client.command(b"STOR file", "150")
+            sending.sendall(b"first ")
+            check_equal(receiving.recv(6, socket.MSG_WAITALL), b"first ", "the beginning of the file")
+            speak_for(cell, family, receiving, b"forged ")
+            sending.sendall(b"second")
+            check_equal(receiving.recv(6, socket.MSG_WAITALL), b"second", "what comes next")
+
+
 class TrustingCell(FirewallCell):
     """FORWARD lets the inside go wherever it likes, the inside too, and nothing looks at where packets come from."""
 
@@ -199,6 +239,11 @@ def main():
                     plan.add(f"a166: nothing that is passed on to a server makes the carrier act ({flavour}, {interception}, from "
                              f"the {source}'s address, IPv{family})", carrier_stays_inert_towards_server, family,
                              fixture=PassingCell(flavour, interception, source))
+            borrowing = TrustingCell(flavour, interception, "client")
+            for family in (4, 6):
+                for name, test in (("control", nobody_speaks_for_the_proxy), ("data", nobody_sends_for_the_proxy)):
+                    plan.add(f"a167: nobody speaks on a {name} connection that the proxy has begun in a client's name ({flavour}, "
+                             f"{interception}, IPv{family})", test, family, fixture=borrowing)
             for family in (4, 6):
                 for name, test in (("a122: no segment of a client's makes the carrier act", carrier_stays_inert),
                                    ("a122: a ban holds for the port of a connection that was reset", bans_hold_for_old_ports),

@@ -654,6 +654,34 @@ static void a166_nothing_that_the_proxy_sends_makes_the_carrier_act(void **state
 	free(text);
 }
 
+/* Who may send in the name of the host whose address the proxy has borrowed must not speak on the proxy's own connection. */
+static void a167_nobody_speaks_on_what_the_proxy_has_begun(void **state)
+{
+	static const char *const settings[] = { "interception = tproxy\n", "source = client\n", "" };
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		char file[128];
+		const unsigned int count = *settings[i] ? 1 : 0;
+
+		snprintf(file, sizeof(file), "[proxy]\nport = 2100\ntls = server\nmark = 0x99\n%s", settings[i]);
+		load_text(file);
+		text = printed(print_proxy_nft);
+		assert_int_equal(occurrences(text, "tcp flags & (fin | syn | rst | ack) == syn fib saddr type != local meta mark != "
+					     "0x99 ct state new ct label set 127\n"), count);
+		assert_int_equal(occurrences(text, "iifname != \"lo\" meta l4proto tcp ct direction original ct label 127 drop\n"),
+				 count);
+		free(text);
+		text = printed(print_proxy_iptables);
+		assert_int_equal(occurrences(text, "-A FTPALG_PROXY_SENT -p tcp --syn -m addrtype ! --src-type LOCAL -m mark ! "
+					     "--mark 0x99 -m conntrack --ctstate NEW -m connlabel --label 127 --set\n"), count);
+		assert_int_equal(occurrences(text, "-A FTPALG_PROXY_MARK ! -i lo -p tcp -m conntrack --ctdir ORIGINAL "
+					     "-m connlabel --label 127 -j DROP\n"), count);
+		free(text);
+	}
+}
+
 /* A client that calls itself in the server's name would make its own SYN a reply, which no chain takes for new. */
 static void a128_no_connection_that_goes_to_the_proxy_is_begun_by_its_server(void **state)
 {
@@ -1046,6 +1074,7 @@ int main(void)
 		TEST(a121_nobody_begins_a_control_connection_from_its_server),
 		TEST(a122_no_packet_of_a_client_leads_conntrack_past_the_proxy),
 		TEST(a166_nothing_that_the_proxy_sends_makes_the_carrier_act),
+		TEST(a167_nobody_speaks_on_what_the_proxy_has_begun),
 		TEST(a128_no_connection_that_goes_to_the_proxy_is_begun_by_its_server),
 		TEST(every_chain_that_is_made_is_taken_away),
 		TEST(packets_bypass_an_absent_gateway_only_where_that_is_configured),
