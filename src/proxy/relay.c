@@ -247,7 +247,7 @@ static enum reason relay_judge_tls(struct relay *relay, int end)
 	return end == RELAY_CLIENT ? relay_judge_resumption(relay) : REASON_NONE;
 }
 
-/* REASON_HELD: it goes on when something happens. */
+/* RELAY_AGAIN: it goes on when something happens. */
 static enum reason relay_secure(struct relay *relay, int end)
 {
 	enum reason reason;
@@ -255,12 +255,12 @@ static enum reason relay_secure(struct relay *relay, int end)
 	if (relay->secured[end] || !relay->plan.secure[end])
 		return REASON_NONE;
 	if (!relay->wire[end].tls)
-		return REASON_HELD;
+		return RELAY_AGAIN;
 	switch (tls_stream_handshake(relay->wire[end].tls)) {
 	case TLS_DONE:
 		break;
 	case TLS_WAIT:
-		return REASON_HELD;
+		return RELAY_AGAIN;
 	default:
 		return REASON_HANDSHAKE;
 	}
@@ -288,14 +288,14 @@ static enum reason relay_check_connected(struct relay *relay)
 	if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error)
 		return REASON_UNREACHABLE;
 	if (!wire_remote(descriptor, &remote))
-		return REASON_HELD;
+		return RELAY_AGAIN;
 	relay->connected = true;
 	/* Once more: the kernel has counted the SYN by now. */
 	wire_guard(&relay->wire[relay->plan.connecting]);
 	return relay_accept_tls(relay) ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
-/* Everything up to the first byte. REASON_HELD: not yet. */
+/* Everything up to the first byte. RELAY_AGAIN: not yet. */
 static enum reason relay_set_up(struct relay *relay)
 {
 	enum reason reason = relay_check_connected(relay);
@@ -306,11 +306,11 @@ static enum reason relay_set_up(struct relay *relay)
 	if (!relay_connect_tls(relay))
 		return REASON_MEMORY_FULL;
 	if (!relay_listen(relay))
-		return REASON_HELD;
+		return RELAY_AGAIN;
 	/* Both at once: either peer may wait for the other to be ready. */
 	client = relay_secure(relay, RELAY_CLIENT);
 	server = relay_secure(relay, RELAY_SERVER);
-	if (client != REASON_NONE && client != REASON_HELD)
+	if (client != REASON_NONE && client != RELAY_AGAIN)
 		return client;
 	if (server != REASON_NONE)
 		return server;
@@ -340,11 +340,11 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 	(void)what;
 	for (int i = 0; i < RELAY_ENDS && reason == REASON_NONE; i++) {
 		reason = relay_move(relay, i == 0 ? first : !first);
-		again = again || reason == REASON_HELD;
-		if (reason == REASON_HELD)
+		again = again || reason == RELAY_AGAIN;
+		if (reason == RELAY_AGAIN)
 			reason = REASON_NONE;
 	}
-	if (reason != REASON_NONE && reason != REASON_HELD) {
+	if (reason != REASON_NONE && reason != RELAY_AGAIN) {
 		relay_conclude(relay, reason);
 		return;
 	}

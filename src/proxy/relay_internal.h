@@ -48,9 +48,12 @@ struct relay {
 	uint64_t counted; /* what had moved and arrived, when the timer last looked */
 };
 
+/* In the place of a reason: nothing is wrong, and it is not over. No event has this one. */
+#define RELAY_AGAIN REASON_COUNT
+
 /* False: no memory. */
 bool relay_prepare_halves(struct relay *relay);
-/* Moves what can be moved from end to the other one. REASON_HELD: another turn is wanted; REASON_NONE: not now. */
+/* Moves what can be moved from end to the other one. RELAY_AGAIN: another turn is wanted; REASON_NONE: not now. */
 enum reason relay_move(struct relay *relay, enum relay_end end);
 /* Passes an end on that nobody has said, so that no reset is seen where nothing is missing. */
 void relay_finish(struct relay *relay);

@@ -183,7 +183,7 @@ static bool half_pass_end(struct relay *relay, enum relay_end end)
 	return true;
 }
 
-/* Has everything arrived that was passed on? REASON_HELD: the next turn will know. */
+/* Has everything arrived that was passed on? RELAY_AGAIN: the next turn will know. */
 static enum reason half_confirm(struct relay *relay, enum relay_end end)
 {
 	struct half *half = &relay->half[end];
@@ -199,7 +199,7 @@ static enum reason half_confirm(struct relay *relay, enum relay_end end)
 	/* A server's reply says if it has read what its host has. Nobody but the reset says that a client has not. */
 	if (matters && arrival == WIRE_CLOSED && end == RELAY_SERVER && !to->tls) {
 		if (answer->state == HALF_FLOWING)
-			return REASON_HELD;
+			return RELAY_AGAIN;
 		if (answer->reset)
 			return REASON_RESET;
 	}
@@ -231,7 +231,7 @@ enum reason relay_move(struct relay *relay, enum relay_end end)
 		if (reason != REASON_NONE || result == TLS_WAIT)
 			return reason;
 	}
-	return REASON_HELD;
+	return RELAY_AGAIN;
 }
 
 void relay_finish(struct relay *relay)
