@@ -86,10 +86,10 @@ static void bypass_begin(struct proxy_session *session, const char *why)
 }
 
 /*
- * The ClientHello, which stays in the socket. False: it has not come yet, or never will. *readable: it asks for name, and no
- * server can find another one in it.
+ * The ClientHello, which stays in the socket. False: it has not come yet, or never will. *hello: its length, if it asks for
+ * name and no server can find another one in it; else 0.
  */
-static bool bypass_peek(struct proxy_session *session, char *name, bool *readable)
+static bool bypass_peek(struct proxy_session *session, char *name, size_t *hello)
 {
 	static uint8_t bytes[BYPASS_HELLO_MAX];
 	struct leg *client = &session->leg[LEG_CLIENT];
@@ -97,8 +97,9 @@ static bool bypass_peek(struct proxy_session *session, char *name, bool *readabl
 	enum tls_result result = wire_peek_all(&client->wire, bytes, sizeof(bytes), &length);
 
 	if (result == TLS_DONE)
-		result = tls_hello_name(session->proxy->tls, (struct bytes){ bytes, length }, name);
-	*readable = result == TLS_DONE;
+		result = tls_hello_name(session->proxy->tls, (struct bytes){ bytes, length }, name, hello);
+	if (result != TLS_DONE)
+		*hello = 0;
 	/* What is no ClientHello is OpenSSL's to refuse. */
 	if (result == TLS_FAILED || (result == TLS_WAIT && length == sizeof(bytes)))
 		return true;
@@ -114,7 +115,7 @@ bool bypass_judge(struct proxy_session *session)
 	const bool demands = !bypass_is_steered(session) &&
 			     bypass_table_has_server(&session->proxy->bypasses, &view->server, clock_microseconds());
 	char name[TLS_NAME_MAX] = "";
-	bool readable = false;
+	size_t hello = 0;
 
 	/* Where only one leg has TLS there is nothing to pass on. */
 	if (config->legs != PROXY_LEGS_BOTH || session->leg[LEG_CLIENT].ending || session->leg[LEG_SERVER].ending)
@@ -125,15 +126,38 @@ bool bypass_judge(struct proxy_session *session)
 	} else if (demands || config->bypass_name_count > 0) {
 		struct bypass_key key;
 
-		if (!bypass_peek(session, name, &readable))
+		if (!bypass_peek(session, name, &hello))
 			return false;
 		key = key_for(session, name);
-		if (readable && config_bypasses_name(config, name))
+		if (hello)
+			hello_watch_begin(&session->hello, name, hello);
+		if (hello && config_bypasses_name(config, name))
 			bypass_begin(session, name);
-		else if (readable && demands && bypass_table_has(&session->proxy->bypasses, &key, clock_microseconds()))
+		else if (hello && demands && bypass_table_has(&session->proxy->bypasses, &key, clock_microseconds()))
 			bypass_begin(session, "the server demands a client certificate");
 	}
 	return true;
+}
+
+/* How much of what this leg has said may go on. */
+static size_t bypass_judge_bytes(struct proxy_session *session, enum leg_side side)
+{
+	struct evbuffer *in = session->leg[side].in;
+	struct hello_watch *watch = &session->hello;
+	struct bytes bytes = { NULL, evbuffer_get_length(in) };
+	size_t length;
+
+	if (watch->step == HELLO_PASSED)
+		return bytes.length;
+	bytes.data = evbuffer_pullup(in, -1);
+	if (side == LEG_SERVER)
+		return session->leg[side].ended ? bytes.length : hello_watch_server(watch, bytes);
+	length = hello_watch_client(watch, session->proxy->tls, bytes);
+	if (length != HELLO_REFUSED && (length > 0 || bytes.length < LEG_BUFFER_MAX || watch->step != HELLO_SECOND))
+		return length;
+	proxy_session_report(session, NOTICE_ANOMALY, REASON_HANDSHAKE, "the second ClientHello asks for another name");
+	proxy_session_reject(session, REASON_HANDSHAKE, "the second ClientHello asks for another name");
+	return 0;
 }
 
 void bypass_move(struct proxy_session *session)
@@ -141,10 +165,14 @@ void bypass_move(struct proxy_session *session)
 	for (int i = 0; i < LEG_COUNT; i++) {
 		struct evbuffer *in = session->leg[i].in;
 		struct evbuffer *out = session->leg[!i].out;
+		size_t length;
 
 		if (session->closing || evbuffer_get_length(in) == 0 || evbuffer_get_length(out) >= LEG_BUFFER_MAX)
 			continue;
-		evbuffer_add_buffer(out, in);
+		length = bypass_judge_bytes(session, i);
+		if (length == 0)
+			continue;
+		evbuffer_remove_buffer(in, out, length);
 		session->again = true;
 	}
 }

@@ -20,6 +20,7 @@
  *   leg.c             one leg: bytes in and out
  *   bypass.c          TLS that is passed on unopened
  *   bypass_table.c    the demands for which it is
+ *   hello_watch.c     the name for which it is, and no other
  *   clear.c           TLS ends on a leg, and the leg goes on in clear
  *   state.c           what all of these ask of a session, and how it is refused
  */
@@ -35,6 +36,7 @@
 #include "host/host.h"
 #include "process/heartbeat.h"
 #include "proxy/bypass_table.h"
+#include "proxy/hello_watch.h"
 #include "proxy/relay.h"
 #include "tls/wire.h"
 
@@ -156,6 +158,7 @@ struct proxy_session {
 	bool implicit;
 	bool closing;
 	bool opaque;    /* TLS passes unopened: there are no more lines */
+	struct hello_watch hello; /* and if a name is why, its ClientHellos */
 	bool steered;   /* the client has said in clear what may lead it to another server behind the same address */
 	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved, or may: go round once more */

@@ -39,7 +39,7 @@ typedef void rules_forward_print(const struct rules_forward *forward, FILE *out)
 void rules_proxy_forwards(const struct config *config, enum family family, rules_forward_print *print, FILE *out);
 
 /* The label of conntrack that the proxy's own connections from other hosts' addresses have; the last one there is. */
-#define RULES_LEG_LABEL 127
+#define RULES_LEG_LABEL 127U
 
 /* Do packets arrive that are for this host though their address is not? */
 bool rules_proxy_diverts(const struct config *config);

@@ -6,7 +6,7 @@
 
 #include "tls/internal.h"
 
-enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
+enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name, size_t *length)
 {
 	struct tls_tickets *tickets = tls_tickets_make();
 	BIO *in = BIO_new_mem_buf(bytes.data, (int)bytes.length);
@@ -16,6 +16,7 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
 	enum tls_result result = TLS_FAILED;
 	bool readable = false;
 
+	*length = 0;
 	if (tickets && in && out) {
 		/* Behind what there is, there may be more. */
 		BIO_set_mem_eof_return(in, -1);
@@ -25,6 +26,8 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name)
 		result = tls_stream_handshake(stream);
 		snprintf(name, TLS_NAME_MAX, "%s", tls_stream_name(stream));
 		readable = !stream->misnamed;
+		/* OpenSSL reads record by record. */
+		*length = bytes.length - BIO_ctrl_pending(in);
 	} else {
 		BIO_free(in);
 		BIO_free(out);

@@ -7,8 +7,9 @@
 
 /*
  * The name in a ClientHello, or "", into name (of TLS_NAME_MAX bytes). TLS_WAIT: more of it has to come; TLS_FAILED: it is
- * none, or has a name in it that is no host name, or more than one, of which others may read another.
+ * none, or has a name in it that is no host name, or more than one, of which others may read another. *length: its own, of
+ * what is in bytes.
  */
-enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name);
+enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name, size_t *length);
 
 #endif

@@ -115,8 +115,11 @@ def no_hello(cell):
             check_equal(server.session().lines, [b"AUTH TLS\r\n"], "what the server heard")
 
 
-def demanding_server(cell, version, names=(), hosts=()):
-    """One that demands a certificate; names: under these alone; hosts: and if HOST has named one of them."""
+def demanding_server(cell, version, names=(), hosts=(), group=None):
+    """
+    One that demands a certificate; names: under these alone; hosts: and if HOST has named one of them. group: the only one that
+    it takes, so that it asks for a second ClientHello.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*cell.certificate)
     context.load_verify_locations(cell.proxy.servers.certificate)
@@ -124,6 +127,8 @@ def demanding_server(cell, version, names=(), hosts=()):
     context.maximum_version = version
     modest = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     modest.load_cert_chain(*cell.certificate)
+    for each in (context, modest) if group else ():
+        each.set_ecdh_curve(group)
 
     def auth(session):
         session.send(b"234 go\r\n")
@@ -216,6 +221,30 @@ def demand_of_another_host(cell):
         passes_unopened(cell, "secret.lab.test")
 
 
+def second_hello(cell):
+    """The server asks for another ClientHello: it may be passed on if it asks for the same name."""
+    with demanding_server(cell, ssl.TLSVersion.TLSv1_3, names=(b"secret.lab.test",), group="secp384r1"):
+        meet_demand(cell, "secret.lab.test")
+        passes_unopened(cell, "secret.lab.test")
+        since = cell.proxy.position()
+        with Talk(cell) as talk:
+            talk.socket.settimeout(PATIENCE)
+            talk.reply()
+            check_equal(talk.command("AUTH TLS")[:3], "234", "the answer to AUTH")
+            talk.send(client_hello("secret.lab.test"))
+            check_equal(talk.socket.recv(65536)[:1], b"\x16", "the server's answer")
+            talk.send(client_hello("ftp.lab.test"))
+            event = cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="handshake")
+            check_equal(event["line"], "the second ClientHello asks for another name", "why")
+
+
+def client_hello(name):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
 def bad_certificate_demands(cell, version):
     """A server that nobody vouches for demands a certificate: its own is judged first, and nothing is remembered."""
     with demanding_server(cell, version):
@@ -263,6 +292,7 @@ def main():
     plan.add("a164: a demand under one name of a server says nothing about another", demand_holds_for_its_name,
              fixture=CertifiedCell({}))
     plan.add("a164: nor does one that HOST has led to", demand_of_another_host, fixture=CertifiedCell({}))
+    plan.add("a164: a second ClientHello that asks for another name is not passed on", second_hello, fixture=CertifiedCell({}))
     plan.run()
 
 

@@ -42,8 +42,8 @@ static size_t make_hello(char *name, uint8_t *out)
 	if (name)
 		SSL_set_tlsext_host_name(ssl, name);
 	SSL_do_handshake(ssl);
-	length = BIO_read(sent, out, HELLO_MAX);
-	assert_in_range(length, 1, HELLO_MAX);
+	length = BIO_read(sent, out, HELLO_MAX / 2);
+	assert_in_range(length, 1, HELLO_MAX / 2 - 1);
 	SSL_free(ssl);
 	SSL_CTX_free(context);
 	return (size_t)length;
@@ -51,7 +51,9 @@ static size_t make_hello(char *name, uint8_t *out)
 
 static enum tls_result read_hello(const uint8_t *hello, size_t length, char *name)
 {
-	return tls_hello_name(tls, (struct bytes){ hello, length }, name);
+	size_t own;
+
+	return tls_hello_name(tls, (struct bytes){ hello, length }, name, &own);
 }
 
 static void a_hello_is_read_once_it_is_whole(void **state)
@@ -69,6 +71,21 @@ static void a_hello_is_read_once_it_is_whole(void **state)
 	assert_int_equal(read_hello(hello, make_hello(NULL, hello), name), TLS_DONE);
 	assert_string_equal(name, "");
 	assert_int_equal(read_hello((const uint8_t *)"NOOP\r\n", 6, name), TLS_FAILED);
+}
+
+static void the_length_of_a_hello_is_its_own(void **state)
+{
+	uint8_t hello[HELLO_MAX];
+	char name[TLS_NAME_MAX] = "", files[] = "files.example";
+	const size_t length = make_hello(files, hello);
+	size_t own;
+
+	(void)state;
+	memcpy(&hello[length], "\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x05" "early", 16);
+	for (size_t more = 0; more <= 16; more++) {
+		assert_int_equal(tls_hello_name(tls, (struct bytes){ hello, length + more }, name, &own), TLS_DONE);
+		assert_int_equal(own, length);
+	}
 }
 
 /* The extension's bytes are another list of names than the one that was made, of the same length. */
@@ -109,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hello_is_read_once_it_is_whole),
+		cmocka_unit_test(the_length_of_a_hello_is_its_own),
 		cmocka_unit_test(a164_a_name_that_others_may_read_otherwise_is_none),
 	};
 
