@@ -87,7 +87,7 @@ def main():
         with Lab(mode="snat", settings={"policy": {"deny-passive-ports": "none"}}) as made:
             yield made
 
-    for name, end in (("LF", "\n"), ("CR LF", "\r\n"), ("LF and a line of text", "\nand then\r\n")):
+    for name, end in (("LF", "\n"), ("CR LF", "\r\n"), ("LF and a line of text", "\nand then\r\n"), ("a quotation mark and CR LF", "\"\r\n")):
         plan.add(f"A169 a directory with {name} in its name, and the answer to PASV after it: nothing is opened", name_opens_nothing,
                  end, fixture=lab)
     plan.add("A169 quotation marks and numbers in a name do no harm", other_names_are_names, fixture=lab)

@@ -408,12 +408,20 @@ static void prepare_refusal(struct session *session, const struct reply *reply, 
 	session->refused_continues = session->multiline != 0 ? !ends : reply->kind == REPLY_FIRST;
 }
 
-/* "257 " and a path that begins with a quotation mark and ends with none. */
+/*
+ * "257 " and a path that begins with a quotation mark and ends with none. Two of them are one of the path's own (RFC 959
+ * Appendix II), which may be the last byte before a line end in it.
+ */
 static bool leaves_quotation_open(struct bytes line, const struct reply *reply)
 {
-	const uint8_t *text = line.data + reply->text.offset;
+	const struct bytes text = { line.data + reply->text.offset, reply->text.length };
+	size_t at = 1;
 
-	return reply->code == 257 && reply->text.length > 0 && text[0] == '"' && !memchr(text + 1, '"', reply->text.length - 1);
+	if (reply->code != 257 || text.length == 0 || text.data[0] != '"')
+		return false;
+	while (at < text.length && (text.data[at] != '"' || (at + 1 < text.length && text.data[at + 1] == '"')))
+		at += text.data[at] == '"' ? 2 : 1;
+	return at >= text.length;
 }
 
 static void take_whole_reply(const struct turn *turn, const struct reply *reply)
