@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JUMPS_MAX 16 /* as nft has it; iptables allows more, which nobody uses */
-
 /* Room for one more of what array holds. Returns the array, or NULL without memory: the old one stays. */
 static void *make_room(void *array, size_t count, size_t *size, size_t item)
 {
@@ -53,14 +51,17 @@ void chain_add_rule(struct chain *chain, const struct rule *rule)
 	rules[chain->count++] = *rule;
 }
 
-static const struct chain *chains_find(const struct chains *chains, const struct chain *from, const char *name)
+struct chain *chains_find(struct chains *chains, const struct chain *like, const char *name)
 {
 	for (size_t i = 0; i < chains->count; i++) {
-		const struct chain *chain = &chains->list[i];
+		const size_t at = (chains->last + i) % chains->count;
+		struct chain *chain = &chains->list[at];
 
-		if (strcmp(chain->family, from->family) == 0 && strcmp(chain->table, from->table) == 0 &&
-		    strcmp(chain->name, name) == 0)
+		if (strcmp(chain->name, name) == 0 && strcmp(chain->family, like->family) == 0 &&
+		    strcmp(chain->table, like->table) == 0) {
+			chains->last = at;
 			return chain;
+		}
 	}
 	return NULL;
 }
@@ -92,23 +93,35 @@ void states_add(struct states *states, const struct states *more, bool narrow)
 		states->established = established;
 }
 
-static enum walk chain_walk(const struct chains *chains, const struct chain *chain, struct states *states, unsigned int jumps);
+/* What a walk made of the states that came in, in a number that is not 0. */
+static unsigned char walk_pack(enum walk walk, const struct states *states)
+{
+	return (unsigned char)(1 + ((unsigned int)walk * COVERAGES + states->related) * COVERAGES + states->established);
+}
+
+static enum walk walk_unpack(unsigned char known, struct states *states)
+{
+	states->established = (enum coverage)((known - 1) % COVERAGES);
+	states->related = (enum coverage)((known - 1) / COVERAGES % COVERAGES);
+	return (enum walk)((known - 1) / (COVERAGES * COVERAGES));
+}
+
+static enum walk chain_enter(struct chains *chains, struct chain *chain, struct states *states);
 
 /* Narrow: what is found behind the jump counts for some, and its end is not the end of all. */
-/* NOLINTNEXTLINE(misc-no-recursion) as deep as JUMPS_MAX */
-static enum walk chain_jump(const struct chains *chains, const struct chain *from, const struct rule *rule,
-			    struct states *states, unsigned int jumps)
+/* NOLINTNEXTLINE(misc-no-recursion) as deep as there are chains */
+static enum walk chain_jump(struct chains *chains, const struct chain *from, const struct rule *rule, struct states *states)
 {
-	const struct chain *target = chains_find(chains, from, rule->target);
+	struct chain *target = chains_find(chains, from, rule->target);
 	struct states inner = *states;
-	enum walk walk = target && jumps < JUMPS_MAX ? chain_walk(chains, target, &inner, jumps + 1) : WALK_ON;
+	enum walk walk = target && !target->walking ? chain_enter(chains, target, &inner) : WALK_ON;
 
 	states_add(states, &inner, rule->narrow);
 	return rule->narrow ? WALK_ON : walk;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) as deep as JUMPS_MAX */
-static enum walk chain_walk(const struct chains *chains, const struct chain *chain, struct states *states, unsigned int jumps)
+/* NOLINTNEXTLINE(misc-no-recursion) as deep as there are chains */
+static enum walk chain_walk(struct chains *chains, const struct chain *chain, struct states *states)
 {
 	enum walk walk = WALK_ON;
 
@@ -118,7 +131,7 @@ static enum walk chain_walk(const struct chains *chains, const struct chain *cha
 		if (rule->kind == RULE_ACCEPTS)
 			states_add(states, &rule->states, rule->narrow);
 		else if (rule->kind == RULE_JUMPS || rule->kind == RULE_GOES)
-			walk = chain_jump(chains, chain, rule, states, jumps);
+			walk = chain_jump(chains, chain, rule, states);
 		if (states_are(states, COVERS_ALL))
 			walk = WALK_ADMITTED;
 		else if (rule->kind == RULE_DROPS && !rule->narrow)
@@ -129,17 +142,33 @@ static enum walk chain_walk(const struct chains *chains, const struct chain *cha
 	return walk;
 }
 
-void chains_judge(const struct chains *chains, struct forward_finding *finding)
+/* Many rules may lead to one chain, and on from there: with the same states it is walked once. */
+/* NOLINTNEXTLINE(misc-no-recursion) as deep as there are chains */
+static enum walk chain_enter(struct chains *chains, struct chain *chain, struct states *states)
+{
+	unsigned char *known = &chain->known[states->related * COVERAGES + states->established];
+	enum walk walk;
+
+	if (*known)
+		return walk_unpack(*known, states);
+	chain->walking = true;
+	walk = chain_walk(chains, chain, states);
+	chain->walking = false;
+	*known = walk_pack(walk, states);
+	return walk;
+}
+
+void chains_judge(struct chains *chains, struct forward_finding *finding)
 {
 	for (size_t i = 0; i < chains->count; i++) {
-		const struct chain *chain = &chains->list[i];
+		struct chain *chain = &chains->list[i];
 		struct states states = { COVERS_NONE, COVERS_NONE };
 		enum forward_verdict verdict;
 		enum walk walk;
 
 		if (!chain->forward)
 			continue;
-		walk = chain_walk(chains, chain, &states, 0);
+		walk = chain_enter(chains, chain, &states);
 		if (walk == WALK_ADMITTED || (walk == WALK_ON && !chain->drops))
 			continue;
 		verdict = states_are(&states, COVERS_SOME) ? FORWARD_ADMITS_SOME : FORWARD_DROPS;

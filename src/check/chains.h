@@ -12,6 +12,7 @@
 
 /* What of the two states is accepted so far, or by a rule. */
 enum coverage { COVERS_NONE, COVERS_SOME, COVERS_ALL };
+#define COVERAGES 3U
 
 struct states {
 	enum coverage related;
@@ -45,24 +46,29 @@ struct chain {
 	struct rule *rules;
 	size_t count;
 	size_t size;
+	bool walking;                                /* whoever jumps here now goes round in a circle */
+	unsigned char known[COVERAGES * COVERAGES]; /* by the states that came in; 0: it was not walked with these */
 };
 
 struct chains {
 	struct chain *list;
 	size_t count;
 	size_t size;
+	size_t last; /* that was found: listings have the rules of a chain together */
 };
 
 /* Puts one more chain, or one more rule, at the end. Returns NULL without memory, when a rule is left out. */
 struct chain *chains_add(struct chains *chains);
 void chain_add_rule(struct chain *chain, const struct rule *rule);
 void chains_free(struct chains *chains);
+/* The chain of this name in the table of like; NULL: there is none. */
+struct chain *chains_find(struct chains *chains, const struct chain *like, const char *name);
 
 /* What "accept" takes of the states, more or less, is added to what was accepted. */
 void states_add(struct states *states, const struct states *more, bool narrow);
 /* Completes a rule whose words have all been read. */
 void rule_finish(struct rule *rule);
 /* Walks all chains on the hook; the worst of them is the finding, where it is worse than what finding holds. */
-void chains_judge(const struct chains *chains, struct forward_finding *finding);
+void chains_judge(struct chains *chains, struct forward_finding *finding);
 
 #endif

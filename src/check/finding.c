@@ -2,9 +2,8 @@
 #include "check/finding.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define FINDING_MAX 1024
 
 /* A path may have bytes that are no UTF-8; JSON has no way to say them. */
 static json_t *text_to_json(char *text, size_t length)
@@ -36,13 +35,15 @@ static void check_collect(struct check *check, const char *finding, char *text)
 __attribute__((format(printf, 3, 0)))
 static void check_say(struct check *check, const char *finding, const char *format, va_list arguments)
 {
-	char text[FINDING_MAX];
+	char *text = NULL;
 
-	vsnprintf(text, sizeof(text), format, arguments);
-	if (check->findings)
+	if (vasprintf(&text, format, arguments) < 0)
+		check->lost = true;
+	else if (check->findings)
 		check_collect(check, finding, text);
 	else
 		fprintf(check->out, "%-7s  %s\n", finding, text);
+	free(text);
 }
 
 void check_ok(struct check *check, const char *format, ...)
@@ -92,5 +93,5 @@ bool check_finish(struct check *check)
 		json_decref(check->findings);
 		check->findings = NULL;
 	}
-	return fflush(check->out) == 0 && !ferror(check->out) && written;
+	return fflush(check->out) == 0 && !ferror(check->out) && written && !check->lost;
 }

@@ -12,6 +12,7 @@ struct check {
 	FILE *out;
 	json_t *findings;     /* NULL: each is written when it is found */
 	unsigned int missing; /* findings that keep the gateway from working */
+	bool lost;            /* there was no memory for a finding */
 	bool nft_queues;      /* nft has its queue statement here */
 };
 

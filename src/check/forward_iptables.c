@@ -82,9 +82,9 @@ static void iptables_read_line(const char *line, struct chains *chains)
 		words_next(&words);
 		words_copy(&words, name, sizeof(name));
 		rule = iptables_read_rule(words.next);
-		for (size_t i = 0; i < chains->count; i++)
-			if (strcmp(chains->list[i].name, name) == 0)
-				chain_add_rule(&chains->list[i], &rule);
+		chain = chains_find(chains, &table, name);
+		if (chain)
+			chain_add_rule(chain, &rule);
 	}
 }
 

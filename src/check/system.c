@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,8 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /* No rule set is that long; a program that never stops printing must not fill the memory. */
 #define OUTPUT_MAX (64U << 20)
+/* Nor must one that never ends keep a gateway from its start. */
+#define PROGRAM_MICROSECONDS UINT64_C(10000000)
 
 /* Not the caller's PATH: what runs with privileges is the system's. */
 static bool program_find(const char *name, char *path, size_t size)
@@ -49,9 +55,25 @@ static int program_spawn(const char *path, const char *const *argv, int output, 
 	return error;
 }
 
+/* Is there something to be read, or the end, before the time is over? */
+static bool program_says(int descriptor, uint64_t deadline)
+{
+	struct pollfd poll_row = { .fd = descriptor, .events = POLLIN };
+	uint64_t now = clock_microseconds();
+	int ready = -1;
+
+	errno = EINTR;
+	while (ready < 0 && errno == EINTR && now < deadline) {
+		ready = poll(&poll_row, 1, (int)((deadline - now) / 1000) + 1);
+		now = clock_microseconds();
+	}
+	return ready > 0;
+}
+
 /* All there is until the end, with a NUL; NULL where it can't be had. */
 static char *program_read(int descriptor)
 {
+	const uint64_t deadline = clock_microseconds() + PROGRAM_MICROSECONDS;
 	size_t size = 0, length = 0;
 	char *text = NULL, *more;
 	ssize_t count;
@@ -66,10 +88,10 @@ static char *program_read(int descriptor)
 			}
 			text = more;
 		}
-		count = read(descriptor, text + length, size - length - 1);
+		count = program_says(descriptor, deadline) ? read(descriptor, text + length, size - length - 1) : -1;
 		if (count > 0)
 			length += (size_t)count;
-	} while (count > 0 || (count < 0 && errno == EINTR));
+	} while (count > 0);
 	text[length] = '\0';
 	if (count == 0)
 		return text;
@@ -93,8 +115,10 @@ char *check_program_output(const char *const *argv)
 	}
 	close(ends[1]);
 	text = program_read(ends[0]);
-	/* Closed before waiting: a program that still has something to say must not wait for us. */
 	close(ends[0]);
+	/* It has said too much, or nothing for too long. */
+	if (!text)
+		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {

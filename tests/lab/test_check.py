@@ -11,11 +11,14 @@ The router's filter drops by default, as that of every lab does; its owner has a
 
 import contextlib
 import json
+import os
+import shutil
+import time
 
 import rules
 from gateway import READY, binary
 from lab import Lab
-from process import wait_until
+from process import SLOWNESS
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
 
@@ -214,6 +217,28 @@ def no_configuration(cell):
     check_equal(daemon.stop(), 0, "the exit status of run")
 
 
+def long_finding_is_whole(cell):
+    """A name of a file may be as long as a path."""
+    path = cell.path("/".join(["d" * 200] * 10))
+    findings = cell.router.run([binary(), "check", "-c", path], check=False).stdout.splitlines()
+    check_equal(sum(path in line and line.endswith("ftpalg.conf(5) describes") for line in findings), 1,
+                f"findings that have the whole name in {findings}")
+
+
+def listing_that_never_ends(cell):
+    """Nothing that it asks keeps the gateway from its start, nor check from its end."""
+    with open(cell.path("nft"), "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\nexec sleep 600\n")
+    os.chmod(cell.path("nft"), 0o755)
+    nft = os.path.realpath(shutil.which("nft"))
+    hang = ["unshare", "--mount", "sh", "-c", f'mount --bind {cell.path("nft")} {nft}; exec "$@"', "sh"]
+    began = time.monotonic()
+    daemon = cell.router.spawn([*hang, binary(), "run", "-c", cell.gateway.configuration])
+    daemon.wait_for_output(READY, 30 * SLOWNESS)
+    check(time.monotonic() - began >= 5, "nft was not asked, or not waited for")
+    check_equal(daemon.stop(), 0, "the exit status of run")
+
+
 def file_that_is_named_must_be_there(cell):
     for command in ("rules iptables", "check", "run"):
         result = cell.router.run([binary(), *command.split(), "-c", cell.path("nothing")], check=False)
@@ -252,6 +277,8 @@ def main():
             ("faults of the configuration are findings", configuration_with_faults, bare_lab),
             ("without a configuration file the defaults hold, for rules, run and check", no_configuration, bare_lab),
             ("a file that is named must be there", file_that_is_named_must_be_there, bare_lab),
+            ("a finding is said to its end", long_finding_is_whole, bare_lab),
+            ("a program that never answers holds nothing up", listing_that_never_ends, bare_lab),
             ("run warns where no rule feeds it", run_without_rules, bare_lab)):
         # A lab for each: they change the firewall.
         plan.add(statement, function, fixture=lambda make=fixture: make())

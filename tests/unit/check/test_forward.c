@@ -168,6 +168,42 @@ static void chain_of_iptables_in_the_listing_of_nft_is_judged_once(void **state)
 	assert_int_equal(finding.verdict, FORWARD_DROPS);
 }
 
+/* Each of 60 chains leads to the next one twice: 2^60 ways, and one answer. */
+static void chains_that_lead_to_one_chain_are_walked_once(void **state)
+{
+	struct forward_finding finding = { FORWARD_ADMITS, "" };
+	char text[8192];
+	size_t length = (size_t)snprintf(text, sizeof(text), "*filter\n:FORWARD DROP [0:0]\n");
+
+	(void)state;
+	for (int i = 0; i <= 60; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, ":c%d - [0:0]\n", i);
+	for (int i = 0; i < 60; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "-A c%d -j c%d\n-A c%d -i lan -j c%d\n", i, i + 1,
+					   i, i + 1);
+	length += (size_t)snprintf(text + length, sizeof(text) - length, "-A FORWARD -j c0\n-A c60 -i wan -j ACCEPT\n");
+	forward_read_iptables(text, &finding);
+	assert_int_equal(finding.verdict, FORWARD_ADMITS_SOME);
+	finding.verdict = FORWARD_ADMITS;
+	snprintf(text + length, sizeof(text) - length, "-A c60 -j ACCEPT\n");
+	forward_read_iptables(text, &finding);
+	assert_int_equal(finding.verdict, FORWARD_ADMITS);
+}
+
+/* What a chain does depends on what was accepted before it. */
+static void chain_that_is_known_is_walked_again_with_other_states(void **state)
+{
+	static const char rules[] = "iifname \"lan\" jump half\njump half\nct state established accept\n";
+	struct forward_finding finding = { FORWARD_ADMITS, "" };
+	char text[2048];
+
+	(void)state;
+	snprintf(text, sizeof(text), nft_format, "inet", "drop", rules);
+	strcat(text, "table inet fw {\n\tchain half {\n\t\tct state related accept\n\t}\n}\n");
+	forward_read_nft(text, false, false, &finding);
+	assert_int_equal(finding.verdict, FORWARD_ADMITS);
+}
+
 static void worst_chain_is_the_finding(void **state)
 {
 	struct forward_finding finding = read_iptables("DROP", "-A FORWARD -i lan -j ACCEPT\n");
@@ -192,6 +228,8 @@ int main(void)
 		cmocka_unit_test(table_is_judged_for_its_families_only),
 		cmocka_unit_test(chain_of_iptables_in_the_listing_of_nft_is_judged_once),
 		cmocka_unit_test(worst_chain_is_the_finding),
+		cmocka_unit_test(chains_that_lead_to_one_chain_are_walked_once),
+		cmocka_unit_test(chain_that_is_known_is_walked_again_with_other_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
