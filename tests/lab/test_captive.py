@@ -15,21 +15,24 @@ import contextlib
 import functools
 import os
 import re
+import shutil
 import signal
 import socket
 
 import lab as labs
 import rules
 from capture import ACK, RST, Capture
-from gateway import binary
+from gateway import READY, binary
 from process import children
-from scripted import ScriptedClient, ScriptedServer
+from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, Skip, check, check_equal
 
 # Beside the gateway's program, in the same build directory.
 CAPTIVE = os.path.join(os.path.dirname(binary()), "tests", "lab", "captive")
 
 SETTINGS = {"gateway": {"absent": "open", "passed-mark": "none"}}
+STRANGER = 4242  # nobody has this number
+CAPABILITIES = "+net_admin,+net_raw"
 CALLS = ("execve", "ptrace", "kill", "tgkill", "clone", "sendmsg", "setsockopt", "bpf", "unshare", "setns", "mount",
          "mprotect", "process_vm_writev", "pidfd_open", "io_uring_setup", "unlink", "connect", "capset", "keyctl",
          "init_module")
@@ -210,6 +213,30 @@ def rights(lab):
             check_equal(status["Seccomp"].strip(), "2", "a filter of system calls")
 
 
+def unprivileged_start(lab):
+    """As a service manager starts it: somebody who is not root, with the two capabilities. It stays who it is, and works."""
+    if os.getuid() != 0 or os.environ.get("FTPALG_LAB_UID", "0") != "0":
+        raise Skip("only root can become somebody else")
+    program = lab.path("ftpalg")
+    shutil.copy(binary(), program)
+    with open(lab.gateway.events_path, "w", encoding="ascii"):
+        os.chown(lab.gateway.events_path, STRANGER, STRANGER)
+    daemon = lab.router.spawn(["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "--no-new-privs",
+                               f"--bounding-set=-all,{CAPABILITIES}", f"--inh-caps={CAPABILITIES}",
+                               f"--ambient-caps={CAPABILITIES}", program, "run", "-c", lab.gateway.configuration])
+    daemon.wait_for_output(READY)
+    for pid in (daemon.pid, *children(daemon.pid)):
+        check_equal(status_of(pid)["Uid"].split(), [str(STRANGER)] * 4, "the user of a process")
+    worker, broker = (status_of(pid) for pid in children(daemon.pid)[:2])
+    check_equal([int(status["CapEff"], 16) for status in (worker, broker)], [0, 1 << 12], "what worker and broker may do")
+    address = lab.addresses[4].server
+    with ScriptedServer(lab.server, address), ScriptedClient(lab.client, address) as client:
+        client.login()
+        check_equal(client.list_active(), LISTING, "a listing in active mode")
+    check(lab.gateway.events("pinhole-open"), "there is no event of the pinhole")
+    check_equal(daemon.stop(), 0, "the exit status")
+
+
 def taken():
     """A router without a gateway: what waits in the queue when a try ends is lost, and before and after, packets pass."""
     lab = labs.Lab(mode="snat", settings=SETTINGS, daemon=False, forward_all=True)
@@ -228,6 +255,8 @@ def main():
     plan.add("a90: nonsense is refused", nonsense, fixture=taken)
     plan.add("a90: system calls that it has no use for end it", system_calls, fixture=taken)
     plan.add("a90: the rights of worker and broker", rights, fixture=functools.partial(labs.Lab, mode="snat"))
+    plan.add("a90: started without being root it stays who it is, and works", unprivileged_start,
+             fixture=functools.partial(labs.Lab, mode="snat", daemon=False))
     plan.run()
 
 
