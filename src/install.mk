@@ -4,8 +4,8 @@
 
 HEADERS   := $(wildcard include/ftpalg/*.h)
 MANUALS   := $(wildcard doc/*.[358])
-DOCUMENTS := $(wildcard README.md CHANGELOG.md doc/*.conf doc/example-*.c)
-PAGES     := $(wildcard doc/*.md)
+DOCUMENTS := README.md CHANGELOG.md
+PAGES     := $(wildcard doc/*.md doc/example-*.c)
 RULES     := $(wildcard rules/*)
 
 # Where files are copied to. $(call copied,DIRECTORY,FILES)

@@ -183,6 +183,7 @@ check-long: setup-long
 	+$(Q)$(MAKE) --no-print-directory check FUZZ_SECONDS=300 VM_SECONDS=14400 LAB_FULL=1 VM_LAB='$(LAB_TESTS)' \
 		SPLIT_SCHEDULES=400 SPLIT_BUILD=$(SANITIZED) SPLIT_LIMIT=7200
 	$(Q)$(RUN) $(SUITES_CROSS)
+	$(Q)$(RUN) 'deb:1800=tests/make/test_deb.py'
 	$(Q)$(RUN) 'mutate:7200=tests/tools/mutate' 'mutants:28800=tests/tools/mutants'
 	$(Q)$(RUN) 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
 

@@ -7,6 +7,7 @@ reads numbers as C's atoi would. So whatever a gateway lets through has its full
 received.
 """
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -299,6 +300,14 @@ class ScriptedClient:
         """Sends line and its end; the reply must begin with one of codes if any are given."""
         self.send(line + b"\r\n")
         return self.expect(*codes) if codes else self.reply()
+
+    def until_quit(self, lines):
+        """Sends lines, with their ends, and QUIT; all that the server has said in this session, as text."""
+        self.send(lines + b"QUIT\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.reply()
+        return bytes(self.received).decode("latin-1")
 
     def login(self):
         self.expect("220")

@@ -51,12 +51,8 @@ def ports_offered(said):
 
 
 def ask(client):
-    """PWD and PASV in one go, or one after the other; all that is said until the end."""
-    client.send(b"PWD\r\nPASV\r\nQUIT\r\n")
-    with contextlib.suppress(ConnectionError):
-        while True:
-            client.reply()
-    return bytes(client.received).decode("latin-1")
+    """PWD and PASV in one go; all that is said until the end."""
+    return client.until_quit(b"PWD\r\nPASV\r\n")
 
 
 def name_opens_nothing(lab, end):

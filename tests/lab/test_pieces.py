@@ -65,11 +65,7 @@ def logged_in(namespace, address):
 
 def everything_said(client, line):
     """All lines that the server says to it, and to what ends the session."""
-    client.send(line + b"\r\nQUIT\r\n")
-    with contextlib.suppress(ConnectionError):
-        while True:
-            client.reply()
-    return bytes(client.received).decode("latin-1").split("\r\n")
+    return client.until_quit(line + b"\r\n").split("\r\n")
 
 
 def lists_nothing(lab, family, line, reason):

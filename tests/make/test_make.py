@@ -216,7 +216,7 @@ class Installed:
 
     def install(self):
         for path in ("sbin/ftpalg", "lib/libftpalg.a", "lib/pkgconfig/ftpalg.pc", "share/man/man3/libftpalg.3",
-                     "share/man/man8/ftpalg.8", "share/man/man5/ftpalg.conf.5", "share/doc/ftpalg/example-embed.c"):
+                     "share/man/man8/ftpalg.8", "share/man/man5/ftpalg.conf.5", "share/doc/ftpalg/doc/example-embed.c"):
             check((self.root / "usr" / path).exists(), f"{path} is not there")
         installed = {path.name for path in (self.root / "usr/include/ftpalg").iterdir()}
         check(installed == {path.name for path in (TOP / "include/ftpalg").iterdir()}, f"not the headers: {installed}")
@@ -242,7 +242,7 @@ class Installed:
 
     def example(self):
         """Copied out first: what it is compiled from is the installed tree and nothing else."""
-        source = shutil.copy(self.root / "usr/share/doc/ftpalg/example-embed.c", self.directory)
+        source = shutil.copy(self.root / "usr/share/doc/ftpalg/doc/example-embed.c", self.directory)
         check(len(pathlib.Path(source).read_text().splitlines()) < 100, "the example is no longer short")
         program = self.directory / "example-embed"
         run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", source, *self.pkg_config("--cflags", "--libs"), "-o", program)
