@@ -13,12 +13,13 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import time
 
 import rules
 from gateway import READY, binary
 from lab import Lab
-from process import SLOWNESS
+from process import SLOWNESS, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
 
@@ -214,6 +215,9 @@ def no_configuration(cell):
     result = cell.router.run([*command, "check"], check=False)
     check_equal(result.returncode, 0, f"the exit status of check, which says {result.stdout}")
     check("the defaults hold" in result.stdout, f"check does not say so: {result.stdout}")
+    os.kill(daemon.pid, signal.SIGHUP)
+    wait_until(lambda: "was not taken over" in daemon.output(), "a reload of a file that is not there to be refused")
+    check(transfers(cell), "a listing in active mode fails after that")
     check_equal(daemon.stop(), 0, "the exit status of run")
 
 
