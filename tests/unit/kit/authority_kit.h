@@ -12,8 +12,12 @@ extern char authority_ca_path[64];
 extern char authority_key_path[64];
 /* A server that has no name. */
 extern const struct address authority_router;
+/* What the proxy opens with the authority's files; the second pair makes it too. */
+extern struct tls *authority_tls;
 
 int authority_make(void **state);
 int authority_remove(void **state);
+int authority_make_tls(void **state);
+int authority_remove_tls(void **state);
 
 #endif

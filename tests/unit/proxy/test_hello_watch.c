@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A164: a server that asks for a second ClientHello reads the name in that one. */
 #include <openssl/ssl.h>
-#include <stdlib.h>
 
 #include "authority_kit.h"
 #include "proxy/hello_watch.h"
@@ -11,26 +10,6 @@
 #define FLIGHT_MAX 8192
 #define NAME "secret.example"
 #define OTHER "files.example"
-
-static struct tls *tls;
-
-static int open_tls(void **state)
-{
-	const struct tls_settings settings = { .ca_certificate = authority_ca_path, .ca_key = authority_key_path,
-					       .anchors = authority_ca_path };
-	char error[AUTHORITY_ERROR_MAX] = "";
-
-	if (authority_make(state) != 0)
-		return -1;
-	tls = tls_open(&settings, error, sizeof(error));
-	return tls ? 0 : -1;
-}
-
-static int close_tls(void **state)
-{
-	tls_close(tls);
-	return authority_remove(state);
-}
 
 /* One end of a TLS connection in memory, and what it has said last. */
 struct end {
@@ -98,12 +77,12 @@ static void begin(struct end *client, struct end *server, char *groups, struct h
 	assert_int_equal(SSL_use_PrivateKey_file(server->ssl, authority_key_path, SSL_FILETYPE_PEM), 1);
 	set_name(client, NAME);
 	end_go_on(client, NULL);
-	assert_int_equal(tls_hello_name(tls, said(client), name, &length), TLS_DONE);
+	assert_int_equal(tls_hello_name(authority_tls, said(client), name, &length), TLS_DONE);
 	hello_watch_begin(watch, name, length);
-	assert_int_equal(hello_watch_client(watch, tls, said(client)), client->length);
+	assert_int_equal(hello_watch_client(watch, authority_tls, said(client)), client->length);
 	end_go_on(server, client);
 	/* Nothing goes on before the answer is known, and the answer does once it can be. */
-	assert_int_equal(hello_watch_client(watch, tls, said(client)), 0);
+	assert_int_equal(hello_watch_client(watch, authority_tls, said(client)), 0);
 	for (size_t i = 0; i < 43; i++)
 		assert_int_equal(hello_watch_server(watch, (struct bytes){ server->said, i }), 0);
 	assert_int_equal(hello_watch_server(watch, said(server)), server->length);
@@ -127,8 +106,8 @@ static size_t say_again(const char *name, struct hello_watch *watch)
 	set_name(&client, name);
 	end_go_on(&client, &server);
 	for (size_t i = 0; i < client.length; i++)
-		assert_int_equal(hello_watch_client(watch, tls, (struct bytes){ client.said, i }), 0);
-	passes = hello_watch_client(watch, tls, said(&client));
+		assert_int_equal(hello_watch_client(watch, authority_tls, (struct bytes){ client.said, i }), 0);
+	passes = hello_watch_client(watch, authority_tls, said(&client));
 	if (passes != HELLO_REFUSED)
 		assert_int_equal(passes, client.length);
 	end_both(&client, &server);
@@ -154,7 +133,7 @@ static void a164_what_is_no_second_hello_is_refused(void **state)
 
 	(void)state;
 	begin(&client, &server, groups, &watch);
-	assert_int_equal(hello_watch_client(&watch, tls, alert), HELLO_REFUSED);
+	assert_int_equal(hello_watch_client(&watch, authority_tls, alert), HELLO_REFUSED);
 	end_both(&client, &server);
 }
 
@@ -168,7 +147,7 @@ static void a164_a_server_that_takes_the_first_hello_is_looked_at_no_more(void *
 	begin(&client, &server, groups, &watch);
 	assert_int_equal(watch.step, HELLO_PASSED);
 	end_go_on(&client, &server);
-	assert_int_equal(hello_watch_client(&watch, tls, said(&client)), client.length);
+	assert_int_equal(hello_watch_client(&watch, authority_tls, said(&client)), client.length);
 	assert_int_equal(hello_watch_server(&watch, unit_bytes(TEXT("\x17"))), 1);
 	end_both(&client, &server);
 }
@@ -180,8 +159,8 @@ static void a164_an_alert_is_an_answer(void **state)
 
 	(void)state;
 	hello_watch_begin(&watch, NAME, 10);
-	assert_int_equal(hello_watch_client(&watch, tls, unit_bytes(TEXT("01234567"))), 8);
-	assert_int_equal(hello_watch_client(&watch, tls, unit_bytes(TEXT("89 early data"))), 2);
+	assert_int_equal(hello_watch_client(&watch, authority_tls, unit_bytes(TEXT("01234567"))), 8);
+	assert_int_equal(hello_watch_client(&watch, authority_tls, unit_bytes(TEXT("89 early data"))), 2);
 	assert_int_equal(hello_watch_server(&watch, alert), alert.length);
 	assert_int_equal(watch.step, HELLO_PASSED);
 }
@@ -195,5 +174,5 @@ int main(void)
 		cmocka_unit_test(a164_an_alert_is_an_answer),
 	};
 
-	return cmocka_run_group_tests(tests, open_tls, close_tls);
+	return cmocka_run_group_tests(tests, authority_make_tls, authority_remove_tls);
 }

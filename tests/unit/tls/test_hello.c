@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A ClientHello that is only looked at: its name, where everybody would read the same one (A164). */
 #include <openssl/ssl.h>
-#include <stdlib.h>
 
 #include "authority_kit.h"
 #include "tls/hello.h"
 #include "unit.h"
 
 #define HELLO_MAX 8192
-
-static struct tls *tls;
-
-static int open_tls(void **state)
-{
-	struct tls_settings settings = { .ca_certificate = authority_ca_path, .ca_key = authority_key_path,
-					 .anchors = authority_ca_path };
-	char error[AUTHORITY_ERROR_MAX] = "";
-
-	if (authority_make(state) != 0)
-		return -1;
-	tls = tls_open(&settings, error, sizeof(error));
-	return tls ? 0 : -1;
-}
-
-static int close_tls(void **state)
-{
-	tls_close(tls);
-	return authority_remove(state);
-}
 
 /* name: NULL: none. */
 static size_t make_hello(char *name, uint8_t *out)
@@ -53,7 +32,7 @@ static enum tls_result read_hello(const uint8_t *hello, size_t length, char *nam
 {
 	size_t own;
 
-	return tls_hello_name(tls, (struct bytes){ hello, length }, name, &own);
+	return tls_hello_name(authority_tls, (struct bytes){ hello, length }, name, &own);
 }
 
 static void a_hello_is_read_once_it_is_whole(void **state)
@@ -83,7 +62,7 @@ static void the_length_of_a_hello_is_its_own(void **state)
 	(void)state;
 	memcpy(&hello[length], "\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x05" "early", 16);
 	for (size_t more = 0; more <= 16; more++) {
-		assert_int_equal(tls_hello_name(tls, (struct bytes){ hello, length + more }, name, &own), TLS_DONE);
+		assert_int_equal(tls_hello_name(authority_tls, (struct bytes){ hello, length + more }, name, &own), TLS_DONE);
 		assert_int_equal(own, length);
 	}
 }
@@ -130,5 +109,5 @@ int main(void)
 		cmocka_unit_test(a164_a_name_that_others_may_read_otherwise_is_none),
 	};
 
-	return cmocka_run_group_tests(tests, open_tls, close_tls);
+	return cmocka_run_group_tests(tests, authority_make_tls, authority_remove_tls);
 }

@@ -5,46 +5,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tls/authority.h"
+#include "authority_kit.h"
 #include "tls/internal.h"
 #include "tls/wire.h"
 #include "unit.h"
 
-#define ERROR_MAX 512
 /* The largest there is, and fewer of them than are gathered. */
 #define RECORD 16384UL
 #define RECORDS 5U
 
-static const struct address address = { .family = FAMILY_IPV4, .octets = { 192, 0, 2, 7 } };
-
 struct pair {
-	struct tls *tls;
 	struct tls_tickets *tickets;
 	struct wire wire;
 	SSL_CTX *context;
 	SSL *peer;
 	int descriptor; /* the peer's */
 };
-
-static struct tls *open_tls(void)
-{
-	char directory[] = "/tmp/ftpalg-wire-XXXXXX";
-	char certificate[64], key[64], error[ERROR_MAX] = "";
-	const struct tls_settings settings = { .ca_certificate = certificate, .ca_key = key, .anchors = certificate };
-	struct tls *tls;
-
-	assert_non_null(mkdtemp(directory));
-	snprintf(certificate, sizeof(certificate), "%s/ca.pem", directory);
-	snprintf(key, sizeof(key), "%s/ca.key", directory);
-	assert_int_equal(authority_create(certificate, key, "test authority", 30, error, sizeof(error)), 0);
-	tls = tls_open(&settings, error, sizeof(error));
-	unlink(certificate);
-	unlink(key);
-	rmdir(directory);
-	if (!tls)
-		fail_msg("%s", error);
-	return tls;
-}
 
 static void shake_hands(struct pair *pair)
 {
@@ -56,7 +32,7 @@ static void shake_hands(struct pair *pair)
 		SSL_do_handshake(pair->peer);
 		result = tls_stream_handshake(pair->wire.tls);
 		if (result == TLS_HELLO)
-			assert_int_equal(tls_stream_present(pair->wire.tls, NULL, &address, TLS_NO_PAIR, &order), TLS_DONE);
+			assert_int_equal(tls_stream_present(pair->wire.tls, NULL, &authority_router, TLS_NO_PAIR, &order), TLS_DONE);
 	}
 	assert_int_equal(result, TLS_DONE);
 	assert_int_equal(SSL_do_handshake(pair->peer), 1);
@@ -70,7 +46,7 @@ static void pair_connect(struct pair *pair, int room)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
 	pair->wire.descriptor = ends[0];
-	pair->wire.tls = tls_stream_accept(pair->tls, ends[0], pair->tickets);
+	pair->wire.tls = tls_stream_accept(authority_tls, ends[0], pair->tickets);
 	pair->context = SSL_CTX_new(TLS_client_method());
 	pair->peer = SSL_new(pair->context);
 	pair->descriptor = ends[1];
@@ -91,7 +67,6 @@ static void pair_disconnect(struct pair *pair)
 static void pair_open(struct pair *pair)
 {
 	memset(pair, 0, sizeof(*pair));
-	pair->tls = open_tls();
 	pair->tickets = tls_tickets_make();
 	pair_connect(pair, 4096);
 }
@@ -108,7 +83,6 @@ static void pair_close(struct pair *pair)
 {
 	pair_disconnect(pair);
 	tls_tickets_drop(pair->tickets);
-	tls_close(pair->tls);
 }
 
 /* Reads all that has come, and takes it from what is left to come. SSL_ERROR_WANT_READ: there may be more. */
@@ -330,7 +304,7 @@ static void a161_a_handshake_has_so_many_records(void **state)
 	pair_open(&pair);
 	pair_disconnect(&pair);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-	pair.wire.tls = tls_stream_accept(pair.tls, ends[0], pair.tickets);
+	pair.wire.tls = tls_stream_accept(authority_tls, ends[0], pair.tickets);
 	assert_int_equal(write(ends[1], beginning, sizeof(beginning)), sizeof(beginning));
 	for (size_t i = 0; i < sizeof(pieces); i++)
 		pieces[i] = piece[i % sizeof(piece)];
@@ -342,7 +316,6 @@ static void a161_a_handshake_has_so_many_records(void **state)
 	close(ends[0]);
 	close(ends[1]);
 	tls_tickets_drop(pair.tickets);
-	tls_close(pair.tls);
 }
 
 int main(void)
@@ -358,5 +331,5 @@ int main(void)
 		cmocka_unit_test(a161_a_handshake_has_so_many_records),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, authority_make_tls, authority_remove_tls);
 }
