@@ -75,7 +75,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			if (evbuffer_add(leg->in, bytes, length) < 0)
 				return false;
 			session->again = true;
-			if (leg->ending && !session->cleared)
+			if ((leg->clearing || leg->ending) && !session->cleared)
 				proxy_session_reject(session, REASON_BEHIND_REIN, reason_meaning(REASON_BEHIND_REIN));
 			if (session->closing)
 				return true;

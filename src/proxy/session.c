@@ -23,7 +23,6 @@
 #include "ftpalg/address.h"
 #include "proxy/internal.h"
 
-
 void proxy_session_free(struct proxy_session *session, enum reason reason)
 {
 	struct proxy *proxy = session->proxy;
