@@ -47,12 +47,15 @@ static void estate_adopt_pair(struct supervisor *supervisor, const struct succes
 
 void estate_take_over(struct supervisor *supervisor, const struct successor_estate *estate)
 {
+	/* All that a program can have. For the next one that begins, renewal.c ends the oldest. */
+	const uint32_t places = SUPERVISOR_GENERATIONS - (estate->serves ? 1 : 0);
+
 	supervisor->turn = estate->turn;
 	if (estate->serves) {
 		estate_adopt_pair(supervisor, &estate->serving, true);
 		supervisor->serving->inlets = estate->inlets;
 	}
-	for (uint32_t i = 0; i < estate->draining_count && i < SUPERVISOR_GENERATIONS - 2; i++)
+	for (uint32_t i = 0; i < estate->draining_count && i < places; i++)
 		estate_adopt_pair(supervisor, &estate->draining[i], false);
 }
 

@@ -475,20 +475,22 @@ def many_reloads_at_once(cell):
         check(talk.command("NOOP").startswith("200"), "a session did not outlive them")
 
 
-def generations_are_bounded(cell):
-    """With one more than there may be, the oldest ends, and all others go on."""
+def generations_are_bounded(cell, last):
+    """With one more than there may be, which a reload or another program begins, the oldest ends, and all others go on."""
     with cell.as_at_first(), cell.serve(), contextlib.ExitStack() as stack:
         talks = []
         for number in range(GENERATIONS + 1):
+            before = cell.told("the oldest is ended")
             talks.append(stack.enter_context(Talk(cell)))
             talks[-1].secure(cell.context())
             cell.renew(f"number-{number}.lab.test")
-            cell.reload()
+            cell.install(binary())
+            cell.reload(last if number == GENERATIONS else signal.SIGHUP)
             check(len(cell.proxies()) <= GENERATIONS, f"proxies: {cell.proxies()}")
-        alive = [talk.command("NOOP").startswith("200") if talk is not talks[0] else talk.line() != "" for talk in talks[2:]]
+        alive = [talk.command("NOOP").startswith("200") for talk in talks[2:]]
         check_equal(alive, [True] * (GENERATIONS - 1), "the sessions of the generations that there may be")
-        check_equal(talks[0].line(), "", "what the oldest session reads")
-        check("the oldest is ended" in cell.proxy.process.output(), "no message tells of it")
+        check_equal([talk.line() for talk in talks[:2]], ["", ""], "what the oldest sessions read")
+        check_equal(cell.told("the oldest is ended"), before + 1, "messages that tell of it")
 
 
 def drain_time_is_the_end(cell):
@@ -602,7 +604,7 @@ def gateway_upgraded():
 def main():
     plan = Plan(__doc__)
     cell = Cell()
-    for text, statement in (
+    for text, statement, *arguments in (
             ("a148: certificates renewed during 50 transfers: none is lost, and the new ones are shown", renewed),
             ("a148: the program replaced during 50 transfers: none is lost", upgraded),
             ("a148: programs replaced one after the other know what drains", upgrades_one_after_the_other),
@@ -615,10 +617,12 @@ def main():
             ("a150: what a reload can't use is named, and nothing ends", bad_inputs),
             ("a150: a program that can't go on is not become", bad_programs),
             ("a148: of many reloads at once the last one is in force", many_reloads_at_once),
-            ("a148: there are eight generations at most", generations_are_bounded),
+            ("a148: there are eight generations at most", generations_are_bounded, signal.SIGHUP),
+            ("a148: there are eight generations at most, with those of the program before", generations_are_bounded,
+             signal.SIGUSR2),
             ("a148: a generation keeps no file of those before it", nothing_is_left_over),
             ("a148: SIGTERM ends all generations", the_end_is_the_end_of_all)):
-        plan.add(text, statement, fixture=cell)
+        plan.add(text, statement, *arguments, fixture=cell)
     plan.add("a148: drain-time bounds how long a proxy serves that was replaced", drain_time_is_the_end,
              fixture=Cell({"drain-time": "1"}))
     plan.add("a148: a session is shown what its own generation mints", the_authority_of_a_generation,
