@@ -59,6 +59,8 @@ void supervisor_enforce(struct supervisor *supervisor, const struct policy *poli
 bool supervisor_has_processes(const struct supervisor *supervisor);
 /* Everything ends. result: 0, or -1. */
 void supervisor_end(struct supervisor *supervisor, int result);
+/* After that: one has ended, and how. */
+void supervisor_take_end(struct supervisor *supervisor, const struct child *child, int status);
 
 /* run/renewal.c */
 /* Begins the first generation of this program, where one is wanted. False: it can't, which has been told. */

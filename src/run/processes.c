@@ -102,3 +102,11 @@ void supervisor_end(struct supervisor *supervisor, int result)
 	supervisor->ending = true;
 	supervisor_signal(supervisor, SIGTERM);
 }
+
+void supervisor_take_end(struct supervisor *supervisor, const struct child *child, int status)
+{
+	if (child_ended_well(status))
+		return;
+	child_tell_death(child, status, "");
+	supervisor->result = -1;
+}

@@ -247,10 +247,7 @@ static void renewal_reap(struct supervisor *supervisor, const struct generation 
 	if (!child_reap(child, &status))
 		return;
 	if (supervisor->ending) {
-		if (!child_ended_well(status)) {
-			child_tell_death(child, status, "");
-			supervisor->result = -1;
-		}
+		supervisor_take_end(supervisor, child, status);
 		return;
 	}
 	if (!drains || !child_ended_well(status))

@@ -98,10 +98,7 @@ static void supervisor_reap(struct supervisor *supervisor, struct child *child, 
 	if (!child_reap(child, &status))
 		return;
 	if (supervisor->ending) {
-		if (!child_ended_well(status)) {
-			child_tell_death(child, status, "");
-			supervisor->result = -1;
-		}
+		supervisor_take_end(supervisor, child, status);
 	} else if (!child->was_ready) {
 		/* What keeps the first one from starting (a taken queue) it has told, and it will last. */
 		supervisor_end(supervisor, -1);
