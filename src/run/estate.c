@@ -14,7 +14,8 @@
  *                  a proxy that serves until a generation of the new program does, and drains then (renewal.c)
  *                  proxies that drain, which go on
  *
- * Of another program's processes nothing is read but their pages, and they are asked for nothing but to drain and to end.
+ * Of another program's processes nothing is read but their pages, and they are asked for nothing but to read the policy again,
+ * to drain and to end.
  */
 #include <errno.h>
 #include <string.h>
@@ -57,6 +58,8 @@ void estate_take_over(struct supervisor *supervisor, const struct successor_esta
 	}
 	for (uint32_t i = 0; i < estate->draining_count && i < places; i++)
 		estate_adopt_pair(supervisor, &estate->draining[i], false);
+	/* This program has read the policy, and those have not. */
+	supervisor_enforce(supervisor, &supervisor->config->policy);
 }
 
 static struct successor_child estate_of(const struct child *child)

@@ -350,14 +350,18 @@ def connections_wait_for_the_next_proxy(cell):
         check_equal([talk[:3] for talk in talks], ["220"] * 5, "greetings")
 
 
-def policy_is_that_of_all(cell):
-    """What a reload denies is denied in sessions of the generation before, too."""
-    with cell.as_at_first(), cell.serve(), Talk(cell) as talk:
+def policy_is_that_of_all(cell, number):
+    """What a reload, or another program, denies is denied in sessions of the generation before, too."""
+    with cell.as_at_first(), cell.serve(), contextlib.ExitStack() as stack:
+        cell.renew("allowed.lab.test")
+        cell.reload()
+        talk = stack.enter_context(Talk(cell))
         talk.secure(cell.context())
         check(talk.command("NOOP").startswith("200"), "NOOP before")
         cell.renew("policy.lab.test")
         cell.configure(cell.text.replace("[policy]\n", "[policy]\ndeny-verbs = NOOP\n"))
-        cell.reload()
+        cell.install(binary())
+        cell.reload(number)
         with Talk(cell) as after:
             after.secure(cell.context())
             check(after.command("NOOP").startswith("5"), "NOOP in a new session")
@@ -611,7 +615,9 @@ def main():
             ("a149: the proxy killed during 50 transfers: all are told as lost, and a new session begins at once", killed),
             ("a149: who came while no proxy was there is served by the next", connections_wait_for_the_next_proxy),
             ("a149: a proxy that drains and is killed is told, and not replaced", who_drains_is_not_replaced),
-            ("a148: the policy is that of all generations", policy_is_that_of_all),
+            ("a148: the policy is that of all generations", policy_is_that_of_all, signal.SIGHUP),
+            ("a148: the policy of another program is that of the generations before it", policy_is_that_of_all,
+             signal.SIGUSR2),
             ("a148: a policy alone replaces no process", policy_alone_replaces_nobody),
             ("a148: sessions of all generations have numbers of their own", sessions_have_numbers_of_their_own),
             ("a150: what a reload can't use is named, and nothing ends", bad_inputs),
