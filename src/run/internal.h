@@ -37,7 +37,7 @@ struct supervisor {
 	struct generation *next;    /* that begins; or NULL */
 	struct generation *leaving; /* that drains, and may still take a session; or NULL */
 	uint32_t turn;              /* of the proxy that was started last */
-	bool again;                 /* a reload waits until next has begun, or has not */
+	bool again;                 /* a reload waits until next has begun, or has not, and a trial is over */
 	struct successor successor;
 	pid_t trial;              /* the successor's program, tried; 0: it is not */
 	uint64_t trial_deadline;

@@ -151,13 +151,19 @@ bool renewal_begin(struct supervisor *supervisor)
 	return true;
 }
 
+/* One thing at a time. A program that takes this one's place has read the configuration then. */
+static bool renewal_must_wait(const struct supervisor *supervisor)
+{
+	return supervisor->next || supervisor->leaving || supervisor->trial || supervisor->departing;
+}
+
 void renewal_reload(struct supervisor *supervisor)
 {
 	char error[RENEWAL_ERROR_MAX];
 
 	if (supervisor->ending)
 		return;
-	if (supervisor->next || supervisor->leaving) {
+	if (renewal_must_wait(supervisor)) {
 		supervisor->again = true;
 		return;
 	}
@@ -316,7 +322,7 @@ void renewal_tend(struct supervisor *supervisor, bool look)
 		if (generation->state != GENERATION_NONE && (generation != supervisor->next || supervisor->ending))
 			renewal_tend_one(supervisor, generation, look);
 	}
-	if (supervisor->again && !supervisor->next && !supervisor->leaving) {
+	if (supervisor->again && !renewal_must_wait(supervisor)) {
 		supervisor->again = false;
 		renewal_reload(supervisor);
 	}

@@ -21,7 +21,7 @@ import time
 
 from gateway import READY, binary
 from lab import Lab
-from process import SLOWNESS, titled, wait_until
+from process import SLOWNESS, children, titled, wait_until
 from proxy import Authority, Proxy
 from scripted import LISTING
 from tap import Plan, check, check_equal
@@ -605,6 +605,39 @@ def gateway_upgraded():
             check_equal(client.list_passive(), LISTING, "a passive listing with the next worker")
 
 
+def slow_program(lab, real):
+    """One that has read the configuration, and needs a second to say that it takes it."""
+    path = lab.path("slow")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f'#!/bin/sh\ncase "$*" in *-t) {real} "$@" && sleep 1; exit ;; esac\nexec {real} "$@"\n')
+    os.chmod(path, 0o755)
+    return path
+
+
+def a_reload_during_an_upgrade_waits():
+    """Its file can't be read to its end: had both begun, there would be no worker until the reload is given up."""
+    with Lab(mode="snat", daemon=False) as lab:
+        proxy = Proxy(lab, policy={"tls": "terminate"})
+        program = lab.path("ftpalg")
+        shutil.copy(binary(), program)
+        proxy.process = lab.router.spawn([program, "run", "-c", proxy.configuration])
+        wait_until(lambda: proxy.process.output().count(READY) == 2, "the worker and the proxy")
+        old = pair_of(proxy)[0]
+        os.replace(slow_program(lab, binary()), program)
+        os.kill(proxy.process.pid, signal.SIGUSR2)
+        wait_until(lambda: any(titled(pid, "sleep") for pid in children(proxy.process.pid)), "the end of the trial's work")
+        fifo = lab.path("fifo")
+        os.mkfifo(fifo)
+        with open(proxy.configuration, encoding="ascii") as file:
+            text = file.read()
+        with open(proxy.configuration, "w", encoding="ascii") as file:
+            file.write(text.replace(proxy.servers.certificate, fifo))
+        os.kill(proxy.process.pid, signal.SIGHUP)
+        wait_until(lambda: is_gone(old), "the end of the old worker")
+        wait_until(lambda: proxy.process.output().count("ready: queue") == 2, "the next worker")
+        proxy.stop()
+
+
 def main():
     plan = Plan(__doc__)
     cell = Cell()
@@ -634,6 +667,7 @@ def main():
     plan.add("a148: a session is shown what its own generation mints", the_authority_of_a_generation,
              fixture=MintingCell({"tls": "client"}))
     plan.add("a148: a gateway's program replaced: its session goes on", gateway_upgraded)
+    plan.add("a148: a reload that comes while a program is tried waits", a_reload_during_an_upgrade_waits)
     plan.run()
 
 
