@@ -99,7 +99,7 @@ static void supervisor_reap(struct supervisor *supervisor, struct child *child, 
 		return;
 	if (supervisor->ending) {
 		supervisor_take_end(supervisor, child, status);
-	} else if (!child->was_ready) {
+	} else if (!child->was_ready && !child->leaves) {
 		/* What keeps the first one from starting (a taken queue) it has told, and it will last. */
 		supervisor_end(supervisor, -1);
 	} else {

@@ -638,6 +638,21 @@ def a_reload_during_an_upgrade_waits():
         proxy.stop()
 
 
+def an_upgrade_during_the_start():
+    """A worker that waits for its queue is ended for the next program's, and that is no failure to start."""
+    with Lab(mode="snat") as lab:
+        program = lab.path("ftpalg")
+        shutil.copy(binary(), program)
+        second = lab.router.spawn([program, "run", "-c", lab.gateway.configuration])
+        wait_until(lambda: len(children(second.pid)) == 2, "the second worker and its broker")
+        first = children(second.pid)
+        os.kill(second.pid, signal.SIGUSR2)
+        wait_until(lambda: all(is_gone(pid) for pid in first), "the end of the worker that was told to")
+        lab.gateway.stop()
+        second.wait_for_output(READY)
+        lab.gateway.process = second
+
+
 def main():
     plan = Plan(__doc__)
     cell = Cell()
@@ -667,6 +682,7 @@ def main():
     plan.add("a148: a session is shown what its own generation mints", the_authority_of_a_generation,
              fixture=MintingCell({"tls": "client"}))
     plan.add("a148: a gateway's program replaced: its session goes on", gateway_upgraded)
+    plan.add("a148: a gateway's program replaced while its worker begins", an_upgrade_during_the_start)
     plan.add("a148: a reload that comes while a program is tried waits", a_reload_during_an_upgrade_waits)
     plan.run()
 
