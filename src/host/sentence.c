@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Programs read logs too, to ban who is refused. So what a peer said comes last, after all that is known of it: whatever its
+ * words are, they name no other peer.
+ */
 #include "host/sentence.h"
 
 #include <inttypes.h>
@@ -75,7 +79,7 @@ static void sentence_add_quote(struct sentence *sentence, struct bytes text)
 {
 	const size_t end = sentence->length + QUOTE_MAX;
 
-	sentence_add(sentence, " \"");
+	sentence_add(sentence, ": \"");
 	while (text.length && sentence->length < end) {
 		char shown[ESCAPE_MAX];
 		const size_t length = escape_take(&text, ESCAPE_UNICODE, shown);
@@ -95,7 +99,7 @@ static void sentence_add_ends(struct sentence *sentence, const struct notice *no
 		return;
 	endpoint_format(&notice->view->client, client);
 	endpoint_format(&notice->view->server_seen, server);
-	sentence_add(sentence, " of %s %s to %s %s", from_client ? "client" : "server", from_client ? client : server,
+	sentence_add(sentence, ", %s %s to %s %s", from_client ? "client" : "server", from_client ? client : server,
 		     from_client ? "server" : "client", from_client ? server : client);
 }
 
@@ -108,8 +112,6 @@ void sentence_format(const struct notice *notice, char text[SENTENCE_MAX])
 		sentence_add(&sentence, "refused");
 	else
 		sentence_add(&sentence, "%s", notice_name(notice->type));
-	if (notice->text.length)
-		sentence_add_quote(&sentence, notice->text);
 	sentence_add_ends(&sentence, notice);
 	sentence_add(&sentence, ": %s (%s", reason_meaning(notice->reason), reason_name(notice->reason));
 	if (notice->session)
@@ -119,4 +121,6 @@ void sentence_format(const struct notice *notice, char text[SENTENCE_MAX])
 	sentence_add(&sentence, ")");
 	if (notice->count > 1)
 		sentence_add(&sentence, ", %" PRIu64 " times", notice->count);
+	if (notice->text.length)
+		sentence_add_quote(&sentence, notice->text);
 }

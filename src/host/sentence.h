@@ -18,8 +18,8 @@
 bool sentence_is_due(const struct notice *notice);
 
 /*
- * Writes who did what and why it was refused or failed, ended with a NUL: words of peers are escaped, and cut where they are
- * long.
+ * Writes who was refused or failed, why, and last what was said, ended with a NUL: words of peers are escaped, and cut where
+ * they are long.
  */
 void sentence_format(const struct notice *notice, char text[SENTENCE_MAX]);
 

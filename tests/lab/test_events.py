@@ -331,8 +331,9 @@ def refusals_are_sentences(journal, settings, expected):
             for _ in range(20):
                 client.command(b"PORT 10,9,9,9,200,10", "5")
             client.command(b"NOOP", "200")
-        said = re.findall(r"^(.*)ftpalg: warning: refused \"PORT 10,9,9,9,200,10\" of client (\S+) to server (\S+): the offer "
-                          r"names a host .*\(foreign-address, session \d+, rule policy\)$", service.output(), re.MULTILINE)
+        said = re.findall(r"^(.*)ftpalg: warning: refused, client (\S+) to server (\S+): the offer names a host .*"
+                          r"\(foreign-address, session \d+, rule policy\): \"PORT 10,9,9,9,200,10\"$", service.output(),
+                          re.MULTILINE)
         ends = (f"{client.address}:{client.local_port}", f"{addresses.server}:21")
         check_equal(said, expected and [("<4>" if journal else "", *ends)] * expected, "what the log says of 20 refusals")
         check(not expected or service.output().startswith("<5>ftpalg: " if journal else "ftpalg: "),

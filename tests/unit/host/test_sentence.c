@@ -37,9 +37,9 @@ static void refusal_tells_who_said_what_and_why(void **state)
 	(void)state;
 	assert_true(sentence_is_due(&notice));
 	sentence_format(&notice, text);
-	assert_string_equal(text, "refused \"PORT 10,0,0,99,0,25\" of client 10.0.0.5:4711 to server 203.0.113.9:21: the offer "
-				  "names a host other than the peer that made it (FTP bounce) (foreign-address, session 12, "
-				  "rule office)");
+	assert_string_equal(text, "refused, client 10.0.0.5:4711 to server 203.0.113.9:21: the offer names a host other than the "
+				  "peer that made it (FTP bounce) (foreign-address, session 12, rule office): "
+				  "\"PORT 10,0,0,99,0,25\"");
 }
 
 static void reply_is_of_the_server(void **state)
@@ -51,8 +51,8 @@ static void reply_is_of_the_server(void **state)
 
 	(void)state;
 	sentence_format(&notice, text);
-	assert_non_null(strstr(text, "\" of server 203.0.113.9:21 to client 10.0.0.5:4711: "));
-	assert_non_null(strstr(text, "(unsolicited), 7 times"));
+	assert_ptr_equal(strstr(text, "refused, server 203.0.113.9:21 to client 10.0.0.5:4711: "), text);
+	assert_non_null(strstr(text, "(unsolicited), 7 times: \"227 "));
 }
 
 /* What peers say can neither end the line nor move a cursor, nor turn the direction of what stands beside it. */
@@ -68,8 +68,24 @@ static void words_of_peers_are_escaped_and_cut(void **state)
 	memset(longest, 0x1b, sizeof(longest));
 	notice.text = (struct bytes){ (const uint8_t *)longest, sizeof(longest) };
 	sentence_format(&notice, text);
-	assert_non_null(strstr(text, "...\": the address or port is not of the form"));
+	assert_non_null(strstr(text, "...\""));
 	assert_true(strlen(text) < SENTENCE_MAX - 1);
+}
+
+/* Who reads the first two ends in a line, and bans one of them, bans nobody whom a peer has named. */
+static void words_of_peers_name_nobody_else(void **state)
+{
+	const struct nat_view view = view_of();
+	const struct notice notice = { .type = NOTICE_REFUSE, .reason = REASON_MALFORMED, .view = &view,
+				       .direction = DIRECTION_ORIGINAL,
+				       .text = bytes_of("PORT \" client 192.0.2.7:1 to server 192.0.2.8:21: (malformed)") };
+	char text[SENTENCE_MAX];
+
+	(void)state;
+	sentence_format(&notice, text);
+	assert_true(strstr(text, "client 10.0.0.5:4711") < strstr(text, "client 192.0.2.7"));
+	assert_true(strstr(text, "server 203.0.113.9") < strstr(text, "server 192.0.2.8"));
+	assert_true(strstr(text, "(malformed)") < strstr(text, "client 192.0.2.7"));
 }
 
 static void only_refusals_and_faults_are_told(void **state)
@@ -125,6 +141,7 @@ int main(void)
 		cmocka_unit_test(refusal_tells_who_said_what_and_why),
 		cmocka_unit_test(reply_is_of_the_server),
 		cmocka_unit_test(words_of_peers_are_escaped_and_cut),
+		cmocka_unit_test(words_of_peers_name_nobody_else),
 		cmocka_unit_test(only_refusals_and_faults_are_told),
 		cmocka_unit_test(every_notice_has_a_sentence),
 	};
