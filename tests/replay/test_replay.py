@@ -1,12 +1,16 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-tests/replay/test_replay.py: the cases in pcaps/, and captures made by others, through ftpalg replay. Prints TAP.
+tests/replay/test_replay.py: the cases in pcaps/, what real peers said to each other, and captures made by others, through
+ftpalg replay. Prints TAP.
 
 Each case must still be what its dialogue says, give the events and the capture that are expected, and give tshark no
 reason to complain of what leaves: no wrong checksum, and no retransmission, no segment out of order, none missing and
 no acknowledgement of what was never sent, that the case itself does not have. Announced endpoints must be in what tshark
 reads from the capture that leaves.
+
+pcaps/recorded/ has visits of clients to servers, recorded without a gateway by tests/lab/record_peers.py. What works directly
+works through the gateway, so nothing in them may be refused, whatever events are expected.
 
 FTPALG names the program, FTPALG_SHARED_PCAPS a directory with captures made by others (../shared/pcaps unless set).
 What they give is in tests/replay/golden/NAME.jsonl; --golden writes that anew.
@@ -28,7 +32,9 @@ sys.path.insert(0, os.path.dirname(HERE))
 from statements import Skip, check, run_statements
 
 GOLDEN = os.path.join(HERE, "golden")
+RECORDINGS_DEMANDED = 28
 TOP = os.path.dirname(os.path.dirname(HERE))
+RECORDED = os.path.join(TOP, "pcaps", "recorded")
 SHARED = os.environ.get("FTPALG_SHARED_PCAPS", os.path.join(TOP, "..", "shared", "pcaps"))
 CASES_DEMANDED = 40
 
@@ -211,22 +217,26 @@ def check_tshark(name, dialogue, opinions):
         check(endpoint in after.endpoints or any(text in payload for payload in after.payload.values()), f"{endpoint} is not in what leaves, but {sorted(after.endpoints)}")
 
 
-def replay_shared(name, *options):
-    return subprocess.run([generate.FTPALG, "replay", *options, os.path.join(SHARED, f"{name}.pcap")],
-                          capture_output=True, check=False)
+def replay_file(path, *options):
+    return subprocess.run([generate.FTPALG, "replay", *options, path], capture_output=True, check=False)
 
 
-def check_golden(name):
-    result = replay_shared(name)
+def check_golden(path, golden):
+    result = replay_file(path)
     check(result.returncode == 0, f"exit status {result.returncode}: {result.stderr.decode()}")
-    expected = read(os.path.join(GOLDEN, f"{name}.jsonl"))
+    expected = read(golden)
     check(result.stdout == expected, first_difference(result.stdout, expected))
 
 
-def check_shared_tshark(name, directory):
-    path = os.path.join(directory, "out.pcap")
-    replay_shared(name, "-w", path)
-    before, after = tshark(os.path.join(SHARED, f"{name}.pcap")), tshark(path)
+def check_unrefused(path):
+    refused = [line for line in replay_file(path).stdout.decode().splitlines() if json.loads(line)["event"] == "refuse"]
+    check(not refused, "\n".join(refused))
+
+
+def check_leaving_tshark(path, directory):
+    leaving = os.path.join(directory, "out.pcap")
+    replay_file(path, "-w", leaving)
+    before, after = tshark(path), tshark(leaving)
     for port, opinion in after.items():
         check_complaints(before[port], opinion)
 
@@ -350,18 +360,33 @@ def statements(directory):
         if name not in CONTRADICTORY:
             yield (f"{name}: cut and put out of order it is decided alike",
                    lambda n=name: check_disorder(os.path.join(generate.CASES, n, "in.pcap")))
+    yield from recorded(directory)
     for name in sorted(file[:-6] for file in os.listdir(GOLDEN)):
-        yield f"captures of others: {name} gives the events that are expected", lambda n=name: shared(check_golden, n)
+        path = os.path.join(SHARED, f"{name}.pcap")
+        yield (f"captures of others: {name} gives the events that are expected",
+               lambda p=path, n=name: shared(check_golden, p, os.path.join(GOLDEN, f"{n}.jsonl")))
         yield (f"captures of others: {name} cut and put out of order is decided alike",
-               lambda n=name: shared(lambda file: check_disorder(os.path.join(SHARED, f"{file}.pcap")), n))
+               lambda p=path: shared(check_disorder, p))
         yield (f"captures of others: {name} leaves as a capture that tshark accepts",
-               lambda n=name: shared(check_shared_tshark, n, directory))
+               lambda p=path: shared(check_leaving_tshark, p, directory))
 
 
-def shared(function, name, *arguments):
-    if not os.path.exists(os.path.join(SHARED, f"{name}.pcap")):
-        raise Skip(f"FTPALG_SHARED_PCAPS names no directory with {name}.pcap")
-    function(name, *arguments)
+def recorded(directory):
+    names = sorted(file[:-5] for file in os.listdir(RECORDED) if file.endswith(".pcap"))
+    yield (f"there are at least {RECORDINGS_DEMANDED} recorded visits", lambda: check(len(names) >= RECORDINGS_DEMANDED, f"{len(names)}"))
+    for name in names:
+        path = os.path.join(RECORDED, f"{name}.pcap")
+        yield f"recorded: {name}: nothing is refused", lambda p=path: check_unrefused(p)
+        yield f"recorded: {name}: gives the events that are expected", lambda p=path: check_golden(p, f"{p[:-5]}.jsonl")
+        yield f"recorded: {name}: cut and put out of order it is decided alike", lambda p=path: check_disorder(p)
+        yield f"recorded: {name}: leaves as a capture that tshark accepts", lambda p=path: check_leaving_tshark(p, directory)
+
+
+
+def shared(function, path, *arguments):
+    if not os.path.exists(path):
+        raise Skip(f"FTPALG_SHARED_PCAPS names no directory with {os.path.basename(path)}")
+    function(path, *arguments)
 
 
 def write_golden():
@@ -370,7 +395,7 @@ def write_golden():
         name, kind = os.path.splitext(file)
         if kind == ".pcap":
             with open(os.path.join(GOLDEN, f"{name}.jsonl"), "wb") as golden:
-                golden.write(replay_shared(name).stdout)
+                golden.write(replay_file(os.path.join(SHARED, file)).stdout)
 
 
 if __name__ == "__main__":
