@@ -105,7 +105,6 @@ bool passage_adopt(struct passage *passage)
 		passage_refuse(passage, reason);
 		return false;
 	}
-	refusal_forget(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple);
 	passage->direction = connection.direction;
 	if (!passage_take_row(passage, &connection, FLOW_LIVE))
 		return false;
@@ -114,6 +113,7 @@ bool passage_adopt(struct passage *passage)
 		passage->flow = NULL;
 		return false;
 	}
+	refusal_forget(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple);
 	adoption_begin(passage, &connection);
 	return true;
 }

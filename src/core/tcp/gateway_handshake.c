@@ -67,6 +67,7 @@ static void begin_embryo(struct passage *passage, const struct connection *conne
 
 	if (!passage_take_row(passage, connection, FLOW_EMBRYO))
 		return;
+	refusal_forget(&passage->gateway->refusals, REFUSAL_HANDSHAKE, &passage->packet.tuple);
 	flow = passage->flow;
 	stream_start(&flow->stream[passage->direction], pool, passage->packet.seq + 1,
 		     &connection->seqadj[passage->direction], false);
@@ -100,7 +101,6 @@ void handshake_take(struct passage *passage)
 		passage_turn_away(passage, &connection.view, REASON_SHARED_TUPLE);
 		return;
 	}
-	refusal_forget(&passage->gateway->refusals, REFUSAL_HANDSHAKE, &passage->packet.tuple);
 	forget_row(passage);
 	begin_embryo(passage, &connection);
 }

@@ -717,6 +717,38 @@ static void a152_who_is_turned_away_is_told_ten_times_a_second(void **state)
 	assert_in_range(rig.injected_count, 50, 56);
 }
 
+/* Nor is more done for those whom conntrack has, and for whom there is no room. */
+static void a152_who_finds_no_room_is_told_ten_times_a_second(void **state)
+{
+	(void)state;
+	for (int shaken = 0; shaken < 2; shaken++)
+		for (int full = 0; full < 2; full++) {
+			rig_make(&rig, RIG_SNAT);
+			rig.limits.sessions = full ? 1 : RIG_CONNECTIONS;
+			rig.limits.quota.sessions = 1;
+			rig_start(&rig);
+			rig_login(&rig);
+			rig.at = &rig.connections[1];
+			rig.lookups = 0;
+			rig.injected_count = 0;
+			for (unsigned int i = 0; i < 20000; i++) {
+				if (shaken)
+					rig_shake(&rig);
+				else
+					rig_at(&rig, C, 0, "NOOP\r\n", 0);
+			}
+			/* There is room for a handshake, and for no session. */
+			if (shaken && !full) {
+				assert_int_equal(rig.lookups, 1);
+			} else {
+				assert_in_range(rig.lookups, 25, 28);
+				assert_in_range(rig.injected_count, 50, 56);
+			}
+			rig_end(&rig);
+		}
+	rig_begin(&rig, RIG_SNAT);
+}
+
 static void a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second(void **state)
 {
 	(void)state;
@@ -788,6 +820,7 @@ int main(void)
 		cmocka_unit_test_teardown(a152_what_speaks_and_is_nobodys_has_conntrack_asked_ten_times_a_second, finish),
 		cmocka_unit_test_teardown(a152_a_refusal_is_not_for_longer_than_a_tenth_of_a_second, finish),
 		cmocka_unit_test_teardown(a152_who_is_turned_away_is_told_ten_times_a_second, finish),
+		cmocka_unit_test_teardown(a152_who_finds_no_room_is_told_ten_times_a_second, finish),
 		cmocka_unit_test_teardown(a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second,
 					  finish),
 		cmocka_unit_test_teardown(a152_who_repeats_what_is_held_is_told_ten_times_a_second, finish),
