@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Any bytes as a dialogue: one byte for the connection and the policy, then lines; the first letter of a line says who
- * speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads to the
- * peer that offered it and from the other one, and no offer passes without one.
+ * Any bytes as a dialogue: one byte for the connection and the policy, then lines, with CR or without; the first letter of a
+ * line says who speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads to
+ * the peer that offered it and from the other one, and no offer passes without one. One that was used up is opened again once
+ * for an offer at most, and as it was.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@ struct rig {
 	struct outcome outcome;
 	struct expectation pinhole;
 	bool open;
+	bool renewed; /* since it was made */
+	struct session_farewell farewell; /* whose answer has yet to be told, in a session that has ended */
+	bool released;
 	bool logged_in; /* has been reported, was announced by the greeting, or is not needed */
 	unsigned int closed;
 };
@@ -42,6 +46,7 @@ static void check_expectation(const struct expectation *expectation)
 	assert(expectation->destination.port != 6000 && expectation->destination.port != 3306);
 	assert(expectation->timeout > 0);
 	assert(rig.logged_in);
+	assert(active || !rig.session.torn);
 	if (active) {
 		assert(address_equal(&expectation->source, &view->server.address));
 		assert(is_own(&expectation->destination.address, &view->client, &view->client_seen));
@@ -63,7 +68,24 @@ static enum reason op_expect(void *context, const struct nat_view *master, struc
 		expectation->destination.port++;
 	rig.pinhole = *expectation;
 	rig.open = true;
+	rig.renewed = false;
 	return REASON_NONE;
+}
+
+/* Ports are announced when this is asked for, so it must be the same but for its time. */
+static enum reason op_renew(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	struct expectation before = rig.pinhole;
+
+	(void)context;
+	assert(master == &rig.session.view);
+	assert(rig.open && !rig.renewed && expectation->nat_direction == DIRECTION_REPLY);
+	check_expectation(expectation);
+	assert(expectation->timeout <= before.timeout);
+	before.timeout = expectation->timeout;
+	assert(memcmp(expectation, &before, sizeof(before)) == 0);
+	rig.renewed = true;
+	return expectation->destination.port % 4 == 1 ? REASON_KERNEL_REFUSED : REASON_NONE;
 }
 
 static enum reason op_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
@@ -99,6 +121,26 @@ static void op_notice(void *context, const struct notice *notice)
 	rig.closed += notice->type == NOTICE_SESSION_CLOSE ? 1 : 0;
 }
 
+static void op_release(void *context, const struct session_farewell *end)
+{
+	(void)context;
+	assert(!rig.released && rig.session.state == SESSION_CLOSED);
+	rig.farewell = *end;
+	rig.released = true;
+}
+
+/* What was released is told of when the kernel has answered. */
+static void settle(void)
+{
+	const struct session_farewell *end = &rig.farewell;
+
+	if (!rig.released)
+		return;
+	assert(rig.closed == 0);
+	rig.released = false;
+	session_tell_end(end, &rig.ops, op_unexpect(NULL, &end->view, &end->expectation));
+}
+
 static struct endpoint ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
 {
 	struct endpoint endpoint = { { FAMILY_IPV4, { a, b, c, d } }, port };
@@ -129,7 +171,7 @@ static void begin(uint8_t control)
 	rule->unknown_verbs = !(control & 64);
 	rig.logged_in = !rule->login_required || control & 128;
 	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
-				.peek = op_peek };
+				.peek = op_peek, .renew = op_renew, .release = op_release };
 	session_open(&rig.session, &rig.policy, &rig.ops, 1, &view, nat_view_is_translated(&view), control & 128);
 }
 
@@ -193,11 +235,17 @@ static bool some_beginning_may_pass(enum direction direction, struct bytes line)
 
 static void say(enum direction direction, struct bytes line, uint64_t now)
 {
-	bool may_pass = line.length < 200 && some_beginning_may_pass(direction, line);
-	struct bytes leaves = line;
+	const bool crlf = line.length > 0 && line.data[line.length - 1] == '\r';
+	bool may_pass;
+	struct bytes leaves;
 	enum session_state before = rig.session.state;
 
+	line.length -= crlf;
+	leaves = line;
+	may_pass = line.length < 200 && some_beginning_may_pass(direction, line);
+	session_take_end(&rig.session, direction, crlf);
 	session_input(&rig.session, &rig.ops, direction, line, now, &rig.outcome);
+	settle();
 	/* Some servers let everybody in and greet with 230. */
 	rig.logged_in = rig.logged_in || (before == SESSION_GREETING && rig.session.state == SESSION_READY);
 	assert(rig.open == (rig.session.pinhole == PINHOLE_OPEN));
@@ -239,6 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= taken;
 	}
 	session_close(&rig.session, &rig.ops, REASON_CONNECTION_ENDED, now);
+	settle();
 	assert(!rig.open && rig.closed == 1);
 	return 0;
 }
