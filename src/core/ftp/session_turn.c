@@ -39,7 +39,6 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 {
 	struct bytes nothing = { turn->line.data, 0 };
 
-
 	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
 	if (verb == VERB_SITE)
 		nothing.length = 4;

@@ -765,6 +765,8 @@ static void a169_the_rest_of_a_name_is_no_reply(void **state)
 		{ { "257 \"/x\"\"\"\"\r\n", "227 (203,0,113,9,12,234)\" is here\r\n" }, true },
 		{ { "257 \"/\"\"x\r\n", "227 (203,0,113,9,12,234)\" is here\r\n" }, true },
 		{ { "257 /x\n", "227 (203,0,113,9,12,234)\r\n" }, true },
+		/* How its lines end is known of a server since it greeted. */
+		{ { "257 /x\n", "227 (203,0,113,9,12,234)\n is here\r\n" }, true },
 		{ { "257 \"/x\"\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
 		{ { "257 \"/a\"\"b\" is here\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
 		{ { "257 \"/x\"\"\"\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
