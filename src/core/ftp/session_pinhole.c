@@ -145,6 +145,7 @@ void session_renew_pinhole(const struct turn *turn)
 	const struct ops *ops = turn->ops;
 	struct expectation rest = session->expectation;
 	struct notice used = turn_notice(turn, NOTICE_PINHOLE_USED);
+	struct session_farewell end;
 
 	if (ops->renew && pinhole_can_be_renewed(session) &&
 	    ops->peek(ops->context, &session->view, &session->expectation) == REASON_GONE) {
@@ -155,6 +156,8 @@ void session_renew_pinhole(const struct turn *turn)
 		rest.timeout = (uint32_t)((session->pinhole_deadline - session->now) / 1000000);
 		if (ops->renew(ops->context, &session->view, &rest) == REASON_NONE)
 			notify_pinhole(turn);
+		else
+			session_give_pinhole_up(session, REASON_USED, &end); /* which was told */
 	}
 	session->pinhole_asked = true;
 }

@@ -1485,6 +1485,8 @@ static enum reason op_renew(void *context, const struct nat_view *master, const 
 	assert_true(nat_view_equal(master, &rig->session.view));
 	assert_in_range(expectation->timeout, 1, 60);
 	renewals++;
+	if (rig->expect_answer != REASON_NONE)
+		rig->pinhole_count = 0;
 	return rig->expect_answer;
 }
 
@@ -1535,6 +1537,12 @@ static void a154_an_active_pinhole_that_is_used_before_anybody_asked_for_a_trans
 		rig.absent = REASON_GONE;
 		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("RETR g"), rig.now, &rig.outcome);
 		assert_int_equal(renewals, rows[i].renewals);
+		/* Another offer is another pinhole. */
+		rig.expect_answer = REASON_NONE;
+		rig.port_taken = 0;
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PORT 10,0,0,5,195,149"), rig.now, &rig.outcome);
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("RETR h"), rig.now, &rig.outcome);
+		assert_int_equal(renewals, rows[i].renewals + 1);
 	}
 }
 
