@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -279,6 +280,40 @@ def manuals_are_correct():
     check(not said, "\n".join(said))
 
 
+class Upgrade:
+    """Of the Debian package, by what its scripts do to whom they find."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory) / "package"
+
+    def restarts_nothing(self):
+        if not shutil.which("dh_installsystemd"):
+            raise Skip("there is no dh_installsystemd")
+        shutil.copytree(TOP / "debian", self.directory / "debian")
+        (self.directory / "debian/ftpalg").mkdir()
+        (self.directory / "debian/libftpalg-dev").mkdir()
+        run("make", "-s", "-C", self.directory, "-f", "debian/rules", "override_dh_installsystemd")
+        made = [path.read_text() for path in self.directory.rglob("*.service") if path.name.startswith(("p", "n"))]
+        check(any("deb-systemd-invoke" in text for text in made), "debhelper made no script")
+        check(not any("restart" in text for text in made), "\n".join(made))
+
+    def replaces_the_program(self):
+        """A program whose file is gone is asked to become the new one, and one that was just started is left alone."""
+        program = self.directory / "program"
+        self.directory.mkdir(exist_ok=True)
+        for gone in (False, True):
+            shutil.copy(shutil.which("sleep"), program)
+            with subprocess.Popen([program, "10"]) as process:
+                script(self.directory / "systemctl", f"[ \"$1\" = show ] && echo {process.pid}\n")
+                if gone:
+                    os.replace(shutil.copy(program, f"{program}.new"), program)
+                run("sh", TOP / "debian/ftpalg.postinst", "configure", "0.1", PATH=f"{self.directory}:{os.environ['PATH']}")
+                if not gone:
+                    process.terminate()
+                ended = process.wait()
+                check(ended == -(signal.SIGUSR2 if gone else signal.SIGTERM), f"its file is gone: {gone}; it ended by {-ended}")
+
+
 def statements(directory):
     missing, flags, installed = Missing(directory), Flags(directory), Installed(directory)
     yield "without the libraries, make names the packages, which make setup installs", missing.all_libraries
@@ -299,6 +334,9 @@ def statements(directory):
     yield "CHANGELOG.md begins with this version", newest_change_is_this_version
     yield "make compile_commands.json says how each file is compiled", lambda: compile_commands(directory)
     yield "mandoc has nothing to say about the manuals", manuals_are_correct
+    upgrade = Upgrade(directory)
+    yield "an upgrade of the package restarts nothing", upgrade.restarts_nothing
+    yield "and a program whose file is gone becomes the new one", upgrade.replaces_the_program
 
 
 if __name__ == "__main__":
