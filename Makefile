@@ -15,6 +15,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 DOCDIR     ?= $(PREFIX)/share/doc/ftpalg
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 
 # The only place that says it: the program, ftpalg.pc and the manuals have it from here.
 VERSION := 0.1.0
@@ -28,6 +30,7 @@ else
 BUILD ?= build
 endif
 
+comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(CURDIR)/%,%,$(2))')
 
@@ -48,7 +51,7 @@ PACKAGE_cmocka             := libcmocka-dev
 # These need no compiler, or bring it.
 ifneq ($(filter-out help clean deb setup setup-build setup-demo setup-long check demo check-cross check-long bench compare uninstall,$(or $(MAKECMDGOALS),all)),)
 
-needed := $(LIBRARIES) $(if $(filter unit-programs,$(MAKECMDGOALS)),cmocka)
+needed := $(LIBRARIES) $(if $(filter unit-programs bench-programs,$(MAKECMDGOALS)),cmocka)
 works = $(shell $(1) >/dev/null 2>&1 && echo yes)
 library_missing = $(if $(call works,$(PKG_CONFIG) --exists $(1)),,$(PACKAGE_$(1)))
 MISSING := $(if $(call works,$(CC) --version),,gcc) $(if $(call works,$(PKG_CONFIG) --version),,pkgconf)
@@ -60,6 +63,7 @@ $(error What ftpalg is built with is missing. Debian has it in: $(sort $(MISSING
 endif
 
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LIB_NAMES  := $(shell for name in $(sort $(filter-out libcrypto,$(LIBRARIES))); do echo "$$name $$($(PKG_CONFIG) --modversion $$name),"; done)
 LIB_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
 # The archiver and the lister of symbols that the compiler uses: others may not know its processor.
@@ -143,6 +147,9 @@ $(BUILD)/src/%.o: src/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(UPPER_FLAGS) -MMD -MP -c -o $@ $<
 
+# What it is built with, without the last comma.
+$(BUILD)/src/cmd/version.o: UPPER_FLAGS += -DFTPALG_LIBRARIES='"$(patsubst %@,%,$(subst $(comma)@,@,$(LIB_NAMES)@))"'
+
 # What is compiled in: the scenarios of ftpalg probe, and what pages are made of.
 SCENARIOS := $(sort $(wildcard src/probe/scenarios/*.scenario))
 
@@ -153,7 +160,7 @@ $(BUILD)/src/probe/scenarios.c: src/embed $(SCENARIOS) src/probe/scenarios
 	$(call say,EMBED,$@)
 	$(call embed,probe_builtins)
 
-$(BUILD)/src/probe/assets.c: src/embed src/probe/page.css
+$(BUILD)/src/probe/assets.c: src/embed src/probe/page.css src/probe/page.js
 	$(call say,EMBED,$@)
 	$(call embed,probe_assets)
 
@@ -199,8 +206,8 @@ include src/install.mk
 help:
 	@echo 'make               builds $(BUILD)/ftpalg'
 	@echo 'make demo          installs what is missing, builds, shows the gateway at work'
-	@echo 'make install       the program, the library of its core, and the manuals; make uninstall takes them away again'
-	@echo '                   (DESTDIR, PREFIX, SBINDIR, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR)'
+	@echo 'make install       the program, the library of its core, manuals and completion; make uninstall takes them away again'
+	@echo '                   (DESTDIR, PREFIX, SBINDIR, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR, BASHDIR, ZSHDIR)'
 	@echo 'make deb           Debian packages, in build/deb (with what Build-Depends in debian/control names)'
 	@echo 'make setup         installs (as root), or names, what the tests lack; make setup-build: what the build lacks'
 	@echo 'make check         setup, build, and all tests that this host can run'
@@ -209,6 +216,7 @@ help:
 	@echo 'make check-unit    unit tests, with sanitizers'
 	@echo 'make check-replay  captures through ftpalg replay: events, what leaves, and what tshark thinks of it'
 	@echo 'make check-report  captures through ftpalg report: the page, in a browser too, and the text'
+	@echo 'make check-readers random dialogues, and what the reply readers of clients make of them'
 	@echo 'make check-split   the same captures, cut, lost, repeated and reordered'
 	@echo 'make check-lint    clang-tidy and cppcheck'
 	@echo "make check-valgrind unit tests, captures and configurations under valgrind's memcheck"
@@ -218,7 +226,8 @@ help:
 	@echo "make check-vm      the lab's essentials with nft rules on Debian's own kernel, under qemu"
 	@echo 'make check-cross   unit tests and captures on big-endian and 32-bit processors, emulated'
 	@echo 'make check-long    all of it, the whole lab on both kernels, and long fuzzing'
-	@echo 'make bench         measures the gateway'
+	@echo 'make bench         measures the gateway, beside plain NAT, queue programs and other helpers'
+	@echo 'make bench-count   instructions a packet, which may not grow unnoticed'
 	@echo 'make compare       measures other FTP helpers beside this one, and writes doc/comparison.md'
 	@echo 'make compile_commands.json  tells editors how files are compiled'
 	@echo 'make clean         removes build/'

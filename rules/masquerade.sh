@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The rules of masquerade.nft in the words of iptables: a masquerading router, clients inside, FTP servers anywhere
-# outside. Run it with sh; it replaces the filter and nat tables, and leaves raw and mangle to what ftpalg prints.
+# outside. Run it with sh; it replaces the filter and nat tables, and leaves raw and mangle to what ftpalg prints. Active mode is
+# off but for one client (masquerade.conf).
 set -eu
 
 inside=lan0
@@ -39,6 +40,8 @@ COMMIT
 EOF
 }
 
+# Where the events go (masquerade.conf).
+install -d -m 750 /var/log/ftpalg
 # What ftpalg says comes first, so that there is no moment in which FTP passes uninspected.
 ftpalg rules iptables -c "$config" | sh
 filter icmp | iptables-restore -w

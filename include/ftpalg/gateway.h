@@ -63,6 +63,16 @@ size_t gateway_memory(const struct gateway_limits *limits);
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
 			       const struct ops *ops, const uint8_t key[16]);
 
+/*
+ * Counts sessions, and what one source has, together with the other members of share, which have the same limits: all
+ * members together stay within each of them. For handshakes that wait, each member has an equal part. To be called before
+ * the first packet.
+ */
+void gateway_join(struct gateway *gateway, const struct share *share);
+
+/* Numbers sessions that begin from now on, with this number first. Before this call they are numbered from 1. */
+void gateway_number_sessions(struct gateway *gateway, uint64_t first);
+
 /* The devices by which a packet came and by which it will leave, as the kernel numbers them. 0: not known. */
 struct gateway_way {
 	uint32_t in;
@@ -70,14 +80,14 @@ struct gateway_way {
 };
 
 /*
- * Takes one packet as seen at the FORWARD hook and fills output. way may be NULL, where there are no devices: then nothing
- * is said by them. now: microseconds of a clock that never goes back.
+ * Takes one packet as seen at the FORWARD hook and fills output. way may be NULL, where there are no devices: then
+ * nothing is concluded from them. now: microseconds of a clock that never goes back.
  */
 void gateway_packet(struct gateway *gateway, struct bytes packet, const struct gateway_way *way, uint64_t now,
 		    struct gateway_output *output);
 
 /*
- * Does what time demands: acknowledges held bytes whose rest does not come, forgets idle sessions. Call it at the time
+ * Does what is due: acknowledges held bytes whose rest does not come, forgets idle sessions. Call it at the time
  * that gateway_next_tick gives, or earlier. It does a bounded amount of work.
  */
 void gateway_tick(struct gateway *gateway, uint64_t now);
@@ -87,6 +97,12 @@ uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now);
 
 /* Judges all sessions by another policy from now on; the old one may be freed afterwards. */
 void gateway_set_policy(struct gateway *gateway, const struct policy *policy);
+
+/*
+ * Ends this session: both peers are reset, and whatever they still send is answered with a reset for a while. False: no
+ * session has this number.
+ */
+bool gateway_kill_session(struct gateway *gateway, uint64_t session, uint64_t now);
 
 /* Sessions now in the table. */
 uint32_t gateway_session_count(const struct gateway *gateway);

@@ -30,9 +30,12 @@ bool form_is_active(enum form form);
 struct hostport {
 	enum form form;
 	struct endpoint endpoint; /* 229: the family is FAMILY_NONE, only the port was announced */
-	struct span span;         /* the tuple, delimiters included and parentheses not, as a part of the text that was read */
+	/* the tuple, delimiters included and parentheses not, as a part of the text that was read */
+	struct span span;
 	uint8_t delimiter;        /* EPRT and 229 */
-	bool padded;              /* a reply's numbers have zeros or blanks before them: not to be passed on so */
+	bool padded;              /* a reply's numbers have zeros or blanks before them: not to be passed on as they are */
+	/* a reply has digits or commas beside the tuple: to be blanked, or some read them with it */
+	bool mixed;
 };
 
 /* Longest tuple that hostport_format writes: an LPRT with an IPv6 address. */
@@ -50,9 +53,17 @@ enum reason hostport_parse(enum form form, struct bytes text, struct hostport *h
 
 /*
  * Is there a client that would read an endpoint out of this line of a reply, if it expected one there (doc/readers.md)?
- * Never false where there is one: five commas between numbers, however written, or the port of a 229.
+ * Never false where there is one: five commas and a digit, a host with two numbers after it, or the port of a 229.
  */
 bool hostport_could_be_read(struct bytes text);
+/*
+ * False means that hostport_could_be_read() is false of the text and of each of its suffixes, so that one look at a line
+ * saves one at each place in it. It may be true where none of them could be read.
+ */
+bool hostport_could_be_within(struct bytes text);
+
+/* Is there a number in the text of a 227, 228 or 229, so that it may announce something? "227 Logout." is harmless. */
+bool hostport_has_number(struct bytes text);
 
 /*
  * Writes the canonical tuple for endpoint, as it replaces hostport's span: the same form, the same delimiter. out holds

@@ -107,24 +107,28 @@ struct ops {
 	enum reason (*seqadj)(void *context, const struct nat_view *master, enum direction direction,
 			      const struct seqadj *seqadj);
 
-	/* Sends one whole IP packet that no connection tracking shall see (resets; acknowledgements of held bytes). */
+	/* Sends one whole IP packet that connection tracking must not see (resets; acknowledgements of held bytes). */
 	void (*inject)(void *context, struct bytes packet);
 
-	/* One thing that happened. */
+	/* Reports one thing that happened. lines: those of the dialogue that move files are reported too (NOTICE_LINE). */
 	void (*notice)(void *context, const struct notice *notice);
+	bool lines;
 
-	/* What has become of a connection that lookup has found: found by its own two tuples, never another that looks like
-	 * it at FORWARD. REASON_NO_CONNECTION where it is no more. */
+	/* Looks again at a connection that lookup has found, by its own two tuples, so never at another that looks like
+	 * it at FORWARD. REASON_NO_CONNECTION where it no longer exists. */
 	enum reason (*recall)(void *context, const struct nat_view *view, struct connection *connection);
 
 	/* What unexpect would answer now; changes nothing. NULL where unexpect never answers REASON_GONE. */
 	enum reason (*peek)(void *context, const struct nat_view *master, const struct expectation *expectation);
 
-	/* Creates the expectation of an offer anew, as it was: its port was announced. As expect; NULL where that can't be. */
+	/*
+	 * Creates the expectation of an offer again, as it was, because its port was announced. As expect; NULL where that
+	 * can't be.
+	 */
 	enum reason (*renew)(void *context, const struct nat_view *master, const struct expectation *expectation);
 
-	/* unexpect for a session that has ended, which need not be done at once: the answer goes to session_tell_end(). NULL:
-	 * unexpect does it. */
+	/* unexpect for a session that has ended, which need not be done at once: the answer goes to session_tell_end().
+	 * NULL: unexpect does it. */
 	void (*release)(void *context, const struct session_farewell *end);
 };
 

@@ -25,7 +25,8 @@ struct edit {
  *
  * With keep_length the line's length must not change. A 227, 228 or 229 has free text before its tuple to take from
  * then; a shorter tuple is padded in any case, so that only growth changes a length. Returns REASON_NONE; REASON_NO_RESIZE
- * where keep_length can't be met; REASON_FAMILY_MISMATCH where the form can't express the endpoint. An edit that would
+ * where keep_length can't be met; REASON_FAMILY_MISMATCH where the form can't express the endpoint; REASON_AMBIGUOUS
+ * where words that are left beside the tuple would be read as another one. An edit that would
  * change nothing has at.length == 0 and length == 0.
  */
 enum reason offer_announce(struct bytes line, uint32_t base, const struct hostport *hostport,

@@ -38,6 +38,7 @@ struct packet {
 	uint8_t flags;
 	struct packet_timestamps timestamps;
 	bool foreign_options; /* options that might change what a receiver reads; they must not leave */
+	bool whole;           /* IPv4 with "don't fragment" */
 	uint16_t ip_header;   /* length, IPv6 extension headers included */
 	uint16_t tcp_header;  /* length, options included */
 	struct bytes payload; /* points into the packet that was parsed */
@@ -61,18 +62,20 @@ struct packet_change {
 	bool strip_sack;       /* overwrite SACK blocks with no-operations */
 	struct bytes payload;
 	uint16_t urgent;       /* where flags has TCP_URG: how far after seq the urgent data ends */
+	bool may_be_cut;       /* IPv4: take "don't fragment" away */
 };
 
 /*
  * Writes original with the change applied to out: IP length, IPv4 header checksum and TCP checksum computed again, foreign
- * options overwritten, every other header byte kept. Returns the length; 0 if size is too small or the packet would exceed 65,535 bytes.
+ * options overwritten, every other header byte kept. Returns the length; 0 if size is too small or the packet would exceed
+ * 65,535 bytes.
  */
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size);
 
 /*
- * Writes original, for another destination, to out: checksums computed again, every other byte kept. Returns the length; 0 if
- * size is too small or the families differ.
+ * Writes original, for another destination, to out: checksums computed again, every other byte kept. Returns the length; 0
+ * if size is too small or the families differ.
  */
 size_t packet_readdress(struct bytes original, const struct packet *packet, const struct endpoint *destination,
 			uint8_t *out, size_t size);

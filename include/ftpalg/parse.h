@@ -44,7 +44,7 @@ bool parse_command_may_matter(struct bytes beginning);
 bool parse_command_is_ambiguous(struct bytes beginning);
 bool parse_reply_is_ambiguous(struct bytes beginning);
 
-/* CR NUL too, which stands for the CR of a name (RFC 2640 3.1) and is not ambiguous where no reply begins behind it. */
+/* CR NUL too, which stands for the CR of a name (RFC 2640 3.1) and is not ambiguous where no reply begins after it. */
 bool parse_reply_has_control_byte(struct bytes line);
 
 /* Is the byte at position an IAC or a data mark, among the Telnet codes in front of the command's verb? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is allowed. A policy is a list of rules; the first whose networks hold the client and the server decides, and the
- * last rule holds everybody. The configuration compiles to this; the core only reads it.
+ * What is allowed. A policy is a list of rules; the first whose networks contain the client and the server decides, and
+ * the last rule matches everybody. The configuration compiles to this; the core only reads it.
  */
 #ifndef FTPALG_POLICY_H
 #define FTPALG_POLICY_H
@@ -15,9 +15,12 @@
 #define POLICY_RANGES_MAX 64
 #define POLICY_FXP_MAX 16
 #define POLICY_NAME_MAX 32
+#define POLICY_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
+#define POLICY_HOSTS_MAX 16 /* in all rules */
 
 enum foreign_server {
-	FOREIGN_SERVER_REWRITE_PRIVATE, /* a private or unreachable address is replaced by the server's own, another refused */
+	/* a private or unreachable address is replaced by the server's own, another refused */
+	FOREIGN_SERVER_REWRITE_PRIVATE,
 	FOREIGN_SERVER_REFUSE,  /* a 227 or 228 that names another host than the server: answered to the client as 425 */
 	FOREIGN_SERVER_REWRITE, /* the server's own address is put in the place of any other */
 };
@@ -34,6 +37,26 @@ enum tls_policy {
 struct fxp_target {
 	struct network network;
 	struct port_range ports;
+};
+
+/* What is announced in the place of an address of this host's, and of a port. */
+struct policy_public {
+	struct address address; /* without a family: nothing, so that the text says what the kernel knows */
+	int32_t port_offset;
+};
+
+/*
+ * For a NAT that another host does in front of this one: the text of an offer names the address that others dial, and the
+ * pinhole stays where the packets arrive. A host is a name, which the core does not look up: whatever loads the policy
+ * sets the addresses that the name has, in those families that have none of their own.
+ */
+struct policy_advertise {
+	struct policy_public ipv4;
+	struct policy_public ipv6;
+	char host[POLICY_HOST_MAX]; /* or "" */
+	int32_t host_offset;
+	bool host_has_ipv4; /* these two are the host's */
+	bool host_has_ipv6;
 };
 
 struct policy_rule {
@@ -62,17 +85,15 @@ struct policy_rule {
 	struct fxp_target fxp[POLICY_FXP_MAX];
 	size_t fxp_count;
 
-	/* For a server behind a NAT that another host does: what its 227, 228 and 229 shall announce. */
-	bool advertise;
-	struct address advertise_address;
-	int32_t advertise_port_offset;
+	struct policy_advertise advertise;        /* in 227, 228 and 229 */
+	struct policy_advertise advertise_active; /* in PORT, EPRT and LPRT */
 
 	uint32_t pinhole_timeout; /* seconds */
 };
 
 struct policy {
 	struct policy_rule rules[POLICY_RULES_MAX];
-	size_t rule_count; /* at least 1: the last rule holds everybody */
+	size_t rule_count; /* at least 1: the last rule matches everybody */
 };
 
 /* The strict defaults of every setting (doc/ftpalg.conf.5), with no networks. */

@@ -3,14 +3,15 @@
  * What one source may use at a time, so that a flood from it costs nobody else a session or a pinhole.
  *
  * A source is a client's IPv4 address or the /64 network of its IPv6 address: a host that has one address of a /64 has them
- * all. Sources live in a fixed table. A source without sessions is remembered until its row is needed, or it could have
- * its rate forgotten by coming back.
+ * all. Sources live in a fixed table. A source without sessions is remembered until its row is needed; otherwise it could
+ * reset its rate by leaving and coming back.
  */
 #ifndef FTPALG_QUOTA_H
 #define FTPALG_QUOTA_H
 
 #include "ftpalg/base.h"
 #include "ftpalg/reason.h"
+#include "ftpalg/share.h"
 
 /* 0 means without limit, in every field. */
 struct quota_limits {
@@ -35,6 +36,7 @@ struct quota_source {
 	uint64_t filled;   /* when tokens was computed */
 	uint64_t minted;   /* microseconds of a minute that its certificates have cost */
 	uint64_t minted_at; /* when minted was computed */
+	struct share_place place;
 };
 
 struct quota {
@@ -47,11 +49,18 @@ struct quota {
 	uint32_t idle_first; /* rows that had no session when they were put here, oldest first */
 	uint32_t idle_last;
 	uint8_t key[16];
+	struct share share;  /* of all that sources have: with others who serve the same ones */
 };
 
-/* More rows than there can be sessions are enough, and those beyond are memory for sources that left. buckets: a power of two. */
+/*
+ * count must exceed the number of possible sessions; the rows beyond that remember sources that have left. buckets: a power
+ * of two.
+ */
 void quota_init(struct quota *quota, const struct quota_limits *limits, struct quota_source *sources, uint32_t count,
 		uint32_t *buckets, uint32_t bucket_count, const uint8_t key[16]);
+
+/* Everything is counted together with the other members of share from here on. To be called before anything is counted. */
+void quota_join(struct quota *quota, const struct share *share);
 
 /*
  * Counts one more session of the client. REASON_NONE and *source, which stays valid until quota_end_session; or
@@ -63,11 +72,11 @@ void quota_end_session(struct quota *quota, struct quota_source *source);
 
 /* May source open one more pinhole now? REASON_NONE: it is counted. REASON_QUOTA_PINHOLES, REASON_QUOTA_RATE. */
 enum reason quota_open_pinhole(const struct quota *quota, struct quota_source *source, uint64_t now);
-void quota_close_pinhole(struct quota_source *source);
+void quota_close_pinhole(const struct quota *quota, struct quota_source *source);
 
-/* May source have one more data connection? Asked when it is offered, and counted from its begin to its end. */
+/* May source have one more data connection? Asked when it is offered, and counted from its beginning to its end. */
 bool quota_allows_relay(const struct quota *quota, const struct quota_source *source);
-void quota_begin_relay(struct quota_source *source);
+void quota_begin_relay(const struct quota *quota, struct quota_source *source);
 void quota_end_relay(struct quota *quota, struct quota_source *source);
 
 /* May a certificate be made for source now? One that is made is counted. A source that is all zeros has had none. */
@@ -79,6 +88,6 @@ enum reason quota_check_bytes(const struct quota *quota, const struct quota_sour
 /* The same where the pool is scarce: a source has a sixteenth then, so that many sources leave something to others. */
 enum reason quota_check_scarce_bytes(const struct quota *quota, const struct quota_source *source, size_t length);
 /* Sets what one of its sessions uses; before is what it used when this was last called. */
-void quota_set_bytes(struct quota_source *source, uint32_t before, uint32_t after);
+void quota_set_bytes(const struct quota *quota, struct quota_source *source, uint32_t before, uint32_t after);
 
 #endif

@@ -33,16 +33,16 @@
 	X(REASON_UNSOLICITED,       "unsolicited",          "a reply in which a client could read an endpoint, and which answers no request for one (PASV, EPSV and the like)") \
 	X(REASON_CLIENT_FIRST,      "client-first",         "the client spoke before the server's greeting") \
 	X(REASON_NOT_FTP,           "not-ftp",              "the first line of a peer is not FTP (HTTP, TLS or something else on the control port)") \
-	X(REASON_ODD_VERB,          "odd-verb",             "control bytes, Telnet codes or 8-bit bytes in or before a verb: some server could read another command") \
+	X(REASON_ODD_VERB,          "odd-verb",             "control bytes, Telnet codes or 8-bit bytes in or before a verb, or more letters after that of an offer: some server could read another command") \
 	X(REASON_CONTROL_BYTE,      "control-byte",         "a NUL, or a carriage return that ends no line: peers disagree about where the line ends") \
 	X(REASON_LINE_TOO_LONG,     "line-too-long",        "a line is longer than the limit") \
 	X(REASON_HIDDEN_LINE,       "hidden-line",          "a long line holds what would be refused at the start of one, and some peers read long lines in pieces") \
 	X(REASON_RAW_NAMES,         "raw-names",            "STAT with options or a pattern by which a reply would have names at the start of its lines, where a name can read as another reply") \
 	X(REASON_TORN_REPLY,        "torn-reply",           "a reply that would open something, after a line that the server ended otherwise than its others or within quotation marks: a name with a line end in it reads as replies") \
 	X(REASON_PIPELINE_FULL,     "pipeline-full",        "more commands are waiting for replies than the limit") \
-	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear behind AUTH or behind its 234") \
-	X(REASON_BEHIND_REIN,       "behind-rein",          "bytes in TLS behind REIN, or behind the reply that ends TLS") \
-	X(REASON_NOT_TLS,           "not-tls",              "the bytes behind 234 are no TLS records, or there are lines where TLS can't have ended") \
+	X(REASON_BEHIND_AUTH,       "behind-auth",          "bytes in clear after AUTH or after its 234") \
+	X(REASON_BEHIND_REIN,       "behind-rein",          "bytes in TLS after REIN, or after the reply that ends TLS") \
+	X(REASON_NOT_TLS,           "not-tls",              "the bytes after 234 are no TLS records, or there are lines where TLS can't have ended") \
 	X(REASON_SPLIT_REFUSED,     "split-refused",        "the refusal came too late: a part of the line had already passed") \
 	X(REASON_ADOPTION_FAILED,   "adoption-failed",      "the session is older than the gateway, and where its receiver stands contradicts what the gateway let pass") \
 	/* the proxy's legs */ \
@@ -54,7 +54,7 @@
 	X(REASON_CLIENT_CERTIFICATE, "client-certificate",  "the server demands a certificate of its client, which the proxy has not; where it may, it passes the next session on unopened") \
 	X(REASON_BYPASSED,          "bypassed",             "TLS is passed on unopened, and nothing is opened for the session") \
 	X(REASON_NOT_RESUMED,       "not-resumed",          "a data connection did not resume the TLS session of its control connection") \
-	X(REASON_BARREN_RECORDS,    "barren-records",       "a peer sent TLS records one behind the other that have nothing in them for anybody") \
+	X(REASON_BARREN_RECORDS,    "barren-records",       "a peer sent TLS records one after the other that have nothing in them for anybody") \
 	X(REASON_TRUNCATED,         "truncated",            "a TLS connection ended without close_notify, so bytes may be missing") \
 	X(REASON_NO_CLOSE_NOTIFY,   "no-close-notify",      "a data connection in TLS ended without close_notify, and the other peer was shown just that") \
 	X(REASON_CUT,               "cut",                  "the server called a transfer complete whose data connection was cut; the client was told 426") \
@@ -103,9 +103,15 @@
 	X(REASON_RESET,             "reset",                "the control connection was reset") \
 	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
 	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
+	X(REASON_FILTERED_HERE,     "filtered-here",        "the data connection came, and this host's own filter dropped it: no rule accepts what the gateway expects") \
+	X(REASON_DELETED_HERE,      "deleted-here",         "before anybody came, somebody deleted it, or the control connection's entry, from this host's conntrack") \
+	X(REASON_REFUSED_BY_PEER,   "refused-by-peer",      "the data connection was answered with a reset: nobody listens there, or a firewall at that peer refuses it") \
+	X(REASON_NO_ANSWER,         "no-answer",            "the data connection was let through, and nobody answered it") \
 	X(REASON_LINE_TIMEOUT,      "line-timeout",         "a line stayed unfinished for longer than the limit") \
 	X(REASON_IDLE,              "idle",                 "nothing was seen for the session timeout") \
+	X(REASON_ELSEWHERE,         "elsewhere",            "the connection went on without this gateway, through another one, and came back: it is adopted") \
 	X(REASON_DRAINED,           "drain-time",           "the proxy was replaced, and its time for open sessions has passed") \
+	X(REASON_KILLED,            "killed",               "an administrator ended the session") \
 	X(REASON_UNUSABLE,          "unusable",             "the configuration, or a file that it names, is no good") \
 	X(REASON_SHUTDOWN,          "shutdown",             "the gateway stopped")
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The dialogue of one control connection: the waist of the hourglass. All that have lines (packets, a TLS proxy, a
- * capture, a test) call session_input and obey the outcome.
+ * The dialogue of one control connection: the waist of the hourglass. Everything that has lines (packets, a TLS proxy, a
+ * capture, a test) calls session_input and obeys the outcome.
  *
  *                220                 2yz to a login
  *   GREETING ----------> LOGIN -----------------------> READY
@@ -192,8 +192,9 @@ void session_revoke_offer(struct session *session, const struct ops *ops, enum d
 bool session_expects_header(const struct session *session);
 
 /*
- * May the client speak? Not before the server has greeted. A greeting of several lines that ended in another code than it
- * began with is one for clients that go by any code (a 2yz), and only what the client says next shows that it was.
+ * May the client speak? Not before the server has greeted. A greeting of several lines that ends with another code than
+ * it began with (a 2yz) is over only for clients that go by any code, and only what the client says next shows that it
+ * was.
  */
 bool session_may_listen(const struct session *session);
 
@@ -219,8 +220,8 @@ void session_set_opaque(struct session *session, const struct ops *ops);
 void session_set_readable(struct session *session, const struct ops *ops);
 
 /*
- * For an adopted session: are these bytes, which end where a line ends and need not begin where one begins, a line of
- * this direction as far as anybody could read one in them?
+ * For an adopted session: could anybody read a line of this direction in these bytes, which end where a line ends and
+ * need not begin where one begins?
  */
 bool session_looks_like_line(enum direction direction, struct bytes line);
 
@@ -235,7 +236,7 @@ bool session_may_pass_rest(const struct session *session, enum direction directi
 struct session_farewell {
 	uint64_t session;
 	enum reason reason;
-	enum reason absence; /* what it means if the kernel has the expectation no more */
+	enum reason absence; /* what it means if the kernel no longer has the expectation */
 	enum form form;
 	struct nat_view view;
 	struct expectation expectation;
@@ -243,6 +244,12 @@ struct session_farewell {
 
 /* Reports what has become of the expectation, and then session-close. answer is what unexpect answers. */
 void session_tell_end(const struct session_farewell *end, const struct ops *ops, enum reason answer);
+
+/*
+ * The session's pinhole, if it has one, is no longer this gateway's: its end is reported, with reason, and its source may
+ * open another. The kernel keeps it.
+ */
+void session_leave_pinhole(struct session *session, const struct ops *ops, enum reason reason);
 
 /* Ends the session: deletes its expectation, reports session-close with reason. Idempotent. */
 void session_close(struct session *session, const struct ops *ops, enum reason reason, uint64_t now);

@@ -12,7 +12,8 @@ struct tlsrecord {
 	bool reading;        /* the next byte belongs to a record */
 	bool ciphered;       /* a ChangeCipherSpec has gone: what follows it is protected */
 	bool data;           /* application data has gone */
-	bool last;           /* the peer has left TLS: no record may follow but the one that says that this side does too */
+	/* the peer has left TLS: the only record that may follow is the one by which this side leaves it too */
+	bool last;
 	bool last_begun;     /* and it has begun */
 	uint8_t protected;   /* records that were protected, counted up to two */
 	uint8_t have;        /* bytes of the header of the record that is coming */

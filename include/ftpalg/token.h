@@ -10,7 +10,7 @@
 #include "ftpalg/parse.h"
 
 #define TOKEN_LINE_MAX 65536
-/* So much of a line is enough to see what it is, and what token_offset wants to see. */
+/* This much of a line is enough to see what it is, and is what token_offset wants to see. */
 #define TOKEN_BEGINNING 64
 
 /* Where the token of this line begins, of which the beginning is given; 0: it carries none. */

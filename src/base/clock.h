@@ -7,4 +7,7 @@
 /* Microseconds of a clock that never goes back. */
 uint64_t clock_microseconds(void);
 
+/* Microseconds since 1970, which may go back. */
+uint64_t clock_wall_microseconds(void);
+
 #endif

@@ -71,6 +71,11 @@ int log_start(void)
 	return outlet_open_inherited(&log_outlet, STDERR_FILENO, LOG_QUEUE_SIZE, log_note, NULL);
 }
 
+bool log_is_journal(void)
+{
+	return log_to_journal;
+}
+
 int log_watch(struct event_base *base)
 {
 	return outlet_watch(&log_outlet, base);
@@ -131,7 +136,8 @@ void log_lines(const char *text)
 
 	while (*text) {
 		const size_t length = strcspn(text, "\n");
-		const size_t before = (size_t)snprintf(line, sizeof(line), "%s", log_to_journal ? log_priority[LOG_LEVEL_ERROR] : "");
+		const size_t before = (size_t)snprintf(line, sizeof(line), "%s",
+						       log_to_journal ? log_priority[LOG_LEVEL_ERROR] : "");
 		const size_t room = sizeof(line) - before - 1;
 		const size_t shown = length < room ? length : room;
 

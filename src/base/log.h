@@ -24,8 +24,9 @@ __attribute__((format(printf, 2, 3)))
 void log_message(enum log_level level, const char *format, ...);
 
 /*
- * In a service, from log_start() on, a line to the journal begins with its priority, as sd-daemon(3) has it, and no message waits for who reads standard error: what is not read is kept up to a
- * bound, and then lost and counted. Returns 0, or -1 with errno, and messages are written as before.
+ * In a service, from log_start() on, a line to the journal begins with its priority, as sd-daemon(3) has it, and no message
+ * waits for who reads standard error: what is not read is kept up to a bound, and then lost and counted. Returns 0, or -1
+ * with errno, and messages are written as before.
  */
 int log_start(void);
 struct event_base;
@@ -38,6 +39,9 @@ void log_flush(void);
 void log_forget(void);
 /* Writes what it can within a second, and messages from here on as before. */
 void log_finish(void);
+
+/* Is standard error the journal's? Known behind log_start(). */
+bool log_is_journal(void);
 
 /* Writes the lines of text, which says where they come from. */
 void log_lines(const char *text);

@@ -230,6 +230,11 @@ static void tell_strays(struct notice_limit *limit)
 	limit->strays_due = 0;
 }
 
+static uint64_t stands_for(const struct notice *notice)
+{
+	return notice->count ? notice->count : 1;
+}
+
 static void add_to_row(struct row *row, const struct notice *notice, uint64_t now)
 {
 	struct sum *sum = row->sum;
@@ -241,7 +246,7 @@ static void add_to_row(struct row *row, const struct notice *notice, uint64_t no
 		*sum = (struct sum){ .type = notice->type, .reason = notice->reason };
 	else if (sum->reason != notice->reason || sum->type != notice->type)
 		*sum = (struct sum){ .type = notice->type, .count = sum->count };
-	sum->count++;
+	sum->count += stands_for(notice);
 	if (!row->due)
 		row->due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }
@@ -253,7 +258,7 @@ static void add_to_strays(struct notice_limit *limit, const struct notice *notic
 
 	sum->type = notice->type;
 	sum->reason = notice->reason;
-	sum->count++;
+	sum->count += stands_for(notice);
 	if (!limit->strays_due)
 		limit->strays_due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }

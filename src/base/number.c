@@ -54,13 +54,25 @@ bool number_read_bytes(struct bytes text, uint8_t *out, size_t size, size_t *len
 	return good;
 }
 
+static const char number_digits[] = "0123456789abcdef";
+
 void number_write_bytes(struct bytes bytes, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	for (size_t i = 0; i < bytes.length; i++) {
-		out[2 * i] = digits[bytes.data[i] >> 4];
-		out[2 * i + 1] = digits[bytes.data[i] & 15];
+		out[2 * i] = number_digits[bytes.data[i] >> 4];
+		out[2 * i + 1] = number_digits[bytes.data[i] & 15];
 	}
 	out[2 * bytes.length] = '\0';
+}
+
+void number_write_hexadecimal(uint64_t number, char out[NUMBER_HEXADECIMAL_MAX])
+{
+	unsigned int shift = 60;
+
+	while (shift > 0 && number >> shift == 0)
+		shift -= 4;
+	for (; shift > 0; shift -= 4)
+		*out++ = number_digits[number >> shift & 15];
+	*out++ = number_digits[number & 15];
+	*out = '\0';
 }

@@ -26,4 +26,10 @@ bool number_read_bytes(struct bytes text, uint8_t *out, size_t size, size_t *len
 /* out holds twice bytes.length, and a NUL. */
 void number_write_bytes(struct bytes bytes, char *out);
 
+/* Sixteen digits and a NUL. */
+#define NUMBER_HEXADECIMAL_MAX 17
+
+/* Without zeros in front: how sessions are named wherever one is shown. */
+void number_write_hexadecimal(uint64_t number, char out[NUMBER_HEXADECIMAL_MAX]);
+
 #endif

@@ -33,8 +33,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
+
+/* /dev/null and its like: never busy, and not to be waited for. Other character devices are terminals. */
+#define OUTLET_MEMORY_MAJOR 1
 
 static void outlet_begin(struct outlet *outlet, outlet_note *note, void *context)
 {
@@ -80,22 +84,33 @@ int outlet_open_inherited(struct outlet *outlet, int descriptor, size_t size, ou
 	return outlet_make_ring(outlet, size);
 }
 
-int outlet_open(struct outlet *outlet, const char *path, size_t size, outlet_note *note, void *context)
+int outlet_open_file(const char *path)
 {
 	/* Appending, so that a log rotation that truncates the file works, and so that runs don't erase each other. */
 	int flags = O_WRONLY | O_CREAT | O_APPEND;
 	struct stat status;
 
-	if (strcmp(path, "-") == 0)
-		return outlet_open_inherited(outlet, STDOUT_FILENO, size, note, context);
-	outlet_begin(outlet, note, context);
 	/* A named pipe can be opened for both before it has a reader, and its readers may come and go (fifo(7)). */
 	if (stat(path, &status) == 0 && S_ISFIFO(status.st_mode))
 		flags = O_RDWR;
-	outlet->descriptor = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+	return open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+}
+
+static void outlet_take_file(struct outlet *outlet, int file)
+{
+	struct stat status = { .st_mode = 0 };
+
+	outlet->descriptor = file;
 	outlet->kind = OUTLET_FILE;
-	if (outlet->descriptor >= 0 && (flags == O_RDWR || isatty(outlet->descriptor)))
+	if (file >= 0 && fstat(file, &status) == 0 &&
+	    (S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && major(status.st_rdev) != OUTLET_MEMORY_MAJOR)))
 		outlet->kind = OUTLET_STREAM;
+}
+
+int outlet_open(struct outlet *outlet, int file, size_t size, outlet_note *note, void *context)
+{
+	outlet_begin(outlet, note, context);
+	outlet_take_file(outlet, file);
 	return outlet_make_ring(outlet, size);
 }
 
@@ -106,10 +121,16 @@ static bool outlet_is_writable(const struct outlet *outlet, int milliseconds)
 	return poll(&ask, 1, milliseconds) > 0;
 }
 
-/* What is in the ring without a break. A file takes all of it; else whole lines that are written at once. */
+/* What is in the ring without a break. */
+static size_t outlet_stretch(const struct outlet *outlet)
+{
+	return (outlet->tail > outlet->head ? outlet->tail : outlet->wrap) - outlet->head;
+}
+
+/* A file takes all of that; else whole lines that are written at once. */
 static size_t outlet_piece(const struct outlet *outlet)
 {
-	const size_t length = (outlet->tail > outlet->head ? outlet->tail : outlet->wrap) - outlet->head;
+	const size_t length = outlet_stretch(outlet);
 	const char *end;
 
 	if (outlet->kind == OUTLET_FILE || length <= OUTLET_LINE_MAX)
@@ -144,6 +165,21 @@ static ssize_t outlet_write(const struct outlet *outlet)
 	return write(outlet->descriptor, piece, length);
 }
 
+static void outlet_note_written(struct outlet *outlet, size_t length)
+{
+	const char *at = outlet->ring + outlet->head;
+	const char *const end = at + length;
+	uint64_t lines = 0;
+
+	if (!outlet->estate)
+		return;
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+		at++;
+		lines++;
+	}
+	atomic_fetch_sub(&outlet->estate->lines, lines);
+}
+
 /* Until the ring is empty or nothing more is taken. */
 static void outlet_drain(struct outlet *outlet)
 {
@@ -157,8 +193,13 @@ static void outlet_drain(struct outlet *outlet)
 			outlet->error = written < 0 ? errno : EAGAIN;
 			return;
 		}
+		outlet->torn = outlet->ring[outlet->head + (size_t)written - 1] != '\n';
+		outlet_note_written(outlet, (size_t)written);
 		outlet_advance(outlet, (size_t)written);
 	}
+	/* What was lost has been told, if it can be. */
+	if (outlet->estate && outlet->lost == 0)
+		atomic_store(&outlet->estate->lost, 0);
 }
 
 /* Room for length bytes without a break; NULL: there is none. */
@@ -184,6 +225,8 @@ static bool outlet_append(struct outlet *outlet, const char *line, size_t length
 	memcpy(room, line, length);
 	outlet->tail += length;
 	outlet->used += length;
+	if (outlet->estate && length > 0)
+		atomic_fetch_add(&outlet->estate->lines, 1);
 	return true;
 }
 
@@ -230,7 +273,42 @@ static bool outlet_lose(struct outlet *outlet, uint64_t count)
 {
 	outlet->lost += count;
 	outlet->lost_total += count;
+	if (outlet->estate) {
+		atomic_fetch_add(&outlet->estate->lost, count);
+		atomic_fetch_add(&outlet->estate->total, count);
+	}
 	return false;
+}
+
+/* Who dies in the middle of a write to a file may have written a part of it. */
+static void outlet_end_line(const struct outlet *outlet)
+{
+	char path[sizeof("/proc/self/fd/") + 11], last = '\n';
+	struct stat status;
+	int file;
+
+	if (outlet->kind != OUTLET_FILE || fstat(outlet->descriptor, &status) < 0 || !S_ISREG(status.st_mode) ||
+	    status.st_size == 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", outlet->descriptor);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return;
+	if (pread(file, &last, 1, status.st_size - 1) == 1 && last != '\n' && write(outlet->descriptor, "\n", 1) < 0)
+		last = '\0'; /* a full disk: the next line is joined to it */
+	close(file);
+}
+
+uint64_t outlet_inherit(struct outlet *outlet, struct outlet_estate *estate)
+{
+	const uint64_t lines = atomic_exchange(&estate->lines, 0);
+
+	outlet->estate = estate;
+	outlet->lost = atomic_fetch_add(&estate->lost, lines) + lines;
+	outlet->lost_total = atomic_fetch_add(&estate->total, lines) + lines;
+	if (lines > 0)
+		outlet_end_line(outlet);
+	return lines;
 }
 
 bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum outlet_weight weight, uint64_t count)
@@ -286,6 +364,33 @@ void outlet_unwatch(struct outlet *outlet)
 	outlet->timer = NULL;
 }
 
+/* Of a line that was written in part nothing more is: its beginning is in another file. */
+static void outlet_skip_rest(struct outlet *outlet)
+{
+	const char *rest = outlet->ring + outlet->head;
+	const char *end;
+
+	if (outlet->used == 0 || !outlet->torn)
+		return;
+	end = memchr(rest, '\n', outlet_stretch(outlet));
+	outlet_advance(outlet, end ? (size_t)(end + 1 - rest) : outlet_stretch(outlet));
+	outlet_lose(outlet, 1);
+	if (outlet->estate)
+		atomic_fetch_sub(&outlet->estate->lines, 1);
+}
+
+int outlet_change(struct outlet *outlet, int file, struct event_base *base)
+{
+	outlet_flush(outlet);
+	outlet_unwatch(outlet);
+	close(outlet->descriptor);
+	outlet_skip_rest(outlet);
+	outlet->torn = false;
+	outlet->error = 0;
+	outlet_take_file(outlet, file);
+	return outlet_watch(outlet, base);
+}
+
 /* Waits until no more than limit bytes are left; not longer than milliseconds, nor where waiting does not help. */
 static bool outlet_wait_for(struct outlet *outlet, size_t limit, int milliseconds)
 {
@@ -324,6 +429,7 @@ void outlet_forget(struct outlet *outlet)
 	outlet->lost = 0;
 	outlet->losing = false;
 	outlet->error = 0;
+	outlet->estate = NULL;
 }
 
 size_t outlet_close(struct outlet *outlet, int milliseconds)

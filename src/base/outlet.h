@@ -7,6 +7,7 @@
 #define BASE_OUTLET_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,16 @@ enum outlet_weight {
 /* Writes a line that says that count things were lost into line, and returns its length. */
 typedef size_t outlet_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX]);
 
+/*
+ * What would be lost with this process, kept where the next one sees it. All zeros at first. Who dies between a write and
+ * this counts what it has written as lost.
+ */
+struct outlet_estate {
+	_Atomic uint64_t lines; /* that wait */
+	_Atomic uint64_t lost;  /* before, and that may not be told yet */
+	_Atomic uint64_t total; /* since the first process of all */
+};
+
 struct outlet {
 	int descriptor; /* -1: closed */
 	enum outlet_kind kind;
@@ -42,9 +53,11 @@ struct outlet {
 	size_t tail; /* where the next line goes */
 	size_t wrap; /* tail is in front of head: where the lines end that head is in */
 	size_t used;
+	bool torn;           /* of the line at head a part has been written */
 	bool losing;         /* until half of the queue is free again: one gap, and not a gap behind every other line */
 	uint64_t lost;       /* what the lines stood for that were lost since it was told last */
 	uint64_t lost_total;
+	struct outlet_estate *estate; /* or NULL */
 	int error;           /* errno of the last write that failed; 0: the last one did not */
 	outlet_note *note;
 	void *context;
@@ -52,12 +65,27 @@ struct outlet {
 	struct event *timer; /* NULL: there is no loop, each line is tried at once */
 };
 
+/* Opens path to append to it, without ever waiting for it. Returns a descriptor, or -1 with errno. */
+int outlet_open_file(const char *path);
+
 /*
- * Opens path, "-" for standard output, or a descriptor that this process was started with, whose own flags stay as they
+ * Writes to file, which is taken over, or to a descriptor that this process was started with, whose own flags stay as they
  * are: it is shared with processes that are none of ours. Returns 0, or -1 with errno.
  */
-int outlet_open(struct outlet *outlet, const char *path, size_t size, outlet_note *note, void *context);
+int outlet_open(struct outlet *outlet, int file, size_t size, outlet_note *note, void *context);
 int outlet_open_inherited(struct outlet *outlet, int descriptor, size_t size, outlet_note *note, void *context);
+
+/*
+ * From now on estate says what would be lost; it outlives outlet. What the process before this one left in it is lost,
+ * counted, and told, and a line that it has not written to its end is ended. Returns how many lines these are.
+ */
+uint64_t outlet_inherit(struct outlet *outlet, struct outlet_estate *estate);
+
+/*
+ * Writes what waits to the file that it has, and what that does not take, with all that comes, to this one, which is taken
+ * over. base: as for outlet_watch(). Returns 0 or -1.
+ */
+int outlet_change(struct outlet *outlet, int file, struct event_base *base);
 
 /* From now on base's loop writes. Returns 0 or -1. To be undone before base is freed. */
 int outlet_watch(struct outlet *outlet, struct event_base *base);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/utf8.h"
 
+#include <wchar.h>
+
 size_t character_read(struct bytes text, uint32_t *character)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -27,9 +29,38 @@ size_t character_read(struct bytes text, uint32_t *character)
 	return length;
 }
 
+/*
+ * Controls, what turns the direction of the text beside it, and what is not seen, so that two names look like one: those
+ * that Unicode calls default-ignorable, and the marks of annotations.
+ */
+static const struct {
+	uint32_t first;
+	uint32_t last;
+} unprintable[] = {
+	{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x61c, 0x61c }, { 0x115f, 0x1160 },
+	{ 0x17b4, 0x17b5 },
+	{ 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 },
+	{ 0xfe00, 0xfe0f },
+	{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+	{ 0xe0000, 0xe0fff },
+};
+
 bool character_is_printable(uint32_t character)
 {
-	return character >= ' ' && !(character >= 0x7f && character <= 0x9f) &&
-	       !(character >= 0x2028 && character <= 0x202e) && !(character >= 0x2066 && character <= 0x2069) &&
-	       character != 0x200e && character != 0x200f && character != 0x061c && character != 0xfeff;
+	const size_t count = sizeof(unprintable) / sizeof(unprintable[0]);
+	size_t i = 0;
+
+	/* Nearly all are. */
+	if (character >= ' ' && character < 0x7f)
+		return true;
+	while (i < count && character > unprintable[i].last)
+		i++;
+	return i == count || character < unprintable[i].first;
+}
+
+unsigned int character_width(uint32_t character)
+{
+	const int width = character_is_printable(character) ? wcwidth((wchar_t)character) : 0;
+
+	return width > 0 ? (unsigned int)width : 0;
 }

@@ -38,9 +38,10 @@
 #include "netfilter/expect.h"
 #include "netfilter/nfverdict.h"
 #include "netfilter/rawsock.h"
+#include "netfilter/subsystem.h"
 #include "process/sandbox.h"
 
-#define BROKER_ERROR_MAX 256
+#define BROKER_ERROR_MAX 512
 /* The kernel module that is the carrier, and the name of its helper. */
 #define BROKER_CARRIER "sane"
 /* It moves for its supervisor even where nobody asks. */
@@ -57,6 +58,7 @@ struct broker {
 	const struct config *config;
 	const struct broker_page *policies;
 	struct heartbeat *page;
+	uint16_t queue; /* the worker's */
 	int channel;
 	struct broker_rules rules;
 	struct netlink netlink;
@@ -152,6 +154,8 @@ static enum reason broker_change(struct broker *broker, struct broker_order *ord
 	if (order->kind == BROKER_ADJUST) {
 		reason = conntrack_adjust(&broker->conntrack, &order->master, order->direction, &order->seqadj);
 		answer->error = broker->conntrack.error;
+		if (order->master.client.address.family == FAMILY_IPV6)
+			expect_tell_again(&broker->expect, &order->master);
 		return reason;
 	}
 	reason = expect_create(&broker->expect, &order->master, &order->expectation);
@@ -161,8 +165,8 @@ static enum reason broker_change(struct broker *broker, struct broker_order *ord
 }
 
 /*
- * Neither this nor a deletion needs the master to be confirmed: what is looked for is an expectation that says itself, in the
- * kernel, that it is this master's.
+ * Neither this nor a deletion needs the master to be confirmed: what is looked for is an expectation that says itself, in
+ * the kernel, that it is this master's.
  */
 static enum reason broker_peek(struct broker *broker, const struct broker_order *order, struct broker_answer *answer)
 {
@@ -235,8 +239,10 @@ static void broker_inject(struct broker *broker, const struct broker_order *orde
 	}
 	error = rawsock_send(&broker->rawsock, order->packet);
 	if (error && log_limit_allows(&broker->inject_limit, clock_microseconds()))
-		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; is there a route to both"
-			    " peers, and no output rule that drops packets with the gateway's mark?", strerror(-error));
+		log_message(LOG_LEVEL_WARNING, "can't send a reset or an acknowledgement: %s; %s", strerror(-error),
+			    error == -EPERM ? "a rule of the output hook drops packets with the gateway's mark, or a filter on this "
+			    "service's control group does (IPAddressDeny= in a unit of systemd)" :
+			    "is there a route to both peers?");
 }
 
 static void broker_pass_verdicts(struct broker *broker, struct bytes verdicts)
@@ -389,7 +395,7 @@ static int broker_open_sockets(struct broker *broker)
 	}
 	queue = broker_take_queue(broker->channel);
 	if (queue >= 0)
-		result = nfverdict_open(&broker->verdict, queue, config->queue, config->passed_mark);
+		result = nfverdict_open(&broker->verdict, queue, broker->queue, config->passed_mark);
 	if (queue == -2)
 		return 1;
 	return result ? -1 : 0;
@@ -437,21 +443,24 @@ static int broker_loop(struct broker *broker)
 	}
 }
 
-int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct heartbeat *page,
-	       pid_t supervisor)
+int broker_run(const struct config *config, uint16_t queue, int channel, const struct broker_page *policies,
+	       struct heartbeat *page, pid_t supervisor)
 {
 	static struct broker broker;
 	const struct broker_answer ready = { .reason = REASON_NONE };
 	int result;
 
 	broker.config = config;
+	broker.queue = queue;
 	broker.policies = policies;
 	broker.page = page;
 	broker.channel = channel;
 	broker.processor = UINT16_MAX;
 	broker.rules.ports = config->control_ports;
 	broker.rules.port_count = config->control_port_count;
-	broker.conntrack = (struct conntrack){ .netlink = &broker.netlink, .zone = config->zone };
+	broker.conntrack = (struct conntrack){
+		.netlink = &broker.netlink, .zone = config->zone, .established = subsystem_read_established(),
+	};
 	broker.expect = (struct expect){ .netlink = &broker.netlink, .zone = config->zone, .together = true };
 	broker.rawsock = (struct rawsock){ .ipv4 = -1, .ipv6 = -1 };
 	result = broker_open(&broker, supervisor);

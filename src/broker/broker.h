@@ -16,10 +16,10 @@ struct broker_page {
 };
 
 /*
- * Serves the other end of channel until that is closed. It does not outlive the process supervisor. Returns 0, or -1 after
- * a failure that it has told.
+ * Serves the other end of channel, whose worker has this queue, until that is closed. It does not outlive the process
+ * supervisor. Returns 0, or -1 after a failure that it has told.
  */
-int broker_run(const struct config *config, int channel, const struct broker_page *policies, struct heartbeat *page,
-	       pid_t supervisor);
+int broker_run(const struct config *config, uint16_t queue, int channel, const struct broker_page *policies,
+	       struct heartbeat *page, pid_t supervisor);
 
 #endif

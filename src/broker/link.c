@@ -11,7 +11,7 @@
  * The expectation of a session that has ended keeps nobody waiting either: its end goes with the next request, in front of
  * it, so that a pinhole to the same port finds the way free, or with the verdicts.
  *
- * A broker that has gone is told by the socket at once, and then everything fails until the loop ends. One that hangs
+ * The socket tells at once that a broker has gone, and then everything fails until the loop ends. One that hangs
  * makes this process hang with it, which the supervisor sees.
  */
 #include "broker/link.h"
@@ -145,7 +145,7 @@ static enum reason link_take_answer(struct broker_link *link, const struct broke
 	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
 }
 
-/* Asks what is released, and behind it the request, unless it is NULL. */
+/* Asks what is released, and then the request, unless it is NULL. */
 static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
 {
 	const size_t count = link->releasing;
@@ -300,7 +300,7 @@ enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view
 
 void broker_link_release(struct broker_link *link, const struct session_farewell *end)
 {
-	/* One place is that of the request behind them. */
+	/* One place is that of the request after them. */
 	if (link->releasing == BROKER_REQUESTS_MAX - 1)
 		link_call(link, NULL, NULL);
 	link->releases[link->releasing] = link_put_expectation(BROKER_UNEXPECT, &end->view, &end->expectation);

@@ -9,7 +9,7 @@
 
 struct broker_link {
 	int descriptor;
-	int error;   /* -errno behind the last REASON_KERNEL_REFUSED */
+	int error;   /* -errno of the last REASON_KERNEL_REFUSED */
 	bool broken; /* the broker has gone: nothing more can be done */
 	size_t used;
 	/* Verdicts that wait to be sent together. */
@@ -20,13 +20,16 @@ struct broker_link {
 	struct broker_request lookups[BROKER_REQUESTS_MAX];
 	struct broker_answer answers[BROKER_REQUESTS_MAX];
 	bool taken[BROKER_REQUESTS_MAX];
-	/* The packets of the batch, as many as were foreseen; those that have their decision, and those whose decision has left. */
+	/*
+	 * The packets of the batch, as many as were foreseen; those that have their decision, and those whose decision has
+	 * left.
+	 */
 	struct tuple batch[BROKER_REQUESTS_MAX];
 	size_t batched;
 	size_t decided;
 	size_t sent;
 	/* Expectations of sessions that have ended. They go with the next request, or with the flush. */
-	struct broker_request releases[BROKER_REQUESTS_MAX]; /* and room for the request behind them */
+	struct broker_request releases[BROKER_REQUESTS_MAX]; /* and room for the request after them */
 	struct broker_answer released[BROKER_REQUESTS_MAX];
 	struct session_farewell ends[BROKER_REQUESTS_MAX];
 	size_t releasing;

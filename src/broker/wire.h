@@ -98,7 +98,9 @@ struct broker_verdict {
 /* Requests in one datagram. */
 #define BROKER_REQUESTS_MAX 64
 
-/* The largest packet that is injected: what a gateway kept of a line while it adopted its connection, a segment at a time. */
+/*
+ * The largest packet that is injected: what a gateway kept of a line while it adopted its connection, a segment at a time.
+ */
 #define BROKER_PACKET_MAX 2048
 
 /*

@@ -8,8 +8,8 @@
  * data connections have; what is narrowed by anything else, an interface say, counts for some of them: whether for those
  * that matter is more than its words tell.
  *
- * The listings of nft and iptables-save, which src/check/forward_nft.c and forward_iptables.c read, are for people; so, as in
- * src/check/ruleset.c, they are read for the words that can't be missing.
+ * The listings of nft and iptables-save, which src/check/forward_nft.c and forward_iptables.c read, are for people; so, as
+ * in src/check/ruleset.c, they are read for the words that can't be missing.
  */
 #include "check/chains.h"
 

@@ -13,6 +13,8 @@ void check_rules(struct check *check);
 void check_daemon(struct check *check);
 void check_proxy(struct check *check);
 void check_keys(struct check *check);
+void check_failover(struct check *check);
+void check_names(struct check *check);
 
 /* Of the families that this host forwards, those without a rule that feeds the queue; where that can't be told, none. */
 struct check_forwards check_find_unfed(const struct config *config);

@@ -76,6 +76,8 @@ void check_missing(struct check *check, const char *format, ...)
 
 const char *check_load_rules(const struct check *check)
 {
+	if (check->nft_queues && check->firewalld)
+		return "load what \"ftpalg rules nft\" prints (firewalld takes iptables' rules away with each reload)";
 	return check->nft_queues ? "load what \"ftpalg rules nft\" or \"ftpalg rules iptables\" prints" :
 				   "load what \"ftpalg rules iptables\" prints (this kernel has no queue for nft)";
 }

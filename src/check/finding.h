@@ -14,6 +14,7 @@ struct check {
 	unsigned int missing; /* findings that keep the gateway from working */
 	bool lost;            /* there was no memory for a finding */
 	bool nft_queues;      /* nft has its queue statement here */
+	bool firewalld;       /* it runs, and leaves nothing of iptables' alone */
 };
 
 /*

@@ -14,7 +14,8 @@ enum forward_verdict {
 
 struct forward_finding {
 	enum forward_verdict verdict;
-	char chain[160]; /* the one that drops, as the operator would name it: "inet filter forward"; "" for FORWARD_ADMITS */
+	/* the one that drops, as the operator would name it: "inet filter forward"; "" for FORWARD_ADMITS */
+	char chain[160];
 };
 
 /*

@@ -32,20 +32,19 @@ static void check_user(struct check *check)
 		check_ok(check, "user: %s", user);
 }
 
-static void check_events(struct check *check)
+static void check_file(struct check *check, const char *key, const char *file)
 {
-	const char *events = check->config->events;
-	const char *slash = strrchr(events, '/');
+	const char *slash = strrchr(file, '/');
 	char directory[PATH_MAX];
 
 	if (!slash)
 		return;
-	snprintf(directory, sizeof(directory), "%.*s", slash == events ? 1 : (int)(slash - events), events);
-	if (access(events, W_OK) == 0 || (errno == ENOENT && access(directory, W_OK) == 0))
-		check_ok(check, "events: %s", events);
+	snprintf(directory, sizeof(directory), "%.*s", slash == file ? 1 : (int)(slash - file), file);
+	if (access(file, W_OK) == 0 || (errno == ENOENT && access(directory, W_OK) == 0))
+		check_ok(check, "%s: %s", key, file);
 	else
-		check_missing(check, "events: %s can't be written: %s; make its directory, or set events in [gateway]",
-			      events, strerror(errno));
+		check_missing(check, "%s: %s can't be written: %s; make its directory, or set %s in [gateway]",
+			      key, file, strerror(errno), key);
 }
 
 void check_privileges(struct check *check)
@@ -60,7 +59,8 @@ void check_privileges(struct check *check)
 			      have.net_admin ? "" : "CAP_NET_ADMIN", have.net_admin || have.net_raw ? "" : " and ",
 			      have.net_raw ? "" : "CAP_NET_RAW");
 	check_user(check);
-	check_events(check);
+	check_file(check, "events", check->config->events);
+	check_file(check, "xferlog", check->config->xferlog);
 }
 
 static void check_netlink(struct check *check, const char *module, int error)
@@ -117,6 +117,8 @@ void check_kernel(struct check *check)
 {
 	check_netlink(check, "nfnetlink_queue", subsystem_try_queue());
 	check_netlink(check, "nf_conntrack_netlink", subsystem_try_conntrack());
+	if (check->config->nflog_group)
+		check_netlink(check, "nfnetlink_log", subsystem_try_log());
 	check_carrier(check);
 	check_nat(check);
 }

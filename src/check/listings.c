@@ -40,16 +40,29 @@ struct check_forwards check_read_forwards(void)
 					check_read_sysctl("net/ipv6/conf/all/forwarding") > 0 };
 }
 
-struct check_forwards check_find_unfed(const struct config *config)
+void listings_see(const struct config *config, struct listings_sight *sight)
 {
 	const struct check_forwards forwards = check_read_forwards();
 	struct listings listings = listings_take(true);
-	struct check_ruleset rules[2];
-	struct check_forwards unfed;
+	const struct listings by_iptables = { .save = { listings.save[0], listings.save[1] } };
+	struct check_ruleset rules[2], foreign[2];
 
 	listings_read(&listings, config, rules);
-	unfed.ipv4 = forwards.ipv4 && (listings.nft || listings.save[0]) && !rules[0].queue;
-	unfed.ipv6 = forwards.ipv6 && (listings.nft || listings.save[1]) && !rules[1].queue;
+	/* nft lists those of iptables too, in words of its own. */
+	listings_read(&by_iptables, config, foreign);
+	*sight = (struct listings_sight){ .nft = !foreign[0].queue && !foreign[1].queue };
+	for (size_t i = 0; i < 2; i++) {
+		sight->told[i] = (i ? forwards.ipv6 : forwards.ipv4) && (listings.nft || listings.save[i]);
+		sight->queue[i] = rules[i].queue;
+		sight->loaded[i] = rules[i].queue && rules[i].carrier;
+	}
 	listings_free(&listings);
-	return unfed;
+}
+
+struct check_forwards check_find_unfed(const struct config *config)
+{
+	struct listings_sight sight;
+
+	listings_see(config, &sight);
+	return (struct check_forwards){ sight.told[0] && !sight.queue[0], sight.told[1] && !sight.queue[1] };
 }

@@ -24,4 +24,14 @@ struct check_forwards {
 
 struct check_forwards check_read_forwards(void);
 
+/* Of each family, IPv4 first. */
+struct listings_sight {
+	bool told[2];   /* this host forwards it, and a program tells its rules */
+	bool queue[2];  /* a rule feeds the queue */
+	bool loaded[2]; /* ... and one attaches the carrier */
+	bool nft;       /* the rules that feed the queue are nft's own, and not those of iptables */
+};
+
+void listings_see(const struct config *config, struct listings_sight *sight);
+
 #endif

@@ -6,8 +6,11 @@
 #include "check/check.h"
 #include "check/forward.h"
 #include "check/listings.h"
+#include "check/managers.h"
 #include "check/ruleset.h"
 #include "check/system.h"
+#include "netfilter/holder.h"
+#include "rules/rules.h"
 
 static void check_ports(struct check *check, const char *family, uint32_t ports, const char *what)
 {
@@ -32,11 +35,57 @@ static void check_pickup(struct check *check, const char *family, const struct c
 			      "net.netfilter.nf_conntrack_tcp_loose to 0", family, ruleset->translated_port);
 }
 
+/*
+ * Whatever a flowtable has goes past the queue. The kernel gives it no connection that a helper is attached to, so the
+ * carrier keeps control connections out, and nothing else does: a port that it is not attached to is lost to the gateway
+ * with its first packets.
+ */
+static void check_offload(struct check *check, const char *family, const struct check_ruleset *ruleset)
+{
+	const uint32_t all = (uint32_t)((UINT64_C(1) << check->config->control_port_count) - 1);
+
+	if (!ruleset->offloads)
+		return;
+	if (!ruleset->carrier || (ruleset->carrier_ports & all) != all || ruleset->other_zone)
+		check_missing(check, "offload, %s: a flowtable takes control connections away from the gateway where none "
+			      "attaches the carrier to them: %s, before any of them begins", family, check_load_rules(check));
+	else
+		check_ok(check, "offload, %s: a flowtable has data connections and no control connection: these have the carrier, "
+			 "and the kernel leaves them out", family);
+}
+
+/*
+ * A session stays with its worker if the rules choose a queue by what all its packets have in common, among those that are
+ * served.
+ */
+static void check_queues(struct check *check, const char *family, const struct check_ruleset *ruleset)
+{
+	const uint32_t first = check->config->queue, last = first + config_count_workers(check->config) - 1;
+	uint32_t queue = ruleset->first_queue;
+	struct holder holder;
+
+	if (ruleset->scatters)
+		check_missing(check, "rules, %s: the queue is chosen for each packet anew (cpu-fanout, numgen), so no worker sees the "
+			      "whole of a connection: %s", family, check_load_rules(check));
+	/* Another gateway of this host may have them. */
+	while (queue <= ruleset->last_queue && ((queue >= first && queue <= last) || holder_find(&holder, (uint16_t)queue)))
+		queue++;
+	if (queue <= ruleset->last_queue)
+		check_missing(check, "rules, %s: one feeds queue %u, which no worker has, so its control connections %s: where "
+			      "\"workers\" has been changed, restart the gateway and %s", family, queue,
+			      ruleset->bypass ? "pass uninspected" : "stand still", check_load_rules(check));
+	if (ruleset->first_queue > first || ruleset->last_queue < last)
+		check_missing(check, "rules, %s: those that feed queues %u to %u leave workers of %u to %u without any: %s", family,
+			      ruleset->first_queue, ruleset->last_queue, first, last, check_load_rules(check));
+}
+
 static void check_family(struct check *check, const char *family, const struct check_ruleset *ruleset)
 {
 	const struct config *config = check->config;
 	unsigned int missing = check->missing;
+	char queues[RULES_QUEUES_MAX];
 
+	rules_name_queues(config, queues);
 	if (ruleset->carrier)
 		check_ports(check, family, ruleset->carrier_ports, "attaches the carrier");
 	else
@@ -44,21 +93,28 @@ static void check_family(struct check *check, const char *family, const struct c
 	if (ruleset->queue)
 		check_ports(check, family, ruleset->queue_ports, "feeds the queue");
 	else
-		check_missing(check, "rules, %s: none feeds queue %u: %s", family, config->queue,
-			      check_load_rules(check));
+		check_missing(check, "rules, %s: none feeds %s: %s", family, queues, check_load_rules(check));
 	if (ruleset->queue && ruleset->bypass != config->absent_open)
-		check_missing(check, "rules, %s: the one that feeds queue %u has %sbypass, and absent is %s: %s", family,
-			      config->queue, ruleset->bypass ? "" : "no ", config->absent_open ? "open" : "closed",
+		check_missing(check, "rules, %s: the one that feeds %s has %sbypass, and absent is %s: %s", family,
+			      queues, ruleset->bypass ? "" : "no ", config->absent_open ? "open" : "closed",
 			      check_load_rules(check));
+	if (ruleset->queue)
+		check_queues(check, family, ruleset);
 	if (ruleset->foreign_helper)
 		check_missing(check, "rules, %s: one attaches the kernel's own ftp helper, which rewrites the same "
 			      "lines: remove it", family);
 	check_pickup(check, family, ruleset);
+	check_offload(check, family, ruleset);
+	if (ruleset->queue && config->nflog_group && !ruleset->copies)
+		check_note(check, "rules, %s: none copies the ends of data connections to group %u, so nobody will know how "
+			   "long transferred files are: %s, or set nflog-group to 0", family, config->nflog_group,
+			   check_load_rules(check));
 	if (ruleset->other_zone)
 		check_note(check, "rules, %s: packets are put into other zones than %u; control connections in "
 			   "those do not pass", family, config->zone);
 	if (check->missing == missing)
-		check_ok(check, "rules, %s: the carrier is attached and queue %u is fed", family, config->queue);
+		check_ok(check, "rules, %s: the carrier is attached and %s %s fed", family, queues,
+			 config_count_workers(config) == 1 ? "is" : "are");
 }
 
 /* What the operator's own filter does with the data connections that the gateway opens. */
@@ -125,10 +181,14 @@ void check_rules(struct check *check)
 {
 	struct listings listings = listings_take(false);
 	const struct check_forwards forwards = check_read_forwards();
-	struct check_ruleset rules[2];
+	const struct listings by_iptables = { .save = { listings.save[0], listings.save[1] } };
+	const struct managers managers = managers_find();
+	struct check_ruleset rules[2], foreign[2];
 
 	check->nft_queues = nft_has_queues();
 	listings_read(&listings, check->config, rules);
+	listings_read(&by_iptables, check->config, foreign);
+	managers_judge(check, &managers, foreign[0].queue || foreign[1].queue);
 	check_forwarding(check, &forwards);
 	if (!listings.nft && !listings.save[0] && !listings.save[1])
 		check_note(check, "rules: neither nft nor iptables-save tells what is loaded, so it is not judged");

@@ -55,17 +55,41 @@ static uint32_t ports_find(const struct config *config, const char *text, const 
 	return found;
 }
 
-/* Is the first number in text, or the range there, the configured queue? */
-static bool queue_matches(const struct config *config, const char *text)
+static void queues_add(struct check_ruleset *ruleset, unsigned long first, unsigned long last, bool scatters)
+{
+	ruleset->first_queue = ruleset->queue && ruleset->first_queue < first ? ruleset->first_queue : (uint32_t)first;
+	ruleset->last_queue = ruleset->queue && ruleset->last_queue > last ? ruleset->last_queue : (uint32_t)last;
+	ruleset->queue = true;
+	ruleset->scatters |= scatters;
+}
+
+/* Reads the first number in text, or the range there; of nft's hashes the numbers behind "mod" and "offset". */
+static bool queues_read(const char *text, unsigned long *first, unsigned long *last)
+{
+	const char *count = line_behind(text, "mod"), *offset = line_behind(text, "offset");
+
+	if (count) {
+		*first = offset ? strtoul(offset, NULL, 10) : 0;
+		*last = *first + strtoul(count, NULL, 10) - 1;
+		return true;
+	}
+	while (*text && !isdigit((unsigned char)*text))
+		text++;
+	if (*text)
+		range_read(text, first, last);
+	return *text != '\0';
+}
+
+/* Adds what is fed by a rule that queues to what stands in text. False: none of the workers' queues. */
+static bool queues_take(const struct config *config, const char *text, bool scatters, struct check_ruleset *ruleset)
 {
 	unsigned long first, last;
 
-	while (*text && !isdigit((unsigned char)*text))
-		text++;
-	if (*text == '\0')
+	if (!queues_read(text, &first, &last) || last < config->queue ||
+	    first >= config->queue + config_count_workers(config) || last > UINT16_MAX)
 		return false;
-	range_read(text, &first, &last);
-	return first <= config->queue && config->queue <= last;
+	queues_add(ruleset, first, last, scatters);
+	return true;
 }
 
 static bool is_control_port(const struct config *config, unsigned long port)
@@ -74,6 +98,14 @@ static bool is_control_port(const struct config *config, unsigned long port)
 		if (config->control_ports[i] == port)
 			return true;
 	return false;
+}
+
+/* Does the rule copy packets of data connections to the configured group, which stands behind option? */
+static bool copies_are_made(const struct config *config, const char *line, const char *option)
+{
+	const char *group = line_behind(line, option);
+
+	return group && config->nflog_group && strtoul(group, NULL, 10) == config->nflog_group;
 }
 
 /* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; else 0. */
@@ -129,12 +161,12 @@ static void iptables_read_line(const struct config *config, const char *line, st
 		ruleset->carrier = true;
 		ruleset->carrier_ports |= ports;
 	}
+	ruleset->copies |= copies_are_made(config, line, "--nflog-group");
+	ruleset->offloads |= line_behind(line, "-j FLOWOFFLOAD") != NULL;
 	if (helper && line_behind(helper, "ftp"))
 		ruleset->foreign_helper = true;
-	if (queue && queue_matches(config, queue)) {
-		ruleset->queue = true;
+	if (queue && queues_take(config, queue, line_behind(queue, "--queue-cpu-fanout") != NULL, ruleset))
 		ruleset->bypass |= line_behind(queue, "--queue-bypass") != NULL;
-	}
 	/* The port may stand in the rule that jumps to the one that queues. */
 	if (queue || (line_behind(line, "--ctorigdstport") && !line_behind(line, "-j DROP")))
 		ruleset->queue_ports |= ports;
@@ -163,10 +195,13 @@ struct table {
 static void table_merge(const struct table *table, struct check_ruleset *ruleset)
 {
 	ruleset->carrier |= table->ruleset.carrier;
-	ruleset->queue |= table->ruleset.queue;
+	if (table->ruleset.queue)
+		queues_add(ruleset, table->ruleset.first_queue, table->ruleset.last_queue, table->ruleset.scatters);
 	ruleset->bypass |= table->ruleset.bypass;
 	ruleset->foreign_helper |= table->ruleset.foreign_helper;
 	ruleset->syn_first |= table->ruleset.syn_first;
+	ruleset->copies |= table->ruleset.copies;
+	ruleset->offloads |= table->ruleset.offloads;
 	ruleset->other_zone |= table->ruleset.other_zone;
 	if (!ruleset->translated_port)
 		ruleset->translated_port = table->ruleset.translated_port;
@@ -185,6 +220,8 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 
 	if (state && strstr(state, "new") && (strstr(line, "fin,syn,rst,ack") || strstr(line, "fin | syn | rst | ack")))
 		table->ruleset.syn_first = true;
+	table->ruleset.copies |= copies_are_made(config, line, "log group");
+	table->ruleset.offloads |= line_behind(line, "flow add") || line_behind(line, "flow offload");
 	if (zone_differs(config, line_behind(line, "ct zone set")))
 		table->ruleset.other_zone = true;
 	port = line_behind(line, "dport");
@@ -195,10 +232,8 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 		table->ruleset.foreign_helper = true;
 	if (line_behind(line, "ct helper set"))
 		table->ruleset.carrier = true;
-	if (queue && queue_matches(config, queue)) {
-		table->ruleset.queue = true;
-		table->ruleset.bypass |= line_behind(queue, "bypass") != NULL;
-	}
+	if (queue && queues_take(config, queue, strstr(queue, "fanout") || line_behind(queue, "numgen"), &table->ruleset))
+		table->ruleset.bypass |= strstr(queue, "bypass") != NULL;
 	/* That packets to a port are dropped says nothing about who else gets them. */
 	if (line_behind(line, "drop"))
 		return;

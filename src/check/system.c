@@ -21,8 +21,7 @@
 /* Nor must one that never ends keep a gateway from its start. */
 #define PROGRAM_MICROSECONDS UINT64_C(10000000)
 
-/* Not the caller's PATH: what runs with privileges is the system's. */
-static bool program_find(const char *name, char *path, size_t size)
+bool check_find_program(const char *name, char *path, size_t size)
 {
 	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 
@@ -106,7 +105,7 @@ char *check_program_output(const char *const *argv)
 	int ends[2], status = -1;
 	pid_t pid;
 
-	if (!program_find(argv[0], path, sizeof(path)) || pipe2(ends, O_CLOEXEC) < 0)
+	if (!check_find_program(argv[0], path, sizeof(path)) || pipe2(ends, O_CLOEXEC) < 0)
 		return NULL;
 	if (program_spawn(path, argv, ends[1], &pid) != 0) {
 		close(ends[0]);

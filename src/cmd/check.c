@@ -90,6 +90,8 @@ int cmd_check(int argc, char **argv)
 	check_proxy(&check);
 	check_limits(&check);
 	check_keys(&check);
+	check_failover(&check);
+	check_names(&check);
 	if (!check_finish(&check)) {
 		perror("ftpalg check: standard output");
 		return CMD_FAILURE;

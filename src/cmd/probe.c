@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/terminal.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "ftpalg/address.h"
@@ -177,15 +178,16 @@ static void tell_unreachable(const struct probe_settings *settings, const char *
 
 static int print_report(const struct arguments *arguments, const struct probe_report *report)
 {
-	const char *plain = getenv("NO_COLOR");
+	struct terminal terminal;
 	const bool taken = (arguments->json && strcmp(arguments->json, "-") == 0) ||
 			   (arguments->html && strcmp(arguments->html, "-") == 0);
 	bool good = true;
 
+	terminal_read(&terminal, STDOUT_FILENO);
 	if (report->unreachable)
 		tell_unreachable(&arguments->settings, report->unreachable);
 	else if (!taken)
-		probe_report_table(report, stdout, isatty(STDOUT_FILENO) && !(plain && plain[0]));
+		probe_report_table(report, stdout, terminal.colour);
 	if (fflush(stdout) != 0)
 		good = false;
 	good = write_file(arguments->json, report, probe_report_json) && good;

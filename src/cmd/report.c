@@ -2,23 +2,20 @@
 /* ftpalg report: a capture through the gateway, drawn: as a page of HTML, or as text for the terminal. */
 #include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/terminal.h"
 #include "cmd/capture_run.h"
 #include "cmd/options.h"
 #include "report/report.h"
 
 #define WIDTH_DEFAULT 100
-#define WIDTH_LARGEST 1000
 #define NOTE_MAX 384
 
 struct arguments {
@@ -146,28 +143,14 @@ static int write_page(struct arguments *arguments)
 	return CMD_FAILURE;
 }
 
-/* The terminal's, COLUMNS where there is none, or a width that fits a page. */
-static unsigned int find_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	unsigned int width = 0;
-
-	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col;
-	for (; columns && *columns >= '0' && *columns <= '9' && width < WIDTH_LARGEST; columns++)
-		width = width * 10 + (unsigned int)(*columns - '0');
-	return width > 0 ? width : WIDTH_DEFAULT;
-}
-
 static int write_text(const struct arguments *arguments)
 {
-	const char *no_colour = getenv("NO_COLOR");
-	const char *terminal = getenv("TERM");
-	struct report_style style = { .width = find_width() };
+	struct report_style style;
+	struct terminal terminal;
 
-	style.unicode = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	style.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
+	terminal_read(&terminal, STDOUT_FILENO);
+	style = (struct report_style){ .width = terminal.width ? terminal.width : WIDTH_DEFAULT,
+				       .unicode = terminal.unicode, .colour = terminal.colour };
 	if (report_write_text(arguments->report, &arguments->head, &style, stdout) == 0)
 		return CMD_SUCCESS;
 	log_message(LOG_LEVEL_ERROR, "the report could not be written");

@@ -89,9 +89,5 @@ int cmd_rules(int argc, char **argv)
 		return CMD_FAILURE;
 	}
 	rules_print(&request, &config);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		perror("ftpalg rules: standard output");
-		return CMD_FAILURE;
-	}
 	return CMD_SUCCESS;
 }

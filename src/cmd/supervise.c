@@ -8,16 +8,19 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "process/service.h"
+#include "rules/rules.h"
 
 /* Rules may come after the gateway; but who forgot them hears of it here, and not from users. */
 static void supervise_warn_unfed(const struct config *config)
 {
 	const struct check_forwards unfed = check_find_unfed(config);
+	char queues[RULES_QUEUES_MAX];
 
+	rules_name_queues(config, queues);
 	if (unfed.ipv4 || unfed.ipv6)
-		log_message(LOG_LEVEL_WARNING, "no rule feeds queue %u with %s, so the gateway sees no control connection; load "
+		log_message(LOG_LEVEL_WARNING, "no rule feeds %s with %s, so the gateway sees no control connection; load "
 			    "what \"ftpalg rules nft\" or \"ftpalg rules iptables\" prints (\"ftpalg check\" tells more)",
-			    config->queue, !unfed.ipv6 ? "IPv4" : !unfed.ipv4 ? "IPv6" : "IPv4 or IPv6");
+			    queues, !unfed.ipv6 ? "IPv4" : !unfed.ipv4 ? "IPv6" : "IPv4 or IPv6");
 }
 
 static int supervise(const struct config *config, const char *path, enum supervisor_kind kind)
@@ -49,16 +52,17 @@ static int supervise_configured(const char *path, enum supervisor_kind kind, boo
 
 int cmd_supervise(const char *name, enum supervisor_kind kind, int argc, char **argv)
 {
+	static const struct option options[] = { { "test", no_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
 	const char *path = CONFIG_DEFAULT_PATH;
 	bool only_test = false;
 	int option;
 
 	opterr = 0;
-	while ((option = getopt(argc, argv, ":c:t")) != -1) {
+	while ((option = getopt_long(argc, argv, ":c:t", options, NULL)) != -1) {
 		if (option == ':')
 			return cmd_misuse(name, "-c needs the name of a file");
 		if (option != 'c' && option != 't')
-			return cmd_misuse(name, "-%c is not understood", optopt);
+			return cmd_misuse(name, "%s is not understood", argv[optind - 1]);
 		if (option == 'c')
 			path = optarg;
 		else

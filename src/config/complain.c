@@ -4,6 +4,34 @@
 
 #include "config/reader.h"
 
+unsigned int config_tell_place(const struct config_reader *reader)
+{
+	return reader->file << CONFIG_PLACE_SHIFT | reader->line;
+}
+
+static unsigned int config_line_of(unsigned int place)
+{
+	return place & ((1U << CONFIG_PLACE_SHIFT) - 1);
+}
+
+void config_go_to(struct config_reader *reader, unsigned int place)
+{
+	reader->file = place >> CONFIG_PLACE_SHIFT;
+	reader->path = reader->files[reader->file];
+	reader->line = config_line_of(place);
+}
+
+const char *config_name_place(struct config_reader *reader, unsigned int place)
+{
+	const unsigned int file = place >> CONFIG_PLACE_SHIFT;
+
+	if (file == reader->file)
+		snprintf(reader->place, sizeof(reader->place), "line %u", config_line_of(place));
+	else
+		snprintf(reader->place, sizeof(reader->place), "line %u of %s", config_line_of(place), reader->files[file]);
+	return reader->place;
+}
+
 void config_complain(struct config_reader *reader, const char *format, ...)
 {
 	va_list arguments;

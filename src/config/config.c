@@ -8,10 +8,8 @@
  * notices at the next line that the handler was never called for this one. What the handler gets is judged by the key
  * tables.
  *
- * The file is read whole before any of it is judged, in one go and up to a bound: a worker reads it between two packets, in
- * a sandbox that knows few system calls, so nothing in it may decide how long that takes, how much memory it needs or
- * which calls the C library makes for it. A named pipe or a device would be waited for and is refused, and so is a file that
- * changes while it is read.
+ * More files may stand beside the one that was named. Each is read as if it were alone, but that a setting, a rule or a
+ * server that an earlier one has is an error: what is in force does not depend on which file happens to be the last.
  *
  * Errors don't stop the reading: the operator sees them at once, in the order of the lines, up to a bound.
  *
@@ -21,19 +19,14 @@
 #include "config/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/reader.h"
 
 #define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
-
-/* A thousand times what the largest configuration needs that every bound of it allows. */
-#define CONFIG_FILE_MAX ((size_t)1 << 20)
 
 static const char blanks[] = " \t\r\n\f\v";
 
@@ -63,8 +56,8 @@ static void config_begin_server(struct config_reader *reader, const char *name)
 		return;
 	for (size_t i = 0; i < config->server_count; i++) {
 		if (strcmp(config->servers[i].name, name) == 0) {
-			config_complain(reader, "there is a server \"%s\" already, in line %u; expected another name",
-					name, reader->server_seen[i].section_line);
+			config_complain(reader, "there is a server \"%s\" already, in %s; expected another name",
+					name, config_name_place(reader, reader->server_seen[i].section));
 			return;
 		}
 	}
@@ -78,7 +71,7 @@ static void config_begin_server(struct config_reader *reader, const char *name)
 	reader->section = CONFIG_SECTION_SERVER;
 	reader->owner = server;
 	reader->seen = &reader->server_seen[config->server_count];
-	reader->seen->section_line = reader->line;
+	reader->seen->section = config_tell_place(reader);
 	config->server_count++;
 }
 
@@ -96,8 +89,8 @@ static void config_begin_rule(struct config_reader *reader, const char *name)
 	}
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		if (strcmp(policy->rules[i].name, name) == 0) {
-			config_complain(reader, "there is a rule \"%s\" already, in line %u; expected another name",
-					name, reader->rule_seen[i].section_line);
+			config_complain(reader, "there is a rule \"%s\" already, in %s; expected another name",
+					name, config_name_place(reader, reader->rule_seen[i].section));
 			return;
 		}
 	}
@@ -113,21 +106,22 @@ static void config_begin_rule(struct config_reader *reader, const char *name)
 	reader->section = CONFIG_SECTION_RULE;
 	reader->owner = rule;
 	reader->seen = &reader->rule_seen[policy->rule_count];
-	reader->seen->section_line = reader->line;
+	reader->seen->section = config_tell_place(reader);
 	policy->rule_count++;
 }
 
 static void config_begin_single(struct config_reader *reader, enum config_section section, struct config_seen *seen,
 				void *owner)
 {
-	if (seen->section_line) {
-		config_complain(reader, "this section began in line %u already; expected it once", seen->section_line);
+	if (seen->section && seen->section >> CONFIG_PLACE_SHIFT == reader->file) {
+		config_complain(reader, "this section began in %s already; expected it once in a file",
+				config_name_place(reader, seen->section));
 		return;
 	}
 	reader->section = section;
 	reader->owner = owner;
 	reader->seen = seen;
-	seen->section_line = reader->line;
+	seen->section = config_tell_place(reader);
 }
 
 /* header is the line, without trailing blanks; it is taken apart in place. */
@@ -242,7 +236,7 @@ static char *config_next_line(char *out, int size, void *context)
 static const struct config_key *config_find_key(struct config_reader *reader, const char *name)
 {
 	const struct config_key *key;
-	unsigned int *line;
+	unsigned int *place;
 	size_t index;
 
 	for (index = 0; (key = config_key_at(reader->section, index)); index++)
@@ -252,12 +246,13 @@ static const struct config_key *config_find_key(struct config_reader *reader, co
 		config_complain_key(reader, name);
 		return NULL;
 	}
-	line = &reader->seen->key_line[index];
-	if (*line) {
-		config_complain(reader, "%s was set in line %u already; expected it once in a section", name, *line);
+	place = &reader->seen->key[index];
+	if (*place) {
+		config_complain(reader, "%s was set in %s already; expected it once in a section", name,
+				config_name_place(reader, *place));
 		return NULL;
 	}
-	*line = reader->line;
+	*place = config_tell_place(reader);
 	return key;
 }
 
@@ -309,104 +304,71 @@ static int config_handle(void *context, const char *section, const char *name, c
 	return 1;
 }
 
-/* Reads up to size bytes. Returns their number, or -1 with errno. */
-static ssize_t config_read_bytes(int file, char *text, size_t size)
-{
-	size_t length = 0;
-
-	while (length < size) {
-		const ssize_t got = read(file, text + length, size - length);
-
-		if (got < 0 && errno != EINTR)
-			return -1;
-		if (got == 0)
-			break;
-		if (got > 0)
-			length += (size_t)got;
-	}
-	return (ssize_t)length;
-}
-
-static bool config_is_same(const struct stat *before, const struct stat *after)
-{
-	return before->st_size == after->st_size && before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
-	       before->st_mtim.tv_nsec == after->st_mtim.tv_nsec;
-}
-
-/* What an editor or a script that is still writing leaves is not what the operator means. */
-static bool config_take_file(struct config_reader *reader, int file, char *text)
-{
-	struct stat before, after;
-	ssize_t length;
-
-	if (fstat(file, &before) == 0 && !S_ISREG(before.st_mode)) {
-		fprintf(reader->errors, "%s: is no regular file; expected the file that ftpalg.conf(5) describes\n",
-			reader->path);
-		return false;
-	}
-	length = config_read_bytes(file, text, CONFIG_FILE_MAX + 1);
-	if (length < 0 || fstat(file, &after) < 0) {
-		fprintf(reader->errors, "%s: can't be read: %s\n", reader->path, strerror(errno));
-		return false;
-	}
-	if (!config_is_same(&before, &after)) {
-		fprintf(reader->errors, "%s: was changed while it was read; expected a file that is complete\n",
-			reader->path);
-		return false;
-	}
-	reader->next = text;
-	reader->end = text + length;
-	*reader->end = '\0';
-	if ((size_t)length <= CONFIG_FILE_MAX)
-		return true;
-	reader->line = 1;
-	for (size_t i = 0; i < CONFIG_FILE_MAX; i++)
-		reader->line += text[i] == '\n';
-	config_complain(reader, "the file goes on after %zu bytes, in this line; expected less", CONFIG_FILE_MAX);
-	return false;
-}
-
-static void config_take_text(struct config_reader *reader)
+/* False: one of the files could not be read. */
+static bool config_take_files(struct config_reader *reader)
 {
 	struct config *config = reader->config;
+	char *text = malloc(CONFIG_FILE_MAX + 2);
+	bool taken = text != NULL;
 
+	if (!text)
+		fprintf(reader->errors, "%s: no memory\n", reader->files[0]);
 	/* While the text is read, policy.rules holds its rules only. */
 	reader->policy = config->policy.rules[0];
 	config->policy.rule_count = 0;
-	ini_parse_stream(config_next_line, reader, config_handle, reader);
-	config_finish_rules(reader);
-	config_finish_servers(reader);
+	for (unsigned int i = 0; text && i < reader->file_count; i++) {
+		const bool good = config_take_file(reader, i, text);
+
+		if (good)
+			ini_parse_stream(config_next_line, reader, config_handle, reader);
+		taken = taken && good;
+	}
+	free(text);
+	return taken;
+}
+
+static int config_load_files(struct config_reader *reader)
+{
+	const bool taken = config_take_files(reader);
+
+	if (taken) {
+		config_finish_rules(reader);
+		config_finish_servers(reader);
+		config_finish_gateway(reader);
 	config_finish_proxy(reader);
+		config_use_credentials(reader->config);
+	}
 	if (reader->error_count > CONFIG_ERRORS_MAX)
 		fprintf(reader->errors, "%s: %u more errors\n", reader->path, reader->error_count - CONFIG_ERRORS_MAX);
+	return taken && reader->error_count == 0 ? 0 : -1;
+}
+
+/* absent: the file that was named is not there, and need not be. */
+static int config_load_with_parts(struct config *config, const char *path, bool absent, FILE *errors)
+{
+	struct config_reader reader = { .config = config, .errors = errors };
+	int result = -1;
+
+	config_set_defaults(config);
+	if (!absent)
+		reader.files[reader.file_count++] = strdup(path);
+	if (reader.file_count && !reader.files[0])
+		fprintf(errors, "%s: no memory\n", path);
+	else if (config_add_parts(&reader, path))
+		result = reader.file_count ? config_load_files(&reader) : 1;
+	for (unsigned int i = 0; i < reader.file_count; i++)
+		free(reader.files[i]);
+	return result;
 }
 
 int config_load(struct config *config, const char *path, FILE *errors)
 {
-	struct config_reader reader = { .config = config, .path = path, .errors = errors };
-	const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char *text = file < 0 ? NULL : malloc(CONFIG_FILE_MAX + 2);
-	int result = -1;
-
-	config_set_defaults(config);
-	if (!text) {
-		fprintf(errors, "%s: can't be opened: %s; expected the file that ftpalg.conf(5) describes\n", path,
-			strerror(errno));
-	} else if (config_take_file(&reader, file, text)) {
-		config_take_text(&reader);
-		result = reader.error_count ? -1 : 0;
-	}
-	free(text);
-	if (file >= 0)
-		close(file);
-	return result;
+	return config_load_with_parts(config, path, false, errors);
 }
 
 int config_load_first(struct config *config, const char *path, FILE *errors)
 {
-	if (strcmp(path, CONFIG_DEFAULT_PATH) == 0 && access(path, F_OK) < 0 && errno == ENOENT) {
-		config_set_defaults(config);
-		return 1;
-	}
-	return config_load(config, path, errors);
+	const bool absent = strcmp(path, CONFIG_DEFAULT_PATH) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+
+	return config_load_with_parts(config, path, absent, errors);
 }

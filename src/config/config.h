@@ -11,6 +11,11 @@
 #define CONFIG_DEFAULT_PATH "/etc/ftpalg/ftpalg.conf"
 #define CONFIG_PORTS_MAX 15 /* as many as one iptables multiport match takes */
 #define CONFIG_USER_MAX 32
+#define CONFIG_WORKERS_MAX SHARE_MEMBERS_MAX
+#define CONFIG_WORKERS_AUTO 0
+#define CONFIG_SOCKET_MAX 108 /* sun_path of unix(7) */
+#define CONFIG_DEFAULT_MONITOR "/run/ftpalg/monitor"
+#define CONFIG_DEFAULT_CONTROL "/run/ftpalg/control"
 
 enum proxy_legs {
 	PROXY_LEGS_BOTH,   /* TLS to the client and to the server, as the client asks for it */
@@ -49,7 +54,7 @@ struct config_tls {
 };
 
 #define CONFIG_NAMES_MAX 16
-#define CONFIG_HOST_MAX 254 /* RFC 1035 3.1, and a NUL */
+#define CONFIG_HOST_MAX POLICY_HOST_MAX
 #define CONFIG_FORWARDS_MAX 32
 
 /* A server behind this host's own DNAT: how it is dialled, and where it is. Port 0: any, and the same one. */
@@ -68,6 +73,7 @@ struct config_proxy {
 	struct config_forward forwards[CONFIG_FORWARDS_MAX];
 	size_t forward_count;
 	uint16_t port; /* where redirected connections arrive; 0: there is no proxy */
+	uint16_t workers; /* processes that take them; or CONFIG_WORKERS_AUTO */
 	uint16_t ports[CONFIG_PORTS_MAX]; /* redirected: plain until AUTH */
 	size_t port_count;
 	uint16_t implicit_ports[CONFIG_PORTS_MAX]; /* redirected: TLS from the first byte */
@@ -85,7 +91,8 @@ struct config_proxy {
 	enum close_notify close_notify;
 	struct network bypass[POLICY_NETWORKS_MAX]; /* servers whose TLS is passed on unopened */
 	size_t bypass_count;
-	char bypass_names[CONFIG_NAMES_MAX][CONFIG_HOST_MAX]; /* the same, by what clients ask for; with a dot in front: all below */
+	/* the same, by what clients ask for; with a dot in front: all below */
+	char bypass_names[CONFIG_NAMES_MAX][CONFIG_HOST_MAX];
 	size_t bypass_name_count;
 	bool certificates_bypass; /* and those that demand certificates of clients */
 	bool ccc;                 /* clients may end TLS on the control connection */
@@ -116,18 +123,31 @@ struct config {
 	/* [gateway] */
 	uint16_t control_ports[CONFIG_PORTS_MAX]; /* as clients see them, before DNAT */
 	size_t control_port_count;
-	uint16_t queue;          /* netfilter queue number */
+	uint16_t queue;          /* netfilter queue number, of the first worker */
+	uint16_t workers;        /* each with a queue of its own; or CONFIG_WORKERS_AUTO */
 	uint32_t queue_length;   /* packets that the kernel keeps for us */
+	uint32_t busy_poll;      /* microseconds for which the worker looks for packets after the last one; 0: it sleeps */
+	uint32_t resolve_interval; /* seconds until names that are announced are looked up again */
 	uint16_t zone;           /* conntrack zone of the control connections */
 	uint32_t mark;           /* on packets that the gateway itself sends; rules exempt them from tracking */
+	uint16_t nflog_group;    /* where copies of segments of data connections go; 0: there are none */
 	uint32_t passed_mark;    /* bits in the mark of what the gateway has passed; 0: none */
 	uint16_t mss;            /* of control connections: leaves room for a longer host-port */
 	uint32_t watchdog;       /* seconds that a worker may stand still; 0: for ever */
 	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */
 	bool queue_full_open;    /* kernel's queue full: pass uninspected instead of dropping */
 	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty ("none" in the file): stays who it is */
+	bool restore_rules;      /* that were loaded, and are gone */
 	bool log_refusals;       /* refusals and faults are sentences in the log too */
+	bool log_transfers;      /* and transfers */
+	bool journal;            /* where the log is the journal, sentences have fields */
 	char events[PATH_MAX];   /* file for events, "-" for standard output; empty: none */
+	char xferlog[PATH_MAX];  /* file for lines of xferlog(5); empty: none */
+	struct endpoint metrics; /* where they are fetched over HTTP; without a family: nowhere */
+	char monitor[CONFIG_SOCKET_MAX]; /* the socket where the gateway is asked; empty: none */
+	char control[CONFIG_SOCKET_MAX]; /* and where it is told what to do */
+	char monitor_group[CONFIG_USER_MAX]; /* who may use it; empty: all */
+	char control_group[CONFIG_USER_MAX]; /* besides who runs the gateway; empty: nobody */
 
 	struct config_proxy proxy;
 	struct config_server servers[CONFIG_SERVERS_MAX];
@@ -140,8 +160,9 @@ struct config {
 void config_set_defaults(struct config *config);
 
 /*
- * Reads path over the defaults. Every error is written to errors as "file:line: what, and what was expected"; all of
- * them, not only the first. Returns 0, or -1 after any error. A file that does not exist is an error.
+ * Reads path over the defaults, and after it, in the order of their names, the files of conf.d beside it whose names end in
+ * .conf. Every error is written to errors as "file:line: what, and what was expected"; all of them, not only the first.
+ * Returns 0, or -1 after any error. A file that does not exist is an error.
  */
 int config_load(struct config *config, const char *path, FILE *errors);
 
@@ -150,6 +171,13 @@ int config_load(struct config *config, const char *path, FILE *errors);
  * returned. A reload uses config_load(): a file that has gone is no reason to forget what it said.
  */
 int config_load_first(struct config *config, const char *path, FILE *errors);
+
+/* How many workers this host has: of CONFIG_WORKERS_AUTO one for each processor. Asks the host, which no sandbox allows. */
+uint16_t config_count_workers(const struct config *config);
+/* The same for the processes of the proxy. */
+uint16_t config_count_proxies(const struct config *config);
+/* The last queue that they may have, on whatever host. */
+uint32_t config_last_queue(const struct config *config);
 
 /* Does any rule send connections to the proxy? */
 bool config_terminates(const struct config *config);

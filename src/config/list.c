@@ -181,16 +181,12 @@ const char *config_read_addresses(struct config_value *value, void *owner)
 }
 
 /* What SNI can hold (RFC 6066 3); a dot at the end is no part of it. */
-static const char *hosts_add(struct bytes word, char (*hosts)[CONFIG_HOST_MAX], size_t *count)
+static const char *host_read(struct bytes word, char *host)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
-	char *host;
 
-	if (word.length >= CONFIG_HOST_MAX || word.data[word.length - 1] == '.')
+	if (word.length == 0 || word.length >= CONFIG_HOST_MAX || word.data[word.length - 1] == '.')
 		return word_not_understood;
-	if (*count == CONFIG_NAMES_MAX)
-		return too_many;
-	host = hosts[*count];
 	for (size_t i = 0; i < word.length; i++) {
 		const uint8_t byte = word.data[i];
 
@@ -199,8 +195,19 @@ static const char *hosts_add(struct bytes word, char (*hosts)[CONFIG_HOST_MAX], 
 			return word_not_understood;
 	}
 	host[word.length] = '\0';
-	++*count;
 	return NULL;
+}
+
+static const char *hosts_add(struct bytes word, char (*hosts)[CONFIG_HOST_MAX], size_t *count)
+{
+	const char *wrong;
+
+	if (*count == CONFIG_NAMES_MAX)
+		return too_many;
+	wrong = host_read(word, hosts[*count]);
+	if (!wrong)
+		++*count;
+	return wrong;
 }
 
 static const char *host_item(struct bytes word, void *owner)
@@ -389,4 +396,88 @@ const char *config_read_fxp(struct config_value *value, void *owner)
 	if (!value->continued)
 		((struct policy_rule *)owner)->fxp_count = 0;
 	return list_read(value, owner, true, value->continued, fxp_item);
+}
+
+static const char *advertise_read_offset(struct bytes word, size_t sign, int32_t *offset)
+{
+	uint64_t number = 0;
+	const char *wrong = NULL;
+
+	if (sign < word.length)
+		wrong = word_read_number(word_slice(word, sign + 1, word.length), 10, 1, 65534, &number);
+	*offset = sign < word.length && word.data[sign] == '-' ? -(int32_t)number : (int32_t)number;
+	return wrong;
+}
+
+static const char *advertise_address(struct bytes word, size_t sign, const struct address *address,
+				     struct policy_advertise *advertise)
+{
+	struct policy_public *public = address->family == FAMILY_IPV4 ? &advertise->ipv4 : &advertise->ipv6;
+
+	if (address_is_martian(address))
+		return "is an address that no host on a routed network has";
+	if (public->address.family != FAMILY_NONE)
+		return "is the second address of its family";
+	public->address = *address;
+	return advertise_read_offset(word, sign, &public->port_offset);
+}
+
+/*
+ * A name ends in letters (RFC 1123 2.1); what ends in digits is an address that is none. It may have hyphens, so no minus.
+ */
+static const char *advertise_host(struct bytes word, struct policy_advertise *advertise)
+{
+	const size_t sign = word_find(word, 0, '+');
+	const char *wrong, *label;
+
+	if (advertise->host[0])
+		return "is the second name";
+	wrong = host_read(word_slice(word, 0, sign), advertise->host);
+	if (wrong)
+		return "is neither an address nor a name";
+	label = strrchr(advertise->host, '.');
+	label = label ? label + 1 : advertise->host;
+	if (label[strspn(label, "0123456789")] == '\0' || advertise->host[0] == '.')
+		return "is neither an address nor a name";
+	return advertise_read_offset(word, sign, &advertise->host_offset);
+}
+
+static const char *advertise_add(struct bytes word, struct policy_advertise *advertise)
+{
+	size_t sign = word_find(word, 0, '+');
+	struct address address;
+
+	if (sign == word.length)
+		sign = word_find(word, 0, '-');
+	if (address_parse(word_slice(word, 0, sign), &address))
+		return advertise_address(word, sign, &address, advertise);
+	return advertise_host(word, advertise);
+}
+
+static const char *advertise_item(struct bytes word, void *owner)
+{
+	return advertise_add(word, &((struct policy_rule *)owner)->advertise);
+}
+
+const char *config_read_advertise(struct config_value *value, void *owner)
+{
+	struct policy_rule *rule = owner;
+
+	if (!value->continued)
+		memset(&rule->advertise, 0, sizeof(rule->advertise));
+	return list_read(value, owner, true, value->continued, advertise_item);
+}
+
+static const char *advertise_active_item(struct bytes word, void *owner)
+{
+	return advertise_add(word, &((struct policy_rule *)owner)->advertise_active);
+}
+
+const char *config_read_advertise_active(struct config_value *value, void *owner)
+{
+	struct policy_rule *rule = owner;
+
+	if (!value->continued)
+		memset(&rule->advertise_active, 0, sizeof(rule->advertise_active));
+	return list_read(value, owner, true, value->continued, advertise_active_item);
 }

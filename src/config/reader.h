@@ -10,15 +10,32 @@
 
 #define CONFIG_ERRORS_MAX 30
 
-/* Where a section or a key was seen first; line 0: not yet. */
+/* A thousand times what the largest configuration needs that every bound of it allows. */
+#define CONFIG_FILE_MAX ((size_t)1 << 20)
+
+/* The file that was named, and those beside it. */
+#define CONFIG_PARTS "conf.d"
+#define CONFIG_FILES_MAX 65
+
+/*
+ * A place is a line of one of the files, in one number: the file in the bits from CONFIG_PLACE_SHIFT on, and the line, which
+ * begins with 1, in those below. 0 is none.
+ */
+#define CONFIG_PLACE_SHIFT 24
+
+/* Where a section or a key was seen; 0: not yet. */
 struct config_seen {
-	unsigned int section_line;
-	unsigned int key_line[CONFIG_KEYS_MAX];
+	unsigned int section; /* last: each file may have one */
+	unsigned int key[CONFIG_KEYS_MAX];
 };
 
 struct config_reader {
 	struct config *config;
-	const char *path;
+	char *files[CONFIG_FILES_MAX]; /* paths, in the order in which they are read */
+	unsigned int file_count;
+	unsigned int file; /* that is being read */
+	const char *path;  /* of it */
+	char place[PATH_MAX + 32]; /* the last that was named */
 	FILE *errors;
 	unsigned int line;
 	unsigned int error_count;
@@ -42,6 +59,19 @@ struct config_reader {
 	struct config_seen server_seen[CONFIG_SERVERS_MAX];
 };
 
+/* config/file.c: text holds CONFIG_FILE_MAX bytes and two more. False: it can't be read, or may not, which has been told. */
+bool config_take_file(struct config_reader *reader, unsigned int number, char *text);
+/* Adds the files that stand beside path to those that are read. False: it can't tell which, which has been told. */
+bool config_add_parts(struct config_reader *reader, const char *path);
+
+/* config/credentials.c: keys are read where a service manager has put them, if one has. */
+void config_use_credentials(struct config *config);
+
+/* config/complain.c: where the reader is. */
+unsigned int config_tell_place(const struct config_reader *reader);
+void config_go_to(struct config_reader *reader, unsigned int place);
+/* In words; valid until the next call. */
+const char *config_name_place(struct config_reader *reader, unsigned int place);
 /* config/complain.c: each is an error, in the line that the reader is at; those beyond CONFIG_ERRORS_MAX are counted. */
 __attribute__((format(printf, 2, 3))) void config_complain(struct config_reader *reader, const char *format, ...);
 /* The value that was judged is wrong: it says how, and what was expected. */
@@ -52,6 +82,7 @@ void config_complain_key(struct config_reader *reader, const char *name);
 /* config/finish.c: what can be judged, or inherited, only when all of the file has been read. */
 void config_finish_rules(struct config_reader *reader);
 void config_finish_servers(struct config_reader *reader);
+void config_finish_gateway(struct config_reader *reader);
 void config_finish_proxy(struct config_reader *reader);
 
 #endif

@@ -70,14 +70,19 @@ static bool config_queue_has_ports(const struct config *config)
 	return all;
 }
 
+static bool config_has_queue(const struct config *config, uint16_t queue)
+{
+	return config->queue <= queue && queue <= config_last_queue(config);
+}
+
 const char *config_judge_together(const struct config *config, bool has_proxy)
 {
 	if (!has_proxy && config_terminates(config))
 		return "tls = terminate needs this section, which says with which certificates";
 	if (has_proxy && config->mark == config->proxy.mark)
 		return "mark is that of [gateway], whose packets are not tracked; expected another one";
-	if (has_proxy && config->queue == config->proxy.queue)
-		return "queue is that of [gateway]; expected another one";
+	if (has_proxy && config_has_queue(config, config->proxy.queue))
+		return "queue is one of [gateway]'s, which has one for each worker (auto: for 16); expected another one";
 	if (config_terminates(config) && !config_always_terminates(config) && !config_queue_has_ports(config))
 		return "a port of control-ports is not in [gateway]'s: what is not terminated there would pass "
 		       "uninspected; expected it in both";

@@ -61,167 +61,29 @@ const char *config_read_passed_mark(struct config_value *value, void *owner)
 	return NULL;
 }
 
-/* One of the words, which a NULL ends; its index. */
-static const char *choice_read(struct config_value *value, const char *const *words, unsigned int *choice)
+const char *config_read_workers(struct config_value *value, void *owner)
 {
+	if (!word_is(value->text, "auto"))
+		return config_read_number(value, owner);
+	*(uint16_t *)field_of(value, owner) = CONFIG_WORKERS_AUTO;
+	return NULL;
+}
+
+const char *config_read_choice(struct config_value *value, void *owner)
+{
+	const struct config_key *key = value->key;
+	unsigned int choice = 0;
+
 	value->culprit = value->text;
-	for (unsigned int i = 0; words[i]; i++) {
-		if (word_is(value->text, words[i])) {
-			*choice = i;
-			return NULL;
-		}
-	}
-	return word_not_understood;
-}
-
-static const char *boolean_read(struct config_value *value, const char *const *words, void *owner)
-{
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
+	while (key->words[choice] && !word_is(value->text, key->words[choice]))
+		choice++;
+	if (!key->words[choice])
+		return word_not_understood;
+	if (key->size == sizeof(bool))
 		*(bool *)field_of(value, owner) = choice == 1;
-	return wrong;
-}
-
-const char *config_read_yes(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "no", "yes", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_open(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "closed", "open", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_untrusted(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "refuse", "untrusted", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_certificates_bypass(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "refuse", "bypass", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_ccc(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "refuse", "allow", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_without_name(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "client", "address", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_close_notify(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[CLOSE_NOTIFY_DEFAULT] = "default", [CLOSE_NOTIFY_MIRROR] = "mirror", [CLOSE_NOTIFY_STRICT] = "strict",
-		[CLOSE_NOTIFY_LENIENT] = "lenient", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		*(enum close_notify *)field_of(value, owner) = choice;
-	return wrong;
-}
-
-const char *config_read_resumption(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[PROXY_RESUMPTION_SHOWN] = "shown", [PROXY_RESUMPTION_ALLOW] = "allow",
-		[PROXY_RESUMPTION_REQUIRE] = "require", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		((struct config *)owner)->proxy.resumption = choice;
-	return wrong;
-}
-
-const char *config_read_interception(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "redirect", "tproxy", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_source(struct config_value *value, void *owner)
-{
-	static const char *const words[] = { "router", "client", NULL };
-
-	return boolean_read(value, words, owner);
-}
-
-const char *config_read_tls_versions(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[TLS_VERSIONS_DEFAULT] = "default", [TLS_VERSIONS_BOTH] = "1.2-1.3", [TLS_VERSIONS_12] = "1.2",
-		[TLS_VERSIONS_13] = "1.3", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		*(enum tls_versions *)field_of(value, owner) = choice;
-	return wrong;
-}
-
-const char *config_read_legs(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[PROXY_LEGS_BOTH] = "both", [PROXY_LEGS_CLIENT] = "client", [PROXY_LEGS_SERVER] = "server",
-		[PROXY_LEGS_NONE] = "none", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		((struct config *)owner)->proxy.legs = choice;
-	return wrong;
-}
-
-const char *config_read_foreign_server(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[FOREIGN_SERVER_REWRITE_PRIVATE] = "rewrite-private", [FOREIGN_SERVER_REFUSE] = "refuse",
-		[FOREIGN_SERVER_REWRITE] = "rewrite", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		((struct policy_rule *)owner)->foreign_server = choice;
-	return wrong;
-}
-
-const char *config_read_tls(struct config_value *value, void *owner)
-{
-	static const char *const words[] = {
-		[TLS_ALLOW] = "allow", [TLS_FORBID] = "forbid", [TLS_REQUIRE] = "require",
-		[TLS_TERMINATE] = "terminate", [TLS_TERMINATE_REQUIRE] = "terminate-require", NULL
-	};
-	unsigned int choice;
-	const char *wrong = choice_read(value, words, &choice);
-
-	if (!wrong)
-		((struct policy_rule *)owner)->tls = choice;
-	return wrong;
+	else
+		*(unsigned int *)field_of(value, owner) = choice;
+	return NULL;
 }
 
 /* One word of printable ASCII, which is copied with a NUL; "none" becomes the empty string. */
@@ -242,18 +104,9 @@ static const char *text_copy(struct config_value *value, char *out, size_t size)
 	return NULL;
 }
 
-const char *config_read_user(struct config_value *value, void *owner)
+const char *config_read_account(struct config_value *value, void *owner)
 {
-	struct config *config = owner;
-
-	return text_copy(value, config->user, sizeof(config->user));
-}
-
-const char *config_read_proxy_user(struct config_value *value, void *owner)
-{
-	struct config *config = owner;
-
-	return text_copy(value, config->proxy.user, sizeof(config->proxy.user));
+	return text_copy(value, field_of(value, owner), value->key->size);
 }
 
 const char *config_read_file(struct config_value *value, void *owner)
@@ -264,42 +117,27 @@ const char *config_read_file(struct config_value *value, void *owner)
 	return text_copy(value, field_of(value, owner), value->key->size);
 }
 
+const char *config_read_listen(struct config_value *value, void *owner)
+{
+	struct endpoint endpoint = { .port = 0 };
+	const char *wrong = NULL;
+
+	value->culprit = value->text;
+	if (!word_is(value->text, "none"))
+		wrong = word_read_endpoint(value->text, &endpoint);
+	if (!wrong && endpoint.address.family != FAMILY_NONE && endpoint.port == 0)
+		wrong = word_not_understood;
+	if (!wrong)
+		memcpy(field_of(value, owner), &endpoint, sizeof(endpoint));
+	return wrong;
+}
+
 const char *config_read_events(struct config_value *value, void *owner)
 {
-	struct config *config = owner;
-	struct bytes text = value->text;
+	const struct bytes text = value->text;
 
 	value->culprit = text;
 	if (text.data[0] != '/' && !word_is(text, "-") && !word_is(text, "none"))
 		return word_not_understood;
-	return text_copy(value, config->events, sizeof(config->events));
-}
-
-const char *config_read_advertise(struct config_value *value, void *owner)
-{
-	struct policy_rule *rule = owner;
-	struct bytes text = value->text;
-	size_t sign = word_find(text, 0, '+');
-	uint64_t offset = 0;
-	const char *wrong = NULL;
-
-	value->culprit = text;
-	rule->advertise = !word_is(text, "none");
-	rule->advertise_address = (struct address){ .family = FAMILY_NONE };
-	rule->advertise_port_offset = 0;
-	if (!rule->advertise)
-		return NULL;
-	if (sign == text.length)
-		sign = word_find(text, 0, '-');
-	if (!address_parse(word_slice(text, 0, sign), &rule->advertise_address))
-		return "is not an address";
-	if (address_is_martian(&rule->advertise_address))
-		return "is an address that no host on a routed network has";
-	if (sign < text.length)
-		wrong = word_read_number(word_slice(text, sign + 1, text.length), 10, 1, 65534, &offset);
-	if (!wrong && sign < text.length && text.data[sign] == '-')
-		rule->advertise_port_offset = -(int32_t)offset;
-	else
-		rule->advertise_port_offset = (int32_t)offset;
-	return wrong;
+	return text_copy(value, field_of(value, owner), value->key->size);
 }

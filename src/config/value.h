@@ -30,6 +30,7 @@ struct config_key {
 	size_t offset;        /* the bytes of the owner that are the setting; a rule inherits it by copying them */
 	size_t size;
 	const char *expected; /* what is right; NULL for a number, whose bounds say it */
+	const char *const *words; /* a choice: what it may say; NULL ends them */
 	uint64_t minimum;     /* numbers: the bounds, in the file's unit ... */
 	uint64_t maximum;
 	uint32_t unit;        /* ... and how many of the owner's units make one of the file's */
@@ -64,32 +65,20 @@ bool config_server_says_more(const struct config_server *server);
 
 config_read config_read_number; /* uint16_t, uint32_t or uint64_t, by key->size */
 config_read config_read_mark;   /* uint32_t, decimal or hexadecimal */
+config_read config_read_workers;     /* a number; "auto" is CONFIG_WORKERS_AUTO */
 config_read config_read_passed_mark; /* the same; "none" is 0 */
-config_read config_read_yes;    /* bool: true for yes */
-config_read config_read_open;   /* bool: true for open */
-config_read config_read_user;
+config_read config_read_choice; /* bool or an enum, by key->size: the place of the word among key->words */
+config_read config_read_account; /* char[], by key->size: the name of a user or of a group */
 config_read config_read_events;
-config_read config_read_foreign_server;
-config_read config_read_tls;
 config_read config_read_control_ports;
 config_read config_read_proxy_ports;
 config_read config_read_implicit_ports;
-config_read config_read_legs;
-config_read config_read_interception;
-config_read config_read_source;
 config_read config_read_forward;
-config_read config_read_untrusted;
-config_read config_read_ccc;
 config_read config_read_bypass;
 config_read config_read_bypass_names;
-config_read config_read_certificates_bypass;
-config_read config_read_close_notify;
-config_read config_read_without_name;
-config_read config_read_resumption;
-config_read config_read_tls_versions; /* enum tls_versions */
 config_read config_read_tls_words;    /* char[], by key->size: words for OpenSSL */
-config_read config_read_proxy_user;
-config_read config_read_file; /* char[PATH_MAX] */
+config_read config_read_listen; /* struct endpoint */
+config_read config_read_file; /* char[PATH_MAX], or shorter */
 config_read config_read_addresses;
 config_read config_read_hosts;
 config_read config_read_clients;
@@ -98,6 +87,7 @@ config_read config_read_deny_verbs;
 config_read config_read_deny_ports;
 config_read config_read_deny_passive_ports;
 config_read config_read_fxp;
-config_read config_read_advertise;
+config_read config_read_advertise;        /* struct policy_advertise */
+config_read config_read_advertise_active; /* the same */
 
 #endif

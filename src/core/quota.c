@@ -24,6 +24,11 @@ void quota_init(struct quota *quota, const struct quota_limits *limits, struct q
 	memcpy(quota->key, key, sizeof(quota->key));
 }
 
+void quota_join(struct quota *quota, const struct share *share)
+{
+	quota->share = *share;
+}
+
 static struct quota_source *source_at(const struct quota *quota, uint32_t link)
 {
 	return link == 0 ? NULL : &quota->sources[link - 1];
@@ -107,6 +112,7 @@ static struct quota_source *source_take(struct quota *quota, const struct addres
 	source->address = *address;
 	source->tokens = (uint64_t)quota->limits.pinhole_rate * BURST_SECONDS * MICRO;
 	source->filled = now;
+	source->place = share_find(&quota->share, (struct bytes){ address->octets, sizeof(address->octets) });
 	source->next = *bucket;
 	*bucket = (uint32_t)(source - quota->sources) + 1;
 	return source;
@@ -124,6 +130,11 @@ enum reason quota_begin_session(struct quota *quota, const struct address *clien
 		row = source_take(quota, &address, now);
 	if (!row || (quota->limits.sessions != 0 && row->sessions >= quota->limits.sessions))
 		return REASON_QUOTA_SESSIONS;
+	if (!share_take(&quota->share, SHARE_SESSIONS, &row->place, quota->limits.sessions)) {
+		if (source_is_idle(row))
+			idle_put(quota, row);
+		return REASON_QUOTA_SESSIONS;
+	}
 	row->sessions++;
 	*source = row;
 	return REASON_NONE;
@@ -132,23 +143,30 @@ enum reason quota_begin_session(struct quota *quota, const struct address *clien
 void quota_end_session(struct quota *quota, struct quota_source *source)
 {
 	source->sessions--;
+	share_give_back(&quota->share, SHARE_SESSIONS, &source->place);
 	if (source_is_idle(source))
 		idle_put(quota, source);
 }
 
 bool quota_allows_relay(const struct quota *quota, const struct quota_source *source)
 {
-	return quota->limits.relays == 0 || source->relays < quota->limits.relays;
+	uint32_t relays = source->relays;
+
+	if (quota->share.memory)
+		relays = share_count(&quota->share, SHARE_RELAYS, &source->place);
+	return quota->limits.relays == 0 || relays < quota->limits.relays;
 }
 
-void quota_begin_relay(struct quota_source *source)
+void quota_begin_relay(const struct quota *quota, struct quota_source *source)
 {
 	source->relays++;
+	share_take(&quota->share, SHARE_RELAYS, &source->place, 0);
 }
 
 void quota_end_relay(struct quota *quota, struct quota_source *source)
 {
 	source->relays--;
+	share_give_back(&quota->share, SHARE_RELAYS, &source->place);
 	if (source_is_idle(source))
 		idle_put(quota, source);
 }
@@ -167,62 +185,91 @@ static void refill(const struct quota *quota, struct quota_source *source, uint6
 	source->filled = now;
 }
 
+static bool source_spend(const struct quota *quota, struct quota_source *source, uint64_t now)
+{
+	const uint32_t rate = quota->limits.pinhole_rate;
+
+	if (rate == 0)
+		return true;
+	if (quota->share.memory)
+		return share_spend(&quota->share, &source->place, rate, BURST_SECONDS, now);
+	refill(quota, source, now);
+	if (source->tokens < MICRO)
+		return false;
+	source->tokens -= MICRO;
+	return true;
+}
+
 enum reason quota_open_pinhole(const struct quota *quota, struct quota_source *source, uint64_t now)
 {
-	if (quota->limits.pinholes != 0 && source->pinholes >= quota->limits.pinholes)
+	const uint32_t most = quota->limits.pinholes;
+
+	if (most != 0 && source->pinholes >= most)
 		return REASON_QUOTA_PINHOLES;
-	if (quota->limits.pinhole_rate != 0) {
-		refill(quota, source, now);
-		if (source->tokens < MICRO)
-			return REASON_QUOTA_RATE;
-		source->tokens -= MICRO;
+	if (!share_take(&quota->share, SHARE_PINHOLES, &source->place, most))
+		return REASON_QUOTA_PINHOLES;
+	if (!source_spend(quota, source, now)) {
+		share_give_back(&quota->share, SHARE_PINHOLES, &source->place);
+		return REASON_QUOTA_RATE;
 	}
 	source->pinholes++;
 	return REASON_NONE;
 }
 
-void quota_close_pinhole(struct quota_source *source)
+void quota_close_pinhole(const struct quota *quota, struct quota_source *source)
 {
-	if (source->pinholes > 0)
-		source->pinholes--;
+	if (source->pinholes == 0)
+		return;
+	source->pinholes--;
+	share_give_back(&quota->share, SHARE_PINHOLES, &source->place);
 }
 
 /* Of the minute's worth, what is not yet earned back. */
-static uint64_t mint_debt(const struct quota_source *source, uint64_t now)
+static uint64_t mint_debt(const struct quota *quota, const struct quota_source *source, uint64_t now)
 {
 	const uint64_t passed = now > source->minted_at ? now - source->minted_at : 0;
 
+	if (quota->share.memory)
+		return share_owes(&quota->share, SHARE_DEBT_MINTS, &source->place, now);
 	return source->minted > passed ? source->minted - passed : 0;
 }
 
 bool quota_allows_mint(const struct quota *quota, const struct quota_source *source, uint64_t now)
 {
-	return quota->limits.mints == 0 || mint_debt(source, now) + MINUTE / quota->limits.mints <= MINUTE;
+	return quota->limits.mints == 0 || mint_debt(quota, source, now) + MINUTE / quota->limits.mints <= MINUTE;
 }
 
 void quota_count_mint(const struct quota *quota, struct quota_source *source, uint64_t now)
 {
 	if (quota->limits.mints == 0)
 		return;
-	source->minted = mint_debt(source, now) + MINUTE / quota->limits.mints;
+	source->minted = mint_debt(quota, source, now) + MINUTE / quota->limits.mints;
 	source->minted_at = now;
+	share_charge(&quota->share, SHARE_DEBT_MINTS, &source->place, MINUTE / quota->limits.mints, now);
+}
+
+/* With those of the other members. */
+static uint64_t source_bytes(const struct quota *quota, const struct quota_source *source)
+{
+	return quota->share.memory ? share_count(&quota->share, SHARE_BYTES, &source->place) : source->bytes;
 }
 
 enum reason quota_check_bytes(const struct quota *quota, const struct quota_source *source, size_t length)
 {
-	if (quota->limits.bytes != 0 && source->bytes + length > quota->limits.bytes)
+	if (quota->limits.bytes != 0 && source_bytes(quota, source) + length > quota->limits.bytes)
 		return REASON_QUOTA_BYTES;
 	return REASON_NONE;
 }
 
 enum reason quota_check_scarce_bytes(const struct quota *quota, const struct quota_source *source, size_t length)
 {
-	if (quota->limits.bytes != 0 && source->bytes + length > quota->limits.bytes / SCARCE_SHARE)
+	if (quota->limits.bytes != 0 && source_bytes(quota, source) + length > quota->limits.bytes / SCARCE_SHARE)
 		return REASON_QUOTA_BYTES;
 	return REASON_NONE;
 }
 
-void quota_set_bytes(struct quota_source *source, uint32_t before, uint32_t after)
+void quota_set_bytes(const struct quota *quota, struct quota_source *source, uint32_t before, uint32_t after)
 {
+	share_set(&quota->share, SHARE_BYTES, &source->place, before, after);
 	source->bytes = source->bytes - before + after;
 }

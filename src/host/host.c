@@ -5,7 +5,6 @@
  */
 #include "host/host.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,7 +130,7 @@ static void host_notice(void *context, const struct notice *notice)
 {
 	struct host *host = context;
 
-	journal_notice(&host->journal, notice);
+	record_put(host->events, notice);
 }
 
 static int host_open_netlink(struct host *host, char *error, size_t size)
@@ -144,23 +143,24 @@ static int host_open_netlink(struct host *host, char *error, size_t size)
 	return result;
 }
 
-int host_open(struct host *host, const struct config *config, enum host_kind kind, char *error, size_t size)
+int host_open(struct host *host, const struct config *config, enum host_kind kind, struct record_writer *events, char *error,
+	      size_t size)
 {
 	memset(host, 0, sizeof(*host));
-	host->journal.outlet.descriptor = -1;
+	host->events = events;
 	host->link.descriptor = -1;
 	host->ops = (struct ops){
-		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect, .unexpect = host_unexpect,
-		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .peek = host_peek, .release = host_release,
+		.context = host, .lookup = host_lookup, .recall = host_recall, .expect = host_expect,
+		.unexpect = host_unexpect,
+		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .lines = true, .peek = host_peek,
+		.release = host_release,
 		.renew = host_renew,
 	};
 	host->link.tell = host_tell_end;
 	host->link.context = host;
 	host->conntrack = (struct conntrack){ .netlink = &host->netlink, .zone = config->zone };
 	host->expect = (struct expect){ .netlink = &host->netlink, .zone = config->zone };
-	if (journal_open(&host->journal, config) < 0)
-		snprintf(error, size, "can't open the events file %s: %s", config->events, strerror(errno));
-	else if (kind == HOST_WITH_PACKETS || host_open_netlink(host, error, size) == 0)
+	if (kind == HOST_WITH_PACKETS || host_open_netlink(host, error, size) == 0)
 		return 0;
 	host_close(host);
 	return -1;
@@ -170,5 +170,4 @@ void host_close(struct host *host)
 {
 	broker_link_close(&host->link);
 	netlink_close(&host->netlink);
-	journal_close(&host->journal);
 }

@@ -8,6 +8,9 @@
  *   peers --> proxy ==== names, validity, a public key ====> keys process --> the authority's key
  *                   <=== a certificate, or why there is none ===
  *
+ * Of several processes of the proxy each has a channel of its own, and they are heard in turns: what one orders, another
+ * neither sees nor waits for longer than a batch.
+ *
  * This process reads nothing but its orders. They are of one size and hold no structure that a peer made; each name is
  * checked by itself (mint_order.c). What a certificate is for is said here and not in the order (minter.c). It has no
  * files and no network, and tells everything that it signs as an event of its own, which who orders can't suppress.
@@ -32,9 +35,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ftpalg/address.h"
-#include "host/journal.h"
 #include "process/sandbox.h"
 #include "process/service.h"
+#include "record/ring.h"
 #include "tls/mint_order.h"
 #include "tls/minter.h"
 
@@ -46,14 +49,24 @@
 /* Of the names of a certificate, as an event tells them. */
 #define KEYS_NAMES_MAX 1024
 
+struct keys;
+
+/* To one process of the proxy. */
+struct keys_client {
+	struct keys *keys;
+	int channel;
+	struct event *watch;
+};
+
 struct keys {
 	const struct config *config;
 	struct heartbeat *page;
-	int channel;
+	struct keys_client client[CONFIG_WORKERS_MAX];
+	size_t client_count;
+	size_t gone; /* of them */
 	struct minter *minter; /* NULL: no authority is configured */
-	struct journal journal;
+	struct record_writer *events;
 	struct event_base *base;
-	struct event *watch;
 	struct event *heart;
 	struct event *signal[KEYS_SIGNALS];
 	uint64_t credit; /* microseconds: a certificate costs a minute divided by mint-rate */
@@ -120,7 +133,7 @@ static void keys_tell(struct keys *keys)
 	notice.text.length = keys_list_names(&keys->order, names, sizeof(names));
 	if (!keys->order.trusted && notice.reason == REASON_NONE)
 		notice.reason = REASON_BAD_CERTIFICATE;
-	journal_notice(&keys->journal, &notice);
+	record_put(keys->events, &notice);
 }
 
 static void keys_refuse(struct keys *keys, enum mint_result result, const char *text)
@@ -131,7 +144,7 @@ static void keys_refuse(struct keys *keys, enum mint_result result, const char *
 	snprintf(keys->answer.text, sizeof(keys->answer.text), "%s", text);
 }
 
-static void keys_serve(struct keys *keys, size_t length)
+static void keys_serve(struct keys *keys, int channel, size_t length)
 {
 	const char *fault = mint_order_check((struct bytes){ (const uint8_t *)&keys->order, length });
 
@@ -148,23 +161,31 @@ static void keys_serve(struct keys *keys, size_t length)
 		minter_mint(keys->minter, &keys->order, &keys->answer);
 	keys_tell(keys);
 	/* Without room there is nobody who reads, or somebody who will ask again. */
-	send(keys->channel, &keys->answer, sizeof(keys->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(channel, &keys->answer, sizeof(keys->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* This process of the proxy has ended, and the supervisor gives its end to no other. */
+static void keys_lose(struct keys_client *client)
+{
+	event_del(client->watch);
+	if (++client->keys->gone == client->keys->client_count)
+		event_base_loopbreak(client->keys->base);
 }
 
 static void keys_on_order(evutil_socket_t descriptor, short what, void *context)
 {
-	struct keys *keys = context;
+	struct keys_client *client = context;
+	struct keys *keys = client->keys;
 
 	(void)what;
 	for (int i = 0; i < KEYS_BATCH; i++) {
 		const ssize_t length = recv(descriptor, &keys->order, sizeof(keys->order), MSG_DONTWAIT | MSG_TRUNC);
 
-		/* The proxy has ended, and the supervisor gives this end to no other. */
 		if (length == 0)
-			event_base_loopbreak(keys->base);
+			keys_lose(client);
 		if (length <= 0)
 			return;
-		keys_serve(keys, (size_t)length);
+		keys_serve(keys, descriptor, (size_t)length);
 	}
 }
 
@@ -186,6 +207,19 @@ static void keys_on_stop(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(keys->base);
 }
 
+static bool keys_watch(struct keys *keys)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < keys->client_count; i++) {
+		struct keys_client *client = &keys->client[i];
+
+		client->watch = event_new(keys->base, client->channel, EV_READ | EV_PERSIST, keys_on_order, client);
+		good = client->watch && event_add(client->watch, NULL) == 0;
+	}
+	return good;
+}
+
 static int keys_create_loop(struct keys *keys)
 {
 	const struct timeval beat = { .tv_usec = KEYS_BEAT_MICROSECONDS };
@@ -193,15 +227,13 @@ static int keys_create_loop(struct keys *keys)
 	keys->base = event_base_new();
 	if (!keys->base)
 		return -1;
-	keys->watch = event_new(keys->base, keys->channel, EV_READ | EV_PERSIST, keys_on_order, keys);
 	keys->heart = event_new(keys->base, -1, EV_PERSIST, keys_on_beat, keys);
 	keys->signal[0] = evsignal_new(keys->base, SIGTERM, keys_on_stop, keys);
 	keys->signal[1] = evsignal_new(keys->base, SIGINT, keys_on_stop, keys);
 	for (int i = 0; i < KEYS_SIGNALS; i++)
 		if (!keys->signal[i] || event_add(keys->signal[i], NULL) < 0)
 			return -1;
-	if (!keys->watch || event_add(keys->watch, NULL) < 0 || !keys->heart || event_add(keys->heart, &beat) < 0 ||
-	    log_watch(keys->base) < 0 || journal_watch(&keys->journal, keys->base) < 0)
+	if (!keys_watch(keys) || !keys->heart || event_add(keys->heart, &beat) < 0 || log_watch(keys->base) < 0)
 		return -1;
 	/* What a reload means to others is nothing here. */
 	signal(SIGHUP, SIG_IGN);
@@ -214,8 +246,8 @@ static int keys_open(struct keys *keys, pid_t supervisor, char *error, size_t si
 	const struct config_proxy *proxy = &keys->config->proxy;
 
 	/* No other process of this user may look into this one, and it leaves no core. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || journal_open(&keys->journal, keys->config) < 0) {
-		snprintf(error, size, "can't open the events file %.400s: %s", keys->config->events, strerror(errno));
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		snprintf(error, size, "the kernel would let others look into this process: %s", strerror(errno));
 		return -1;
 	}
 	if (proxy->ca_certificate[0])
@@ -231,13 +263,12 @@ static int keys_open(struct keys *keys, pid_t supervisor, char *error, size_t si
 
 static void keys_close(struct keys *keys)
 {
-	journal_end(&keys->journal);
-	journal_close(&keys->journal);
 	for (int i = 0; i < KEYS_SIGNALS; i++)
 		if (keys->signal[i])
 			event_free(keys->signal[i]);
-	if (keys->watch)
-		event_free(keys->watch);
+	for (size_t i = 0; i < keys->client_count; i++)
+		if (keys->client[i].watch)
+			event_free(keys->client[i].watch);
 	if (keys->heart)
 		event_free(keys->heart);
 	minter_close(keys->minter);
@@ -247,7 +278,8 @@ static void keys_close(struct keys *keys)
 	free(keys);
 }
 
-int keys_run(const struct config *config, int channel, struct heartbeat *page, pid_t supervisor)
+int keys_run(const struct config *config, const int *channels, size_t count, struct record_writer *events,
+	     struct heartbeat *page, pid_t supervisor)
 {
 	struct keys *keys = calloc(1, sizeof(*keys));
 	char error[KEYS_ERROR_MAX] = "";
@@ -258,9 +290,11 @@ int keys_run(const struct config *config, int channel, struct heartbeat *page, p
 		return -1;
 	}
 	keys->config = config;
-	keys->channel = channel;
+	for (size_t i = 0; i < count; i++)
+		keys->client[i] = (struct keys_client){ .keys = keys, .channel = channels[i] };
+	keys->client_count = count;
 	keys->page = page;
-	keys->journal.outlet.descriptor = -1;
+	keys->events = events;
 	keys->credit = KEYS_MINUTE;
 	keys->filled = clock_microseconds();
 	result = keys_open(keys, supervisor, error, sizeof(error));

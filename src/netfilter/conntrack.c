@@ -370,6 +370,11 @@ static void conntrack_put_seqadj(struct nlmsghdr *request, enum direction direct
  *
  * BE_LIBERAL goes with it: without it, a lost edit that later segments overtake makes conntrack judge the receiver's
  * SACK invalid, and the router resets the connection.
+ *
+ * The timeout goes with it for a second router, to which conntrackd carries the entry as it is told of here. What it is
+ * then, of a connection that has something unacknowledged, is 300 s; nobody tells the other router of a longer one when all
+ * is acknowledged, and there the entry ends, and with it what the numbers are adjusted by. Here the next packet sets it
+ * anew.
  */
 enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
 			     const struct seqadj *seqadj)
@@ -381,6 +386,8 @@ enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view 
 	const struct seqadj *kept = &read_back.entry.seqadj[direction];
 	int error;
 
+	if (conntrack->established > 0)
+		mnl_attr_put_u32(header, CTA_TIMEOUT, htonl(conntrack->established));
 	conntrack_put_liberal(header);
 	conntrack_put_seqadj(header, direction, seqadj);
 	error = netlink_change_and_get(conntrack->netlink, header,

@@ -18,7 +18,8 @@ struct conntrack_server {
 struct conntrack {
 	struct netlink *netlink; /* borrowed */
 	uint16_t zone;           /* of the control connections */
-	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+	uint32_t established;    /* seconds that an entry lives after an adjustment; 0: as long as it would */
+	int error;               /* -errno of the last REASON_KERNEL_REFUSED */
 	bool learnt;             /* the names in use when the first lookup came are remembered */
 	struct conntrack_server servers[CONNTRACK_SERVERS];
 	uint32_t remembered;     /* servers so far */
@@ -52,7 +53,7 @@ enum reason conntrack_create(struct conntrack *conntrack, const struct nat_view 
 enum reason conntrack_confirm(struct conntrack *conntrack, const struct nat_view *master, const char *carrier);
 
 /*
- * Finds the connection whose packets have this tuple where they reach their receiver, behind all NAT. Its direction is
+ * Finds the connection whose packets have this tuple where they reach their receiver, after all NAT. Its direction is
  * the tuple's. As conntrack_lookup, but it never dumps.
  */
 enum reason conntrack_find_receiver(struct conntrack *conntrack, const struct tuple *tuple,

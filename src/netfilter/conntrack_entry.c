@@ -160,7 +160,6 @@ static void conntrack_get_helper(const struct nlattr *attribute, char *name)
 bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *entry)
 {
 	const struct nlattr *parts[CTA_MAX + 1];
-	uint8_t state;
 
 	netlink_index(answer, parts, CTA_MAX);
 	if (!conntrack_get_tuple(parts[CTA_TUPLE_ORIG], &entry->original) ||
@@ -168,8 +167,8 @@ bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *
 		return false;
 	entry->status = parts[CTA_STATUS] ? ntohl(mnl_attr_get_u32(parts[CTA_STATUS])) : 0;
 	entry->zone = parts[CTA_ZONE] ? ntohs(mnl_attr_get_u16(parts[CTA_ZONE])) : 0;
-	state = conntrack_get_state(parts[CTA_PROTOINFO]);
-	entry->opening = state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
+	entry->state = conntrack_get_state(parts[CTA_PROTOINFO]);
+	entry->opening = entry->state == TCP_CONNTRACK_SYN_SENT || entry->state == TCP_CONNTRACK_SYN_RECV;
 	entry->helper = parts[CTA_HELP] != NULL;
 	conntrack_get_helper(parts[CTA_HELP], entry->helper_name);
 	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);

@@ -14,6 +14,7 @@ struct conntrack_entry {
 	struct tuple reply;
 	uint32_t status; /* IPS_... */
 	uint16_t zone;
+	uint8_t state;   /* TCP_CONNTRACK_..., NONE where the kernel does not say */
 	bool opening;    /* its handshake is under way */
 	bool helper;     /* one is attached */
 	char helper_name[CONNTRACK_HELPER_NAME_SIZE];

@@ -3,11 +3,11 @@
  * A pinhole is an expectation of the carrier helper on the control connection. It is created with CREATE|EXCL: without
  * EXCL, a message about any tuple that exists, even another master's, is answered with success and changes only the
  * timeout. For the same reason the kernel ignores the timeout on creation, and a second message sets it. That one may not
- * share a datagram with the first: were that refused, it would set the timeout of another's. But it may wait, until several go
- * together.
+ * share a datagram with the first: were that refused, it would set the timeout of another's. But it may wait, until several
+ * go together.
  *
  * What the kernel finds taken is another connection's expectation, or our own: a client repeats its PORT after the
- * gateway was restarted, and the old expectation is still there. Ours is deleted and made anew. For another's, the
+ * gateway was restarted, and the old expectation is still there. Ours is deleted and made again. For another's, the
  * gateway tries other ports, which it may do only where NAT is in between: without it, the peer listens on the port
  * that it named.
  */
@@ -353,6 +353,17 @@ int expect_settle(struct expect *expect)
 	}
 	expect->late_count = 0;
 	return result;
+}
+
+void expect_tell_again(struct expect *expect, const struct nat_view *master)
+{
+	for (size_t i = 0; i < expect->late_count; i++) {
+		const struct expect_owned *late = &expect->late[i];
+
+		/* Its line waits for this, so nobody can have used it. Where it can't be made, it is missed by its peers. */
+		if (nat_view_equal(&late->master, master) && expect_remove(expect, master, &late->expectation) == 0)
+			expect->error = expect_add(expect, master, &late->expectation);
+	}
 }
 
 enum reason expect_peek(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)

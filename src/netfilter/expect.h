@@ -19,7 +19,7 @@ struct expect {
 	struct netlink *netlink; /* borrowed */
 	uint16_t zone;           /* of the control connections */
 	bool together;           /* timeouts are set by expect_settle() */
-	int error;               /* -errno behind the last REASON_KERNEL_REFUSED */
+	int error;               /* -errno of the last REASON_KERNEL_REFUSED */
 	size_t late_count;
 	struct expect_owned late[EXPECT_TOGETHER]; /* that wait for their timeouts */
 	struct netlink_batch batch;
@@ -36,10 +36,17 @@ enum reason expect_peek(struct expect *expect, const struct nat_view *master, co
 void expect_delete_all(struct expect *expect, const struct expect_owned *owned, size_t count, enum reason *reasons);
 
 /*
- * Sets the timeouts that wait. Where the kernel refuses one, its expectation is deleted: better no pinhole than one of unknown
- * life. Returns 0, or the last such -errno.
+ * Sets the timeouts that wait. Where the kernel refuses one, its expectation is deleted: better no pinhole than one of
+ * unknown life. Returns 0, or the last such -errno.
  */
 int expect_settle(struct expect *expect);
+
+/*
+ * After a change of the master: deletes its expectations whose timeout waits, and makes them again. On a second router
+ * conntrackd (1.4.7) makes an IPv6 connection that is translated anew for each change that it is told of, and expectations
+ * end with their master; what is told of after the change stays.
+ */
+void expect_tell_again(struct expect *expect, const struct nat_view *master);
 
 /*
  * The ports to try where the wanted one is taken. All are 1024 or more, none comes twice, and those whose decimal text

@@ -83,8 +83,8 @@ static bool netlink_take_message(const struct nlmsghdr *message, void (*take)(co
 }
 
 /*
- * What answers take, and until when: the requests of one datagram have numbers in a row, and their answers come in that order.
- * One that is not acknowledged is silent where it succeeds. single: the first answer to the last request ends it.
+ * What answers take, and until when: the requests of one datagram have numbers in a row, and their answers come in that
+ * order. One that is not acknowledged is silent where it succeeds. single: the first answer to the last request ends it.
  */
 struct netlink_wait {
 	uint32_t first;
@@ -108,7 +108,8 @@ static bool netlink_take_datagram(struct netlink *netlink, int length, const str
 
 		if (index > last)
 			continue;
-		if ((netlink_take_message(message, wait->take, context, &wait->errors[index]) || wait->single) && index == last)
+		if ((netlink_take_message(message, wait->take, context, &wait->errors[index]) || wait->single) &&
+		    index == last)
 			return true;
 	}
 	return false;
@@ -255,4 +256,33 @@ void netlink_index_nested(const struct nlattr *attribute, const struct nlattr **
 
 	memset(table, 0, (max + 1U) * sizeof(*table));
 	mnl_attr_parse_nested(attribute, netlink_index_attribute, &target);
+}
+
+int netlink_enlarge(struct netlink *netlink, int bytes)
+{
+	const int descriptor = mnl_socket_get_fd(netlink->socket);
+
+	/* Only CAP_NET_ADMIN over the initial user namespace goes beyond net.core.rmem_max. */
+	if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0 &&
+	    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) < 0)
+		return -errno;
+	return 0;
+}
+
+int netlink_hear(struct netlink *netlink, const struct netlink_ear *ear)
+{
+	for (unsigned int i = 0; i < NETLINK_HEAR_MAX; i++) {
+		const struct nlmsghdr *message = &netlink->answer.header;
+		ssize_t received = recv(mnl_socket_get_fd(netlink->socket), netlink->answer.bytes, NETLINK_ANSWER_SIZE,
+					MSG_DONTWAIT);
+		int length = (int)received;
+
+		if (received < 0 && errno == ENOBUFS)
+			ear->lose(ear->context);
+		else if (received < 0 && errno != EINTR)
+			return errno == EAGAIN ? 0 : -errno;
+		for (; received > 0 && mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
+			ear->take(message, ear->context);
+	}
+	return 1;
 }

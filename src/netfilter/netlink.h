@@ -88,6 +88,25 @@ void netlink_batch_change(struct netlink_batch *batch, struct netlink *netlink);
 void netlink_batch_get(struct netlink_batch *batch, struct netlink *netlink,
 		       void (*take)(const struct nlmsghdr *answer, void *context), void *contexts, size_t stride);
 
+/* Gives the socket so many bytes for what it has not read yet, or what its rights allow. Returns 0 or -errno. */
+int netlink_enlarge(struct netlink *netlink, int bytes);
+
+/* Of what the kernel tells by itself, so many datagrams are read at a time. */
+#define NETLINK_HEAR_MAX 64
+
+/* What is heard: messages, and that the kernel had more to tell than there was room for. */
+struct netlink_ear {
+	void (*take)(const struct nlmsghdr *message, void *context);
+	void (*lose)(void *context);
+	void *context;
+};
+
+/*
+ * Hands what waits to ear, without waiting, but for what is more than NETLINK_HEAR_MAX datagrams: peers cause it, and who
+ * reads it has others to serve. Returns 0: nothing waits any more; 1: something may; -errno.
+ */
+int netlink_hear(struct netlink *netlink, const struct netlink_ear *ear);
+
 /* Fills table[0..max] with the attributes of an answer, or of one attribute; NULL for those that it does not have. */
 void netlink_index(const struct nlmsghdr *answer, const struct nlattr **table, uint16_t max);
 void netlink_index_nested(const struct nlattr *attribute, const struct nlattr **table, uint16_t max);

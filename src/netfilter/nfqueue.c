@@ -26,11 +26,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netfilter/holder.h"
+
 /* What one packet of a control connection takes of a receive buffer, in the kernel's accounting. */
 #define NFQUEUE_PACKET_COST 4096
 /*
- * A queue that is taken is tried again for two seconds: the process that had it may be dying. Whoever was killed has left
- * its sockets when the kernel has come to them, which nobody is told of.
+ * A queue that is taken is tried again for two seconds: the process that had it may be dying. A process that was killed has
+ * left its sockets when the kernel has come to them, and nothing says when.
  */
 #define NFQUEUE_RETRIES 100
 #define NFQUEUE_PAUSE 20000000 /* nanoseconds */
@@ -109,11 +111,21 @@ static bool nfqueue_is_taken(int error)
 }
 
 /* Says what a failure means. bound: it came from the bind itself, so permission and kernel support are there. */
+static void nfqueue_explain_holder(uint16_t number, char *text, size_t size)
+{
+	struct holder holder;
+	char who[128] = "another process, which can't be seen from here";
+
+	if (holder_find(&holder, number) && holder.pid)
+		snprintf(who, sizeof(who), "\"%s\" (process %lu)", holder.name, holder.pid);
+	snprintf(text, size, "netfilter queue %u is taken by %s; stop that, or set another queue in [gateway] and load the rules "
+		 "again", number, who);
+}
+
 static void nfqueue_explain(uint16_t number, int error, bool bound, char *text, size_t size)
 {
 	if (bound && nfqueue_is_taken(error))
-		snprintf(text, size, "netfilter queue %u is taken by another process; stop that one (see"
-			 " /proc/net/netfilter/nfnetlink_queue) or configure another queue and its rules", number);
+		nfqueue_explain_holder(number, text, size);
 	else if (error == -EPERM)
 		snprintf(text, size, "no permission to use netfilter queues; run as root or with CAP_NET_ADMIN"
 			 " in this network namespace");

@@ -35,8 +35,8 @@ struct nfqueue_answer {
 };
 
 /*
- * Where decisions go: to the kernel, by who may do that (src/netfilter/nfverdict.h). flush is called before nfqueue_receive()
- * returns. Both return 0, or -errno where nothing can be sent any more.
+ * Where decisions go: to the kernel, by who may do that (src/netfilter/nfverdict.h). flush is called before
+ * nfqueue_receive() returns. Both return 0, or -errno where nothing can be sent any more.
  */
 struct nfqueue_outlet {
 	void *context;
@@ -72,7 +72,7 @@ struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
 	uint32_t mark; /* of the packet that is being judged; rules may say something by it */
-	struct gateway_way way; /* likewise, its devices */
+	struct gateway_way way; /* the devices of that packet */
 	/* The packets that were read together. */
 	struct nfqueue_waiting waiting[NFQUEUE_BATCH];
 	size_t count;
@@ -86,8 +86,8 @@ struct nfqueue {
 };
 
 /*
- * Binds to the queue; waits for two seconds if another process has it. Returns 0, or -errno with text that says what to do in error (of size bytes); then nothing needs
- * closing. Packets wait in the socket from now on.
+ * Binds to the queue; waits for two seconds if another process has it. Returns 0, or -errno with text that says what to do
+ * in error (of size bytes); then nothing needs closing. Packets wait in the socket from now on.
  */
 int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings, char *error, size_t size);
 void nfqueue_close(struct nfqueue *queue);

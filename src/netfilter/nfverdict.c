@@ -8,8 +8,8 @@
  * that waits without a verdict, and that may be one that was to be dropped or replaced. Two things keep it from that:
  *
  *   - each packet is judged, in the order of the queue (nfqueue.c)
- *   - a verdict that could not be sent, nor a drop in its place, is remembered: until a batch that drops everything up to that
- *     packet has been sent, no batch accepts
+ *   - a verdict that could not be sent, nor a drop in its place, is remembered: until a batch that drops everything up to
+ *     that packet has been sent, no batch accepts
  */
 #include "netfilter/nfverdict.h"
 
@@ -109,7 +109,8 @@ static void nfverdict_send_each(struct nfverdict *verdict)
 
 void nfverdict_flush(struct nfverdict *verdict)
 {
-	if (verdict->used && (!nfverdict_settle(verdict) || mnl_socket_sendto(verdict->socket, verdict->batch.bytes, verdict->used) < 0))
+	if (verdict->used &&
+	    (!nfverdict_settle(verdict) || mnl_socket_sendto(verdict->socket, verdict->batch.bytes, verdict->used) < 0))
 		nfverdict_send_each(verdict);
 	verdict->used = 0;
 	verdict->run = NULL;

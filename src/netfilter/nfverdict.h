@@ -25,7 +25,8 @@ struct nfverdict {
 	uint16_t number;           /* of the queue */
 	uint32_t passed_mark;      /* bits that are added to the mark of what leaves; 0: marks stay as they are */
 	uint64_t failed;           /* verdicts that could not be sent: their packets had to be dropped */
-	bool lost;                 /* the packet lost_id, or some before it, wait without the verdict that they were to have */
+	/* the packet lost_id, or some before it, wait without the verdict that they were to have */
+	bool lost;
 	uint32_t lost_id;
 	bool inherits;             /* what waits in front of the first packet was another process's, which has died */
 	size_t used;

@@ -23,7 +23,8 @@ struct probe_list {
 /* Scenarios that are compiled in (the build makes this of src/probe/scenarios). */
 extern const struct embedded probe_builtins[];
 extern const size_t probe_builtins_count;
-/* The style of its page. */
+/* The style and the script of its page. */
+enum { PROBE_CSS, PROBE_JS };
 extern const struct embedded probe_assets[];
 
 /*

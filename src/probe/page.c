@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The results as one page that needs nothing but itself: a row for each scenario, which opens to the bytes. */
+/*
+ * The results as one page: how many of each topic, then a row for each scenario, the worst first, which opens to the bytes.
+ * Its policy lets nothing be loaded, and nothing run but its own style and script, which it names by their digests.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/escape.h"
 #include "ftpalg/address.h"
 #include "probe/client.h"
-
-static const char head[] =
-	"<!DOCTYPE html>\n"
-	"<html lang=\"en\">\n"
-	"<head>\n"
-	"<meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<title>FTP helper, probed</title>\n"
-	"<style>\n";
-
-static const char body[] =
-	"</style>\n"
-	"</head>\n"
-	"<body>\n"
-	"<main>\n";
+#include "probe/summary.h"
+#include "tls/digest.h"
 
 static void print_text(FILE *out, const char *text)
 {
@@ -64,16 +55,22 @@ static void print_run(FILE *out, const struct probe_run *run)
 {
 	const struct scenario *scenario = run->scenario;
 	const char *verdict = probe_verdict_name(run->verdict);
-	const bool bad = run->verdict != PROBE_PASS && run->verdict != PROBE_SKIPPED;
+	const bool good = run->verdict == PROBE_PASS || run->verdict == PROBE_SKIPPED;
+	struct probe_bytes demand = { NULL, 0, 0 };
+	char topic[RUN_NAME_MAX];
 
-	fprintf(out, "<details%s><summary><span class=\"verdict %s\">%s</span><code>", bad ? " open" : "", verdict,
-		verdict);
+	summary_name_topic(run->name, topic);
+	summary_say_demand(run->statement, &demand);
+	fprintf(out, "<details class=\"run\" data-verdict=\"%s\" data-topic=\"", verdict);
+	print_text(out, topic);
+	fprintf(out, "\"%s><summary><span class=\"verdict %s\">%s</span><code>", good ? "" : " open", verdict, verdict);
 	print_text(out, run->name);
 	fputs("</code><span class=\"title\">", out);
 	escape_markup(out, scenario->title);
 	fputs("</span></summary>\n<dl>\n", out);
-	print_item(out, "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
-	print_item(out, "against", run->statement);
+	print_item(out, good ? "because" : "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
+	print_item(out, "wanted", (struct bytes){ demand.data, demand.length });
+	probe_bytes_free(&demand);
 	print_item(out, "note", (struct bytes){ (const uint8_t *)run->note, strlen(run->note) });
 	for (size_t i = 0; i < scenario->why_count; i++)
 		print_item(out, "why", scenario->why[i]);
@@ -83,6 +80,64 @@ static void print_run(FILE *out, const struct probe_run *run)
 	print_stream(out, "server sent", &run->sent[SIDE_SERVER]);
 	print_stream(out, "client saw", &run->saw[SIDE_CLIENT]);
 	fputs("</dl></details>\n", out);
+}
+
+/* False: no memory. */
+static bool print_runs(const struct probe_report *report, FILE *out)
+{
+	const struct probe_run **order = calloc(report->count + 1, sizeof(*order));
+
+	if (!order)
+		return false;
+	summary_order(report, order);
+	for (size_t i = 0; i < report->count; i++)
+		print_run(out, order[i]);
+	free(order);
+	return true;
+}
+
+static void print_topic(FILE *out, const struct probe_topic *topic)
+{
+	fputs("<tr data-topic=\"", out);
+	print_text(out, topic->name);
+	fputs("\"><th scope=\"row\">", out);
+	print_text(out, topic->name);
+	fprintf(out, "</th><td class=\"words\">%s</td>", topic->words);
+	for (size_t i = 0; i < PROBE_VERDICTS; i++) {
+		const size_t count = topic->counts[summary_verdict(i)];
+
+		fprintf(out, "<td class=\"%s\">%zu</td>", count > 0 ? probe_verdict_name(summary_verdict(i)) : "none", count);
+	}
+	fputs("</tr>\n", out);
+}
+
+static void print_topics(const struct probe_report *report, FILE *out)
+{
+	struct probe_topic topics[PROBE_TOPICS_MAX];
+	const size_t count = summary_count_topics(report, topics);
+
+	fputs("<table id=\"topics\">\n<thead><tr><th scope=\"col\">topic</th><th></th>", out);
+	for (size_t i = 0; i < PROBE_VERDICTS; i++)
+		fprintf(out, "<th scope=\"col\">%s</th>", probe_verdict_name(summary_verdict(i)));
+	fputs("</tr></thead>\n<tbody>\n", out);
+	for (size_t i = 0; i < count; i++)
+		print_topic(out, &topics[i]);
+	fputs("</tbody>\n</table>\n", out);
+}
+
+/* Shown by the script, without which it does nothing. */
+static void print_filter(const struct probe_report *report, FILE *out)
+{
+	fputs("<form id=\"filter\" hidden>\n<input id=\"search\" type=\"search\" placeholder=\"words\""
+	      " aria-label=\"Only scenarios with these words\">\n", out);
+	for (size_t i = 0; i < PROBE_VERDICTS; i++) {
+		const char *name = probe_verdict_name(summary_verdict(i));
+
+		fprintf(out, "<label class=\"%s\"><input type=\"checkbox\" name=\"verdict\" value=\"%s\" checked>%s %zu</label>\n",
+			name, name, name, report->counts[summary_verdict(i)]);
+	}
+	fputs("<button type=\"reset\">all</button>\n<span id=\"shown\" class=\"quiet\" aria-live=\"polite\"></span>\n</form>\n",
+	      out);
 }
 
 static void print_summary(const struct probe_report *report, FILE *out)
@@ -111,14 +166,36 @@ static void print_summary(const struct probe_report *report, FILE *out)
 	      " blocks. broken: the session hung, was cut off, or its bytes were changed.</p>\n", out);
 }
 
+static bool print_head(FILE *out)
+{
+	const struct embedded *css = &probe_assets[PROBE_CSS];
+	const struct embedded *js = &probe_assets[PROBE_JS];
+	char style[DIGEST_TEXT_MAX];
+	char script[DIGEST_TEXT_MAX];
+
+	if (digest_sha256((struct bytes){ css->data, css->length }, style) != 0 ||
+	    digest_sha256((struct bytes){ js->data, js->length }, script) != 0)
+		return false;
+	fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s';"
+		" script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<title>FTP helper, probed</title>\n<style>", style, script);
+	(void)fwrite(css->data, 1, css->length, out);
+	fputs("</style>\n</head>\n<body>\n<main>\n", out);
+	return true;
+}
+
 bool probe_report_html(const struct probe_report *report, FILE *out)
 {
-	fputs(head, out);
-	(void)fwrite(probe_assets[0].data, 1, probe_assets[0].length, out);
-	fputs(body, out);
+	bool good = print_head(out);
+
 	print_summary(report, out);
-	for (size_t i = 0; i < report->count; i++)
-		print_run(out, &report->runs[i]);
-	fputs("</main>\n</body>\n</html>\n", out);
-	return fflush(out) == 0 && !ferror(out);
+	print_topics(report, out);
+	print_filter(report, out);
+	good = print_runs(report, out) && good;
+	fputs("</main>\n<script>", out);
+	(void)fwrite(probe_assets[PROBE_JS].data, 1, probe_assets[PROBE_JS].length, out);
+	fputs("</script>\n</body>\n</html>\n", out);
+	return fflush(out) == 0 && !ferror(out) && good;
 }

@@ -28,7 +28,7 @@ struct probe_settings {
 	struct endpoint control;   /* where the server's end listens for what is tested */
 	uint16_t link_port;        /* 0: the control port (in-band) */
 	struct address foreign;    /* a second address of this end's host, or FAMILY_NONE */
-	struct address server_foreign; /* client only: likewise of the server's host */
+	struct address server_foreign; /* client only: a second address of the server's host, or FAMILY_NONE */
 	const char *token;
 	bool progress;             /* client only: how far it is, on standard error */
 };

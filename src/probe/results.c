@@ -7,6 +7,7 @@
 
 #include "ftpalg/address.h"
 #include "probe/client.h"
+#include "probe/summary.h"
 
 #define BYTES_SHOWN 1200
 
@@ -32,42 +33,93 @@ static void print_stream(FILE *out, const char *label, const struct probe_bytes 
 	if (bytes->length == 0)
 		return;
 	probe_bytes_escape(&escaped, (struct bytes){ bytes->data, shown });
-	fprintf(out, "      %s  %.*s%s\n", label, (int)escaped.length, (const char *)escaped.data,
+	fprintf(out, "      %-11s  %.*s%s\n", label, (int)escaped.length, (const char *)escaped.data,
 		shown < bytes->length ? "..." : "");
 	probe_bytes_free(&escaped);
 }
 
-static void print_run(FILE *out, const struct probe_run *run, int width, bool colour)
+/* A line below a scenario: what it is, and words. */
+static void print_detail(FILE *out, const char *label, struct bytes words)
 {
-	const struct bytes title = run->scenario->title;
-
-	fprintf(out, "%s%-8s%s %-*s %.*s\n", colour ? verdict_colour(run->verdict) : "",
-		probe_verdict_name(run->verdict), colour ? "\033[0m" : "", width, run->name, (int)title.length,
-		(const char *)title.data);
-	if (run->message[0] && run->line > 0)
-		fprintf(out, "      %s, against line %u: %.*s\n", run->message, run->line, (int)run->statement.length,
-			(const char *)run->statement.data);
-	else if (run->message[0])
-		fprintf(out, "      %s\n", run->message);
-	if (run->note[0])
-		fprintf(out, "      %s\n", run->note);
-	if (run->verdict == PROBE_PASS || run->verdict == PROBE_SKIPPED)
-		return;
-	print_stream(out, "client sent", &run->sent[SIDE_CLIENT]);
-	print_stream(out, "server saw ", &run->saw[SIDE_SERVER]);
-	print_stream(out, "server sent", &run->sent[SIDE_SERVER]);
-	print_stream(out, "client saw ", &run->saw[SIDE_CLIENT]);
+	if (words.length > 0)
+		fprintf(out, "      %-11s  %.*s\n", label, (int)words.length, (const char *)words.data);
 }
 
-void probe_report_table(const struct probe_report *report, FILE *out, bool colour)
+static void print_run(FILE *out, const struct probe_run *run, int width, bool colour)
 {
+	const struct scenario *scenario = run->scenario;
+	const bool good = run->verdict == PROBE_PASS || run->verdict == PROBE_SKIPPED;
+	struct probe_bytes demand = { NULL, 0, 0 };
+
+	fprintf(out, "%s%-8s%s %-*s %.*s\n", colour ? verdict_colour(run->verdict) : "",
+		probe_verdict_name(run->verdict), colour ? "\033[0m" : "", width, run->name, (int)scenario->title.length,
+		(const char *)scenario->title.data);
+	print_detail(out, good ? "because" : "found", (struct bytes){ (const uint8_t *)run->message, strlen(run->message) });
+	if (run->line > 0)
+		summary_say_demand(run->statement, &demand);
+	print_detail(out, "wanted", (struct bytes){ demand.data, demand.length });
+	probe_bytes_free(&demand);
+	print_detail(out, "note", (struct bytes){ (const uint8_t *)run->note, strlen(run->note) });
+	if (good)
+		return;
+	for (size_t i = 0; i < scenario->why_count; i++)
+		print_detail(out, "why", scenario->why[i]);
+	print_stream(out, "client sent", &run->sent[SIDE_CLIENT]);
+	print_stream(out, "server saw", &run->saw[SIDE_SERVER]);
+	print_stream(out, "server sent", &run->sent[SIDE_SERVER]);
+	print_stream(out, "client saw", &run->saw[SIDE_CLIENT]);
+}
+
+static void print_runs(const struct probe_report *report, FILE *out, bool colour)
+{
+	const struct probe_run **order = calloc(report->count + 1, sizeof(*order));
 	int width = 0;
 
+	if (!order)
+		return;
+	summary_order(report, order);
 	for (size_t i = 0; i < report->count; i++)
 		if ((int)strlen(report->runs[i].name) > width)
 			width = (int)strlen(report->runs[i].name);
 	for (size_t i = 0; i < report->count; i++)
-		print_run(out, &report->runs[i], width, colour);
+		print_run(out, order[i], width, colour);
+	free(order);
+}
+
+/* A number, in the colour of its verdict where it is not 0. */
+static void print_count(FILE *out, size_t count, enum probe_verdict verdict, bool colour)
+{
+	const bool coloured = colour && count > 0;
+
+	fprintf(out, "  %s%*zu%s", coloured ? verdict_colour(verdict) : "", (int)strlen(probe_verdict_name(verdict)), count,
+		coloured ? "\033[0m" : "");
+}
+
+static void print_topics(const struct probe_report *report, FILE *out, bool colour)
+{
+	struct probe_topic topics[PROBE_TOPICS_MAX];
+	const size_t count = summary_count_topics(report, topics);
+	int width = (int)strlen("topic");
+
+	for (size_t i = 0; i < count; i++)
+		if ((int)strlen(topics[i].name) > width)
+			width = (int)strlen(topics[i].name);
+	fprintf(out, "\n%-*s", width, "topic");
+	for (size_t i = 0; i < PROBE_VERDICTS; i++)
+		fprintf(out, "  %s", probe_verdict_name(summary_verdict(i)));
+	fputc('\n', out);
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "%-*s", width, topics[i].name);
+		for (size_t j = 0; j < PROBE_VERDICTS; j++)
+			print_count(out, topics[i].counts[summary_verdict(j)], summary_verdict(j), colour);
+		fprintf(out, "%s%s\n", *topics[i].words ? "  " : "", topics[i].words);
+	}
+}
+
+void probe_report_table(const struct probe_report *report, FILE *out, bool colour)
+{
+	print_runs(report, out, colour);
+	print_topics(report, out, colour);
 	fputc('\n', out);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		if (report->open[side])
@@ -109,10 +161,13 @@ static json_t *json_run(const struct probe_run *run)
 	const struct scenario *scenario = run->scenario;
 	json_t *object = json_object();
 	json_t *why = json_array();
+	char topic[RUN_NAME_MAX];
 
 	for (size_t i = 0; i < scenario->why_count; i++)
 		json_array_append_new(why, json_text(scenario->why[i]));
 	json_object_set_new(object, "name", json_string(run->name));
+	summary_name_topic(run->name, topic);
+	json_object_set_new(object, "topic", json_string(topic));
 	json_object_set_new(object, "title", json_text(scenario->title));
 	json_object_set_new(object, "verdict", json_string(probe_verdict_name(run->verdict)));
 	json_object_set_new(object, "message", json_string(run->message));

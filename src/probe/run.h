@@ -53,7 +53,7 @@ struct probe_run {
 	const bool *open;        /* by side: it may open connections to any port of the other side */
 	enum probe_verdict verdict;
 	uint32_t line;           /* where it ended, if it did not pass */
-	struct bytes statement;  /* likewise, what stands there */
+	struct bytes statement;  /* what stands there */
 	char message[RUN_MESSAGE_MAX];
 	char note[RUN_MESSAGE_MAX]; /* what could not be checked */
 	uint64_t began;

@@ -10,24 +10,29 @@
  * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
  * makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets of
  * IPv4 and IPv6 besides, because connections are what it is for; and so may the server's end of a probe, which asks for no
- * right at all.
+ * right at all. The resolver runs what the host has for looking up names, so its filter is the widest: it reads files and
+ * speaks to whom it likes, and has neither a capability nor anything that is written, executed or told to the kernel.
  */
 #include "process/sandbox.h"
 
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "process/obstacle.h"
 
 /*
  * The sanitizers' runtime makes system calls of its own choice (it reads /proc, it maps shadow memory, it forks to look
@@ -46,6 +51,7 @@
 
 /* The strings of one line of the user database. */
 #define SANDBOX_PASSWD_SIZE 4096
+#define SANDBOX_CAUSE_MAX 320
 
 /* Requests, netlink, raw packets, the log, the processor that it runs on. There are no allocations. */
 static const int sandbox_broker_calls[] = {
@@ -66,6 +72,8 @@ static const int sandbox_calls[] = {
 	SCMP_SYS(write), SCMP_SYS(read), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(close),
 	/* whether somebody reads them */
 	SCMP_SYS(poll), SCMP_SYS(ppoll),
+	/* a turn for others, while it waits awake */
+	SCMP_SYS(sched_yield),
 	SCMP_SYS(exit_group),
 };
 
@@ -81,9 +89,34 @@ static const int sandbox_proxy_calls[] = {
 	SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
 };
 
+/* Its messages to the supervisor have descriptors with them. */
+static const int sandbox_control_calls[] = {
+	SCMP_SYS(sendmsg), SCMP_SYS(mremap), SCMP_SYS(madvise),
+	/* its clients, and the kernel's files, which are read again from their beginning */
+	SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(lseek),
+};
+
 /* The probe has no library's loop, and asks what is unacknowledged. */
 static const int sandbox_probe_calls[] = {
 	SCMP_SYS(ioctl),
+};
+
+/* What the C library asks for names with, and the modules of nsswitch.conf that Debian has. */
+static const int sandbox_resolver_calls[] = {
+	SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
+	SCMP_SYS(close),
+	SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(fcntl), SCMP_SYS(brk),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall), SCMP_SYS(exit_group),
 };
 
 static int sandbox_add_calls(scmp_filter_ctx filter, const int *calls, size_t count)
@@ -109,7 +142,39 @@ static int sandbox_add_proxy(scmp_filter_ctx filter)
 	return result;
 }
 
-/* What reads a configuration may open files to read them. */
+/*
+ * Files to be read, sockets of the families that ask for names, routing's netlink, by which the C library sorts addresses,
+ * and modules, which are mapped to be executed and can't be written.
+ */
+static int sandbox_add_resolver(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp not_writable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, 0);
+	const struct scmp_arg_cmp route[] = { SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0), SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE, 0) };
+	const struct scmp_arg_cmp questions = SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0);
+	static const unsigned int families[] = { AF_INET, AF_INET6, AF_UNIX };
+	int result = sandbox_add_calls(filter, sandbox_resolver_calls,
+				       sizeof(sandbox_resolver_calls) / sizeof(sandbox_resolver_calls[0]));
+
+	for (size_t i = 0; !result && i < sizeof(families) / sizeof(families[0]); i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i], 0));
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, route);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &questions);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_writable);
+	if (!result)
+		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_executable);
+	return result;
+}
+
+/* What reads a configuration may open files to read them, and list them. */
 static int sandbox_add_worker(scmp_filter_ctx filter, enum sandbox_kind kind)
 {
 	const struct scmp_arg_cmp only_read = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
@@ -118,10 +183,13 @@ static int sandbox_add_worker(scmp_filter_ctx filter, enum sandbox_kind kind)
 
 	if (!result && kind != SANDBOX_KEYS)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &only_read);
+	if (!result && kind != SANDBOX_KEYS)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getdents64), 0);
 	if (!result)
 		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
-	if (!result && kind != SANDBOX_WORKER)
-		result = sandbox_add_calls(filter, sandbox_tls_calls, sizeof(sandbox_tls_calls) / sizeof(sandbox_tls_calls[0]));
+	if (!result && kind != SANDBOX_WORKER && kind != SANDBOX_CONTROL)
+		result = sandbox_add_calls(filter, sandbox_tls_calls,
+					   sizeof(sandbox_tls_calls) / sizeof(sandbox_tls_calls[0]));
 	return result;
 }
 
@@ -138,13 +206,22 @@ static int sandbox_add_broker(scmp_filter_ctx filter)
 
 static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	/*
+	 * Which modules look up names is the host's choice: what one of them may not do is refused, and it says what
+	 * follows.
+	 */
+	scmp_filter_ctx filter = seccomp_init(kind == SANDBOX_RESOLVER ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+	char cause[SANDBOX_CAUSE_MAX];
 	int result = filter ? 0 : -ENOMEM;
 
 	if (!result)
-		result = kind == SANDBOX_BROKER ? sandbox_add_broker(filter) : sandbox_add_worker(filter, kind);
+		result = kind == SANDBOX_BROKER ? sandbox_add_broker(filter) :
+			 kind == SANDBOX_RESOLVER ? sandbox_add_resolver(filter) : sandbox_add_worker(filter, kind);
 	if (!result && (kind == SANDBOX_PROXY || kind == SANDBOX_PROBE))
 		result = sandbox_add_proxy(filter);
+	if (!result && kind == SANDBOX_CONTROL)
+		result = sandbox_add_calls(filter, sandbox_control_calls,
+					   sizeof(sandbox_control_calls) / sizeof(sandbox_control_calls[0]));
 	if (!result && kind == SANDBOX_PROBE)
 		result = sandbox_add_calls(filter, sandbox_probe_calls,
 					   sizeof(sandbox_probe_calls) / sizeof(sandbox_probe_calls[0]));
@@ -154,18 +231,20 @@ static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)
 		seccomp_release(filter);
 	if (!result)
 		return 0;
-	snprintf(error, size, "can't restrict system calls: %s; the kernel needs CONFIG_SECCOMP_FILTER",
-		 strerror(-result));
+	obstacle_find_for_filter(-result, cause, sizeof(cause));
+	snprintf(error, size, "can't restrict system calls: %s", cause);
 	return -1;
 }
 
 static int sandbox_keep_capabilities(const struct passwd *user, enum sandbox_kind kind, char *error, size_t size)
 {
 	capng_select_t select = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+	char cause[SANDBOX_CAUSE_MAX];
 	int result;
 
 	capng_get_caps_process();
-	if (kind != SANDBOX_PROBE && kind != SANDBOX_KEYS && !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
+	if ((kind == SANDBOX_WORKER || kind == SANDBOX_BROKER || kind == SANDBOX_PROXY) &&
+	    !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
 		snprintf(error, size, "CAP_NET_ADMIN is missing; run as root or give the service this capability");
 		return -1;
 	}
@@ -185,12 +264,19 @@ static int sandbox_keep_capabilities(const struct passwd *user, enum sandbox_kin
 		result = capng_apply(select);
 	if (result == 0)
 		return 0;
-	if (user)
-		snprintf(error, size, "can't become user \"%s\" (libcap-ng: %d); start as root, or set \"user = none\"",
-			 user->pw_name, result);
-	else
-		snprintf(error, size, "can't give up capabilities (libcap-ng: %d)", result);
+	if (user) {
+		obstacle_find_for_user(errno, cause, sizeof(cause));
+		snprintf(error, size, "can't become user \"%s\": %s", user->pw_name, cause);
+	} else {
+		obstacle_find_for_capabilities(errno, cause, sizeof(cause));
+		snprintf(error, size, "can't give up capabilities: %s", cause);
+	}
 	return -1;
+}
+
+bool sandbox_has_filter(void)
+{
+	return !SANDBOX_WITHOUT_FILTER;
 }
 
 int sandbox_enter(const char *user, enum sandbox_kind kind, pid_t parent, char *error, size_t size)

@@ -31,7 +31,7 @@ static void service_on_library(int severity, const char *message)
 void service_begin(void)
 {
 	/* A reader that went away; a file that has grown as long as it may; signals that are for nothing here. */
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM };
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGIO };
 	sigset_t held;
 
 	sigemptyset(&held);
@@ -51,6 +51,18 @@ void service_take_signals(void)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void service_on_stop(evutil_socket_t number, short what, void *base)
+{
+	(void)what;
+	log_message(LOG_LEVEL_NOTICE, "stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+	event_base_loopbreak(base);
+}
+
+struct event *service_stop_on(struct event_base *base, int number)
+{
+	return evsignal_new(base, number, service_on_stop, base);
 }
 
 static int service_read(struct config *config, const char *path, int (*read_file)(struct config *, const char *, FILE *))

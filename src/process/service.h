@@ -6,6 +6,9 @@
 #include "config/config.h"
 #include "process/heartbeat.h"
 
+struct event;
+struct event_base;
+
 /*
  * To be called first. From here on SIGHUP waits until somebody takes it, the signals that mean nothing to a service do
  * nothing, and no message waits for its reader.
@@ -14,6 +17,9 @@ void service_begin(void);
 
 /* This process has its handlers: what has come in the meantime is delivered. */
 void service_take_signals(void);
+
+/* An event for a signal that ends the loop of base, and says so. NULL: no memory. */
+struct event *service_stop_on(struct event_base *base, int number);
 
 /* config_load_first() with its errors in the log. Returns 0, or -1. */
 int service_load(struct config *config, const char *path);

@@ -10,7 +10,7 @@
  *                                  after them (priority security): queued to this file, which
  *                                     1. makes the conntrack entry: client -> dialled, translated to the proxy (REDIRECT),
  *                                        or to itself (TPROXY)
- *                                     2. sends the SYN anew, by OUTPUT and the loopback interface, to the proxy's listener
+ *                                     2. sends the SYN again, by OUTPUT and the loopback interface, to the proxy's listener
  *                                     3. has the queued one dropped: the server never sees it
  *
  * The rules see what they see of any forwarded connection: both interfaces, the client, the server behind its DNAT.
@@ -18,7 +18,7 @@
  * the SYN is sent again, so neither OUTPUT nor a nat table can give the connection another end; it carries the helper
  * that its expectations need.
  *
- * Should the SYN that is sent anew get lost (an OUTPUT that drops), the client's next one finds the entry. A queue that
+ * Should the SYN that is sent again get lost (an OUTPUT that drops), the client's next one finds the entry. A queue that
  * nobody listens to drops: without a proxy no connection is made. Connections to addresses of this host are not
  * forwarded, and so are never intercepted; nor is what was forwarded before.
  *

@@ -19,8 +19,8 @@
  * without. By then the session can't be saved, because its dialogue is a part of the way; the client is told, and the
  * next one gets through. A server may demand it under one of its names, or of some of its clients, and who asks under which
  * name is up to the client: so the demand holds for those alone that the server can't tell from who met it
- * (bypass_table.c), and for nobody who has told the server in clear which of its hosts is meant. And it is a demand of the server's, and not of anybody's who has taken its place: its certificate is
- * judged first (handshake.c).
+ * (bypass_table.c), and for nobody who has told the server in clear which of its hosts is meant. And it is a demand of the
+ * server's, and not of anybody's who has taken its place: its certificate is judged first (handshake.c).
  */
 #include <string.h>
 
@@ -78,7 +78,7 @@ void bypass_note_demand(struct proxy_session *session)
 static void bypass_begin(struct proxy_session *session, const char *why)
 {
 	for (int i = 0; i < LEG_COUNT; i++)
-		session->leg[i].starting = false;
+		session->leg[i].phase = LEG_CLEAR;
 	session->opaque = true;
 	session->again = true;
 	session_set_opaque(&session->session, &session->ops);
@@ -151,7 +151,7 @@ static size_t bypass_judge_bytes(struct proxy_session *session, enum leg_side si
 		return bytes.length;
 	bytes.data = evbuffer_pullup(in, -1);
 	if (side == LEG_SERVER)
-		return session->leg[side].ended ? bytes.length : hello_watch_server(watch, bytes);
+		return session->leg[side].input == LEG_ENDED ? bytes.length : hello_watch_server(watch, bytes);
 	length = hello_watch_client(watch, session->proxy->tls, bytes);
 	if (length != HELLO_REFUSED && (length > 0 || bytes.length < LEG_BUFFER_MAX || watch->step != HELLO_SECOND))
 		return length;

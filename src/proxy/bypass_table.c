@@ -25,8 +25,8 @@ static const struct bypass_row *older(const struct bypass_row *row, const struct
 	return !other || row->until < other->until ? row : other;
 }
 
-static size_t bypass_table_place(const struct bypass_table *table, const struct bypass_key *key, const struct address *source,
-				 uint64_t now)
+static size_t bypass_table_place(const struct bypass_table *table, const struct bypass_key *key,
+				 const struct address *source, uint64_t now)
 {
 	const struct bypass_row *oldest = NULL;
 	const struct bypass_row *own = NULL;

@@ -9,7 +9,7 @@
 #define BYPASS_ROWS 64
 /* Of them, for the demands that one source has brought about. */
 #define BYPASS_SHARE 8
-/* How long a demand is remembered; then the next session asks anew. */
+/* How long a demand is remembered; then the next session asks again. */
 #define BYPASS_MICROSECONDS (UINT64_C(3600) * 1000000)
 
 /* All that a server may go by before it demands a certificate. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TLS ends on a leg that goes on in clear: behind the 200 of CCC (RFC 4217 12.3), behind the reply to REIN (11).
+ * TLS ends on a leg that goes on in clear: after the 200 of CCC (RFC 4217 12.3), after the reply to REIN (11).
  *
  *   in TLS --reply leaves--> clearing --our close_notify--> ending ----the peer's close_notify----> in clear
  *                                                              \-------a byte of no TLS record------/
  *
- * Behind the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN
+ * After the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN
  * waits, close_notify is therefore not taken for the end of the connection, unless there was no reply before it.
  *
  * What we say is in clear from our close_notify on. Of what the peer says only the peer knows where it changes: some
@@ -20,31 +20,33 @@
 
 bool clear_judge_rest(struct proxy_session *session)
 {
-	bool behind = false;
+	bool rest = false;
 
 	for (int i = 0; i < LEG_COUNT; i++) {
 		const struct leg *leg = &session->leg[i];
 
-		behind = behind || ((leg->wire.tls || leg->ending) && evbuffer_get_length(leg->in) > 0);
+		rest = rest || ((leg->wire.tls || leg->ending) && evbuffer_get_length(leg->in) > 0);
 	}
-	if (behind)
+	if (rest)
 		proxy_session_reject(session, REASON_BEHIND_REIN, reason_meaning(REASON_BEHIND_REIN));
-	return behind;
+	return rest;
 }
 
 void clear_begin(struct leg *leg)
 {
-	leg->clearing = leg->wire.tls != NULL;
+	if (leg->wire.tls)
+		leg->phase = LEG_CLEARING;
 }
 
 bool clear_finish(struct leg *leg)
 {
 	if (tls_stream_finish(leg->wire.tls) == TLS_WAIT)
 		return false;
-	leg->clearing = false;
+	leg->phase = LEG_CLEAR;
 	leg->ending = leg->wire.tls;
 	leg->ending_begun = false;
-	leg->said_end = false;
+	if (leg->input == LEG_SAID_END)
+		leg->input = LEG_READS;
 	leg->wire.tls = NULL;
 	return true;
 }
@@ -79,11 +81,10 @@ void clear_judge_end(struct proxy_session *session)
 	for (int i = 0; i < LEG_COUNT; i++) {
 		struct leg *leg = &session->leg[i];
 
-		if (!leg->said_end || !session->reinitializes ||
+		if (leg->input != LEG_SAID_END || session->change != SECURITY_REIN ||
 		    evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos >= 0)
 			continue;
-		leg->said_end = false;
-		leg->ended = true;
+		leg->input = LEG_ENDED;
 		session->again = true;
 	}
 }

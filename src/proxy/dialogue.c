@@ -28,6 +28,24 @@ enum verb dialogue_verb(const struct session *core, unsigned int index)
 		       : VERB_COUNT;
 }
 
+bool dialogue_waits(const struct session *core, enum verb verb)
+{
+	bool waits = false;
+
+	for (unsigned int i = 0; i < core->pipeline_count; i++)
+		waits = waits || dialogue_verb(core, i) == verb;
+	return waits;
+}
+
+enum verb dialogue_first_transfer(const struct session *core)
+{
+	for (unsigned int i = 0; i < core->pipeline_count; i++) {
+		if (verb_is_transfer(dialogue_verb(core, i)))
+			return dialogue_verb(core, i);
+	}
+	return VERB_UNKNOWN;
+}
+
 void dialogue_answer(struct proxy_session *session, const char *text)
 {
 	const struct bytes line = { (const uint8_t *)text, strlen(text) };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TLS begins on a leg between two lines. What is in the buffer by then came in clear, behind the line that ended it:
+ * TLS begins on a leg between two lines. What is in the buffer by then came in clear, after the line that ended it:
  * the callers look, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
  *
  * The server's certificate is known before the client's handshake goes on, because what the client is shown follows from it.
@@ -88,16 +88,23 @@ static void present(struct proxy_session *session)
 
 	if (order)
 		count_order(session);
-	client->minting = result == TLS_WAIT;
-	if (client->minting)
+	client->phase = result == TLS_WAIT ? LEG_MINTING : LEG_SHAKING;
+	if (result == TLS_WAIT)
 		return;
 	session->again = true;
-	client->waiting = false;
 	if (result == TLS_DONE)
 		return;
 	reason = result == TLS_DENIED ? REASON_MINT_RATE : REASON_HANDSHAKE;
 	proxy_session_report(session, NOTICE_ANOMALY, reason, tls_stream_error(client->wire.tls));
 	proxy_session_reject(session, reason, "there is no certificate to show");
+}
+
+/* Does its handshake stand still until something is known of the server? */
+static bool client_waits(const struct proxy_session *session)
+{
+	const enum leg_phase phase = session->leg[LEG_CLIENT].phase;
+
+	return phase == LEG_WAITING || phase == LEG_MINTING;
 }
 
 /* The server is not to be used. The client is told in words as soon as it can read them. */
@@ -107,14 +114,14 @@ static void object(struct proxy_session *session, enum reason reason, const char
 
 	proxy_session_report(session, NOTICE_ANOMALY, reason, objection);
 	/* Nothing more is heard of it, and nothing said to it. */
-	server->ended = true;
+	server->input = LEG_ENDED;
 	evbuffer_drain(server->out, evbuffer_get_length(server->out));
 	session->objection = objection;
 	session->objection_reason = reason;
-	if (session->leg[LEG_CLIENT].waiting)
+	if (client_waits(session))
 		present(session);
 	/* Otherwise the client is told when its handshake is done. */
-	else if (!session->leg[LEG_CLIENT].securing)
+	else if (!leg_is_shaking(&session->leg[LEG_CLIENT]))
 		proxy_session_reject(session, reason, objection);
 }
 
@@ -137,9 +144,9 @@ static bool judge_server(struct proxy_session *session)
 
 static void server_is_secure(struct proxy_session *session)
 {
-	session->leg[LEG_SERVER].securing = false;
+	session->leg[LEG_SERVER].phase = LEG_SECURE;
 	report_secured(session, LEG_SERVER);
-	if (judge_server(session) && session->leg[LEG_CLIENT].waiting)
+	if (judge_server(session) && client_waits(session))
 		present(session);
 }
 
@@ -155,9 +162,10 @@ static void secure_server(struct proxy_session *session)
 	case TLS_WAIT:
 		break;
 	default:
-		server->securing = false;
-		server->demands = tls_stream_lacks_certificate(server->wire.tls) && judge_server(session);
-		if (server->demands || session->objection)
+		server->phase = LEG_FAILED;
+		if (tls_stream_lacks_certificate(server->wire.tls) && judge_server(session))
+			server->phase = LEG_DEMANDED;
+		if (server->phase == LEG_DEMANDED || session->objection)
 			break;
 		snprintf(session->failure, sizeof(session->failure), "the TLS handshake with the server failed: %s",
 			 tls_stream_error(server->wire.tls));
@@ -185,15 +193,14 @@ void handshake_start_server(struct proxy_session *session, const char *name)
 
 	/* After REIN: the server said 234 in the TLS that it was to end. */
 	if (server->ending) {
-		object(session, REASON_HANDSHAKE, "the server did not end TLS behind REIN");
+		object(session, REASON_HANDSHAKE, "the server did not end TLS after REIN");
 		return;
 	}
 	proxy_session_expect_handshake(session);
-	server->starting = false;
 	server->wire.tls = tls_stream_connect(session->proxy->tls, server->wire.descriptor, session->tickets, name,
 					      client_judges_name(session, name) ? NULL : dialled,
 					      proxy_server_pair(session));
-	server->securing = server->wire.tls != NULL;
+	server->phase = server->wire.tls ? LEG_SHAKING : LEG_CLEAR;
 	session->again = true;
 	if (!server->wire.tls)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
@@ -205,7 +212,7 @@ static void choose_certificate(struct proxy_session *session)
 	struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
 
-	client->waiting = true;
+	client->phase = LEG_WAITING;
 	if (!proxy_server_has_tls(session))
 		present(session);
 	else if (!server->wire.tls && server->connected && evbuffer_get_length(server->out) == 0)
@@ -218,7 +225,7 @@ static void secure_client(struct proxy_session *session)
 
 	switch (tls_stream_handshake(client->wire.tls)) {
 	case TLS_DONE:
-		client->securing = false;
+		client->phase = LEG_SECURE;
 		session->again = true;
 		report_secured(session, LEG_CLIENT);
 		if (session->objection)
@@ -243,37 +250,51 @@ static void start_client_tls(struct proxy_session *session)
 
 	/* After REIN: this AUTH itself came in the TLS that is ending. */
 	if (client->ending) {
-		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins anew");
+		proxy_session_reject(session, REASON_HANDSHAKE, "TLS was to end before it begins again");
 		return;
 	}
 	if (!bypass_judge(session) || session->opaque)
 		return;
-	client->starting = false;
 	proxy_session_expect_handshake(session);
 	client->wire.tls = tls_stream_accept(session->proxy->tls, client->wire.descriptor, session->tickets);
-	client->securing = client->wire.tls != NULL;
+	client->phase = client->wire.tls ? LEG_SHAKING : LEG_CLEAR;
 	session->again = true;
 	if (!client->wire.tls)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory for TLS");
 }
 
-void handshake_go_on(struct proxy_session *session)
+static void handshake_go_on_with_client(struct proxy_session *session)
 {
-	struct leg *client = &session->leg[LEG_CLIENT];
-	struct leg *server = &session->leg[LEG_SERVER];
+	const struct leg *client = &session->leg[LEG_CLIENT];
 
-	if (client->starting && !session->closing && evbuffer_get_length(client->out) == 0 &&
+	if (client->phase == LEG_STARTING && evbuffer_get_length(client->out) == 0 &&
 	    !session_expects_header(&session->session))
 		start_client_tls(session);
-	if (client->minting && !session->closing)
+	switch (client->phase) {
+	case LEG_MINTING:
 		present(session);
-	else if (client->securing && client->waiting && !server->wire.tls)
-		choose_certificate(session);
-	else if (client->securing && !client->waiting && !session->closing)
+		break;
+	case LEG_WAITING:
+		if (!session->leg[LEG_SERVER].wire.tls)
+			choose_certificate(session);
+		break;
+	case LEG_SHAKING:
 		secure_client(session);
-	if (server->securing && !session->closing)
+		break;
+	default:
+		break;
+	}
+}
+
+void handshake_go_on(struct proxy_session *session)
+{
+	const struct leg *server = &session->leg[LEG_SERVER];
+
+	if (!session->closing)
+		handshake_go_on_with_client(session);
+	if (server->phase == LEG_SHAKING && !session->closing)
 		secure_server(session);
-	if (server->demands && !session->objection && !session->closing) {
+	if (server->phase == LEG_DEMANDED && !session->objection && !session->closing) {
 		bypass_note_demand(session);
 		object(session, REASON_CLIENT_CERTIFICATE, reason_meaning(REASON_CLIENT_CERTIFICATE));
 	}

@@ -33,12 +33,13 @@ bool header_pass(struct proxy_session *session)
 	enum tls_result result = TLS_DONE;
 	uint8_t byte;
 
-	while (result == TLS_DONE && !session->closing && !client->ended && session_expects_header(&session->session) &&
-	       proxy_session_step(session)) {
+	while (result == TLS_DONE && !session->closing && client->input != LEG_ENDED &&
+	       session_expects_header(&session->session) && proxy_session_step(session)) {
 		result = wire_peek(&client->wire, &byte);
 		if (result == TLS_DONE)
 			header_take(session, byte);
 	}
-	client->ended = client->ended || result == TLS_END;
+	if (result == TLS_END)
+		client->input = LEG_ENDED;
 	return result != TLS_FAILED;
 }

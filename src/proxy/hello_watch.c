@@ -2,7 +2,8 @@
 /*
  * A server of TLS 1.3 may answer a ClientHello by asking for another one (RFC 8446 4.1.4), and takes the name that it finds
  * there. A client brings that about by keys of a group that the server does not want. So where a session passes unopened for
- * its name, nothing follows the first ClientHello before the server's answer is known, and a second one has to ask for the same.
+ * its name, nothing follows the first ClientHello before the server's answer is known, and a second one has to ask for the
+ * same.
  *
  *   FIRST --all of it has passed--> ANSWER --HelloRetryRequest--> SECOND --the same name--> PASSED
  *                                      \---anything else---> PASSED  \----another----> refused

@@ -94,14 +94,18 @@ bool interception_find_ends(struct proxy_session *session, struct nat_view *view
  * Conntrack would take a second connection of the client's own address and port to the same server for the first. The
  * kernel's choice of a port does not see that: what has the client's port on this host is the client's socket, not ours.
  */
-static bool interception_port_is_free(const struct proxy *proxy, const struct endpoint *source,
-				      const struct endpoint *server)
+static bool interception_port_is_free(struct proxy *proxy, const struct endpoint *source, const struct endpoint *server)
 {
+	/* As answers to the client have it. */
+	const struct tuple tuple = { .source = *server, .destination = *source };
+	struct connection connection = { .opening = false };
+
 	for (const struct proxy_session *session = proxy->first; session; session = session->next)
 		if (endpoint_equal(&session->client_master.client, source) &&
 		    endpoint_equal(&session->client_master.server_seen, server))
 			return false;
-	return true;
+	/* What other processes have, of this proxy or of one that was replaced, the kernel alone knows. */
+	return conntrack_find_receiver(&proxy->host.conntrack, &tuple, &connection) != REASON_NONE;
 }
 
 int interception_dial(struct proxy_session *session, const struct nat_view *view)

@@ -6,11 +6,12 @@
  *   admission.c       which connections come here: those that the operator's forward chains let pass
  *   inlets.c          the sockets through which they come, which outlive a process
  *   interception.c    how connections come here, and from which addresses the proxy makes its own
+ *   begin.c           a connection that comes: may it, and to which server
  *   session.c         one control connection: its two legs, its timer, its end
  *   header.c          what a load balancer says before its client
  *   line.c            lines between the legs, through the core
  *   prepare.c         TLS with a server whose client speaks none
- *   transfer_reply.c  what the client is told of the data connection
+ *   transfer_reply.c  what the client hears of the data connection
  *   pinhole.c         the core's expectations, as listeners and kernel expectations
  *   transfer.c        the data connection of the latest offer, followed
  *   dialogue.c        the core, asked about a line, and the proxy's own answers
@@ -52,9 +53,7 @@
 
 struct proxy {
 	const struct config *config;
-	struct config *reloaded[2];
-	unsigned int reloads;
-	const struct policy *policy;
+	const struct policy *policy; /* in force */
 	struct host host;
 	struct tls *tls;
 	int mint_channel; /* to the keys process */
@@ -80,6 +79,44 @@ enum leg_side {
 	LEG_COUNT,
 };
 
+/*
+ * TLS on a leg.
+ *
+ *   CLEAR --AUTH answered, or implicit--> STARTING --what was said in clear has left--> SHAKING --> SECURE
+ *     ^                                                                                  |   ^        |
+ *     |                    a client's ClientHello is there: WAITING for the server <-----+   |        |
+ *     |                                                       |                              |        |
+ *     |                                                   MINTING --a certificate to show----+        |
+ *     +--our close_notify-- CLEARING <--------------------------- CCC or REIN answered ---------------+
+ *
+ *   A server's handshake may fail: DEMANDED, for want of a certificate (in TLS 1.3 it says so once SECURE), or FAILED.
+ */
+enum leg_phase {
+	LEG_CLEAR,
+	LEG_STARTING, /* TLS begins once out is empty, and the server's with the client's: nothing is read before it */
+	LEG_SHAKING,
+	LEG_WAITING,  /* the client's handshake waits for its certificate */
+	LEG_MINTING,  /* which is chosen, and being made */
+	LEG_SECURE,
+	LEG_CLEARING, /* TLS ends once out is empty */
+	LEG_DEMANDED, /* the server has ended TLS for want of a certificate */
+	LEG_FAILED,
+};
+
+/* What is read from a leg. */
+enum leg_input {
+	LEG_READS,
+	LEG_SAID_END, /* close_notify came while REIN waits for its reply, which tells what it means */
+	LEG_ENDED,    /* nothing more will be read */
+};
+
+/* What is written to it. */
+enum leg_output {
+	LEG_WRITES,
+	LEG_FINISHING, /* nothing more will be put into out */
+	LEG_FINISHED,
+};
+
 struct leg {
 	struct wire wire;
 	struct event *watch;
@@ -88,20 +125,25 @@ struct leg {
 	uint64_t line_since; /* when the line began that is not finished; 0: none is */
 	size_t token;        /* bytes of that line that carry a token and have been dropped */
 	bool connected;
-	bool starting;  /* TLS begins once out is empty, and the server's with the client's: nothing is read before it */
-	bool securing;  /* the handshake is going on */
-	bool demands;   /* the server has ended TLS for want of a certificate */
-	bool waiting;   /* the client's handshake waits for its certificate */
-	bool minting;   /* which is chosen, and being made */
-	bool clearing;  /* TLS ends once out is empty */
+	enum leg_phase phase;
+	enum leg_input input;
+	enum leg_output output;
 	struct tls_stream *ending; /* TLS has ended for what we say; what the peer says may still be in it */
 	bool ending_begun;         /* and the first byte of a record of it has been seen */
-	bool said_end;  /* close_notify came while REIN waits for its reply, which tells what it means */
-	bool cut;       /* ended without close_notify */
-	bool ended;     /* nothing more will be read */
-	bool finishing; /* nothing more will be put into out */
-	bool finished;
 };
+
+/* Is a handshake going on? */
+static inline bool leg_is_shaking(const struct leg *leg)
+{
+	return leg->phase == LEG_SHAKING || leg->phase == LEG_WAITING || leg->phase == LEG_MINTING;
+}
+
+/* Nothing more is put into out: what is in it leaves, and then our end. */
+static inline void leg_finish(struct leg *leg)
+{
+	if (leg->output == LEG_WRITES)
+		leg->output = LEG_FINISHING;
+}
 
 enum prepare_step {
 	PREPARE_NONE,
@@ -113,7 +155,7 @@ enum prepare_step {
 	PREPARE_CLEAR,
 };
 
-/* The listener behind the core's one expectation. */
+/* The listener for the core's one expectation. */
 struct pinhole {
 	int descriptor; /* -1: there is none */
 	struct event *watch;
@@ -129,13 +171,21 @@ struct pinhole {
 	struct expectation onward; /* active mode: gives ours to the client the server's address */
 };
 
+/* The command that changes what the legs are protected with, and waits for its reply: nothing else passes until then. */
+enum security_change {
+	SECURITY_SETTLED,
+	SECURITY_AUTH,
+	SECURITY_PROT,
+	SECURITY_REIN,
+};
+
 struct proxy_session {
 	struct proxy *proxy;
 	struct proxy_session *previous;
 	struct proxy_session *next;
 	struct leg leg[LEG_COUNT];
 	struct event *timer;
-	struct event *turn; /* the next one, behind everybody else's */
+	struct event *turn; /* the next one, after everybody else's */
 	unsigned int steps; /* that are left in this turn */
 	struct session session;
 	struct ops ops; /* its context is this */
@@ -149,12 +199,16 @@ struct proxy_session {
 	uint16_t cut_code;  /* a reply with this code has begun that the client does not read; 0: none has */
 	bool holds_reply;   /* a final reply waits for the data connection */
 	bool block_mode;    /* MODE B or C: data connections don't end with their files */
+	bool block_asked;   /* by the MODE that waits for its reply */
+	struct relay_follower earlier; /* that of a transfer which waits for its reply, behind a newer offer's */
+	bool has_earlier;
 	bool stirred;       /* a data connection has changed */
 	struct evbuffer *greeting;     /* PREPARE: held until the server's leg is secure */
 	char failure[2 * TLS_ERROR_MAX]; /* what objection may be */
 	const char *objection;         /* to the server: told to the client once it can be */
 	enum reason objection_reason;
 	enum prepare_step prepare;
+	bool counted;   /* among those of all processes */
 	bool implicit;
 	bool closing;
 	bool opaque;    /* TLS passes unopened: there are no more lines */
@@ -162,14 +216,12 @@ struct proxy_session {
 	bool steered;   /* the client has said in clear what may lead it to another server behind the same address */
 	bool refused;   /* by the server's greeting: nothing more is said to it */
 	bool again;     /* something moved, or may: go round once more */
-	bool auth;      /* AUTH has been passed on and waits for its reply */
-	bool auth_protects; /* AUTH SSL and TLS-P protect data connections too */
-	bool pbsz;
+	enum security_change change;
+	bool change_protects; /* what protect is to be after it: AUTH SSL and TLS-P protect data connections too */
 	bool protect;   /* PROT P is in force */
+	bool pbsz;
 	bool features;  /* the reply to FEAT is passing */
 	bool cleared;   /* CCC: the control connection is in clear, and data connections stay as PROT has them */
-	bool reinitializes; /* REIN has been passed on and waits for its reply */
-	uint8_t asked_level; /* the argument of the PROT that waits for its reply; 0: none does */
 };
 
 /* proxy/state.c */
@@ -194,15 +246,21 @@ size_t proxy_server_pair(const struct proxy_session *session);
 /* One session more, or one less. */
 void proxy_count_session(struct proxy *proxy, int change);
 
-/* proxy/session.c */
+/* proxy/begin.c */
 /* Takes over descriptor. */
 void proxy_session_begin(struct proxy *proxy, int descriptor);
-/*
- * The same where somebody else has made the connection to the server too, and says which addresses it is between: tests
- * have socket pairs. Takes over both descriptors. NULL: it is over already.
- */
-struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
-						  const struct nat_view *view, bool implicit);
+
+/* proxy/session.c */
+/* A session with its client's leg. Takes over descriptor. NULL: no memory. */
+struct proxy_session *proxy_session_make(struct proxy *proxy, int descriptor);
+/* The server's leg, whose connection may still be on its way. Takes over descriptor. False: no memory. */
+bool proxy_session_add_server(struct proxy_session *session, int descriptor);
+/* The core takes it from here. */
+void proxy_session_start(struct proxy_session *session, const struct nat_view *view);
+/* The connection to the server is there. */
+void proxy_session_meet_server(struct proxy_session *session);
+/* Frees a session that has not started; nobody can be told more than that it does not go on. view may be NULL. */
+void proxy_session_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason);
 /* Moves whatever can be moved; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* Ends the session at once. */
@@ -254,6 +312,10 @@ bool dialogue_judge(struct proxy_session *session, enum direction direction, str
  * wait.
  */
 enum verb dialogue_verb(const struct session *core, unsigned int index);
+/* Does a command with this verb wait for its reply? */
+bool dialogue_waits(const struct session *core, enum verb verb);
+/* The first transfer that waits for its reply; VERB_UNKNOWN: none does. */
+enum verb dialogue_first_transfer(const struct session *core);
 /* A reply of the proxy's own to the command that was judged last. */
 void dialogue_answer(struct proxy_session *session, const char *text);
 
@@ -282,7 +344,7 @@ const char *security_more_features(const struct proxy_session *session);
 void prepare_begin(struct proxy_session *session);
 /* Takes the server's lines until the server's leg is ready. */
 void prepare_take_line(struct proxy_session *session, struct bytes line);
-/* A reply to REIN: true if it is held until the server's leg is ready anew. */
+/* A reply to REIN: true if it is held until the server's leg is ready again. */
 bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply);
 /* Goes on after a handshake, and after TLS has ended. */
 void prepare_go_on(struct proxy_session *session);
@@ -336,5 +398,7 @@ void transfer_begin_offer(struct proxy_session *session);
 bool transfer_holds_reply(struct proxy_session *session);
 /* False: the client does not read this line; where it was the last one, it has read another. */
 bool transfer_judge_reply(struct proxy_session *session, struct bytes line, const struct reply *reply);
+/* verb has been answered: what later replies are judged by may change. */
+void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code);
 
 #endif

@@ -32,6 +32,12 @@ void leg_close(struct leg *leg)
 	leg->out = NULL;
 }
 
+static bool leg_may_read(const struct leg *leg)
+{
+	return leg->connected && leg->input == LEG_READS && !leg_is_shaking(leg) && leg->phase != LEG_STARTING &&
+	       leg->phase != LEG_DEMANDED;
+}
+
 void leg_say(struct leg *leg, const char *text)
 {
 	evbuffer_add_printf(leg->out, "%s\r\n", text);
@@ -51,7 +57,7 @@ static bool leg_watch_silence(struct proxy_session *session, struct leg *leg)
 	if (result == TLS_DONE) {
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear where TLS was to begin");
 	} else if (result == TLS_END) {
-		leg->ended = true;
+		leg->input = LEG_ENDED;
 		session->again = true;
 	}
 	return result != TLS_FAILED;
@@ -65,17 +71,17 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	/* What a client says by then is header_pass's to read. */
 	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
 		return true;
-	if (leg == &session->leg[LEG_SERVER] && leg->connected && leg->starting && !leg->ended)
+	if (leg == &session->leg[LEG_SERVER] && leg->connected && leg->phase == LEG_STARTING &&
+	    leg->input != LEG_ENDED)
 		return leg_watch_silence(session, leg);
-	while (leg->connected && !leg->securing && !leg->demands && !leg->starting && !leg->ended && !leg->said_end &&
-	       evbuffer_get_length(leg->in) < LEG_BUFFER_MAX && evbuffer_get_length(other->out) < LEG_BUFFER_MAX &&
-	       proxy_session_step(session)) {
+	while (leg_may_read(leg) && evbuffer_get_length(leg->in) < LEG_BUFFER_MAX &&
+	       evbuffer_get_length(other->out) < LEG_BUFFER_MAX && proxy_session_step(session)) {
 		switch (leg_read(leg, bytes, sizeof(bytes), &length)) {
 		case TLS_DONE:
 			if (evbuffer_add(leg->in, bytes, length) < 0)
 				return false;
 			session->again = true;
-			if ((leg->clearing || leg->ending) && !session->cleared)
+			if ((leg->phase == LEG_CLEARING || leg->ending) && !session->cleared)
 				proxy_session_reject(session, REASON_BEHIND_REIN, reason_meaning(REASON_BEHIND_REIN));
 			if (session->closing)
 				return true;
@@ -83,23 +89,23 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 		case TLS_WAIT:
 			return true;
 		case TLS_CUT:
-			leg->cut = true;
-			leg->ended = true;
+			leg->input = LEG_ENDED;
 			session->again = true;
 			return true;
 		case TLS_END:
-			leg->said_end = session->reinitializes && leg->wire.tls;
-			leg->ended = !leg->said_end;
+			leg->input = session->change == SECURITY_REIN && leg->wire.tls ? LEG_SAID_END : LEG_ENDED;
 			session->again = true;
 			return true;
 		case TLS_BARREN:
 			proxy_session_reject(session, REASON_BARREN_RECORDS, reason_meaning(REASON_BARREN_RECORDS));
 			return true;
 		default:
-			/* In TLS 1.3 a server says so when the handshake is over; leg_secure tells the client. */
-			leg->demands = leg->wire.tls && tls_stream_lacks_certificate(leg->wire.tls);
-			session->again = leg->demands;
-			return leg->demands;
+			/* In TLS 1.3 a server says so when the handshake is over; handshake_go_on() tells the client. */
+			if (!leg->wire.tls || !tls_stream_lacks_certificate(leg->wire.tls))
+				return false;
+			leg->phase = LEG_DEMANDED;
+			session->again = true;
+			return true;
 		}
 	}
 	return true;
@@ -109,7 +115,7 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 {
 	size_t length;
 
-	if (!leg->connected || leg->securing)
+	if (!leg->connected || leg_is_shaking(leg))
 		return true;
 	while ((length = evbuffer_get_contiguous_space(leg->out)) > 0) {
 		const struct bytes bytes = { evbuffer_pullup(leg->out, (ev_ssize_t)length), length };
@@ -122,10 +128,10 @@ bool leg_drain(struct proxy_session *session, struct leg *leg)
 		evbuffer_drain(leg->out, length);
 		session->again = true;
 	}
-	if (leg->clearing && !leg->finishing && clear_finish(leg))
+	if (leg->phase == LEG_CLEARING && leg->output == LEG_WRITES && clear_finish(leg))
 		session->again = true;
-	if (leg->finishing && !leg->finished && wire_finish(&leg->wire) == TLS_DONE) {
-		leg->finished = true;
+	if (leg->output == LEG_FINISHING && wire_finish(&leg->wire) == TLS_DONE) {
+		leg->output = LEG_FINISHED;
 		session->again = true;
 	}
 	return true;

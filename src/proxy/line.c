@@ -4,7 +4,7 @@
  * that the server answers it in its own words and the order of replies stays what it is.
  *
  * What reaches the server is answered once. A line without a verb is not passed on: some servers answer one and others
- * don't, and behind it the answer to AUTH could not be told from the answer to nothing. No client waits for an answer.
+ * don't, and after it the answer to AUTH could not be told from the answer to nothing. No client waits for an answer.
  *
  * A line that carries a token of RFC 2228 may be as long as in packet mode (src/core/tcp/inspect.c). The proxy refuses such
  * commands, so of a long one only the beginning is kept, and no more than the usual buffer holds at a time.
@@ -106,7 +106,7 @@ static bool command_waits(struct proxy_session *session)
 	const uint8_t *end = line.length > 0 ? memchr(line.data, '\n', line.length) : NULL;
 	struct command command;
 
-	if (session->auth || session->asked_level || session->reinitializes)
+	if (session->change != SECURITY_SETTLED)
 		return true;
 	if (session->session.pipeline_count == 0)
 		return false;
@@ -115,10 +115,11 @@ static bool command_waits(struct proxy_session *session)
 	if (line.length > 0 && line.data[line.length - 1] == '\r')
 		line.length--;
 	parse_command(line, &command);
-	/* Of one data connection's end only one reply may tell. */
+	/* Of one data connection's end only one reply may tell, and of two modes, nobody could say which was taken. */
 	return security_is_own(command.verb) ||
-	       (verb_is_active_offer(command.verb) && session->transfer.relay &&
-		verb_is_transfer(dialogue_verb(&session->session, 0)));
+	       (command.verb == VERB_MODE && dialogue_waits(&session->session, VERB_MODE)) ||
+	       (verb_is_active_offer(command.verb) && (session->transfer.relay || session->has_earlier) &&
+		verb_is_transfer(dialogue_first_transfer(&session->session)));
 }
 
 static void take_command(struct proxy_session *session, struct bytes line)
@@ -128,7 +129,7 @@ static void take_command(struct proxy_session *session, struct bytes line)
 	struct command command;
 	struct bytes argument;
 
-	/* Whoever speaks before the greeting is the core's to judge, whatever it says. */
+	/* What is said before the greeting is the core's to judge, whatever it is. */
 	if (parse_command(line, &command) == REASON_NONE && command.verb_span.length + command.argument.length == 0 &&
 	    session->session.state != SESSION_GREETING)
 		return;
@@ -180,8 +181,10 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 		return;
 	if (passes_features(session, verb, line, &reply))
 		line_put(session->leg[LEG_CLIENT].out, line, &session->proxy->outcome);
-	if (core->answered != VERB_COUNT)
-		security_take_reply(session, (enum verb)core->answered, reply.code);
+	if (core->answered == VERB_COUNT)
+		return;
+	security_take_reply(session, (enum verb)core->answered, reply.code);
+	transfer_take_reply(session, (enum verb)core->answered, reply.code);
 }
 
 static bool lines_may_pass(const struct proxy_session *session, enum leg_side side)
@@ -189,14 +192,14 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 	const struct leg *client = &session->leg[LEG_CLIENT];
 	const struct leg *server = &session->leg[LEG_SERVER];
 
-	if (session->closing || !server->connected || server->securing || server->clearing)
+	if (session->closing || !server->connected || leg_is_shaking(server) || server->phase == LEG_CLEARING)
 		return false;
 	if (session->refused && side == LEG_CLIENT)
 		return false;
 	/* While the server's leg is prepared, its lines are the proxy's own business. */
 	if (session->prepare != PREPARE_NONE)
 		return side == LEG_SERVER;
-	if (client->starting || client->securing || client->waiting || client->clearing)
+	if (client->phase == LEG_STARTING || leg_is_shaking(client) || client->phase == LEG_CLEARING)
 		return false;
 	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
 }
@@ -204,7 +207,7 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 /* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
 static void judge_behind_auth(struct proxy_session *session)
 {
-	if (session->auth && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)
+	if (session->change == SECURITY_AUTH && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
 }
 

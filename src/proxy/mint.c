@@ -29,7 +29,7 @@ static unsigned int mint_wake(struct proxy *proxy)
 
 	for (struct proxy_session *session = proxy->first; session; session = next) {
 		next = session->next;
-		if (!session->leg[LEG_CLIENT].minting)
+		if (session->leg[LEG_CLIENT].phase != LEG_MINTING)
 			continue;
 		waiting++;
 		proxy_session_pump(session);

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/starved.h"
 #include "ftpalg/address.h"
 #include "proxy/internal.h"
 
@@ -219,7 +220,8 @@ static int pinhole_take_connection(const struct pinhole *pinhole, struct endpoin
 {
 	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(storage);
-	const int accepted = accept4(pinhole->descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int accepted = accept4(pinhole->descriptor, (struct sockaddr *)&storage, &length,
+				     SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	wire_read_address(&storage, remote);
 	return accepted;
@@ -245,7 +247,7 @@ static void pinhole_accept(struct proxy_session *session)
 	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
 	for (int i = 0; i < OFFER_BACKLOG && !pinhole->used && accepted >= 0; i++) {
 		accepted = pinhole_take_connection(pinhole, &remote);
-		if (accepted < 0 && wire_is_starved(errno)) {
+		if (accepted < 0 && is_starved(errno)) {
 			/* The listener would stay ready, and the loop with it. */
 			proxy_session_report(session, NOTICE_ANOMALY, REASON_TABLE_FULL, strerror(errno));
 			pinhole_give_up(session);
@@ -283,11 +285,12 @@ static enum reason pinhole_watch(struct proxy_session *session)
 
 	if (pinhole->direct)
 		return REASON_NONE;
-	pinhole->watch = event_new(session->proxy->base, pinhole->descriptor, EV_READ | EV_PERSIST, pinhole_on_accept, session);
+	pinhole->watch = event_new(session->proxy->base, pinhole->descriptor, EV_READ | EV_PERSIST, pinhole_on_accept,
+				   session);
 	return pinhole->watch && event_add(pinhole->watch, NULL) == 0 ? REASON_NONE : REASON_MEMORY_FULL;
 }
 
-/* Data connections outlive their offer, and their session: whoever takes one after the other must run out of them. */
+/* Data connections outlive their offer, and their session: a client that takes one after the other must run out of them. */
 static enum reason pinhole_judge_count(const struct proxy_session *session)
 {
 	const struct proxy *proxy = session->proxy;
@@ -362,7 +365,8 @@ bool pinhole_is_awaited(struct proxy_session *session)
 	if (pinhole->descriptor >= 0)
 		pinhole_accept(session);
 	if (pinhole->descriptor < 0 || !pinhole->watch || pinhole->used ||
-	    (!pinhole->late && expect_peek(&session->proxy->host.expect, pinhole_master(session), &pinhole->inward) != REASON_GONE))
+	    (!pinhole->late &&
+	     expect_peek(&session->proxy->host.expect, pinhole_master(session), &pinhole->inward) != REASON_GONE))
 		return false;
 	pinhole_wait_longer(pinhole);
 	return true;

@@ -17,7 +17,8 @@ void prepare_begin(struct proxy_session *session)
 	if (!proxy_server_has_tls(session) || proxy_client_has_tls(session))
 		return;
 	session->prepare = session->implicit ? PREPARE_TLS : PREPARE_GREETING;
-	session->leg[LEG_SERVER].starting = session->implicit;
+	if (session->implicit)
+		session->leg[LEG_SERVER].phase = LEG_STARTING;
 	session->greeting = evbuffer_new();
 	if (!session->greeting)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
@@ -47,16 +48,16 @@ static void prepare_refused(struct proxy_session *session)
 {
 	prepare_end(session);
 	session->refused = true;
-	session->leg[LEG_SERVER].ended = true;
-	session->leg[LEG_SERVER].finishing = true;
+	session->leg[LEG_SERVER].input = LEG_ENDED;
+	leg_finish(&session->leg[LEG_SERVER]);
 }
 
 bool prepare_again(struct proxy_session *session, struct bytes line, const struct reply *reply)
 {
-	if (!session->reinitializes || proxy_client_has_tls(session) || !session->leg[LEG_SERVER].wire.tls ||
+	if (session->change != SECURITY_REIN || proxy_client_has_tls(session) || !session->leg[LEG_SERVER].wire.tls ||
 	    reply->kind != REPLY_LAST || reply->code / 100 != 2)
 		return false;
-	session->reinitializes = false;
+	session->change = SECURITY_SETTLED;
 	if (clear_judge_rest(session))
 		return true;
 	session->greeting = evbuffer_new();
@@ -86,9 +87,9 @@ void prepare_go_on(struct proxy_session *session)
 
 	if (session->closing)
 		return;
-	if (session->prepare == PREPARE_TLS && server->wire.tls && !server->securing)
+	if (session->prepare == PREPARE_TLS && server->wire.tls && !leg_is_shaking(server))
 		prepare_secured(session);
-	else if (session->prepare == PREPARE_CLEAR && !server->clearing)
+	else if (session->prepare == PREPARE_CLEAR && server->phase != LEG_CLEARING)
 		prepare_say(session, "AUTH TLS", PREPARE_AUTH);
 	/* A load balancer's header goes before TLS. */
 	else if (session->prepare == PREPARE_TLS && session->implicit && !server->wire.tls &&

@@ -9,6 +9,10 @@
  *                           |                                 ^
  *                           +--drain-time--> sessions are told and ended
  *
+ * Of several processes all have the inlets. The kernel wakes each for a connection, and whoever asks first has it: one
+ * that is free comes before one that is busy. Among those that are free, one that has more sessions than another waits a
+ * moment before it asks, so that long sessions are spread too; it asks then, since the other may hang.
+ *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
 #include "proxy/proxy.h"
@@ -24,14 +28,18 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/starved.h"
+#include "process/enforced.h"
 #include "process/sandbox.h"
 #include "process/service.h"
 #include "proxy/internal.h"
 
 #define PROXY_BATCH 64
 #define PROXY_ERROR_MAX 512
-#define PROXY_SIGNALS 4
+#define PROXY_SIGNALS 5
 #define PROXY_PAUSE_MICROSECONDS 250000
+/* For a process with fewer sessions to take a connection, if it has nothing else to do. */
+#define PROXY_PRECEDENCE_MICROSECONDS 5000
 #define PROXY_BEAT_MICROSECONDS 250000
 #define PROXY_DISPATCH_MICROSECONDS 100000
 /* Of events; those that are given none have the last. */
@@ -44,10 +52,6 @@
 #define PROXY_FILES_OF_CONTROL 4  /* two legs, a listener, and one that is being closed */
 #define PROXY_FILES_OF_RELAY 6    /* two sockets and two pipes */
 #define PROXY_FILES_OF_ITS_OWN 64
-/* Sessions of the queue's worker count from 1, and each proxy has numbers of its own: all may write to one file of events. */
-#define PROXY_FIRST_SESSION (UINT64_C(1) << 40)
-#define PROXY_TURN_SESSIONS (UINT64_C(1) << 32)
-#define PROXY_TURNS 4096 /* JSON's numbers are exact up to 2^53 */
 
 struct proxy_process {
 	struct proxy proxy;
@@ -56,8 +60,10 @@ struct proxy_process {
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
 	struct event *pause; /* of the listeners */
+	bool yields;         /* meanwhile, to a process that has fewer sessions */
 	struct event *heart;
 	struct event *drain; /* the end of drain-time; NULL: it serves */
+	struct enforced enforced;
 	struct quota_source *sources;
 	uint32_t *buckets;
 	struct log_limit accept_limit;
@@ -67,9 +73,9 @@ struct proxy_process {
  * Descriptors come back when something ends. A listener that is asked meanwhile stays ready, and the loop would do
  * nothing else.
  */
-static void proxy_pause_listeners(struct proxy_process *process)
+static void proxy_pause_listeners(struct proxy_process *process, suseconds_t microseconds)
 {
-	const struct timeval pause = { .tv_usec = PROXY_PAUSE_MICROSECONDS };
+	const struct timeval pause = { .tv_usec = microseconds };
 
 	for (int i = 0; i < PROXY_LISTENERS; i++)
 		if (process->watch[i])
@@ -77,28 +83,18 @@ static void proxy_pause_listeners(struct proxy_process *process)
 	event_add(process->pause, &pause);
 }
 
-static void proxy_on_pause_end(evutil_socket_t descriptor, short what, void *context)
+/* Takes what waits at a listener. */
+static void proxy_take(struct proxy_process *process, int listener)
 {
-	struct proxy_process *process = context;
+	/* Of several processes none takes at once what the others could begin with now. */
+	const int batch = process->start->share->members > 1 ? 1 : PROXY_BATCH;
 
-	(void)descriptor;
-	(void)what;
-	for (int i = 0; i < PROXY_LISTENERS; i++)
-		if (process->watch[i])
-			event_add(process->watch[i], NULL);
-}
-
-static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
-{
-	struct proxy_process *process = context;
-
-	(void)what;
-	for (int i = 0; i < PROXY_BATCH; i++) {
-		const int accepted = accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < batch; i++) {
+		const int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		const int on = 1;
 
-		if (accepted < 0 && wire_is_starved(errno)) {
-			proxy_pause_listeners(process);
+		if (accepted < 0 && is_starved(errno)) {
+			proxy_pause_listeners(process, PROXY_PAUSE_MICROSECONDS);
 			if (log_limit_allows(&process->accept_limit, clock_microseconds()))
 				log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open"
 					    " files, or configure fewer sessions", strerror(errno));
@@ -112,32 +108,67 @@ static void proxy_on_accept(evutil_socket_t descriptor, short what, void *contex
 	}
 }
 
-static void proxy_on_stop(evutil_socket_t number, short what, void *context)
+static void proxy_on_pause_end(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+	const bool yielded = process->yields;
+
+	(void)descriptor;
+	(void)what;
+	process->yields = false;
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		if (process->watch[i])
+			event_add(process->watch[i], NULL);
+		if (process->watch[i] && yielded)
+			proxy_take(process, event_get_fd(process->watch[i]));
+	}
+}
+
+static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_process *process = context;
 
 	(void)what;
-	log_message(LOG_LEVEL_NOTICE, "stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
-	event_base_loopbreak(process->proxy.base);
+	if (!share_leads(process->start->share)) {
+		proxy_take(process, descriptor);
+		return;
+	}
+	process->yields = true;
+	proxy_pause_listeners(process, PROXY_PRECEDENCE_MICROSECONDS);
 }
 
 static void proxy_on_reload(evutil_socket_t number, short what, void *context)
 {
 	struct proxy_process *process = context;
 	struct proxy *proxy = &process->proxy;
-	struct config *next = proxy->reloaded[proxy->reloads % 2];
 
 	(void)number;
 	(void)what;
-	if (!service_reload(next, process->start->config_path, ""))
+	if (!enforced_reload(&process->enforced, ""))
 		return;
-	proxy->policy = &next->policy;
-	proxy->reloads++;
+	proxy->policy = process->enforced.policy;
 	for (struct proxy_session *session = proxy->first; session; session = session->next)
 		session_set_policy(&session->session, proxy->policy);
 }
 
-/* Takes no more connections: whoever comes next has the inlets too. */
+static void proxy_on_kill(evutil_socket_t number, short what, void *context)
+{
+	struct proxy_process *process = context;
+	const uint64_t condemned = atomic_exchange(&process->start->page->condemned, 0);
+	struct proxy_session *session = process->proxy.first;
+
+	(void)number;
+	(void)what;
+	while (session && session->session.id != condemned)
+		session = session->next;
+	if (!session || condemned == 0)
+		return;
+	relay_end_session(&process->proxy.relays, condemned, REASON_KILLED);
+	proxy_session_reject(session, REASON_KILLED, reason_meaning(REASON_KILLED));
+	proxy_session_pump(session);
+}
+
+/* Takes no more connections: the next process has the inlets too. */
 static void proxy_close_inlets_here(struct proxy_process *process)
 {
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
@@ -192,13 +223,14 @@ static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
 	(void)descriptor;
 	(void)what;
 	atomic_fetch_add(&process->start->page->beat, 1);
+	enforced_take_names(&process->enforced);
 	if (process->drain && !process->proxy.first && process->proxy.relays.count == 0)
 		event_base_loopbreak(process->proxy.base);
 }
 
 /*
- * Whatever is ready at a time, the loop looks for more ten times a second, and the heart beats before all else: a hang is one
- * event that takes long, not many.
+ * Whatever is ready at a time, the loop looks for more ten times a second, and the heart beats before all else: a hang is
+ * one event that takes long, not many.
  */
 static struct event_base *proxy_make_base(void)
 {
@@ -221,7 +253,10 @@ static int proxy_start_heart(struct proxy_process *process)
 	const struct timeval interval = { .tv_usec = PROXY_BEAT_MICROSECONDS };
 
 	process->heart = event_new(process->proxy.base, -1, EV_PERSIST, proxy_on_beat, process);
-	return process->heart && event_priority_set(process->heart, PROXY_FIRST) == 0 && event_add(process->heart, &interval) == 0 ? 0 : -1;
+	return process->heart && event_priority_set(process->heart, PROXY_FIRST) == 0 &&
+			       event_add(process->heart, &interval) == 0
+		       ? 0
+		       : -1;
 }
 
 static int proxy_open_quota(struct proxy_process *process)
@@ -243,6 +278,8 @@ static int proxy_open_quota(struct proxy_process *process)
 	quota_init(&process->proxy.quota, &quota, process->sources, limits->sessions + 1, process->buckets,
 		   buckets, key);
 	explicit_bzero(key, sizeof(key));
+	quota_join(&process->proxy.quota, process->start->share);
+	process->proxy.refusals.place = share_find(process->start->share, (struct bytes){ .length = 0 });
 	return 0;
 }
 
@@ -287,15 +324,16 @@ static int proxy_create_loop(struct proxy_process *process)
 	process->pause = evtimer_new(proxy->base, proxy_on_pause_end, process);
 	if (!process->pause)
 		goto failed;
-	process->signal[0] = evsignal_new(proxy->base, SIGTERM, proxy_on_stop, process);
-	process->signal[1] = evsignal_new(proxy->base, SIGINT, proxy_on_stop, process);
+	process->signal[0] = service_stop_on(proxy->base, SIGTERM);
+	process->signal[1] = service_stop_on(proxy->base, SIGINT);
 	process->signal[2] = evsignal_new(proxy->base, SIGHUP, proxy_on_reload, process);
 	process->signal[3] = evsignal_new(proxy->base, SIGQUIT, proxy_on_drain, process);
+	process->signal[4] = evsignal_new(proxy->base, SIGUSR1, proxy_on_kill, process);
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
 	if (!admission_watch(process->admission, proxy->base) || !mint_watch(proxy) || log_watch(proxy->base) < 0 ||
-	    journal_watch(&proxy->host.journal, proxy->base) < 0 || proxy_start_heart(process) < 0)
+	    proxy_start_heart(process) < 0)
 		goto failed;
 	service_take_signals();
 	return 0;
@@ -325,16 +363,16 @@ static int proxy_open(struct proxy_process *process, char *error, size_t size)
 		snprintf(error, size, "the kernel would let others look into this process: %s", strerror(errno));
 		return -1;
 	}
-	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, error, size) < 0)
+	if (host_open(&proxy->host, config, HOST_WITHOUT_PACKETS, process->start->events, error, size) < 0)
 		return -1;
 	proxy->tls = proxy_read_keys(config, mint_ask, proxy, error, size);
 	if (!proxy->tls)
 		return -1;
 	snprintf(error, size, "no memory; configure fewer sessions");
-	proxy->reloaded[0] = calloc(1, sizeof(*proxy->reloaded[0]));
-	proxy->reloaded[1] = calloc(1, sizeof(*proxy->reloaded[1]));
-	if (!proxy->reloaded[0] || !proxy->reloaded[1] || proxy_open_quota(process) < 0)
+	if (!enforced_open(&process->enforced, process->start->config_path, process->start->names, &config->policy) ||
+	    proxy_open_quota(process) < 0)
 		return -1;
+	proxy->policy = process->enforced.policy;
 	proxy_share_descriptors(proxy);
 	if (!proxy_open_admission(process, error, size))
 		return -1;
@@ -349,7 +387,6 @@ static void proxy_close(struct proxy_process *process)
 {
 	struct proxy *proxy = &process->proxy;
 
-	journal_end(&proxy->host.journal);
 	while (proxy->first)
 		proxy_session_free(proxy->first, REASON_SHUTDOWN);
 	for (int i = 0; i < PROXY_SIGNALS; i++)
@@ -371,8 +408,7 @@ static void proxy_close(struct proxy_process *process)
 		event_base_free(proxy->base);
 	free(process->sources);
 	free(process->buckets);
-	free(proxy->reloaded[0]);
-	free(proxy->reloaded[1]);
+	enforced_close(&process->enforced);
 	free(process);
 }
 
@@ -391,8 +427,7 @@ int proxy_run(const struct proxy_start *start)
 	process->proxy.config = config;
 	process->proxy.page = start->page;
 	process->proxy.mint_channel = start->channel;
-	process->proxy.policy = &config->policy;
-	process->proxy.next_session = PROXY_FIRST_SESSION + start->turn % PROXY_TURNS * PROXY_TURN_SESSIONS;
+	process->proxy.next_session = start->first_session;
 	result = proxy_open(process, error, sizeof(error));
 	if (result)
 		service_fail(start->page, error);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The proxy: connections that were redirected here, their TLS ended here, judged by the same core as packets are. */
+/*
+ * The proxy, or one process of it: connections that were redirected here, their TLS ended here, judged by the same core as
+ * packets are.
+ */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "ftpalg/share.h"
 #include "process/heartbeat.h"
+#include "process/names.h"
+#include "record/ring.h"
 #include "tls/tls.h"
 
 #define PROXY_LISTENERS 2 /* IPv4, IPv6 */
@@ -34,8 +40,11 @@ struct proxy_start {
 	const char *config_path;
 	struct proxy_inlets *inlets; /* which it closes */
 	int channel;                 /* to who mints (tls/mint_wire.h) */
-	uint32_t turn;               /* no other proxy that is running has the same: their sessions have other numbers */
+	const struct share *share;   /* what all processes of the proxy count together */
+	uint64_t first_session;      /* numbers from here on are its own */
+	struct record_writer *events;
 	struct heartbeat *page;
+	const struct names_page *names; /* addresses of hosts that the policy names */
 	pid_t supervisor;
 };
 

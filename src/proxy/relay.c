@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens the relay
- * moves until nothing moves any more, or its share is used up, and its next turn is behind all others' (see session.c):
+ * moves until nothing moves any more, or its share is used up, and its next turn is after all others' (see session.c):
  * there is no bookkeeping of who waits for what. A half holds what it has read until it is written, and reads nothing
  * meanwhile: the one buffer, and the records of it that wait at the wire, are the bound, and TCP does the rest. Between two
  * wires in clear the bytes stay in the kernel (splice).
@@ -25,8 +25,11 @@
 
 #include "base/clock.h"
 
-/* From the first connection to the last handshake; servers begin theirs when the transfer command has come. */
-#define RELAY_SETUP_SECONDS 60
+/*
+ * For the other peer's answer to a SYN. The handshakes behind it have the time that the operator gives to the first byte, as
+ * in clear: a server may fetch a file from tape before it begins TLS, and a client may think before it asks for one.
+ */
+#define RELAY_CONNECT_SECONDS 60
 /* The file has arrived; the other direction has this long to end too. */
 #define RELAY_LINGER_SECONDS 30
 
@@ -110,7 +113,9 @@ static void relay_conclude(struct relay *relay, enum reason reason)
 	relay_report(relay, NOTICE_RELAY, reason);
 	relay_tell(relay, true);
 	for (int i = 0; i < RELAY_ENDS; i++) {
-		/* A socket that is closed answers what comes with a reset: who sent an alert may wait for that (pyftpdlib). */
+		/*
+		 * A socket that is closed answers what comes with a reset: who sent an alert may wait for that (pyftpdlib).
+		 */
 		if (reason == REASON_NONE && !relay->half[i].reset)
 			continue;
 		/* Events watch the descriptors, so they go first. */
@@ -290,6 +295,7 @@ static enum reason relay_check_connected(struct relay *relay)
 	if (!wire_remote(descriptor, &remote))
 		return RELAY_AGAIN;
 	relay->connected = true;
+	relay_set_timer(relay, relay_idle_seconds(relay));
 	/* Once more: the kernel has counted the SYN by now. */
 	wire_guard(&relay->wire[relay->plan.connecting]);
 	return relay_accept_tls(relay) ? REASON_NONE : REASON_MEMORY_FULL;
@@ -371,6 +377,16 @@ void relay_command(struct relay_follower *follower, enum relay_end source)
 	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
 }
 
+void relay_hand_over(struct relay_follower *from, struct relay_follower *to)
+{
+	*to = *from;
+	if (to->relay)
+		to->relay->follower = to;
+	from->relay = NULL;
+	for (int i = 0; i < RELAY_ENDS; i++)
+		from->outcome[i] = RELAY_NONE;
+}
+
 void relay_unfollow(struct relay_follower *follower)
 {
 	if (follower->relay)
@@ -391,7 +407,7 @@ static bool relay_watch(struct relay *relay)
 	relay->turn = evtimer_new(relay->plan.base, relay_on_event, relay);
 	if (!relay->timer || !relay->turn)
 		return false;
-	relay_set_timer(relay, RELAY_SETUP_SECONDS);
+	relay_set_timer(relay, RELAY_CONNECT_SECONDS);
 	return true;
 }
 
@@ -437,7 +453,7 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 	plan->account->holders++;
 	plan->account->relays++;
 	if (plan->account->source)
-		quota_begin_relay(plan->account->source);
+		quota_begin_relay(plan->account->quota, plan->account->source);
 	relay->began = clock_microseconds();
 	relay_set_up_ends(relay);
 	relay->follower = follower;
@@ -449,6 +465,17 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 	relay_tell(relay, true);
 	relay_free(relay);
 	return false;
+}
+
+void relay_end_session(struct relay_list *list, uint64_t session, enum reason reason)
+{
+	struct relay *next;
+
+	for (struct relay *relay = list->first; relay; relay = next) {
+		next = relay->next;
+		if (relay->plan.session == session)
+			relay_conclude(relay, reason);
+	}
 }
 
 void relay_end_all(struct relay_list *list)

@@ -12,7 +12,7 @@ struct event_base;
 struct relay;
 
 /*
- * What a session has of relays, and for which source. They outlive the session, so whoever counts here holds it: the
+ * What a session has of relays, and for which source. They outlive the session, so each that counts here holds it: the
  * session, and each of its relays.
  */
 struct relay_account {
@@ -77,12 +77,17 @@ struct relay_plan {
 	char name[TLS_NAME_MAX]; /* what the control connection's server was asked to prove */
 };
 
+/* Ends those of this session at once. */
+void relay_end_session(struct relay_list *list, uint64_t session, enum reason reason);
+
 /* Takes over both descriptors. False, with both reset and follower's outcomes cut: no memory. */
 bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct relay_follower *follower);
 /* The same where it can't begin: both are reset, and the outcomes are cut. */
 void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower);
 /* The transfer command has gone to the server. source: whose bytes are the file; RELAY_ENDS: it does not say. */
 void relay_command(struct relay_follower *follower, enum relay_end source);
+/* What was known by from is known by to from now on, and from knows of nothing. */
+void relay_hand_over(struct relay_follower *from, struct relay_follower *to);
 /* The relay goes on by itself. */
 void relay_unfollow(struct relay_follower *follower);
 /* Ends all of them; their peers see a reset. */

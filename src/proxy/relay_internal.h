@@ -12,8 +12,8 @@ struct event;
 enum half_state {
 	HALF_FLOWING,
 	HALF_CLEAN,   /* the source said that its bytes end: close_notify, or in clear FIN */
-	HALF_BARE,    /* FIN without close_notify, and whoever receives it is to judge */
-	HALF_PASSED,  /* all is written, and the same end behind it */
+	HALF_BARE,    /* FIN without close_notify, and the receiver is to judge */
+	HALF_PASSED,  /* all is written, and then the same end */
 	HALF_ARRIVED, /* and the receiver's host has acknowledged all of it */
 };
 
@@ -37,7 +37,7 @@ struct relay {
 	struct wire wire[RELAY_ENDS];
 	struct event *watch[RELAY_ENDS];
 	struct event *timer;
-	struct event *turn; /* the next one, behind everybody else's */
+	struct event *turn; /* the next one, after everybody else's */
 	struct half half[RELAY_ENDS]; /* by the wire that is read */
 	struct notice_leg leg[RELAY_ENDS];
 	bool connected;

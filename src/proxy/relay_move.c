@@ -10,7 +10,7 @@
  *                                         (cut)         reset                                    is cut
  *   reset, an alert, silence, no answer   (cut)         reset                                    is cut
  *
- *   FLOWING --CLEAN or BARE--> all written, end behind it: PASSED --all acknowledged by the receiver's host--> ARRIVED
+ *   FLOWING --CLEAN or BARE--> all written, and the end: PASSED --all acknowledged by the receiver's host--> ARRIVED
  *      \____________________________________________________\___________________ cut: both legs are reset
  *
  * A socket of a relay is set to be reset when it is closed, until a clean end has been written to it: whatever ends the
@@ -172,7 +172,9 @@ static bool half_pass_end(struct relay *relay, enum relay_end end)
 
 	if (end == RELAY_CLIENT && relay_only_listens(relay, end) && relay->half[RELAY_SERVER].state < HALF_PASSED)
 		return false;
-	/* All before it is flushed, and what follows is not asked for: close_notify may come here twice, to wait for room. */
+	/*
+	 * All before it is flushed, and what follows is not asked for: close_notify may come here twice, to wait for room.
+	 */
 	if (half->written == 0)
 		half->written = to->tls ? tls_stream_written(to->tls) : half->moved;
 	if (half->state == HALF_BARE)

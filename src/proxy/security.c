@@ -13,12 +13,12 @@
  *
  * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it
  * is. The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS
- * ends on both legs (11), and AUTH begins anew; where the client has no TLS, the proxy makes the server's leg ready
+ * ends on both legs (11), and AUTH may come again; where the client has no TLS, the proxy makes the server's leg ready
  * again before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
  *
- * Where TLS begins or ends, nothing crosses the line: what came in clear would be taken for something that TLS protected, and
- * what came in TLS would go on in clear. Whoever has said more than the line that TLS begins or ends with, before it has the
- * answer or behind the answer itself, ends the session. CCC alone may be followed in TLS: the server's leg stays in it.
+ * Where TLS begins or ends, nothing crosses the line: what came in clear would be taken for something that TLS protected,
+ * and what came in TLS would go on in clear. Whoever has said more than the line that TLS begins or ends with, before it has
+ * the answer or after the answer itself, ends the session. CCC alone may be followed in TLS: the server's leg stays in it.
  */
 #include <string.h>
 
@@ -76,18 +76,15 @@ static const char *answer_auth(struct proxy_session *session, struct bytes argum
 		return "503 TLS is in use already.";
 	if (!protects && !argument_is(argument, "TLS") && !argument_is(argument, "TLS-C"))
 		return "504 Only TLS is known here.";
-	session->auth_protects = protects;
-	if (proxy_server_has_tls(session)) {
-		session->auth = true;
-		return NULL;
-	}
-	return "234 TLS begins.";
+	session->change = SECURITY_AUTH;
+	session->change_protects = protects;
+	return proxy_server_has_tls(session) ? NULL : "234 TLS begins.";
 }
 
 static const char *answer_pbsz(const struct proxy_session *session, struct bytes argument)
 {
 	if (!session->session.secured)
-		return "503 PBSZ comes behind AUTH.";
+		return "503 PBSZ comes after AUTH.";
 	if (!argument_is_number(argument))
 		return "501 PBSZ takes a number.";
 	/* RFC 4217 8: TLS has its own buffers, so the size is 0. */
@@ -97,15 +94,16 @@ static const char *answer_pbsz(const struct proxy_session *session, struct bytes
 static const char *answer_prot(struct proxy_session *session, struct bytes argument)
 {
 	if (!session->session.secured)
-		return "503 PROT comes behind AUTH.";
+		return "503 PROT comes after AUTH.";
 	/* A server that needs no PBSZ is asked for none. */
 	if (!session->pbsz && !proxy_server_has_tls(session))
-		return "503 PROT comes behind PBSZ.";
+		return "503 PROT comes after PBSZ.";
 	if (argument_is(argument, "S") || argument_is(argument, "E"))
 		return "536 TLS has the levels C and P.";
 	if (!argument_is(argument, "C") && !argument_is(argument, "P"))
 		return "504 The levels are C and P.";
-	session->asked_level = argument_is(argument, "P") ? 'P' : 'C';
+	session->change = SECURITY_PROT;
+	session->change_protects = argument_is(argument, "P");
 	return proxy_server_has_tls(session) ? NULL : "200 The protection level is set.";
 }
 
@@ -122,7 +120,7 @@ static const char *answer_rein(struct proxy_session *session)
 {
 	if (session->implicit)
 		return "502 REIN is not available where TLS is implicit.";
-	session->reinitializes = true;
+	session->change = SECURITY_REIN;
 	return NULL;
 }
 
@@ -159,16 +157,28 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
-	session->auth = false;
+	if (session->change != SECURITY_AUTH)
+		return;
+	session->change = SECURITY_SETTLED;
 	if (code != 234)
 		return;
-	session->protect = session->auth_protects;
+	session->protect = session->change_protects;
 	session->pbsz = false;
-	client->starting = true;
-	session->leg[LEG_SERVER].starting = proxy_server_has_tls(session);
+	client->phase = LEG_STARTING;
+	if (proxy_server_has_tls(session))
+		session->leg[LEG_SERVER].phase = LEG_STARTING;
 	if (evbuffer_get_length(client->in) > 0 ||
 	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
 		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+}
+
+static void take_prot(struct proxy_session *session, uint16_t code)
+{
+	if (session->change != SECURITY_PROT)
+		return;
+	session->change = SECURITY_SETTLED;
+	if (code == 200)
+		session->protect = session->change_protects;
 }
 
 static void take_ccc(struct proxy_session *session, uint16_t code)
@@ -181,12 +191,13 @@ static void take_ccc(struct proxy_session *session, uint16_t code)
 
 static void take_rein(struct proxy_session *session, uint16_t code)
 {
-	/* Where the proxy prepared the server's leg anew, all is done. */
-	if (!session->reinitializes)
+	/* Where the proxy prepared the server's leg again, all is done. */
+	if (session->change != SECURITY_REIN)
 		return;
-	session->reinitializes = false;
+	session->change = SECURITY_SETTLED;
 	for (int i = 0; i < LEG_COUNT; i++)
-		session->leg[i].ended = session->leg[i].ended || (code / 100 != 2 && session->leg[i].said_end);
+		if (code / 100 != 2 && session->leg[i].input == LEG_SAID_END)
+			session->leg[i].input = LEG_ENDED;
 	if (code / 100 != 2)
 		return;
 	session->protect = false;
@@ -206,10 +217,8 @@ void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t
 		take_auth(session, code);
 	else if (verb == VERB_PBSZ && code == 200)
 		session->pbsz = true;
-	else if (verb == VERB_PROT && code == 200 && session->asked_level)
-		session->protect = session->asked_level == 'P';
-	if (verb == VERB_PROT)
-		session->asked_level = 0;
+	else if (verb == VERB_PROT)
+		take_prot(session, code);
 	else if (verb == VERB_CCC)
 		take_ccc(session, code);
 	else if (verb == VERB_REIN)
@@ -245,6 +254,6 @@ const char *security_more_features(const struct proxy_session *session)
 		return NULL;
 	if (proxy_server_has_tls(session))
 		return ccc ? " CCC" : NULL;
-	/* RFC 4217 6: whoever offers TLS lists all three. */
+	/* RFC 4217 6: a server that offers TLS lists all three. */
 	return ccc ? " AUTH TLS\r\n CCC\r\n PBSZ\r\n PROT" : " AUTH TLS\r\n PBSZ\r\n PROT";
 }

@@ -12,7 +12,7 @@
  * A peer that sends without pause, lines of no length or records of one byte, must not have the loop for itself. So each
  * session does a bounded amount of work, SESSION_STEPS, in one turn of the loop, and what is left comes in the next turn,
  * when all others have had theirs. It comes by a timer that has run out already: an event that activates itself is put
- * behind the others that are ready, but the loop looks for no new ones, and lets no timer run, before there is none left.
+ * after the others that are ready, but the loop looks for no new ones, and lets no timer run, before there is none left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 		session_close(&session->session, &session->ops, reason, clock_microseconds());
 	pinhole_close(session);
 	relay_unfollow(&session->transfer);
+	relay_unfollow(&session->earlier);
 	for (int i = 0; i < LEG_COUNT; i++)
 		leg_close(&session->leg[i]);
 	if (session->timer)
@@ -43,6 +44,8 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	relay_account_drop(session->relays);
 	if (session->source)
 		quota_end_session(&proxy->quota, session->source);
+	if (session->counted)
+		share_end_session(&proxy->quota.share);
 	*(session->previous ? &session->previous->next : &proxy->first) = session->next;
 	if (session->next)
 		session->next->previous = session->previous;
@@ -50,14 +53,15 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 	free(session);
 }
 
-static void server_is_there(struct proxy_session *session)
+void proxy_session_meet_server(struct proxy_session *session)
 {
 	session->leg[LEG_SERVER].connected = true;
 	session->again = true;
 	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
 	/* The server's TLS begins with the client's ClientHello, which has the name. */
-	session->leg[LEG_SERVER].starting = session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH;
-	if (!session->leg[LEG_SERVER].starting)
+	if (session->implicit && session->proxy->config->proxy.legs == PROXY_LEGS_BOTH)
+		session->leg[LEG_SERVER].phase = LEG_STARTING;
+	else
 		prepare_begin(session);
 }
 
@@ -87,7 +91,7 @@ static bool server_connected(struct proxy_session *session)
 		session->server_master = connection.view;
 		session->session.view.client_seen = connection.view.client_seen;
 	}
-	server_is_there(session);
+	proxy_session_meet_server(session);
 	return true;
 }
 
@@ -100,8 +104,8 @@ static void pass_on_ends(struct proxy_session *session)
 
 		if (i == LEG_SERVER && session->holds_reply)
 			continue;
-		if (leg->ended && !other->finishing && !session->closing && !session->objection) {
-			other->finishing = true;
+		if (leg->input == LEG_ENDED && other->output == LEG_WRITES && !session->closing && !session->objection) {
+			leg_finish(other);
 			session->again = true;
 			proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
 		}
@@ -136,9 +140,9 @@ static bool conversation_is_over(struct proxy_session *session)
 	const struct leg *server = &session->leg[LEG_SERVER];
 
 	if (session->closing)
-		return client->securing || (client->finished && discard_rest(session));
+		return leg_is_shaking(client) || (client->output == LEG_FINISHED && discard_rest(session));
 	/* Behind the server's end there is nothing that the client could still be told. */
-	return (server->ended && client->finished) || (client->ended && server->ended);
+	return server->input == LEG_ENDED && (client->output == LEG_FINISHED || client->input == LEG_ENDED);
 }
 
 /* Notes when a line began that has no end yet. */
@@ -162,11 +166,12 @@ static bool line_is_late(const struct proxy_session *session)
 	bool late = false;
 
 	for (int i = 0; i < LEG_COUNT; i++)
-		late = late || (limit && session->leg[i].line_since && clock_microseconds() - session->leg[i].line_since >= limit);
+		late = late ||
+		       (limit && session->leg[i].line_since && clock_microseconds() - session->leg[i].line_since >= limit);
 	return late;
 }
 
-/* Any byte sets the idle timer back, but whoever sends a byte a minute has as long for a line as anybody else. */
+/* Any byte sets the idle timer back, but a peer that sends a byte a minute has as long for a line as any other. */
 static void conversation_set_idle_timer(struct proxy_session *session)
 {
 	const struct gateway_limits *limits = &session->proxy->config->limits;
@@ -181,6 +186,11 @@ static void conversation_set_idle_timer(struct proxy_session *session)
 			patience = left;
 	}
 	proxy_session_set_timer(session, patience / 1000000 + 1);
+}
+
+static bool conversation_shakes(const struct proxy_session *session)
+{
+	return leg_is_shaking(&session->leg[LEG_CLIENT]) || leg_is_shaking(&session->leg[LEG_SERVER]);
 }
 
 /* One round. False: a connection broke. */
@@ -234,8 +244,8 @@ void proxy_session_pump(struct proxy_session *session)
 	if (session->again)
 		event_add(session->turn, &none);
 	watch_lines(session);
-	if (moved && !session->closing && session->session.state >= SESSION_LOGIN && !session->leg[LEG_CLIENT].ended &&
-	    !session->leg[LEG_CLIENT].securing && !session->leg[LEG_SERVER].securing)
+	if (moved && !session->closing && session->session.state >= SESSION_LOGIN &&
+	    session->leg[LEG_CLIENT].input != LEG_ENDED && !conversation_shakes(session))
 		conversation_set_idle_timer(session);
 }
 
@@ -249,18 +259,23 @@ static void conversation_on_event(evutil_socket_t descriptor, short what, void *
 static void conversation_on_time(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
-	const bool securing = session->leg[LEG_CLIENT].securing || session->leg[LEG_SERVER].securing;
-	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE && !securing;
+	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE &&
+			  !conversation_shakes(session);
+	const bool client_ended = session->leg[LEG_CLIENT].input == LEG_ENDED;
+	const bool server_ended = session->leg[LEG_SERVER].input == LEG_ENDED;
 
 	(void)descriptor;
 	(void)what;
-	/* Whoever transfers is not idle, however little is said meanwhile. The data connection has a deadline of its own. */
-	if (idle && session->transfer.relay && !session->closing && !session->leg[LEG_CLIENT].ended &&
-	    !line_is_late(session) && (session->holds_reply || !session->leg[LEG_SERVER].ended)) {
+	/*
+	 * A session that transfers is not idle, however little is said meanwhile. The data connection has a deadline of its
+	 * own.
+	 */
+	if (idle && (session->transfer.relay || session->earlier.relay) && !session->closing && !client_ended &&
+	    !line_is_late(session) && (session->holds_reply || !server_ended)) {
 		conversation_set_idle_timer(session);
 		return;
 	}
-	if (session->closing || session->leg[LEG_CLIENT].ended || session->leg[LEG_SERVER].ended) {
+	if (session->closing || client_ended || server_ended) {
 		proxy_session_free(session, session->closing ? session->objection_reason : REASON_CONNECTION_ENDED);
 		return;
 	}
@@ -280,23 +295,7 @@ static void conversation_on_notice(void *context, const struct notice *notice)
 	ops->notice(ops->context, notice);
 }
 
-static bool conversation_dial(struct proxy_session *session, struct nat_view *view)
-{
-	struct leg *server = &session->leg[LEG_SERVER];
-	const int descriptor = interception_dial(session, view);
-
-	if (descriptor < 0)
-		return false;
-	if (!wire_local(descriptor, &view->client_seen)) {
-		close(descriptor);
-		return false;
-	}
-	session->server_master = (struct nat_view){ view->client_seen, view->server, view->server, view->client_seen };
-	return leg_open(server, session->proxy->base, descriptor, conversation_on_event, session);
-}
-
-/* Nobody can be told more than that it does not go on. */
-static void conversation_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
+void proxy_session_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason)
 {
 	const struct notice notice = { .type = NOTICE_ANOMALY, .reason = reason, .view = view };
 
@@ -304,16 +303,7 @@ static void conversation_turn_away(struct proxy_session *session, const struct n
 	proxy_session_free(session, reason);
 }
 
-static enum reason conversation_admit(struct proxy_session *session, const struct nat_view *view)
-{
-	struct proxy *proxy = session->proxy;
-
-	if (proxy->sessions > proxy->config->limits.sessions)
-		return REASON_TABLE_FULL;
-	return quota_begin_session(&proxy->quota, &view->client.address, clock_microseconds(), &session->source);
-}
-
-static void conversation_start(struct proxy_session *session, const struct nat_view *view)
+void proxy_session_start(struct proxy_session *session, const struct nat_view *view)
 {
 	struct proxy *proxy = session->proxy;
 	const bool secured = session->implicit && proxy_client_has_tls(session);
@@ -325,16 +315,15 @@ static void conversation_start(struct proxy_session *session, const struct nat_v
 	/* Implicit FTPS has no rule for the level; servers and clients take it to be P until they say otherwise. */
 	session->protect = secured;
 	session->leg[LEG_CLIENT].connected = true;
-	session->leg[LEG_CLIENT].starting = secured;
+	session->leg[LEG_CLIENT].phase = secured ? LEG_STARTING : LEG_CLEAR;
 	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);
 	if (session->session.rule->tls == TLS_FORBID && secured) {
-		session->leg[LEG_CLIENT].starting = false;
+		session->leg[LEG_CLIENT].phase = LEG_CLEAR;
 		proxy_session_reject(session, REASON_TLS_DENIED, reason_meaning(REASON_TLS_DENIED));
 	}
 }
 
-/* Takes over descriptor. NULL: no memory. */
-static struct proxy_session *conversation_make(struct proxy *proxy, int descriptor)
+struct proxy_session *proxy_session_make(struct proxy *proxy, int descriptor)
 {
 	struct proxy_session *session = calloc(1, sizeof(*session));
 
@@ -347,7 +336,7 @@ static struct proxy_session *conversation_make(struct proxy *proxy, int descript
 	session->leg[LEG_SERVER].wire.descriptor = -1;
 	transfer_open(session);
 	session->ops = (struct ops){ .context = session, .expect = pinhole_expect, .unexpect = pinhole_unexpect,
-				     .peek = pinhole_peek, .notice = conversation_on_notice };
+				     .peek = pinhole_peek, .notice = conversation_on_notice, .lines = true };
 	session->next = proxy->first;
 	if (proxy->first)
 		proxy->first->previous = session;
@@ -359,51 +348,11 @@ static struct proxy_session *conversation_make(struct proxy *proxy, int descript
 	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, conversation_on_event, session) && session->timer &&
 	    session->turn && session->tickets)
 		return session;
-	conversation_turn_away(session, NULL, REASON_MEMORY_FULL);
+	proxy_session_turn_away(session, NULL, REASON_MEMORY_FULL);
 	return NULL;
 }
 
-struct proxy_session *proxy_session_begin_between(struct proxy *proxy, int client, int server,
-						  const struct nat_view *view, bool implicit)
+bool proxy_session_add_server(struct proxy_session *session, int descriptor)
 {
-	struct proxy_session *session = conversation_make(proxy, client);
-
-	if (!session) {
-		close(server);
-		return NULL;
-	}
-	session->implicit = implicit;
-	if (!leg_open(&session->leg[LEG_SERVER], proxy->base, server, conversation_on_event, session)) {
-		conversation_turn_away(session, view, REASON_MEMORY_FULL);
-		return NULL;
-	}
-	conversation_start(session, view);
-	if (!session->closing)
-		server_is_there(session);
-	proxy_session_pump(session);
-	return proxy->first;
-}
-
-void proxy_session_begin(struct proxy *proxy, int descriptor)
-{
-	struct proxy_session *session = conversation_make(proxy, descriptor);
-	struct nat_view view;
-	enum reason reason;
-
-	if (!session)
-		return;
-	memset(&view, 0, sizeof(view));
-	if (!interception_find_ends(session, &view)) {
-		conversation_turn_away(session, &view, REASON_NO_CONNECTION);
-		return;
-	}
-	reason = conversation_admit(session, &view);
-	if (reason == REASON_NONE && !conversation_dial(session, &view))
-		reason = REASON_UNREACHABLE;
-	if (reason != REASON_NONE) {
-		conversation_turn_away(session, &view, reason);
-		return;
-	}
-	conversation_start(session, &view);
-	proxy_session_pump(session);
+	return leg_open(&session->leg[LEG_SERVER], session->proxy->base, descriptor, conversation_on_event, session);
 }

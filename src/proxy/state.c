@@ -78,11 +78,11 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session->again = true;
 	session->objection_reason = reason;
 	/* Between two handshake messages there is no line that the client could read. */
-	if (!client->securing && !client->starting && client->out && !session->opaque)
+	if (!leg_is_shaking(client) && client->phase != LEG_STARTING && client->out && !session->opaque)
 		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
 	if (client->out)
-		client->finishing = true;
-	session->leg[LEG_SERVER].finishing = true;
+		leg_finish(client);
+	leg_finish(&session->leg[LEG_SERVER]);
 	session_close(&session->session, &session->ops, reason, clock_microseconds());
 	proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
 }

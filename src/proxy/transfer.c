@@ -13,8 +13,9 @@ void transfer_take_command(struct proxy_session *session, enum verb verb, struct
 {
 	struct pinhole *pinhole = &session->pinhole;
 
-	if (verb == VERB_MODE && argument.length > 0)
-		session->block_mode = (argument.data[0] & 0xdf) == 'B' || (argument.data[0] & 0xdf) == 'C';
+	if (verb == VERB_MODE)
+		session->block_asked = argument.length > 0 &&
+				       ((argument.data[0] & 0xdf) == 'B' || (argument.data[0] & 0xdf) == 'C');
 	/* A command that nobody here knows may be one more way to ask for a file. */
 	if (!verb_is_transfer(verb) && verb != VERB_UNKNOWN)
 		return;
@@ -23,19 +24,34 @@ void transfer_take_command(struct proxy_session *session, enum verb verb, struct
 	relay_command(&session->transfer, pinhole->sender);
 }
 
+/* A transfer that waits for its reply has had its data connection: what becomes of that is still asked for. */
+static void transfer_keep_earlier(struct proxy_session *session)
+{
+	/* A client that waits for nothing has its PORT before the transfer unanswered, too. */
+	const enum verb verb = dialogue_first_transfer(&session->session);
+
+	if (session->has_earlier || !verb_is_transfer(verb) ||
+	    session->transfer.outcome[transfer_source(verb)] == RELAY_NONE)
+		return;
+	relay_hand_over(&session->transfer, &session->earlier);
+	session->has_earlier = true;
+}
+
 void transfer_begin_offer(struct proxy_session *session)
 {
 	const struct session *core = &session->session;
 	struct pinhole *pinhole = &session->pinhole;
 
+	transfer_keep_earlier(session);
 	relay_unfollow(&session->transfer);
 	for (int i = 0; i < RELAY_ENDS; i++)
 		session->transfer.outcome[i] = RELAY_NONE;
-	/* The client may have sent the transfer command behind the passive request, before it knew the port. */
+	/* The client may have sent the transfer command right after the passive request, before it knew the port. */
 	for (unsigned int i = 0; i < core->pipeline_count && !pinhole->commanded; i++) {
 		if (i > 0 && verb_is_passive_request(dialogue_verb(core, i)))
 			break;
-		pinhole->commanded = verb_is_passive_request(dialogue_verb(core, 0)) && verb_is_transfer(dialogue_verb(core, i));
+		pinhole->commanded = verb_is_passive_request(dialogue_verb(core, 0)) &&
+				     verb_is_transfer(dialogue_verb(core, i));
 		pinhole->sender = transfer_source(dialogue_verb(core, i));
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a client is told of a transfer. The server's 226 says what the server knows, and with a proxy in between that is
+ * What a client hears of a transfer. The server's 226 says what the server knows, and with a proxy in between that is
  * less than it believes: a download is complete to it when it is in the proxy's buffers, an upload when its library takes
  * a reset for an end. So the final reply waits until the relay knows, and says what is true:
  *
@@ -13,34 +13,49 @@
  *
  * A relay's every state has its deadline, and so has the wait. Where ABOR waits too, the client knows what it did, and may
  * read no more of the data before it is answered: nothing waits, and nothing is changed. In the modes B and C (RFC 959 3.4)
- * the data connection stays, and its end says nothing about a file.
+ * the data connection stays, and its end says nothing about a file. The server's reply to MODE says which mode there is, and
+ * REIN brings the first one back (RFC 959 4.1.1).
+ *
+ * The next offer may come before the reply: a client need not wait with PORT, and some servers answer EPSV while they
+ * transfer. What is known, and what is learned, of a transfer's data connection stays with its reply.
  */
 #include "proxy/internal.h"
 
-static bool verb_waits(const struct session *core, enum verb verb)
+/* A command that nobody here knows transfers a file where a 1yz says so. */
+static bool transfer_waits(const struct session *core)
 {
-	bool waits = false;
+	const enum verb verb = dialogue_verb(core, 0);
 
-	for (unsigned int i = 0; i < core->pipeline_count; i++)
-		waits = waits || dialogue_verb(core, i) == verb;
-	return waits;
+	return verb_is_transfer(verb) || (verb == VERB_UNKNOWN && core->preliminary);
 }
 
-/* The transfer that a reply with this code would call complete; VERB_UNKNOWN: none. */
-static enum verb completed_transfer(const struct proxy_session *session, uint16_t code)
+/* Would a reply with this code call a transfer complete? */
+static bool transfer_is_completed(const struct proxy_session *session, uint16_t code)
 {
 	const struct session *core = &session->session;
 
 	if (core->pipeline_count == 0 || core->multiline || code / 100 != 2 || session->block_mode ||
-	    !verb_is_transfer(dialogue_verb(core, 0)) || verb_waits(core, VERB_ABOR))
-		return VERB_UNKNOWN;
+	    !transfer_waits(core) || dialogue_waits(core, VERB_ABOR))
+		return false;
 	/* A server that never ends its transfer (Pure-FTPd, when the client has gone) answers the next command instead. */
 	if (core->pipeline_count > 1 && code != 226 && code != 250)
-		return VERB_UNKNOWN;
+		return false;
 	/* STAT may be answered while a transfer runs (RFC 959 4.1.3). */
-	if (core->preliminary && code >= 211 && code <= 213 && verb_waits(core, VERB_STAT))
-		return VERB_UNKNOWN;
-	return dialogue_verb(core, 0);
+	return !(core->preliminary && code >= 211 && code <= 213 && dialogue_waits(core, VERB_STAT));
+}
+
+/* Of the data connection that the next reply to a transfer is about. Where nobody knows whose the file is, the worse one. */
+static enum relay_outcome transfer_find_outcome(const struct proxy_session *session)
+{
+	const struct relay_follower *follower = session->has_earlier ? &session->earlier : &session->transfer;
+	const enum relay_end source = transfer_source(dialogue_verb(&session->session, 0));
+	const enum relay_outcome client = follower->outcome[RELAY_CLIENT], server = follower->outcome[RELAY_SERVER];
+
+	if (source != RELAY_ENDS)
+		return follower->outcome[source];
+	if (client == RELAY_UNDER_WAY || server == RELAY_UNDER_WAY)
+		return RELAY_UNDER_WAY;
+	return client == RELAY_CUT ? client : server;
 }
 
 bool transfer_holds_reply(struct proxy_session *session)
@@ -49,27 +64,31 @@ bool transfer_holds_reply(struct proxy_session *session)
 	uint8_t beginning[4];
 	const ev_ssize_t length = evbuffer_copyout(in, beginning, sizeof(beginning));
 	struct reply reply;
-	enum verb verb;
 
 	session->holds_reply = false;
 	if (length < (ev_ssize_t)sizeof(beginning) || session->cut_code)
 		return false;
 	parse_reply((struct bytes){ beginning, sizeof(beginning) }, &reply);
-	verb = completed_transfer(session, reply.code);
-	if (verb == VERB_UNKNOWN)
+	if (!transfer_is_completed(session, reply.code))
 		return false;
-	session->holds_reply = pinhole_is_awaited(session) ||
-			       session->transfer.outcome[transfer_source(verb)] == RELAY_UNDER_WAY;
+	session->holds_reply = (!session->has_earlier && pinhole_is_awaited(session)) ||
+			       transfer_find_outcome(session) == RELAY_UNDER_WAY;
 	return session->holds_reply;
+}
+
+static void transfer_forget_earlier(struct proxy_session *session)
+{
+	relay_unfollow(&session->earlier);
+	session->has_earlier = false;
 }
 
 bool transfer_judge_reply(struct proxy_session *session, struct bytes line, const struct reply *reply)
 {
-	const enum verb verb = session->cut_code ? VERB_UNKNOWN : completed_transfer(session, reply->code);
+	const bool completed = !session->cut_code && transfer_is_completed(session, reply->code);
 
 	if (!session->cut_code && reply->kind != REPLY_FIRST && reply->kind != REPLY_LAST)
 		return true;
-	if (verb != VERB_UNKNOWN && session->transfer.outcome[transfer_source(verb)] == RELAY_CUT) {
+	if (completed && transfer_find_outcome(session) == RELAY_CUT) {
 		const struct notice notice = {
 			.type = NOTICE_ANOMALY, .reason = REASON_CUT, .direction = DIRECTION_REPLY,
 			.session = session->session.id, .view = &session->session.view, .text = line,
@@ -83,7 +102,18 @@ bool transfer_judge_reply(struct proxy_session *session, struct bytes line, cons
 	/* A reply of several lines becomes one of one line. */
 	if (reply->kind == REPLY_LAST && reply->code == session->cut_code) {
 		session->cut_code = 0;
+		transfer_forget_earlier(session);
 		dialogue_answer(session, "426 The data connection was cut; the transfer is not complete.");
 	}
 	return false;
+}
+
+void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code)
+{
+	if (verb == VERB_MODE && code / 100 == 2)
+		session->block_mode = session->block_asked;
+	else if (verb == VERB_REIN && code / 100 == 2)
+		session->block_mode = false;
+	else if (verb_is_transfer(verb))
+		transfer_forget_earlier(session);
 }

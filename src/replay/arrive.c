@@ -5,8 +5,8 @@
  * A capture can't be told to send again. Where the gateway drops a segment because another must come first, or because
  * there is no room, a sender would repeat it; here it is kept and offered again when the gateway has got what it waited
  * for. Where the other peer has acknowledged what the capture doesn't contain, it will never come: the connection is
- * incomplete from there on, and no longer inspected, because nothing is known of what was said. What we have put out of order
- * ourselves is not missing: it is only here that it has not come.
+ * incomplete from there on, and no longer inspected, because nothing is known of what was said. What we have put out of
+ * order ourselves is not missing: it is only here that it has not come.
  *
  * The receiver of a connection that was under way when the capture began is asked by the gateway where it stands. It is
  * answered for: it stands where it has acknowledged that it does, or, where it said nothing yet or something was under
@@ -44,7 +44,8 @@ static void replay_leave(struct replay *replay, struct replay_connection *connec
 		.payload = view->payload,
 		.urgent = view->urgent,
 	};
-	const uint32_t end = change.seq + (uint32_t)view->payload.length + ((view->flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0);
+	const uint32_t end = change.seq + (uint32_t)view->payload.length +
+			     ((view->flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0);
 
 	/* A packet without payload delivers nothing, wherever its number lies. */
 	if (!stream->started || (end != change.seq && seq_before(stream->delivered, end)))
@@ -149,7 +150,8 @@ static void replay_answer(struct replay *replay, struct replay_connection *conne
 	stream->asked = false;
 	if (stream->heard && seq_before(plain.ack, stream->acknowledged))
 		plain.ack = stream->acknowledged;
-	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, NULL, replay->now, &replay->output);
+	gateway_packet(replay->gateway, (struct bytes){ answer, packet_build(&plain, answer) }, NULL, replay->now,
+		       &replay->output);
 }
 
 /* Offers a packet to the gateway and lets out what it answers. */

@@ -3,6 +3,7 @@
 #ifndef REPLAY_INTERNAL_H
 #define REPLAY_INTERNAL_H
 
+#include "base/notice_json.h"
 #include "ftpalg/packet.h"
 #include "replay/replay.h"
 
@@ -102,7 +103,7 @@ struct replay_pinhole {
 	struct tuple master;
 	struct expectation expectation;
 	struct endpoint inside; /* the destination as the capture shows it */
-	struct address source;  /* likewise */
+	struct address source;  /* who will connect, as the capture shows it */
 	uint64_t deadline;
 	uint32_t next;
 	bool used;
@@ -154,6 +155,7 @@ struct replay {
 	void *memory; /* the gateway's */
 	struct gateway *gateway;
 	struct ops ops;
+	struct notice_memory told;
 	bool begun;
 	uint64_t now;
 	struct timespec time; /* of the frame at hand */

@@ -2,7 +2,6 @@
 /* What the core asks of the kernel, answered from the tables of the replay (struct ops). */
 #include <string.h>
 
-#include "base/notice_json.h"
 #include "ftpalg/address.h"
 #include "replay/internal.h"
 
@@ -118,7 +117,7 @@ static void replay_op_notice(void *context, const struct notice *notice)
 		.tv_nsec = (long)(replay->now % REPLAY_SECOND * 1000),
 	};
 
-	if (replay->settings.events && notice_json_print(replay->settings.events, notice, &time) < 0)
+	if (replay->settings.events && notice_json_print(replay->settings.events, notice, &time, &replay->told) < 0)
 		replay->counters.events_failed = true;
 	if (replay->settings.observer)
 		replay->settings.observer->notice(replay->settings.observer->context, notice, replay->now);

@@ -2,7 +2,6 @@
 #include "report/draw.h"
 
 #include <string.h>
-#include <wchar.h>
 
 #include "base/utf8.h"
 
@@ -84,13 +83,7 @@ void report_glyphs_add_words(struct report_glyphs *glyphs, const char *words)
 
 static unsigned int shown_width(const struct report_style *style, uint32_t character)
 {
-	int width = 0;
-
-	if (character < 0x80)
-		return 1;
-	if (style->unicode && character_is_printable(character))
-		width = wcwidth((wchar_t)character);
-	return width > 0 ? (unsigned int)width : 0;
+	return character < 0x80 ? 1 : style->unicode ? character_width(character) : 0;
 }
 
 static bool is_hexadecimal(uint8_t byte)

@@ -23,10 +23,12 @@ static int put_head(const struct page *page)
 {
 	char style[DIGEST_TEXT_MAX];
 	char script[DIGEST_TEXT_MAX];
-	int result = digest_sha256((struct bytes){ report_assets[REPORT_CSS].data, report_assets[REPORT_CSS].length }, style);
+	int result = digest_sha256((struct bytes){ report_assets[REPORT_CSS].data, report_assets[REPORT_CSS].length },
+				   style);
 
 	if (result == 0)
-		result = digest_sha256((struct bytes){ report_assets[REPORT_JS].data, report_assets[REPORT_JS].length }, script);
+		result = digest_sha256((struct bytes){ report_assets[REPORT_JS].data, report_assets[REPORT_JS].length },
+				       script);
 	if (result < 0)
 		return result;
 	page_print(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

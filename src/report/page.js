@@ -41,7 +41,8 @@
 		for (const row of body.rows) {
 			const ladder = ladderOf.get(row.dataset.session);
 			const text = [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
-			const matches = words.every((word) => text.includes(word)) && (!findingsOnly.checked || hasFindings(row));
+			const matches = words.every((word) => text.includes(word)) &&
+				(!findingsOnly.checked || hasFindings(row));
 			row.hidden = !matches;
 			ladder.hidden = !matches;
 			count += matches ? 1 : 0;

@@ -181,7 +181,8 @@ static void write_ladder(const struct report_session *session, const struct repo
 	for (const struct report_row *row = session->rows; row; row = row->next) {
 		if (row->kind == REPORT_ROW_LINE && !row->continued)
 			block_width = is_continued(row) ? measure_block(row, pen) : 0;
-		write_row(session, row, pen, row->kind == REPORT_ROW_LINE && row->direction == DIRECTION_REPLY ? block_width : 0);
+		write_row(session, row, pen,
+			  row->kind == REPORT_ROW_LINE && row->direction == DIRECTION_REPLY ? block_width : 0);
 	}
 	if (session->full)
 		write_words(pen, NULL, "  The ladder goes on; a report shows no more of it.");

@@ -38,3 +38,13 @@ bool rules_may_bypass(const struct config *config)
 {
 	return config->absent_open || config->queue_full_open;
 }
+
+void rules_name_queues(const struct config *config, char text[RULES_QUEUES_MAX])
+{
+	const unsigned int workers = config_count_workers(config);
+
+	if (workers == 1)
+		snprintf(text, RULES_QUEUES_MAX, "queue %u", config->queue);
+	else
+		snprintf(text, RULES_QUEUES_MAX, "queues %u to %u", config->queue, config->queue + workers - 1);
+}

@@ -8,6 +8,11 @@
 /* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
 #define RULES_CARRIER "sane"
 
+/* Of a copied packet so much, and of packets in the middle of data connections so many a second. */
+#define RULES_COPY_BYTES 80U
+#define RULES_SAMPLES 100U
+#define RULES_SAMPLES_BURST 20U
+
 struct rules_families {
 	bool ipv4;
 	bool ipv6;
@@ -26,6 +31,10 @@ extern const size_t rules_option_dangerous_count;
 
 /* Can a packet pass the queue by, because the configuration says so? */
 bool rules_may_bypass(const struct config *config);
+
+/* "queue 21", or "queues 21 to 22". */
+#define RULES_QUEUES_MAX 32
+void rules_name_queues(const struct config *config, char text[RULES_QUEUES_MAX]);
 
 /* The lowest port that the policy lets an offer name: no data connection goes to a lower one. */
 uint16_t rules_lowest_port(const struct config *config);

@@ -8,7 +8,7 @@
  * packet, so CT gives the carrier by port alone; the kernel uses it for new connections that were not expected.
  *
  * The mangle table can't reset, so what nft resets is dropped here: were it left to the filter table, nothing would
- * stop it once an operator has loaded that one anew. No match knows a packet's zone; the gateway finds no connection of
+ * stop it once an operator has loaded that one again. No match knows a packet's zone; the gateway finds no connection of
  * another one, and drops.
  *
  * u32 adds and masks, and can't compare lengths. Its last number is the place three bytes before the end of the TCP
@@ -16,18 +16,13 @@
  * usual length, and a SYN with IPv4 options or IPv6 extension headers is dropped too.
  */
 #include "rules/rules.h"
+#include "rules/script.h"
 
 #define OPENS "-p tcp --tcp-flags SYN,RST,ACK SYN"
 #define BARE_SYN "-p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN"
 #define HANDSHAKE "-p tcp --tcp-flags SYN,RST SYN"
 /* A list of addresses, which the kernel keeps as long as a rule names it, the last 100 by default. */
 #define SERVERS "-m recent --name FTPALG"
-
-struct rules_jump {
-	const char *table;
-	const char *hook;  /* the kernel's chain */
-	const char *chain; /* our own */
-};
 
 static const struct rules_jump jumps[] = {
 	{ "raw", "PREROUTING", "FTPALG_PREROUTING" },
@@ -43,6 +38,8 @@ static const struct rules_jump inner[] = {
 	{ "mangle", NULL, "FTPALG_CONTROL" },
 	{ "mangle", NULL, "FTPALG_FIRST" },
 	{ "mangle", NULL, "FTPALG_HANDSHAKE" },
+	{ "mangle", NULL, "FTPALG_COPIED" },
+	{ "mangle", NULL, "FTPALG_QUEUE" },
 	{ "security", NULL, "FTPALG_JUDGED" },
 };
 
@@ -112,6 +109,24 @@ static void rules_iptables_print_meeting(const struct config *config, FILE *out)
 	      "-A FTPALG_FORWARD " OPENS " -m conntrack --ctdir REPLY " SERVERS " --rdest --rcheck -j DROP\n", out);
 }
 
+/*
+ * Nearly all packets are further ones of a connection that was dialled at a control port, and whose server has it: neither
+ * the first, nor of a handshake, nor behind a DNAT that changes the port. They need not go through what all others do.
+ */
+static void rules_iptables_print_usual(const struct config *config, FILE *out)
+{
+	static const struct {
+		const char *port, *direction;
+	} sides[] = { { "--dport", "ORIGINAL" }, { "--sport", "REPLY" } };
+
+	fputs("# Nearly all packets: none of what the others are looked through for can be in them.\n", out);
+	for (size_t i = 0; i < config->control_port_count; i++)
+		for (size_t j = 0; j < sizeof(sides) / sizeof(sides[0]); j++)
+			fprintf(out, "-A FTPALG_FORWARD -p tcp -m tcp %s %u --tcp-flags SYN NONE -m conntrack --ctstate ESTABLISHED "
+				"--ctdir %s --ctorigdstport %u ! --ctstatus EXPECTED -g FTPALG_QUEUE\n", sides[j].port,
+				config->control_ports[i], sides[j].direction, config->control_ports[i]);
+}
+
 static void rules_iptables_print_first(const struct config *config, FILE *out)
 {
 	fputs("# A connection begins with a SYN. One that conntrack would pick up in the middle, in either direction,\n"
@@ -159,6 +174,39 @@ static void rules_iptables_print_servers(const struct config *config, FILE *out)
 	fputs(" " SERVERS " --rsource --set\n", out);
 }
 
+static void rules_iptables_print_copies(const struct config *config, FILE *out)
+{
+	if (!config->nflog_group)
+		return;
+	fprintf(out,
+		"# Copies of how data connections begin and end, and samples of what is in between, tell the daemon what\n"
+		"# became of them. The packets themselves go their way.\n"
+		"-A FTPALG_FORWARD -p tcp -m conntrack --ctstatus EXPECTED -m helper --helper " RULES_CARRIER " -g FTPALG_COPIED\n"
+		"-A FTPALG_COPIED -p tcp ! --tcp-flags FIN,SYN,RST NONE -j NFLOG --nflog-group %u --nflog-size %u\n"
+		"-A FTPALG_COPIED -p tcp --tcp-flags FIN,SYN,RST NONE -m limit --limit %u/second --limit-burst %u -j NFLOG"
+		" --nflog-group %u --nflog-size %u\n", config->nflog_group, RULES_COPY_BYTES, RULES_SAMPLES,
+		RULES_SAMPLES_BURST, config->nflog_group, RULES_COPY_BYTES);
+}
+
+/* Only the gateway's verdict gives the mark. */
+static void rules_iptables_print_unmark(const struct config *config, const char *chain, FILE *out)
+{
+	if (config->passed_mark)
+		fprintf(out, "-A %s -j MARK --set-xmark 0x0/0x%x\n", chain, config->passed_mark);
+}
+
+/* The target knows a connection by its two addresses alone, so all between one client and one server is one worker's. */
+static void rules_iptables_print_queue(const struct config *config, FILE *out)
+{
+	const unsigned int workers = config_count_workers(config);
+
+	if (workers == 1)
+		fprintf(out, "-A FTPALG_QUEUE -j NFQUEUE --queue-num %u", config->queue);
+	else
+		fprintf(out, "-A FTPALG_QUEUE -j NFQUEUE --queue-balance %u:%u", config->queue, config->queue + workers - 1);
+	fputs(config->absent_open ? " --queue-bypass\n" : "\n", out);
+}
+
 static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 {
 	fputs("*mangle\n"
@@ -166,23 +214,26 @@ static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 	      ":FTPALG_FIRST - [0:0]\n"
 	      ":FTPALG_CONTROL - [0:0]\n"
 	      ":FTPALG_HANDSHAKE - [0:0]\n"
-	      "# The port that the client dialled counts, and so does that of the server. Expected connections are\n"
+	      ":FTPALG_COPIED - [0:0]\n"
+	      ":FTPALG_QUEUE - [0:0]\n", out);
+	rules_iptables_print_usual(config, out);
+	fputs("# The port that the client dialled counts, and so does that of the server. Expected connections are\n"
 	      "# data connections, whatever their port.\n"
 	      "-A FTPALG_FORWARD -p tcp -m conntrack --ctstate NEW,RELATED,INVALID,UNTRACKED -j FTPALG_FIRST\n", out);
 	rules_iptables_print_meeting(config, out);
 	rules_iptables_print_dispatch(config, "FTPALG_FORWARD", "FTPALG_CONTROL", out);
+	rules_iptables_print_copies(config, out);
 	rules_iptables_print_first(config, out);
 	fputs("# Only a SYN without data passes by the queue: its entry is not confirmed yet. Everything else of a\n"
 	      "# control connection is queued. A verdict of the queue goes on at the next hook, so a SYN-ACK must have\n"
 	      "# been changed before.\n", out);
-	if (config->passed_mark)
-		fprintf(out, "-A FTPALG_CONTROL -j MARK --set-xmark 0x0/0x%x\n", config->passed_mark);
+	rules_iptables_print_unmark(config, "FTPALG_CONTROL", out);
 	rules_iptables_print_servers(config, out);
-	fprintf(out,
-		"-A FTPALG_CONTROL " HANDSHAKE " -j FTPALG_HANDSHAKE\n"
-		"-A FTPALG_CONTROL " BARE_SYN " -m conntrack --ctstate NEW -j RETURN\n"
-		"-A FTPALG_CONTROL -j NFQUEUE --queue-num %u%s\n",
-		config->queue, config->absent_open ? " --queue-bypass" : "");
+	fputs("-A FTPALG_CONTROL " HANDSHAKE " -j FTPALG_HANDSHAKE\n"
+	      "-A FTPALG_CONTROL " BARE_SYN " -m conntrack --ctstate NEW -j RETURN\n"
+	      "-A FTPALG_CONTROL -g FTPALG_QUEUE\n", out);
+	rules_iptables_print_unmark(config, "FTPALG_QUEUE", out);
+	rules_iptables_print_queue(config, out);
 	rules_iptables_print_handshake(config, out);
 	fputs("COMMIT\n", out);
 }
@@ -207,29 +258,6 @@ static void rules_iptables_print_security(const struct config *config, FILE *out
 		"-A FTPALG_JUDGED " BARE_SYN " -j RETURN\n"
 		"-A FTPALG_JUDGED%s\n"
 		"COMMIT\n", counted);
-}
-
-static void rules_iptables_print_families(const char *function, struct rules_families families, FILE *out)
-{
-	if (families.ipv4)
-		fprintf(out, "%s iptables\n", function);
-	if (families.ipv6)
-		fprintf(out, "%s ip6tables\n", function);
-}
-
-/* The part of a script that loads the text of the function rules and jumps to it. */
-static void rules_iptables_print_loader(const struct rules_jump *jump, size_t count, const char *more,
-					struct rules_families families, FILE *out)
-{
-	fputs("jump() {\n"
-	      "\t\"$1\" -w -t \"$2\" -C \"$3\" -j \"$4\" 2>/dev/null || \"$1\" -w -t \"$2\" -I \"$3\" -j \"$4\"\n"
-	      "}\n\n"
-	      "load() {\n"
-	      "\trules | \"$1-restore\" -w --noflush\n", out);
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "\tjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
-	fprintf(out, "%s}\n\n", more);
-	rules_iptables_print_families("load", families, out);
 }
 
 /* A script that takes away the jumps, then the chains, and those that they went on in. */
@@ -259,7 +287,7 @@ static void rules_iptables_print_unloader(const char *option, const struct rules
 	for (size_t i = 0; i < more_count; i++)
 		fprintf(out, "\tdelete \"$1\" %s %s\n", more[i].table, more[i].chain);
 	fputs("}\n\n", out);
-	rules_iptables_print_families("unload", families, out);
+	rules_script_call("unload", families, out);
 	fputs("true\n", out);
 }
 
@@ -268,15 +296,18 @@ void rules_iptables_print(const struct config *config, struct rules_families fam
 	/* What an earlier configuration had loaded would now drop everything. */
 	static const char unpassed[] =
 		"\twhile \"$1\" -w -t security -D FORWARD -j FTPALG_PASSED 2>/dev/null; do :; done\n";
+	char queues[RULES_QUEUES_MAX];
+
+	rules_name_queues(config, queues);
 
 	fprintf(out,
 		"#!/bin/sh\n"
 		"# Made by \"ftpalg rules iptables\". Run it with sh; running it again replaces what it loaded.\n"
 		"# \"ftpalg rules iptables --remove\" prints what takes it away.\n"
 		"# The module nf_conntrack_" RULES_CARRIER " must be loaded.\n"
-		"# Without a daemon on queue %u, control connections %s.\n"
+		"# Without a daemon on %s, control connections %s.\n"
 		"# A FORWARD chain that drops by default needs what \"ftpalg rules iptables --forward\" prints.\n",
-		config->queue, config->absent_open ? "pass uninspected" : "stand still");
+		queues, config->absent_open ? "pass uninspected" : "stand still");
 	if (config->zone)
 		fprintf(out, "# Rules of your own must put replies and data connections into zone %u.\n", config->zone);
 	fputs("set -eu\n\n"
@@ -288,9 +319,9 @@ void rules_iptables_print(const struct config *config, struct rules_families fam
 	fputs("EOF\n"
 	      "}\n\n", out);
 	if (config->passed_mark)
-		rules_iptables_print_loader(jumps, jump_count, "", families, out);
+		rules_script_load(jumps, jump_count, "", "", families, out);
 	else
-		rules_iptables_print_loader(jumps, jump_count - 1, unpassed, families, out);
+		rules_script_load(jumps, jump_count - 1, "", unpassed, families, out);
 }
 
 void rules_iptables_print_forward(const struct config *config, struct rules_families families, FILE *out)
@@ -309,6 +340,8 @@ void rules_iptables_print_forward(const struct config *config, struct rules_fami
 		"#\n"
 		"# An OUTPUT chain that drops by default must let out what the gateway sends by itself:\n"
 		"#\tiptables -A OUTPUT -m mark --mark 0x%x -j ACCEPT\n"
+		"#\n"
+		"# A flowtable may have data connections. The kernel gives it no control connection, because that has a helper.\n"
 		"set -eu\n\n"
 		"rules() {\n"
 		"\tcat <<'EOF'\n"
@@ -322,7 +355,7 @@ void rules_iptables_print_forward(const struct config *config, struct rules_fami
 		"COMMIT\n"
 		"EOF\n"
 		"}\n\n", config->mark, rules_lowest_port(config));
-	rules_iptables_print_loader(&accept_jump, 1, "", families, out);
+	rules_script_load(&accept_jump, 1, "", "", families, out);
 }
 
 void rules_iptables_print_removal(struct rules_families families, FILE *out)

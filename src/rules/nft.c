@@ -11,6 +11,8 @@
 #define BARE_SYN "tcp flags & (fin | syn | rst | ack | urg) == syn"
 #define HANDSHAKE "tcp flags & (syn | rst) == syn"
 #define KINDS_IN_LINE 6
+#define RULES_RULE_MAX 128
+#define RULES_QUEUE_SEED 0x66747061U /* "ftpa": any number will do */
 
 static void rules_nft_print_prerouting(const struct config *config, FILE *out)
 {
@@ -68,8 +70,27 @@ static void rules_nft_print_dispatch(FILE *out)
 	      "\t}\n", out);
 }
 
+/*
+ * Both directions of a connection, and all of its packets, have the client's port in common, as conntrack saw it first,
+ * before any NAT. symhash would do it too, and without a seed; but in IPv6 it leaves the ports out where a packet has a flow
+ * label, and the two peers may differ in that. The seed is always the same, so loading the rules again moves no session.
+ */
+static void rules_nft_format_queue(const struct config *config, char text[RULES_RULE_MAX])
+{
+	const unsigned int workers = config_count_workers(config);
+
+	if (workers == 1)
+		snprintf(text, RULES_RULE_MAX, "\t\tqueue num %u%s\n", config->queue, config->absent_open ? " bypass" : "");
+	else
+		snprintf(text, RULES_RULE_MAX, "\t\tqueue %sto jhash ct original proto-src mod %u seed 0x%x offset %u\n",
+			 config->absent_open ? "flags bypass " : "", workers, RULES_QUEUE_SEED, config->queue);
+}
+
 static void rules_nft_print_control(const struct config *config, FILE *out)
 {
+	char queue[RULES_RULE_MAX];
+
+	rules_nft_format_queue(config, queue);
 	fprintf(out,
 		"\n\t# Only a SYN without data passes by the queue: its entry is not confirmed yet. Everything else of a\n"
 		"\t# control connection is queued. A verdict of the queue goes on at the next hook, so a SYN-ACK must\n"
@@ -83,7 +104,7 @@ static void rules_nft_print_control(const struct config *config, FILE *out)
 		"\t\tct direction reply tcp sport != @control_ports jump translated\n"
 		"\t\t" HANDSHAKE " jump handshake\n"
 		"\t\tct state new " BARE_SYN " return\n"
-		"\t\tqueue num %u%s\n"
+		"%s"
 		"\t}\n"
 		"\n\t# Behind a DNAT that changes the port, nothing else tells which port the server has.\n"
 		"\tchain translated {\n"
@@ -91,7 +112,7 @@ static void rules_nft_print_control(const struct config *config, FILE *out)
 		"\t\tct direction original add @servers_ipv6 { ip6 daddr . tcp dport }\n"
 		"\t\tct direction reply add @servers_ipv4 { ip saddr . tcp sport }\n"
 		"\t\tct direction reply add @servers_ipv6 { ip6 saddr . tcp sport }\n"
-		"\t}\n", config->queue, config->absent_open ? " bypass" : "");
+		"\t}\n", queue);
 }
 
 /* A rule holds 128 expressions at most, and "reset" ends with the first option of its kind. */
@@ -158,6 +179,25 @@ static void rules_nft_print_passed(const struct config *config, FILE *out)
 		rules_may_bypass(config) ? "return" : "drop");
 }
 
+static void rules_nft_print_copies(const struct config *config, FILE *out)
+{
+	if (!config->nflog_group)
+		return;
+	fprintf(out,
+		"\n\t# Copies of how data connections begin and end, and samples of what is in between, tell the daemon\n"
+		"\t# what became of them. The packets themselves go their way; what a flowtable has taken over is not seen,\n"
+		"\t# but for its end.\n"
+		"\tchain data {\n"
+		"\t\ttype filter hook forward priority mangle + 2; policy accept;\n"
+		"\t\tmeta l4proto tcp ct status & expected != 0 ct helper \"" RULES_CARRIER "\" goto copied\n"
+		"\t}\n"
+		"\n\tchain copied {\n"
+		"\t\ttcp flags & (fin | syn | rst) != 0 log group %u snaplen %u\n"
+		"\t\ttcp flags & (fin | syn | rst) == 0 limit rate %u/second burst %u packets log group %u snaplen %u\n"
+		"\t}\n", config->nflog_group, RULES_COPY_BYTES, RULES_SAMPLES, RULES_SAMPLES_BURST, config->nflog_group,
+		RULES_COPY_BYTES);
+}
+
 static void rules_nft_print_objects(const struct config *config, FILE *out)
 {
 	static const char *const counters[] = { "forged", "no_connection", "midway", "other_zone", "syn" };
@@ -190,15 +230,18 @@ static void rules_nft_print_objects(const struct config *config, FILE *out)
 
 void rules_nft_print(const struct config *config, FILE *out)
 {
+	char queues[RULES_QUEUES_MAX];
+
+	rules_name_queues(config, queues);
 	fprintf(out,
 		"#!/usr/sbin/nft -f\n"
 		"# Made by \"ftpalg rules nft\". Load it with \"nft -f FILE\"; loading it again replaces all of it.\n"
 		"# \"ftpalg rules nft --remove\" prints what takes it away.\n"
 		"# The module nf_conntrack_" RULES_CARRIER " must be loaded.\n"
-		"# Without a daemon on queue %u, control connections %s.\n"
+		"# Without a daemon on %s, control connections %s.\n"
 		"# A forward chain of yours that drops by default needs what \"ftpalg rules nft --forward\" prints;\n"
 		"# no accept in this table could overrule it.\n\n",
-		config->queue, config->absent_open ? "pass uninspected" : "stand still");
+		queues, config->absent_open ? "pass uninspected" : "stand still");
 	/* To delete a table that is not there is an error; to add one that is there is none. */
 	fputs("table inet ftpalg\n"
 	      "delete table inet ftpalg\n\n"
@@ -209,6 +252,7 @@ void rules_nft_print(const struct config *config, FILE *out)
 	rules_nft_print_control(config, out);
 	rules_nft_print_handshake(config, out);
 	rules_nft_print_passed(config, out);
+	rules_nft_print_copies(config, out);
 	fprintf(out,
 		"\n\t# The gateway's resets and acknowledgements bear addresses as one side sees them. Tracked, they\n"
 		"\t# would found connections of their own.\n"
@@ -240,6 +284,11 @@ void rules_nft_print_forward(const struct config *config, FILE *out)
 		"# An output chain that drops by default must let out what the gateway sends by itself:\n"
 		"#\n"
 		"#\t\tmeta mark 0x%x accept\n"
+		"#\n"
+		"# A flowtable may have data connections. The kernel gives it no control connection, because that has a helper;\n"
+		"# where a flowtable shall have nothing else of FTP, and that be said:\n"
+		"#\n"
+		"#\t\tct helper \"" RULES_CARRIER "\" ct state established flow add @FLOWTABLE\n"
 		"#\n"
 		"# \"ct helper\" in a match is the helper of the control connection that a connection is related to.\n"
 		"ct helper \"" RULES_CARRIER "\" ct state related tcp dport %u-65535 accept\n"

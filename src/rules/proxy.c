@@ -28,8 +28,8 @@
  * And a client could have its connection be one that the server began: it calls itself in the server's name, and its own
  * SYN is a reply then, which is established to the forward chains and new to nobody. No control connection begins so.
  *
- * What the proxy begins from another host's address has a label in conntrack. That host, and whoever can send in its name, may
- * send packets with the same tuple from outside: conntrack takes them for the proxy's, the forward chains take them for
+ * What the proxy begins from another host's address has a label in conntrack. That host, and whoever can send in its name,
+ * may send packets with the same tuple from outside: conntrack takes them for the proxy's, the forward chains take them for
  * established, and no socket here is asked. Nothing that comes from outside goes in the direction of such a connection.
  *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
@@ -45,7 +45,7 @@
 
 #include "ftpalg/address.h"
 
-/* A server in clear behind implicit FTPS is dialled on the usual port. */
+/* A server that is spoken to in clear for implicit FTPS is dialled on the usual port. */
 #define PLAIN_PORT 21
 /* Both kinds of control ports, and one for each forward, and the plain one. */
 #define PORTS_MAX (2 * CONFIG_PORTS_MAX + CONFIG_FORWARDS_MAX + 1)

@@ -10,14 +10,9 @@
 #include <string.h>
 
 #include "rules/proxy.h"
+#include "rules/script.h"
 
-struct jump {
-	const char *table;
-	const char *hook;
-	const char *chain;
-};
-
-static const struct jump jumps[] = {
+static const struct rules_jump jumps[] = {
 	/* First: what is to be terminated waits rather than passes while the others are loaded. */
 	{ "security", "FORWARD", "FTPALG_PROXY_ADMIT" },
 	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
@@ -29,28 +24,7 @@ static const struct jump jumps[] = {
 };
 static const size_t jump_count = sizeof(jumps) / sizeof(jumps[0]);
 
-static const struct jump accept_jump = { "filter", "INPUT", "FTPALG_PROXY_ACCEPT" };
-
-static void print_families(const char *function, struct rules_families families, FILE *out)
-{
-	if (families.ipv4)
-		fprintf(out, "%s iptables\n", function);
-	if (families.ipv6)
-		fprintf(out, "%s ip6tables\n", function);
-}
-
-static void print_loader(const struct jump *jump, size_t count, struct rules_families families, FILE *out)
-{
-	fputs("jump() {\n"
-	      "\t\"$1\" -w -t \"$2\" -C \"$3\" -j \"$4\" 2>/dev/null || \"$1\" -w -t \"$2\" -I \"$3\" -j \"$4\"\n"
-	      "}\n\n"
-	      "load() {\n"
-	      "\trules \"$1\" | \"$1-restore\" -w --noflush\n", out);
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "\tjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
-	fputs("}\n\n", out);
-	print_families("load", families, out);
-}
+static const struct rules_jump accept_jump = { "filter", "INPUT", "FTPALG_PROXY_ACCEPT" };
 
 static void print_choice(const struct rules_choice *choice, FILE *out)
 {
@@ -169,7 +143,7 @@ static void print_guard(const struct config *config, FILE *out)
 		   "-j FTPALG_PROXY_INERT", out);
 }
 
-/* What the proxy itself begins in another host's name (rules/proxy.c). What it sends anew for others has its mark. */
+/* What the proxy itself begins in another host's name (rules/proxy.c). What it sends again for others has its mark. */
 static void print_legs(const struct config *config, FILE *out)
 {
 	if (!rules_proxy_diverts(config))
@@ -189,7 +163,7 @@ static void print_mangle(const struct config *config, FILE *out)
 	fprintf(out,
 		"*mangle\n"
 		":FTPALG_PROXY_KEEP - [0:0]\n"
-		"# The first packet that the proxy sends anew is for this host, come what may.\n"
+		"# The first packet that the proxy sends again is for this host, come what may.\n"
 		"-A FTPALG_PROXY_KEEP ! -o lo -m mark --mark 0x%x -j DROP\n", proxy->mark);
 	fputs(":FTPALG_PROXY_MARK - [0:0]\n"
 	      ":FTPALG_PROXY_LOCAL - [0:0]\n"
@@ -276,7 +250,7 @@ void rules_proxy_print_iptables(const struct config *config, struct rules_famili
 		rules_route_print_commands(config, families, out);
 		fputc('\n', out);
 	}
-	print_loader(jumps, jump_count, families, out);
+	rules_script_load(jumps, jump_count, " \"$1\"", "", families, out);
 }
 
 void rules_proxy_print_iptables_input(const struct config *config, struct rules_families families, FILE *out)
@@ -313,10 +287,10 @@ void rules_proxy_print_iptables_input(const struct config *config, struct rules_
 	      "COMMIT\n"
 	      "EOF\n"
 	      "}\n\n", out);
-	print_loader(&accept_jump, 1, families, out);
+	rules_script_load(&accept_jump, 1, " \"$1\"", "", families, out);
 }
 
-static void print_unloader(const char *option, const struct jump *jump, size_t count, const char *more,
+static void print_unloader(const char *option, const struct rules_jump *jump, size_t count, const char *more,
 			   struct rules_families families, FILE *out)
 {
 	fprintf(out,
@@ -335,7 +309,7 @@ static void print_unloader(const char *option, const struct jump *jump, size_t c
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "\tunjump \"$1\" %s %s %s\n", jump[i].table, jump[i].hook, jump[i].chain);
 	fprintf(out, "%s}\n\n", more);
-	print_families("unload", families, out);
+	rules_script_call("unload", families, out);
 }
 
 void rules_proxy_print_iptables_removal(struct rules_families families, FILE *out)

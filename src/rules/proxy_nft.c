@@ -185,13 +185,13 @@ static void print_prerouting(const struct config *config, FILE *out)
 	      "\t\ttype filter hook output priority mangle; policy accept;\n"
 	      "\t\tct state new tcp dport @dialled_ports ct helper set \"carrier\"\n"
 	      "\t\tmeta l4proto tcp ct direction original ct original proto-dst @dialled_ports jump inert\n", out);
-	/* What the proxy sends anew for others has its mark. */
+	/* What the proxy sends again for others has its mark. */
 	if (rules_proxy_diverts(config))
 		fprintf(out, "\t\t" IS_SYN " fib saddr type != local meta mark != 0x%x ct state new ct label set %u\n",
 			config->proxy.mark, RULES_LEG_LABEL);
 	fputs("\t}\n\n", out);
 	fprintf(out,
-		"\t# The first packet that the proxy sends anew is for this host, come what may.\n"
+		"\t# The first packet that the proxy sends again is for this host, come what may.\n"
 		"\tchain keep {\n"
 		"\t\ttype filter hook postrouting priority mangle; policy accept;\n"
 		"\t\toifname != \"lo\" meta mark 0x%x drop\n"

@@ -4,7 +4,7 @@
  * are for this host, whatever their address is. No packet filter can say that, so these are commands of ip(8).
  *
  * What is made is told by its routing protocol number from what others have made. So it can be taken away without the
- * configuration that it was made for, and made anew for another mark or table.
+ * configuration that it was made for, and made again for another mark or table.
  */
 #include "rules/proxy.h"
 

@@ -10,6 +10,7 @@
  *                          SYN and SYN-ACK of control connections: lower MSS, known options only, no data
  *                          all else of control connections goes to the queue
  *               -149/50    with passed-mark: what the gateway has not passed is dropped
+ *               -148/-150  with nflog-group: copies of how data connections begin and end, for the account of them
  *   output      -300       what the gateway sends by itself is not tracked
  *
  * The invariant: every packet of a control connection, in whatever state conntrack has it and in both directions, goes

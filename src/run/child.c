@@ -18,8 +18,9 @@
 
 static bool child_map(struct child *child)
 {
-	void *memory = child->page_file < 0 ? MAP_FAILED : mmap(NULL, sizeof(*child->page), PROT_READ | PROT_WRITE, MAP_SHARED,
-								 child->page_file, 0);
+	void *memory = child->page_file < 0
+			       ? MAP_FAILED
+			       : mmap(NULL, sizeof(*child->page), PROT_READ | PROT_WRITE, MAP_SHARED, child->page_file, 0);
 
 	if (memory != MAP_FAILED)
 		child->page = memory;
@@ -28,7 +29,7 @@ static bool child_map(struct child *child)
 	return memory != MAP_FAILED;
 }
 
-bool child_open(struct child *child, const struct child *kind, void *owner)
+bool child_open(struct child *child, const struct child *kind, void *owner, struct feeds *feeds)
 {
 	*child = *kind;
 	child->owner = owner;
@@ -38,16 +39,19 @@ bool child_open(struct child *child, const struct child *kind, void *owner)
 		close(child->page_file);
 		child->page_file = -1;
 	}
-	return child_map(child);
+	if (kind->room > 0)
+		child->feed = feeds_open(feeds, kind->voice, kind->room);
+	return child_map(child) && (child->feed || kind->room == 0);
 }
 
-bool child_adopt(struct child *child, const struct child *kind, pid_t pid, int page_file)
+bool child_adopt(struct child *child, const struct child *kind, pid_t pid, int page_file, struct feed *feed)
 {
 	*child = *kind;
 	child->channel = -1;
 	child->pid = pid;
 	child->was_ready = true;
 	child->page_file = page_file;
+	child->feed = feed;
 	return child_map(child);
 }
 
@@ -63,6 +67,8 @@ void child_close(struct child *child)
 	if (!child->name)
 		return;
 	child_close_channel(child);
+	feed_end(child->feed);
+	child->feed = NULL;
 	if (child->page)
 		munmap(child->page, sizeof(*child->page));
 	if (child->page_file >= 0)
@@ -75,13 +81,14 @@ void child_close(struct child *child)
 /* In the new process. */
 static _Noreturn void child_become(struct child *child, const struct child_home *home, pid_t parent)
 {
-	int result;
+	int result = -1;
 
 	home->leave(home->context, child);
 	close(child->page_file);
 	log_forget();
 	prctl(PR_SET_NAME, child->title, 0, 0, 0);
-	result = child->run(child, parent);
+	if (!child->feed || feed_write(child->feed, &child->events))
+		result = child->run(child, parent);
 	log_finish();
 	_exit(result == 0 ? 0 : 1);
 }
@@ -93,10 +100,15 @@ bool child_start(struct child *child, const struct child_home *home)
 	atomic_store(&child->page->ready, false);
 	atomic_store(&child->page->closed, false);
 	atomic_store(&child->page->sessions, 0);
+	atomic_store(&child->page->condemned, 0);
 	memset(child->page->fault, 0, sizeof(child->page->fault));
 	child->beat = atomic_load(&child->page->beat);
 	child->misses = 0;
 	child->leaves = false;
+	if (child->feed) {
+		feed_begin(child->feed);
+		feed_announce(child->feed);
+	}
 	child->pid = fork();
 	if (child->pid == 0)
 		child_become(child, home, self);
@@ -110,6 +122,11 @@ bool child_start(struct child *child, const struct child_home *home)
 bool child_is_ready(const struct child *child)
 {
 	return child->pid != 0 && atomic_load(&child->page->ready);
+}
+
+bool child_has_session(const struct child *child, uint64_t session)
+{
+	return child_is_ready(child) && child->feed && feed_has_session(child->feed, session);
 }
 
 bool child_ended_well(int status)
@@ -129,11 +146,22 @@ bool child_reap(struct child *child, int *status)
 
 void child_tell_death(const struct child *child, int status, const char *fate)
 {
+	/* By default a filter of systemd's kills (SystemCallErrorNumber= unset), as the one of the sandbox does. */
+	const char *cause = !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS ? "" :
+			    child->was_ready ? " by the filter of its own sandbox, which is a fault" :
+			    " by the filter of system calls that it was started with (in a unit of systemd: SystemCallFilter=)";
+
 	if (WIFSIGNALED(status))
-		log_message(LOG_LEVEL_ERROR, "%s was ended by signal %d (%s)%s", child->name, WTERMSIG(status),
-			    strsignal(WTERMSIG(status)), fate);
+		log_message(LOG_LEVEL_ERROR, "%s was ended by signal %d (%s)%s%s", child->name, WTERMSIG(status),
+			    strsignal(WTERMSIG(status)), cause, fate);
 	else
 		log_message(LOG_LEVEL_ERROR, "%s ended by itself with status %d%s", child->name, WEXITSTATUS(status), fate);
+}
+
+void child_tell_failed_start(const struct child *child, int status)
+{
+	if (WIFSIGNALED(status) && !child_ended_well(status))
+		child_tell_death(child, status, "");
 }
 
 void child_watch(struct child *child, uint32_t limit)

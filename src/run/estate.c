@@ -7,15 +7,15 @@
  *   SIGUSR2 --> the new file is tried (-t) --it fails--> told; nothing has changed
  *                  | it ends well
  *                  v
- *               the worker is ended; the next one takes over the connections that go on
+ *               all workers are ended; the next ones take over the connections that go on
  *                  |
  *                  v
  *               execve: the supervisor is the new program, and finds by the estate
  *                  a proxy that serves until a generation of the new program does, and drains then (renewal.c)
  *                  proxies that drain, which go on
  *
- * Of another program's processes nothing is read but their pages, and they are asked for nothing but to read the policy again,
- * to drain and to end.
+ * Of another program's processes nothing is read but their pages, and they are asked for nothing but to read the policy
+ * again, to drain and to end.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,20 +29,35 @@
 /* Reading the configuration and a few files. */
 #define ESTATE_TRIAL_SECONDS 30
 
+static bool estate_adopt_child(struct supervisor *supervisor, struct child *child, const struct child *kind,
+			       const struct successor_child *left)
+{
+	struct feed *feed = feeds_adopt(&supervisor->feeds, kind->voice, left->feed_memory, left->feed_wake,
+					left->first_session);
+
+	return child_adopt(child, kind, left->pid, left->page_file, feed) && feed;
+}
+
 static void estate_adopt_pair(struct supervisor *supervisor, const struct successor_pair *pair, bool serves)
 {
 	struct generation *generation = supervisor->generation;
+	bool good;
 
 	while (generation->state != GENERATION_NONE)
 		generation++;
 	*generation = (struct generation){
-		.state = serves ? GENERATION_SERVING : GENERATION_DRAINING, .mint = { -1, -1 },
-		.inlets = { .listener = { -1, -1 }, .queue = -1 }, .drain_time = pair->drain_time, .deadline = pair->deadline,
+		.state = serves ? GENERATION_SERVING : GENERATION_DRAINING,
+		.inlets = { .listener = { -1, -1 }, .queue = -1 }, .drain_time = pair->drain_time,
+		.deadline = pair->deadline,
 	};
 	if (serves)
 		supervisor->serving = generation;
-	if (!child_adopt(&generation->keys, &generation_keys_kind, pair->keys.pid, pair->keys.page_file) ||
-	    !child_adopt(&generation->proxy, &generation_proxy_kind, pair->proxy.pid, pair->proxy.page_file))
+	good = estate_adopt_child(supervisor, &generation->keys, &generation_keys_kind, &pair->keys) &&
+	       generation_make_members(generation, pair->members, pair->counts_file, pair->counts_sources);
+	for (uint32_t i = 0; i < generation->members; i++)
+		good = estate_adopt_child(supervisor, &generation->member[i].proxy, &generation_proxy_kind,
+					  &pair->proxy[i]) && good;
+	if (!good)
 		supervisor_end(supervisor, -1);
 }
 
@@ -51,7 +66,7 @@ void estate_take_over(struct supervisor *supervisor, const struct successor_esta
 	/* All that a program can have. For the next one that begins, renewal.c ends the oldest. */
 	const uint32_t places = SUPERVISOR_GENERATIONS - (estate->serves ? 1 : 0);
 
-	supervisor->turn = estate->turn;
+	supervisor->feeds.sessions = estate->sessions;
 	if (estate->serves) {
 		estate_adopt_pair(supervisor, &estate->serving, true);
 		supervisor->serving->inlets = estate->inlets;
@@ -64,21 +79,29 @@ void estate_take_over(struct supervisor *supervisor, const struct successor_esta
 
 static struct successor_child estate_of(const struct child *child)
 {
-	return (struct successor_child){ .pid = child->pid, .page_file = child->page_file };
+	return (struct successor_child){
+		.pid = child->pid, .page_file = child->page_file, .feed_memory = child->feed->memory,
+		.feed_wake = child->feed->wake, .first_session = child->feed->first_session,
+	};
 }
 
 static struct successor_pair estate_of_pair(const struct generation *generation)
 {
-	return (struct successor_pair){
-		.keys = estate_of(&generation->keys), .proxy = estate_of(&generation->proxy),
+	struct successor_pair pair = {
+		.keys = estate_of(&generation->keys), .members = generation->members, .counts_file = generation->counts_file,
+		.counts_sources = generation->counts_sources, 
 		.drain_time = generation->drain_time, .deadline = generation->deadline,
 	};
+
+	for (uint32_t i = 0; i < generation->members; i++)
+		pair.proxy[i] = estate_of(&generation->member[i].proxy);
+	return pair;
 }
 
 /* Returns only if it fails, with errno. */
 static void estate_leave(struct supervisor *supervisor)
 {
-	struct successor_estate estate = { .turn = supervisor->turn };
+	struct successor_estate estate = { .sessions = supervisor->feeds.sessions };
 
 	for (size_t i = 0; i < SUPERVISOR_GENERATIONS; i++) {
 		const struct generation *generation = &supervisor->generation[i];
@@ -91,12 +114,15 @@ static void estate_leave(struct supervisor *supervisor)
 		estate.inlets = supervisor->serving->inlets;
 		estate.serving = estate_of_pair(supervisor->serving);
 	}
+	rules_end(supervisor);
+	names_end(supervisor);
 	log_finish();
 	successor_become(&supervisor->successor, &estate);
 }
 
-static void estate_refuse(const struct supervisor *supervisor, const char *fault)
+static void estate_refuse(struct supervisor *supervisor, const char *fault)
 {
+	standing_refuse(supervisor, fault);
 	log_message(LOG_LEVEL_ERROR, "%s was not started; all stays as it was: %s", supervisor->successor.program, fault);
 	supervisor_tell(supervisor, NOTICE_RELOAD, REASON_UNUSABLE, fault, 0);
 }
@@ -128,11 +154,7 @@ static void estate_tend_trial(struct supervisor *supervisor)
 		return;
 	}
 	supervisor->departing = true;
-	if (!supervisor->worker.pid)
-		return;
-	supervisor->worker.leaves = true;
-	supervisor->broker.leaves = true;
-	kill(supervisor->worker.pid, SIGTERM);
+	posts_dismiss(supervisor);
 }
 
 void estate_tend(struct supervisor *supervisor)
@@ -142,10 +164,12 @@ void estate_tend(struct supervisor *supervisor)
 	} else if (supervisor->ending || supervisor->next || supervisor->leaving) {
 		return;
 	} else if (supervisor->departing) {
-		if (supervisor->worker.pid || supervisor->broker.pid)
+		/* Control is the last to end: it has told all then. */
+		if (supervisor_has_workers(supervisor) || !desk_is_done(supervisor))
 			return;
 		estate_leave(supervisor);
 		supervisor->departing = false;
+		desk_go_on(supervisor);
 		estate_refuse(supervisor, strerror(errno));
 	} else if (supervisor->upgrade) {
 		estate_begin_trial(supervisor);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A proxy with its keys process, made from one state of the configuration and of the files that it names. */
+/*
+ * A proxy, of one process or several, with its keys process, made from one state of the configuration and of the files that
+ * it names.
+ */
 #ifndef RUN_GENERATION_H
 #define RUN_GENERATION_H
 
+#include "ftpalg/share.h"
 #include "proxy/proxy.h"
 #include "run/child.h"
 #include "run/sources.h"
+
+#define GENERATION_NAME_MAX 32
 
 enum generation_state {
 	GENERATION_NONE,
@@ -21,34 +27,53 @@ enum generation_step {
 	GENERATION_PROXY,
 };
 
+struct generation;
+
+/* One process of the proxy, and what is its alone. */
+struct generation_member {
+	struct generation *generation;
+	struct child proxy;
+	char name[GENERATION_NAME_MAX]; /* of one of several */
+	int mint[2];            /* to the keys process; orders outlive both, so it stays with who does too */
+	struct share share;     /* what it counts together with the others */
+	uint64_t restarts;
+};
+
 struct generation {
 	enum generation_state state;
 	bool reload;            /* it was asked for by a reload, and not by a start */
 	struct config *config;  /* its own; NULL: it was begun by another program, and nothing of it can be started again */
 	const char *config_path;
+	const struct names_page *names;
 	struct sources sources;
 	struct child trial;
 	struct child keys;
-	struct child proxy;
+	struct generation_member member[CONFIG_WORKERS_MAX];
+	uint32_t members;
+	int counts_file;        /* memory of what members count together; -1: there is one, and nothing to count */
+	uint32_t counts_sources; /* for so many */
+	void *counts;
+	size_t counts_size;
 	enum generation_step step;
 	char fault[HEARTBEAT_FAULT_MAX]; /* why it can't begin, where that is not in a child's page; or "" */
-	int mint[2];            /* between the proxy and the keys process; orders outlive both, so it stays with who does too */
 	struct proxy_inlets inlets;
-	uint32_t turn;
 	uint32_t drain_time;    /* seconds */
 	uint64_t deadline;      /* STARTING: it is refused then; DRAINING: killed */
 };
 
-/* Its two processes, for who takes over those that another program has started. */
+/* Its processes, for who takes over those that another program has started. */
 extern const struct child generation_keys_kind;
 extern const struct child generation_proxy_kind;
 
+/*
+ * Makes places for members, with nothing running in them, to be filled by who takes them over. counts_file, which is taken
+ * over, is the memory of what they count together for so many sources; or -1. False: no memory, and the places are there.
+ */
+bool generation_make_members(struct generation *generation, uint32_t members, int counts_file, uint32_t sources);
+
 /* Begins one, in a place that is GENERATION_NONE. False, which has been told: the place is as it was. */
 bool generation_begin(struct generation *generation, const struct config *config, const char *config_path,
-		      const struct child_home *home);
-
-/* Starts the proxy, as another turn. */
-bool generation_start_proxy(struct generation *generation, uint32_t turn, const struct child_home *home);
+		      const struct names_page *names, struct feeds *feeds, const struct child_home *home);
 
 enum generation_progress {
 	GENERATION_WAITS,
@@ -57,13 +82,25 @@ enum generation_progress {
 };
 
 /*
- * Goes on with the start: opens inlets that former, which may be NULL, does not have, and has the proxy be this turn. Takes the
- * end of a process that has ended.
+ * Goes on with the start: opens inlets that former, which may be NULL, does not have. Takes the end of a process that has
+ * ended.
  */
-enum generation_progress generation_advance(struct generation *generation, const struct generation *former, uint32_t turn,
+enum generation_progress generation_advance(struct generation *generation, const struct generation *former,
 					    const struct child_home *home);
 /* Why it failed, in text (of size bytes). */
-void generation_explain(const struct generation *generation, char *text, size_t size);
+void generation_explain(struct generation *generation, char *text, size_t size);
+
+/* One of its processes has ended: what it had of the counts is nobody's. */
+void generation_take_back(struct generation *generation, const struct generation_member *member);
+
+/* Do all processes of the proxy take connections? */
+bool generation_serves(const struct generation *generation);
+/* Has every one said that it takes none any more, or ended? */
+bool generation_is_closed(const struct generation *generation);
+/* Does any of them run? */
+bool generation_has_proxy(const struct generation *generation);
+/* What would be lost with them. */
+uint32_t generation_count_sessions(const struct generation *generation);
 
 /* It takes nothing any more. */
 void generation_drain(struct generation *generation);

@@ -2,7 +2,8 @@
 /*
  * Theory of operation
  *
- * Which generation of the proxy serves. What a reload brings is tried beside what runs, and takes its place once it is ready:
+ * Which generation of the proxy serves. What a reload brings is tried beside what runs, and takes its place once it is
+ * ready:
  *
  *   SIGHUP --> the file is read --bad--------------------------------> told; nothing has changed
  *                 |
@@ -50,16 +51,17 @@ static struct generation *renewal_find_place(struct supervisor *supervisor)
 	}
 	/* There are more places than one that serves and one that begins. */
 	log_message(LOG_LEVEL_WARNING, "%d proxies serve sessions to their end: the oldest is ended, with %u sessions",
-		    SUPERVISOR_GENERATIONS - 1, atomic_load(&oldest->proxy.page->sessions));
-	supervisor_tell(supervisor, NOTICE_SESSIONS_LOST, REASON_NONE, NULL, atomic_load(&oldest->proxy.page->sessions));
+		    SUPERVISOR_GENERATIONS - 1, generation_count_sessions(oldest));
+	supervisor_tell(supervisor, NOTICE_SESSIONS_LOST, REASON_NONE, NULL, generation_count_sessions(oldest));
 	if (supervisor->leaving == oldest)
 		supervisor->leaving = NULL;
 	generation_discard(oldest);
 	return oldest;
 }
 
-static void renewal_refuse(const struct supervisor *supervisor, const char *fault)
+static void renewal_refuse(struct supervisor *supervisor, const char *fault)
 {
+	standing_refuse(supervisor, fault);
 	log_message(LOG_LEVEL_ERROR, "%s was not taken over; all stays as it was: %s", supervisor->config_path, fault);
 	supervisor_tell(supervisor, NOTICE_RELOAD, REASON_UNUSABLE, fault, 0);
 }
@@ -70,7 +72,8 @@ static bool renewal_prepare(struct supervisor *supervisor, const struct config *
 	const struct child_home home = supervisor_home(supervisor);
 	struct generation *generation = renewal_find_place(supervisor);
 
-	if (generation_begin(generation, config, supervisor->config_path, &home)) {
+	if (generation_begin(generation, config, supervisor->config_path, supervisor->names, &supervisor->feeds,
+			     &home)) {
 		generation->reload = reload;
 		supervisor->next = generation;
 		return true;
@@ -123,11 +126,11 @@ static void renewal_tend_leaving(struct supervisor *supervisor)
 {
 	const struct generation *leaving = supervisor->leaving;
 
-	if (leaving->proxy.pid && !atomic_load(&leaving->proxy.page->closed))
+	if (!generation_is_closed(leaving))
 		return;
 	supervisor->leaving = NULL;
 	log_message(LOG_LEVEL_NOTICE, "reloaded: a new proxy has all of %s; the one before it serves its sessions (%u) to their"
-		    " end, for %u seconds at most", supervisor->config_path, atomic_load(&leaving->proxy.page->sessions),
+		    " end, for %u seconds at most", supervisor->config_path, generation_count_sessions(leaving),
 		    leaving->drain_time);
 	supervisor_tell(supervisor, NOTICE_RELOAD, REASON_NONE, NULL, 0);
 }
@@ -136,7 +139,7 @@ static void renewal_retire(struct supervisor *supervisor, struct generation *gen
 {
 	if (supervisor->serving == generation)
 		supervisor->serving = NULL;
-	if (generation->proxy.pid)
+	if (generation_has_proxy(generation))
 		generation_drain(generation);
 	else
 		generation_discard(generation);
@@ -186,10 +189,11 @@ static void renewal_take_over(struct supervisor *supervisor, struct generation *
 {
 	struct generation *former = supervisor->serving;
 
-	supervisor->turn = generation->turn;
 	generation->state = GENERATION_SERVING;
+	standing_note_certificates(supervisor, generation->config);
 	generation->keys.was_ready = true;
-	generation->proxy.was_ready = true;
+	for (uint32_t i = 0; i < generation->members; i++)
+		generation->member[i].proxy.was_ready = true;
 	supervisor->next = NULL;
 	supervisor->serving = generation;
 	if (generation->reload)
@@ -222,7 +226,7 @@ static void renewal_tend_next(struct supervisor *supervisor)
 	const struct child_home home = supervisor_home(supervisor);
 	struct generation *generation = supervisor->next;
 
-	switch (generation_advance(generation, supervisor->serving, supervisor->turn + 1, &home)) {
+	switch (generation_advance(generation, supervisor->serving, &home)) {
 	case GENERATION_WAITS:
 		break;
 	case GENERATION_READY:
@@ -235,73 +239,108 @@ static void renewal_tend_next(struct supervisor *supervisor)
 }
 
 /* Tells how many sessions a proxy had that was killed. */
-static void renewal_tell_loss(const struct supervisor *supervisor, const struct child *proxy, int status)
+static void renewal_tell_loss(struct supervisor *supervisor, const struct child *proxy, int status)
 {
 	const uint32_t sessions = atomic_load(&proxy->page->sessions);
 
 	if (!WIFSIGNALED(status) || sessions == 0)
 		return;
-	log_message(LOG_LEVEL_ERROR, "%u sessions were lost with the proxy", sessions);
+	log_message(LOG_LEVEL_ERROR, "%u sessions were lost with %s", sessions, proxy->name);
 	supervisor_tell(supervisor, NOTICE_SESSIONS_LOST, REASON_NONE, NULL, sessions);
 }
 
-static void renewal_reap(struct supervisor *supervisor, const struct generation *generation, struct child *child)
+/* Has it ended? How, where that is not told. */
+static bool renewal_reap(struct supervisor *supervisor, const struct generation *generation, struct child *child,
+			 int *status)
 {
 	const bool drains = generation->state == GENERATION_DRAINING;
+
+	if (!child_reap(child, status))
+		return false;
+	if (supervisor->ending)
+		supervisor_take_end(supervisor, child, *status);
+	else if (!drains || !child_ended_well(*status))
+		child_tell_death(child, *status, drains ? "" : child->fate);
+	return true;
+}
+
+static void renewal_reap_all(struct supervisor *supervisor, struct generation *generation)
+{
 	int status;
 
-	if (!child_reap(child, &status))
-		return;
-	if (supervisor->ending) {
-		supervisor_take_end(supervisor, child, status);
-		return;
+	renewal_reap(supervisor, generation, &generation->trial, &status);
+	renewal_reap(supervisor, generation, &generation->keys, &status);
+	for (uint32_t i = 0; i < generation->members; i++) {
+		struct generation_member *member = &generation->member[i];
+
+		if (!renewal_reap(supervisor, generation, &member->proxy, &status))
+			continue;
+		generation_take_back(generation, member);
+		if (!supervisor->ending)
+			renewal_tell_loss(supervisor, &member->proxy, status);
+		/* The others' go on, and are counted. */
+		atomic_store(&member->proxy.page->sessions, 0);
 	}
-	if (!drains || !child_ended_well(status))
-		child_tell_death(child, status, drains ? "" : child->fate);
-	if (child == &generation->proxy)
-		renewal_tell_loss(supervisor, child, status);
+}
+
+/* Starts again what has ended, where that may be now. */
+static void renewal_restart(struct supervisor *supervisor, struct generation *generation, bool look)
+{
+	const struct child_home home = supervisor_home(supervisor);
+
+	if (!generation->keys.pid && child_may_restart(&generation->keys, look))
+		child_start(&generation->keys, &home);
+	for (uint32_t i = 0; i < generation->members; i++) {
+		struct generation_member *member = &generation->member[i];
+
+		if (member->proxy.pid || !child_may_restart(&member->proxy, look))
+			continue;
+		member->restarts++;
+		child_start(&member->proxy, &home);
+	}
 }
 
 static void renewal_tend_serving(struct supervisor *supervisor, struct generation *generation, bool look)
 {
-	const struct child_home home = supervisor_home(supervisor);
+	bool whole = true;
 
-	if (!generation->config) {
-		/* Nothing of it can be started again: if its proxy dies, a generation of this program's own is due. */
-		if (!generation->proxy.pid && !supervisor->next && child_may_restart(&generation->proxy, look))
-			renewal_prepare(supervisor, supervisor->config, false);
+	if (generation->config) {
+		renewal_restart(supervisor, generation, look);
 		return;
 	}
-	if (!generation->keys.pid && child_may_restart(&generation->keys, look))
-		child_start(&generation->keys, &home);
-	if (!generation->proxy.pid && child_may_restart(&generation->proxy, look))
-		generation_start_proxy(generation, ++supervisor->turn, &home);
+	/* Nothing of it can be started again: if a process of its proxy dies, a generation of this program's own is due. */
+	for (uint32_t i = 0; i < generation->members; i++)
+		whole = whole && generation->member[i].proxy.pid;
+	if (!whole && !supervisor->next && child_may_restart(&generation->keys, look))
+		renewal_prepare(supervisor, supervisor->config, false);
 }
 
 static void renewal_tend_draining(struct supervisor *supervisor, struct generation *generation)
 {
+	const bool late = clock_microseconds() >= generation->deadline && !supervisor->ending;
+
 	if (supervisor->leaving == generation)
 		renewal_tend_leaving(supervisor);
 	if (generation_has_ended(generation)) {
 		log_message(LOG_LEVEL_NOTICE, "a proxy that was replaced has ended");
 		generation_discard(generation);
-	} else if (!generation->proxy.pid) {
+	} else if (!generation_has_proxy(generation)) {
 		kill(generation->keys.pid, SIGTERM);
-	} else if (clock_microseconds() >= generation->deadline && !supervisor->ending) {
+	} else if (late) {
 		log_message(LOG_LEVEL_ERROR, "a proxy that was replaced has not ended in time and is killed");
-		kill(generation->proxy.pid, SIGKILL);
+		for (uint32_t i = 0; i < generation->members; i++)
+			if (generation->member[i].proxy.pid)
+				kill(generation->member[i].proxy.pid, SIGKILL);
 	}
 }
 
 static void renewal_tend_one(struct supervisor *supervisor, struct generation *generation, bool look)
 {
-	renewal_reap(supervisor, generation, &generation->trial);
-	renewal_reap(supervisor, generation, &generation->keys);
-	renewal_reap(supervisor, generation, &generation->proxy);
-	if (look) {
+	renewal_reap_all(supervisor, generation);
+	for (uint32_t i = 0; look && i < generation->members; i++)
+		child_watch(&generation->member[i].proxy, supervisor->config->watchdog);
+	if (look)
 		child_watch(&generation->keys, supervisor->config->watchdog);
-		child_watch(&generation->proxy, supervisor->config->watchdog);
-	}
 	if (supervisor->ending) {
 		if (generation_has_ended(generation))
 			generation_discard(generation);

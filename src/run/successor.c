@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #define ESTATE_VARIABLE "FTPALG_ESTATE"
-#define ESTATE_VERSION 1
-#define ESTATE_TEXT_MAX 4096
+#define ESTATE_VERSION 3
+#define ESTATE_TEXT_MAX 32768
 
 /* Numbers on their way into a text, or out of one. */
 struct estate_text {
@@ -67,12 +67,21 @@ static void estate_visit_child(struct estate_text *text, struct successor_child 
 {
 	child->pid = (pid_t)estate_number(text, child->pid);
 	child->page_file = estate_file(text, child->page_file);
+	child->feed_memory = estate_file(text, child->feed_memory);
+	child->feed_wake = estate_file(text, child->feed_wake);
+	child->first_session = (uint64_t)estate_number(text, (int64_t)child->first_session);
 }
 
 static void estate_visit_pair(struct estate_text *text, struct successor_pair *pair)
 {
 	estate_visit_child(text, &pair->keys);
-	estate_visit_child(text, &pair->proxy);
+	pair->members = (uint32_t)estate_number(text, pair->members);
+	if (pair->members == 0 || pair->members > CONFIG_WORKERS_MAX)
+		text->good = false;
+	for (uint32_t i = 0; text->good && i < pair->members; i++)
+		estate_visit_child(text, &pair->proxy[i]);
+	pair->counts_file = estate_file(text, pair->counts_file);
+	pair->counts_sources = (uint32_t)estate_number(text, pair->counts_sources);
 	pair->drain_time = (uint32_t)estate_number(text, pair->drain_time);
 	pair->deadline = (uint64_t)estate_number(text, (int64_t)pair->deadline);
 }
@@ -91,7 +100,7 @@ static bool estate_visit(struct estate_text *text, struct successor_estate *esta
 {
 	if (estate_number(text, ESTATE_VERSION) != ESTATE_VERSION || !text->good)
 		return false;
-	estate->turn = (uint32_t)estate_number(text, estate->turn);
+	estate->sessions = (uint64_t)estate_number(text, (int64_t)estate->sessions);
 	estate->serves = estate_number(text, estate->serves) == 1;
 	if (estate->serves) {
 		estate_visit_inlets(text, &estate->inlets);

@@ -16,18 +16,25 @@
 struct successor_child {
 	pid_t pid;
 	int page_file;
+	int feed_memory; /* of its events */
+	int feed_wake;
+	uint64_t first_session;
 };
 
+/* A generation. */
 struct successor_pair {
 	struct successor_child keys;
-	struct successor_child proxy;
+	struct successor_child proxy[CONFIG_WORKERS_MAX];
+	uint32_t members;
+	int counts_file;         /* of what they count together; -1: there is none */
+	uint32_t counts_sources; /* for so many */
 	uint32_t drain_time;
 	uint64_t deadline; /* of one that drains; else 0 */
 };
 
 /* What one program leaves to the next. */
 struct successor_estate {
-	uint32_t turn;
+	uint64_t sessions; /* numbers of the process that was started last (run/feeds.h) */
 	bool serves; /* a proxy has the inlets */
 	struct proxy_inlets inlets;
 	struct successor_pair serving;

@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * The supervisor reads nothing from a peer, and no key. It starts a worker with its broker (broker.c) and, where the policy
- * terminates TLS, generations of the proxy (renewal.c), or these alone; waits for them; and looks once a second at a counter
- * that each one's loop moves, in a page that it maps with that one alone.
+ * The supervisor reads nothing from a peer, and no key. It starts control, which tells what happens (desk.c), workers with
+ * their brokers (posts.c) and, where the policy terminates TLS, generations of the proxy (renewal.c), or these alone; waits
+ * for them; and looks once a second at a counter that each one's loop moves, in a page that it maps with that one alone.
  *
  *   STARTING --ready--> RUNNING --died, hung--> PAUSE --none, or a second--> STARTING
  *      |  (the first time: give up)                |
@@ -17,10 +17,8 @@
  * or this process did, the other has done nothing wrong.
  *
  * What a worker agreed lives in the kernel; the next one adopts the connections that go on. What the proxy relays ends
- * with it. A worker and its broker are one: they begin with a socket whose two ends are theirs alone, neither lives without
- * the other, and the next pair begins when both have ended. A reload is passed on, and its policy is kept for those that
- * are started later. Giving up means all: a gateway that inspects what is in clear and leaves TLS to nobody is not what was
- * asked for.
+ * with it. A reload is passed on, and its policy is kept for those that are started later. Giving up
+ * means all: a gateway that inspects what is in clear and leaves TLS to nobody is not what was asked for.
  */
 #include "run/supervisor.h"
 
@@ -36,101 +34,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/internal.h"
-#include "run/worker.h"
 
 #define SUPERVISOR_SECOND UINT64_C(1000000)
 /* While a generation begins, which tells it in its page. */
 #define SUPERVISOR_GLANCE 10000000 /* nanoseconds */
 #define SUPERVISOR_ERROR_MAX 512
-
-static int supervisor_run_worker(const struct child *child, pid_t self)
-{
-	const struct supervisor *supervisor = child->owner;
-
-	return worker_run(supervisor->config, supervisor->config_path, child->channel, child->page, self);
-}
-
-/* A broker ends with its channel, and not by signals that are meant for all of the service: they stay blocked. */
-static int supervisor_run_broker(const struct child *child, pid_t self)
-{
-	const struct supervisor *supervisor = child->owner;
-
-	if (mprotect(supervisor->policies, sizeof(*supervisor->policies), PROT_READ) < 0)
-		return -1;
-	return broker_run(supervisor->config, child->channel, supervisor->policies, child->page, self);
-}
-
-static const struct child worker_kind = {
-	.name = "the worker", .title = "ftpalg-worker", .run = supervisor_run_worker,
-	.fate = "; the next one takes over the connections that go on",
-};
-static const struct child broker_kind = {
-	.name = "the broker", .title = "ftpalg-broker", .run = supervisor_run_broker,
-	.fate = "; the worker ends with it, and both are started again",
-};
-
-/* Starts the worker, and its broker with it. */
-static bool supervisor_start_gateway(struct supervisor *supervisor)
-{
-	struct child *worker = &supervisor->worker;
-	struct child *broker = &supervisor->broker;
-	const struct child_home home = supervisor_home(supervisor);
-	int ends[2];
-	bool started;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		log_message(LOG_LEVEL_ERROR, "can't start %s: %s", worker->name, strerror(errno));
-		return false;
-	}
-	worker->channel = ends[0];
-	broker->channel = ends[1];
-	started = child_start(worker, &home) && child_start(broker, &home);
-	child_close_channel(worker);
-	child_close_channel(broker);
-	return started;
-}
-
-/* One of the worker and its broker has ended: neither lives without the other. */
-static void supervisor_reap(struct supervisor *supervisor, struct child *child, const struct child *partner)
-{
-	int status;
-
-	if (!child_reap(child, &status))
-		return;
-	if (supervisor->ending) {
-		supervisor_take_end(supervisor, child, status);
-	} else if (!child->was_ready && !child->leaves) {
-		/* What keeps the first one from starting (a taken queue) it has told, and it will last. */
-		supervisor_end(supervisor, -1);
-	} else {
-		if (!child->leaves || !child_ended_well(status))
-			child_tell_death(child, status, child->fate);
-		if (partner->pid != 0 && !child->leaves)
-			kill(partner->pid, SIGKILL);
-	}
-}
-
-/* look: a second has passed without a signal. */
-static void supervisor_tend_gateway(struct supervisor *supervisor, bool look)
-{
-	struct child *worker = &supervisor->worker;
-	struct child *broker = &supervisor->broker;
-
-	supervisor_reap(supervisor, worker, broker);
-	supervisor_reap(supervisor, broker, worker);
-	if (look) {
-		child_watch(worker, supervisor->config->watchdog);
-		child_watch(broker, supervisor->config->watchdog);
-	}
-	if (!supervisor->ending && !supervisor->departing && worker->pid == 0 && broker->pid == 0 &&
-	    child_may_restart(worker, look))
-		supervisor_start_gateway(supervisor);
-}
-
 static void supervisor_take_signal(struct supervisor *supervisor, int number)
 {
-	if (number == SIGHUP)
+	if (number == SIGHUP) {
+		standing_begin_reload(supervisor);
 		renewal_reload(supervisor);
+	}
+	if (number == SIGUSR1)
+		desk_reopen(supervisor);
 	if (number == SIGUSR2)
 		supervisor->upgrade = true;
 	if (number == SIGTERM || number == SIGINT)
@@ -140,7 +56,7 @@ static void supervisor_take_signal(struct supervisor *supervisor, int number)
 /* Something is under way that is told in a page. */
 static bool supervisor_is_busy(const struct supervisor *supervisor)
 {
-	return supervisor->next || supervisor->leaving || supervisor->departing;
+	return supervisor->next || supervisor->leaving || supervisor->departing || posts_begin(supervisor);
 }
 
 static int supervisor_loop(struct supervisor *supervisor)
@@ -150,7 +66,10 @@ static int supervisor_loop(struct supervisor *supervisor)
 	uint64_t looked = clock_microseconds();
 
 	while (!supervisor->ending || supervisor_has_processes(supervisor)) {
-		const int number = sigtimedwait(&supervisor->signals, NULL, supervisor_is_busy(supervisor) ? &glance : &second);
+		const int signal = sigtimedwait(&supervisor->signals, NULL,
+						supervisor_is_busy(supervisor) ? &glance : &second);
+		/* Control speaking is no sign of anything. */
+		const int number = signal == SIGIO ? 0 : signal;
 		const uint64_t now = clock_microseconds();
 		const bool look = number <= 0 && now - looked >= SUPERVISOR_SECOND;
 
@@ -158,19 +77,16 @@ static int supervisor_loop(struct supervisor *supervisor)
 			looked = now;
 		log_flush();
 		supervisor_take_signal(supervisor, number);
-		if (supervisor->worker.name)
-			supervisor_tend_gateway(supervisor, look);
+		posts_tend(supervisor, look);
+		names_tend(supervisor, look);
 		renewal_tend(supervisor, look);
 		estate_tend(supervisor);
+		desk_tend(supervisor, look);
+		if (supervisor->post_count > 0 && !supervisor->ending)
+			rules_tend(supervisor);
+		standing_tell(supervisor);
 	}
 	return supervisor->result;
-}
-
-static void *supervisor_share(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
 }
 
 static int supervisor_prepare(struct supervisor *supervisor, const struct config *config)
@@ -178,17 +94,22 @@ static int supervisor_prepare(struct supervisor *supervisor, const struct config
 	supervisor->config = malloc(sizeof(*supervisor->config));
 	supervisor->spare = malloc(sizeof(*supervisor->spare));
 	supervisor->policies = supervisor_share(sizeof(*supervisor->policies));
-	if (!supervisor->config || !supervisor->spare || !supervisor->policies) {
+	supervisor->page = supervisor_share(sizeof(*supervisor->page));
+	supervisor->names = supervisor_share(sizeof(*supervisor->names));
+	if (!supervisor->config || !supervisor->spare || !supervisor->policies || !supervisor->page || !supervisor->names) {
 		log_message(LOG_LEVEL_ERROR, "no memory");
 		return -1;
 	}
 	*supervisor->config = *config;
+	supervisor->config->workers = config_count_workers(config);
 	supervisor->policies->policy[0] = config->policy;
 	sigemptyset(&supervisor->signals);
 	sigaddset(&supervisor->signals, SIGTERM);
 	sigaddset(&supervisor->signals, SIGINT);
 	sigaddset(&supervisor->signals, SIGHUP);
+	sigaddset(&supervisor->signals, SIGUSR1);
 	sigaddset(&supervisor->signals, SIGUSR2);
+	sigaddset(&supervisor->signals, SIGIO);
 	sigaddset(&supervisor->signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &supervisor->signals, NULL);
 	return 0;
@@ -203,9 +124,16 @@ static int supervisor_begin(struct supervisor *supervisor)
 
 	if (inherited)
 		estate_take_over(supervisor, &estate);
-	if (gateway &&
-	    (!child_open(&supervisor->worker, &worker_kind, supervisor) ||
-	     !child_open(&supervisor->broker, &broker_kind, supervisor) || !supervisor_start_gateway(supervisor)))
+	standing_begin(supervisor);
+	if (!desk_open(supervisor, inherited)) {
+		supervisor->desk.done = true;
+		return -1;
+	}
+	if (!names_begin(supervisor))
+		return -1;
+	if (gateway && (!rules_begin(supervisor) || !posts_open(supervisor) || !posts_start(supervisor)))
+		return -1;
+	if (!desk_start(supervisor))
 		return -1;
 	return renewal_begin(supervisor) || inherited ? 0 : -1;
 }
@@ -218,17 +146,33 @@ int supervisor_run(const struct config *config, const char *config_path, enum su
 	if (!supervisor)
 		return -1;
 	supervisor->kind = kind;
+	supervisor->desk.channel = -1;
+	for (enum journal_file i = 0; i < JOURNAL_FILES; i++)
+		supervisor->desk.files[i] = -1;
+	supervisor->monitor.descriptor = -1;
+	supervisor->commands.descriptor = -1;
+	supervisor->metrics = -1;
+	supervisor->feeds.channel = -1;
 	supervisor->config_path = config_path;
+	manager_find(&supervisor->manager);
 	successor_find(&supervisor->successor, kind == SUPERVISE_PROXY ? "proxy" : "run", config_path);
 	if (supervisor_prepare(supervisor, config) == 0) {
 		if (supervisor_begin(supervisor) < 0)
 			supervisor_end(supervisor, -1);
 		result = supervisor_loop(supervisor);
 	}
-	child_close(&supervisor->worker);
-	child_close(&supervisor->broker);
+	posts_close(supervisor);
+	child_close(&supervisor->resolver);
+	desk_close(supervisor);
+	feeds_leave(&supervisor->feeds, NULL);
+	rules_end(supervisor);
+	supervisor_forget_rules(supervisor, false);
 	if (supervisor->policies)
 		munmap(supervisor->policies, sizeof(*supervisor->policies));
+	if (supervisor->page)
+		munmap(supervisor->page, sizeof(*supervisor->page));
+	if (supervisor->names)
+		munmap(supervisor->names, sizeof(*supervisor->names));
 	free(supervisor->config);
 	free(supervisor->spare);
 	free(supervisor);

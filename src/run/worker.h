@@ -7,13 +7,28 @@
 
 #include "config/config.h"
 #include "process/heartbeat.h"
+#include "process/names.h"
+#include "record/ring.h"
+
+struct worker_start {
+	const struct config *config;
+	const char *config_path;
+	uint16_t queue;
+	const struct share *share; /* with the other workers */
+	int channel;            /* to its broker */
+	uint64_t first_session; /* numbers from here on are its own */
+	struct record_writer *events;
+	struct heartbeat *page;
+	const struct names_page *names; /* addresses of hosts that the policy names */
+	pid_t supervisor;
+};
 
 /*
  * Runs the gateway until SIGTERM or SIGINT, and leaves in the kernel what the kernel holds. SIGHUP reads the policy
- * again from config_path. channel goes to its broker, without which it ends. It does not outlive the process supervisor.
+ * again from config_path. Without its broker it ends, and it does not outlive the process supervisor. What happens is left
+ * in events.
  * Returns 0, or -1 after a failure that it has told.
  */
-int worker_run(const struct config *config, const char *config_path, int channel, struct heartbeat *page,
-	       pid_t supervisor);
+int worker_run(const struct worker_start *start);
 
 #endif

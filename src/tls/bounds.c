@@ -34,7 +34,7 @@ static int judge_strength(const SSL *ssl, const SSL_CTX *context, int operation,
 	return bounds->usual(ssl, context, operation, bits, identifier, other, NULL);
 }
 
-static bool key_is_modest(X509 *certificate)
+bool tls_bounds_take_key(X509 *certificate)
 {
 	const EVP_PKEY *key = X509_get0_pubkey(certificate);
 	const bool rsa = key && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"));
@@ -50,7 +50,7 @@ static const char *find_excess(X509_STORE_CTX *chain)
 	if (sk_X509_num(sent) > CHAIN_MAX)
 		return "the server shows too many certificates";
 	for (int i = 0; i < sk_X509_num(sent); i++)
-		if (!key_is_modest(sk_X509_value(sent, i)))
+		if (!tls_bounds_take_key(sk_X509_value(sent, i)))
 			return "a key in the server's certificates is too large";
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What clients are shown: given certificates, by their numbers, and minted ones (certs_minted.c), which depend on the server.
+ * What clients are shown: given certificates, by their numbers, and minted ones (certs_minted.c), which depend on the
+ * server.
  */
 #include "tls/certs_internal.h"
 

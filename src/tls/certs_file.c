@@ -3,19 +3,39 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "tls/certs_internal.h"
 
+/*
+ * A service manager's copy for this service alone (systemd.exec(5)), which is root's: an access control list lets one user
+ * more read it, and that looks like a group that may.
+ */
+static bool key_is_credential(const char *path)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	const size_t length = directory ? strlen(directory) : 0;
+
+	return length > 1 && strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
 static bool key_is_private(FILE *file, const char *path, char *error, size_t size)
 {
-	struct stat status;
+	struct stat status = { .st_mode = 0 };
+	mode_t strange = S_IRWXG | S_IRWXO;
 
-	if (fstat(fileno(file), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+	if (fstat(fileno(file), &status) < 0) {
+		snprintf(error, size, "can't look at the key %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (key_is_credential(path))
+		strange &= ~(mode_t)S_IRGRP;
+	if ((status.st_mode & strange) == 0)
 		return true;
-	snprintf(error, size, "the key %s can be read by others than its owner; chmod 600 it, and think about a new one",
-		 path);
+	snprintf(error, size, "the key %s can be read by others than its owner (mode %04o); chmod 600 it, and think about a new "
+		 "one", path, status.st_mode & 07777U);
 	return false;
 }
 

@@ -25,8 +25,13 @@ X509 *certs_read_certificate(const char *path, STACK_OF(X509) *chain, char *erro
 /* Is key the certificate's, which has not expired? */
 bool certs_pair_fits(X509 *certificate, EVP_PKEY *key, const char *path, const char *key_path, char *error, size_t size);
 
+/*
+ * end.c; notAfter in seconds from 1970 on, which a time_t of 32 bits has not from 2038 on. False: it is no time.
+ */
+bool certs_read_end(const X509 *certificate, int64_t *end);
+
 /* certs_judge.c; rest: what the authority's file holds besides it. */
-/* What is sent behind a minted certificate: all but roots. NULL: no memory. */
+/* What is sent after a minted certificate: all but roots. NULL: no memory. */
 STACK_OF(X509) *certs_chain_to_send(X509 *authority, STACK_OF(X509) *rest);
 /* What a client that trusts the authority, or its root, will find wrong with minted; NULL: nothing. */
 const char *certs_judge(X509 *minted, X509 *authority, STACK_OF(X509) *rest);

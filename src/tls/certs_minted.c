@@ -11,8 +11,8 @@
  *                       +-- again after a second: an order or its answer may be lost, with who had it
  *
  * What is ordered for a server's certificate follows from the server. Where there is none to show, because it speaks in
- * clear or must not be used, the client chooses the name, and could choose one after the other: those have rows of their own,
- * and push nothing out that was made for a server. How many may be ordered for whom is the caller's to say, and who may
+ * clear or must not be used, the client chooses the name, and could choose one after the other: those have rows of their
+ * own, and push nothing out that was made for a server. How many may be ordered for whom is the caller's to say, and who may
  * order none changes nothing here.
  *
  * Nobody waits in here: whoever wants one asks again when it likes.

@@ -27,7 +27,7 @@ static const char *const default_groups[] = { "X25519MLKEM768:X25519:P-256:P-384
 
 typedef bool word_try(SSL_CTX *context, const char *word);
 
-/* The next word of a list into word. Moves list behind it; false: there is none. */
+/* The next word of a list into word. Moves list past it; false: there is none. */
 static bool word_next(const char **list, char *word)
 {
 	const size_t skipped = strspn(*list, ":");

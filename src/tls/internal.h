@@ -18,7 +18,7 @@
 /* The longest that RFC 8446 4.6.1 allows: what a client holds is to resume as long as its control connection lives. */
 #define TLS_TICKET_SECONDS (7L * 86400)
 
-/* OpenSSL's own judgement of a key's strength, behind ours. */
+/* OpenSSL's own judgement of a key's strength, after ours. */
 struct tls_bounds {
 	int (*usual)(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int identifier, void *other, void *of);
 };
@@ -55,7 +55,9 @@ struct tls_tickets {
  * byte at all. OpenSSL deals with them for as long as there are any, within one call. Servers give four tickets at the most.
  */
 #define TLS_BARREN_MAX 32U
-/* And in a handshake. The longest messages are chains of certificates, of 100 KiB, and some peers send pieces of 512 bytes. */
+/*
+ * And in a handshake. The longest messages are chains of certificates, of 100 KiB, and some peers send pieces of 512 bytes.
+ */
 #define TLS_HANDSHAKE_RECORDS_MAX 512U
 
 struct tls_stream {
@@ -70,6 +72,7 @@ struct tls_stream {
 	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	const char *excess; /* what the server has chosen too large; NULL: nothing */
+	const char *status; /* what its stapled response says against it; NULL: nothing */
 	bool misnamed;  /* the client's name is none that everybody would read alike */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
@@ -88,6 +91,14 @@ int tls_tickets_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER
 
 /* bounds.c; for contexts of servers' legs, which bounds outlives */
 void tls_bounds_apply(SSL_CTX *context, struct tls_bounds *bounds);
+
+/* Is a certificate's key no larger than those of good servers? */
+bool tls_bounds_take_key(X509 *certificate);
+
+/* staple.c; for a server's leg, before its handshake. False: no memory. */
+bool staple_ask(SSL *ssl);
+/* What a stapled response, or that there is none, says against a certificate whose chain is good; static text. Once. */
+const char *staple_objection(SSL *ssl);
 
 /* demand.c. False, with what is wrong in error. */
 bool tls_demand_apply(SSL_CTX *context, const struct tls_demand *demand, char *error, size_t size);

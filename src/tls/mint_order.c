@@ -12,6 +12,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "tls/certs_internal.h"
+
 #define MINT_HOST_MAX 253 /* RFC 1035 3.1 */
 #define MINT_ATTRIBUTE_MAX 64 /* RFC 5280 appendix A.1, of the shortest of them */
 
@@ -115,16 +117,12 @@ static bool order_add_names(struct mint_order *order, X509 *server)
 	return done;
 }
 
+/* One without an end that can be read has had it. */
 static int64_t end_of(const X509 *server)
 {
-	int days = 0;
-	int seconds = 0;
-	ASN1_TIME *begin = ASN1_TIME_set(NULL, 0);
-	const bool done = begin && ASN1_TIME_diff(&days, &seconds, begin, X509_get0_notAfter(server)) == 1;
+	int64_t end;
 
-	ASN1_TIME_free(begin);
-	/* One without an end that can be read has had it. */
-	return done && days >= 0 ? (int64_t)days * 86400 + seconds : 1;
+	return certs_read_end(server, &end) && end >= 0 ? end : 1;
 }
 
 static bool order_set_point(struct mint_order *order, const EVP_PKEY *key)

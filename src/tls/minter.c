@@ -4,7 +4,7 @@
  *
  * A minted certificate says what the server's own said: its subject, its names, and no longer validity than its own.
  * Only the key and the signature are others. It is signed by the local authority where the server's certificate was
- * good; where it was bad and the configuration lets it pass, by a second authority that is made anew in every process
+ * good; where it was bad and the configuration lets it pass, by a second authority that each process makes for itself
  * and written nowhere, so no client can trust it: a bad certificate stays visibly bad.
  *
  * All of it but the names, the validity and the key is said here, so whoever orders can have no authority made, no other
@@ -24,7 +24,8 @@
 
 #define MINTER_NAME_MAX 256
 /* What is minted without a server's certificate to take the validity from. */
-#define MINTED_SECONDS (7L * 86400)
+#define MINTED_DAY 86400L
+#define MINTED_SECONDS (7 * MINTED_DAY)
 /* The end of the year 9999 (RFC 5280 4.1.2.5). */
 #define MINTED_LAST INT64_C(253402300799)
 
@@ -96,11 +97,12 @@ static bool mint_set_names(X509 *minted, const struct mint_order *order)
 	return done;
 }
 
+/* Times are days and seconds from 1970 on: a time_t of 32 bits ends in 2038. */
 static bool mint_set_end(X509 *minted, int64_t end, const X509 *issuer)
 {
 	const int64_t last = end < MINTED_LAST ? end : MINTED_LAST;
 
-	if (end && !ASN1_TIME_set(X509_getm_notAfter(minted), (time_t)last))
+	if (end && !ASN1_TIME_adj(X509_getm_notAfter(minted), 0, (int)(last / MINTED_DAY), (long)(last % MINTED_DAY)))
 		return false;
 	return ASN1_TIME_compare(X509_get0_notAfter(minted), X509_get0_notAfter(issuer)) <= 0 ||
 	       X509_set1_notAfter(minted, X509_get0_notAfter(issuer)) == 1;

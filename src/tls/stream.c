@@ -21,7 +21,7 @@ static bool stream_is_barren(const struct tls_stream *stream)
 	return stream->barren > (stream->secured ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX);
 }
 
-/* OpenSSL shows the header of each record. One that believes that the peer has ended stops behind it. */
+/* OpenSSL shows the header of each record. One that believes that the peer has ended stops after it. */
 static void stream_count_record(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *context)
 {
 	struct tls_stream *stream = context;
@@ -125,7 +125,8 @@ struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tl
 	if (stream->follows)
 		stream_expect_bulk(stream);
 	session = tls_tickets_take(tickets);
-	if (expect_server(stream, name, address) && (!session || SSL_set_session(stream->ssl, session) == 1)) {
+	if (expect_server(stream, name, address) && (stream->follows || staple_ask(stream->ssl)) &&
+	    (!session || SSL_set_session(stream->ssl, session) == 1)) {
 		SSL_SESSION_free(session);
 		return stream;
 	}
@@ -209,7 +210,7 @@ static void stream_begin(void)
 
 /*
  * Records of a data connection wait until there are several, or for a flush: every send goes all the way to the peer's
- * socket, and wakes the peer. A handshake has a buffer of its own, so this comes behind it.
+ * socket, and wakes the peer. A handshake has a buffer of its own, so this comes after it.
  */
 static bool stream_gather(struct tls_stream *stream)
 {
@@ -250,8 +251,10 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 		return stream_fail(stream, "no memory");
 	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
 		stream->tickets->spent++;
-	if (!stream->accepting && !stream->follows)
+	if (!stream->accepting && !stream->follows) {
 		stream->tickets->fingerprint_known = read_fingerprint(stream->ssl, stream->tickets->fingerprint);
+		stream->status = staple_objection(stream->ssl);
+	}
 	return TLS_DONE;
 }
 
@@ -311,7 +314,7 @@ const char *tls_stream_objection(const struct tls_stream *stream)
 		return memcmp(stream->tickets->fingerprint, fingerprint, sizeof(fingerprint)) == 0
 			       ? NULL : "the data connection's certificate is not the control connection's";
 	verdict = SSL_get_verify_result(stream->ssl);
-	return verdict == X509_V_OK ? NULL : X509_verify_cert_error_string(verdict);
+	return verdict == X509_V_OK ? stream->status : X509_verify_cert_error_string(verdict);
 }
 
 enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The settings of both roles: what the legs demand (demand.c), no renegotiation, no compression, no early data. ALPN is "ftp" or absent
- * (a client that wants another protocol was lured here; ALPACA), and tickets resume nothing but data connections of
- * the control connection that they were given on.
+ * The settings of both roles: what the legs demand (demand.c), no renegotiation, no compression, no early data. ALPN is
+ * "ftp" or absent (a client that wants another protocol was lured here; ALPACA), and tickets resume nothing but data
+ * connections of the control connection that they were given on.
  */
 #include <openssl/err.h>
 #include <stdio.h>
@@ -166,7 +166,7 @@ static SSL_CTX *acceptor_make(const struct tls_demand *demand, char *error, size
 	return context;
 }
 
-/* All anchors are read now: behind the sandbox a directory could be looked into no more. */
+/* All anchors are read now: in the sandbox no directory can be looked into any more. */
 static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t size)
 {
 	const bool given = path && *path;
@@ -231,7 +231,7 @@ struct tls *tls_open(const struct tls_settings *settings, char *error, size_t si
 		certs_close(tls->certs);
 		tls->certs = NULL;
 	}
-	/* First what holds for both legs: a word that is wrong there is told as such. */
+	/* First what holds for both legs: a word that is wrong there is reported as such. */
 	if (tls->certs)
 		tls->acceptor = acceptor_make(&settings->client, error, size);
 	if (tls->acceptor && open_connectors(tls, settings, error, size))

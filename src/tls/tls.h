@@ -68,7 +68,7 @@ enum tls_result {
 	TLS_END,    /* the peer said close_notify */
 	TLS_CUT,    /* the stream ended without it: what was read may be a part of what was sent */
 	TLS_FAILED, /* tls_stream_error says why */
-	TLS_BARREN, /* the peer sends records with nothing in them, one behind the other; nothing more is read */
+	TLS_BARREN, /* the peer sends records with nothing in them, one after the other; nothing more is read */
 };
 
 struct tls;
@@ -128,7 +128,7 @@ bool tls_stream_lacks_certificate(const struct tls_stream *stream);
 const char *tls_stream_name(const struct tls_stream *stream);
 
 /*
- * Chooses the certificate for a client behind TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
+ * Chooses the certificate for a client after TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
  * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
  * A server whose certificate is bad gets none of the given ones. TLS_DONE; TLS_WAIT: it is being minted, and this is to be
  * called again once there are answers, and now and then without them; TLS_DENIED: it is not there, and must not be ordered;

@@ -270,8 +270,3 @@ bool wire_probe_route(int descriptor, const struct endpoint *remote, struct endp
 	return connect(descriptor, &none, sizeof(none)) == 0 && wire_connect(descriptor, remote) == 0 &&
 	       wire_local(descriptor, local);
 }
-
-bool wire_is_starved(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}

@@ -61,8 +61,6 @@ int wire_socket_shared(const struct endpoint *local, enum family family);
 int wire_socket_foreign(const struct endpoint *local, enum family family);
 /* The same for a socket that is bound to no address: it takes connections to any. 0, or -1 with errno. */
 int wire_allow_foreign(int descriptor, enum family family);
-/* Did accept(2) fail for want of descriptors or memory? The connection still waits then, and its listener stays ready. */
-bool wire_is_starved(int error);
 /* A socket to look routes up with, which sends nothing; or -1 with errno. */
 int wire_probe(enum family family);
 /* The address, and any port, by which this host talks to remote. False: there is no route. */

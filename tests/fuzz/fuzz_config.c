@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "ftpalg/address.h"
 #include "ftpalg/offer.h"
 #include "rules/rules.h"
 
@@ -101,6 +102,13 @@ static void check_networks(const struct network *networks, size_t count)
 		assert(networks[i].prefix <= (networks[i].address.family == FAMILY_IPV4 ? 32 : 128));
 }
 
+static void check_advertise(const struct policy_advertise *advertise)
+{
+	assert(memchr(advertise->host, '\0', sizeof(advertise->host)));
+	assert(!address_is_martian(&advertise->ipv4.address) || advertise->ipv4.address.family == FAMILY_NONE);
+	assert(advertise->ipv4.address.family != FAMILY_IPV6 && advertise->ipv6.address.family != FAMILY_IPV4);
+}
+
 static void check_rule(const struct policy_rule *rule, bool last)
 {
 	assert(memchr(rule->name, '\0', sizeof(rule->name)) && rule->name[0]);
@@ -118,7 +126,8 @@ static void check_rule(const struct policy_rule *rule, bool last)
 		       rule->passive_denied[i].first <= rule->passive_denied[i].last);
 	for (size_t i = 0; i < rule->fxp_count; i++)
 		assert(rule->fxp[i].ports.first > 0 && rule->fxp[i].ports.first <= rule->fxp[i].ports.last);
-	assert(!rule->advertise || rule->advertise_address.family != FAMILY_NONE);
+	check_advertise(&rule->advertise);
+	check_advertise(&rule->advertise_active);
 }
 
 /* The rules are commands for a shell and for nft, so nothing but words that were judged may be in them. */

@@ -161,6 +161,9 @@ static void op_notice(void *context, const struct notice *notice)
 	/* Peers that go on after the end are adopted, once the row is gone. */
 	if (notice->type == NOTICE_SESSION_CLOSE)
 		rig->adopted = true;
+	/* What such a row had opened stays in the kernel, and is another gateway's. */
+	if (notice->type == NOTICE_SESSION_CLOSE && notice->reason == REASON_ELSEWHERE)
+		rig->open = 0;
 	if (notice->type == NOTICE_OFFER)
 		rig->announced[rig->announced_count++ % 64] = notice->announced;
 	if (rig->note_count < EVENTS_MAX)

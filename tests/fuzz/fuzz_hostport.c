@@ -64,7 +64,7 @@ static void check_announcement(struct bytes text, const struct hostport *hostpor
 		assert(announced.endpoint.port == endpoint->port);
 		assert(hostport->form == FORM_229 || address_equal(&announced.endpoint.address, &endpoint->address));
 	} else {
-		assert(keep_length || reason == REASON_FAMILY_MISMATCH);
+		assert(keep_length || reason == REASON_FAMILY_MISMATCH || hostport->mixed);
 	}
 }
 

@@ -47,6 +47,7 @@ static void check_rewritten(struct bytes original, const struct packet *packet, 
 	assert(after.length == length && tuple_equal(&after.tuple, &packet->tuple));
 	assert(!after.foreign_options || (change->flags ^ packet->flags) & TCP_SYN);
 	assert(after.seq == change->seq && after.ack == change->ack && after.flags == change->flags);
+	assert(after.whole == (packet->whole && !change->may_be_cut));
 	assert(after.window == packet->window);
 	assert(after.urgent == (change->flags & TCP_URG ? change->urgent : 0));
 	assert(after.ip_header == packet->ip_header && after.tcp_header == packet->tcp_header);
@@ -74,6 +75,7 @@ static void change_packet(const uint8_t *control, struct bytes bytes, const stru
 		.strip_sack = control[5] & 1,
 		.payload = packet->payload,
 		.urgent = control[6],
+		.may_be_cut = control[5] & 16,
 	};
 	size_t headers = (size_t)packet->ip_header + packet->tcp_header;
 	size_t size = sizeof(out) - 1;

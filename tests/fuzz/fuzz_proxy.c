@@ -25,6 +25,7 @@
 #include "proxy/internal.h"
 #include "tls/authority.h"
 #include "tls/certs_internal.h"
+#include "between.h"
 #include "peer.h"
 
 #define LINES_MAX 8192U
@@ -381,7 +382,7 @@ static void begin(const uint8_t *data)
 	promise = LINES_MAX;
 	server_promise = SIZE_MAX;
 	ever_cleared = auth_heard = auth_armed = server_spoke = marker_sent = false;
-	session = proxy_session_begin_between(&proxy, to_client[1], to_server[1], &view, implicit);
+	session = between_begin(&proxy, to_client[1], to_server[1], &view, implicit);
 	if (session) {
 		session->ops.expect = op_expect;
 		session->ops.unexpect = op_unexpect;

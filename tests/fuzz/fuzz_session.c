@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Any bytes as a dialogue: one byte for the connection and the policy, then lines, with CR or without; the first letter of a
- * line says who speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads to
- * the peer that offered it and from the other one, and no offer passes without one. One that was used up is opened again once
- * for an offer at most, and as it was.
+ * line says who speaks, S the server and anything else the client. Whatever is said, at most one pinhole is open, it leads
+ * to the peer that offered it and from the other one, and no offer passes without one. One that was used up is opened again
+ * once for an offer at most, and as it was.
  */
 #include <assert.h>
 #include <stdlib.h>

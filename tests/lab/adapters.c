@@ -196,7 +196,9 @@ static void run_unexpects(char **argv)
 
 static void run_seqadj(char **argv)
 {
-	struct conntrack conntrack = { .netlink = &kernel, .zone = (uint16_t)read_number(argv[0]) };
+	struct conntrack conntrack = {
+		.netlink = &kernel, .zone = (uint16_t)read_number(argv[0]), .established = 431001,
+	};
 	const struct nat_view view = read_view(&argv[1]);
 	const struct seqadj seqadj = {
 		.position = (uint32_t)read_number(argv[6]),

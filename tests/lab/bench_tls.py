@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 What the proxy costs: a download of 1 GB in PROT P and in clear, by curl from vsftpd, directly, through the proxy, and
-through ProFTPD's mod_proxy in the same place; full handshakes a second; memory for idle TLS sessions. All take turns, and
-the medians of five are told. doc/performance.md has figures.
+through ProFTPD's mod_proxy in the same place; full handshakes a second; memory for idle TLS sessions; one process of the
+proxy and two. All take turns, and the medians of five are told. doc/performance.md has figures.
 
 Processor seconds are those of the proxy's processes. What they send and receive is carried through the stack at their
 expense, up to the other end's socket.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import socket
 import ssl
@@ -19,7 +20,7 @@ import time
 
 import tap
 from lab import Lab
-from process import children, wait_until
+from process import children, titled, wait_until
 from proxy import Proxy
 from servers import TlsVsftpd, is_listening, unpacked
 
@@ -31,6 +32,8 @@ MOD_PROXY_SESSIONS = 50
 MOD_PROXY_PORT = 2222
 MOD_PROXY_CLEAR_PORT = 2223
 DIRECT_PORT = 2121
+GREETER_PORT = 2122
+DOWNLOADS = 3
 
 
 class ModProxy:
@@ -203,7 +206,7 @@ async def serve(reader, writer):
         pass
     writer.close()
 async def main():
-    server = await asyncio.start_server(serve, sys.argv[1], 21, backlog=1024)
+    server = await asyncio.start_server(serve, sys.argv[1], int(sys.argv[2]), backlog=1024)
     await server.serve_forever()
 asyncio.run(main())
 """
@@ -235,7 +238,7 @@ def sessions():
         proxy = Proxy(lab, {"tls": "client"})
         certificate = proxy.server_certificate()
         address = lab.addresses[4].server
-        lab.server.spawn([sys.executable, "-c", GREETER, address])
+        lab.server.spawn([sys.executable, "-c", GREETER, address, "21"])
         wait_until(lambda: is_listening(lab.server, 21), "the greeter to listen")
         with proxy, ModProxy(lab, certificate, f"{address}:21", tls_to_server=False):
             rates = {"ftpalg": [], "mod_proxy": []}
@@ -281,6 +284,43 @@ def memory():
             print(f"memory      mod_proxy  {total / len(opened) / 1000:8.1f} kB, of {len(opened)}", flush=True)
 
 
+@contextlib.contextmanager
+def place(number):
+    """A proxy of so many processes, which has TLS with clients only, a greeter and a server behind it."""
+    with Lab(mode="routed", gateway_rules=False, daemon=False, offloads=True, forward_all=True) as lab:
+        proxy = Proxy(lab, {"tls": "client", "workers": str(number), "control-ports": f"21, {GREETER_PORT}"})
+        address = lab.addresses[4].server
+        lab.server.spawn([sys.executable, "-c", GREETER, address, str(GREETER_PORT)])
+        wait_until(lambda: is_listening(lab.server, GREETER_PORT), "the greeter to listen")
+        with TlsVsftpd(lab.server, address, lab.directory, proxy.server_certificate()) as server, proxy:
+            with open(server.path("big"), "wb") as file:
+                file.truncate(SIZE)
+            wait_until(lambda: len(titled(proxy.process.pid, "ftpalg-proxy")) == number, "its processes")
+            yield lab, address
+
+
+def together(lab, address):
+    """Megabytes a second of several downloads at once."""
+    with concurrent.futures.ThreadPoolExecutor(DOWNLOADS) as pool:
+        began = time.monotonic()
+        list(pool.map(lambda _number: download(lab, address, 21, True), range(DOWNLOADS)))
+        return DOWNLOADS * SIZE / (time.monotonic() - began) / 1e6
+
+
+def workers():
+    """Full handshakes a second of three clients, and downloads in PROT P at once."""
+    with contextlib.ExitStack() as stack:
+        places = {number: stack.enter_context(place(number)) for number in (1, 2)}
+        seen = {number: [] for number in places}
+        for turn in range(ROUNDS):
+            for number in list(places)[::-1 if turn % 2 else 1]:
+                seen[number].append((rate(*places[number], GREETER_PORT, seconds=3), together(*places[number])))
+        for number, values in seen.items():
+            handshakes, speed = map(statistics.median, zip(*values))
+            print(f"workers     {number}: {handshakes:6.0f} handshakes a second, {speed:6.0f} MB/s of {DOWNLOADS} downloads in "
+                  "PROT P", flush=True)
+
+
 THREADED_GREETER = r"""
 import socket, ssl, sys, threading
 threading.stack_size(256 * 1024)
@@ -304,8 +344,8 @@ while True:
 
 def main():
     tap.enter_lab()
-    for part in sys.argv[1:] or ("throughput", "sessions", "memory"):
-        {"throughput": throughput, "sessions": sessions, "memory": memory}[part]()
+    for part in sys.argv[1:] or ("throughput", "sessions", "memory", "workers"):
+        {"throughput": throughput, "sessions": sessions, "memory": memory, "workers": workers}[part]()
 
 
 if __name__ == "__main__":

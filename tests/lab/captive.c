@@ -53,7 +53,8 @@ static void say(const char *what, int error)
 static void enter(const char *path)
 {
 	const struct nfqueue_settings settings = { .length = 1024 };
-	struct broker_page *policies = mmap(NULL, sizeof(*policies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct broker_page *policies = mmap(NULL, sizeof(*policies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+					    0);
 	struct heartbeat *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct nfqueue_settings mine = settings;
 	const pid_t self = getpid();
@@ -67,7 +68,7 @@ static void enter(const char *path)
 	broker_process = fork();
 	if (broker_process == 0) {
 		close(ends[0]);
-		_exit(broker_run(&config, ends[1], policies, page, self) == 0 ? 0 : 1);
+		_exit(broker_run(&config, config.queue, ends[1], policies, page, self) == 0 ? 0 : 1);
 	}
 	close(ends[1]);
 	mine.number = config.queue;

@@ -12,7 +12,8 @@
  * not of a session, so that whoever measures something beside it knows what the processor is asked to do. The sessions
  * leave from SOURCES addresses, of which SOURCE is the first, to SERVERS addresses beginning with SERVER. A session
  * that is ended by the other side is opened again. Once a second a line tells what was done so far. `syn` sends RATE
- * SYNs a second in the names of SOURCES addresses, each time from another port, and answers none of what comes back. `packet` sends one IPv4 packet RATE times a second.
+ * SYNs a second in the names of SOURCES addresses, each time from another port, and answers none of what comes back.
+ * `packet` sends one IPv4 packet RATE times a second.
  *
  * One process has at most as many sessions as the kernel lets it have descriptors; start several. IPv4 only: the
  * sessions' number is what matters here, and that is the same table for both families.
@@ -472,7 +473,8 @@ static void syn_flood(char **arguments)
 		const uint64_t now = milliseconds();
 
 		for (budget += rate * (double)(now - last) / 1000; budget >= 1; budget -= 1) {
-			const struct sockaddr_in source = endpoint(arguments[1], (unsigned int)statistics.acted % sources, 0);
+			const struct sockaddr_in source = endpoint(arguments[1], (unsigned int)statistics.acted % sources,
+								   0);
 
 			syn_send(raw, &source, &server, (uint16_t)(1024 + statistics.acted / sources % 60000));
 		}

@@ -7,15 +7,25 @@ connections the kernel's own FTP helper instead, which can do the simple cases a
 "none" gives them nothing, so that every statement that needs the gateway must fail.
 """
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
+import threading
 
+import conntrack
 import rules
-from process import wait_until
+from process import TimedOut, wait_until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "events"))
+# pylint: disable=wrong-import-position
+import schema
+
 READY = "ftpalg: ready"
+# How long the end of a session is waited for that may have none.
+ENDING = 2
 # Any bit will do that no rule of a lab uses.
 PASSED_MARK = "0x40000000"
 
@@ -28,6 +38,44 @@ def is_stand_in():
     return binary() in ("kernel", "none")
 
 
+def endpoint(event, name):
+    """One of an event's ends, as "ADDRESS:PORT": name is client, server, to, announced or the like."""
+    if f"{name}_ip" not in event:
+        return None
+    address = event[f"{name}_ip"]
+    return f"[{address}]:{event[f'{name}_port']}" if ":" in address else f"{address}:{event[f'{name}_port']}"
+
+
+class Written:
+    """The events in a file that grows, and may be replaced by another one. Each line is read once, whichever thread asks."""
+
+    def __init__(self, path):
+        self._path = path
+        self._file = None  # which it was
+        self._end = 0
+        self._events = []
+        self._lock = threading.Lock()
+
+    def events(self):
+        with self._lock:
+            self._read()
+            return self._events
+
+    def _read(self):
+        try:
+            with open(self._path, "rb") as file:
+                status = os.fstat(file.fileno())
+                if (status.st_dev, status.st_ino) != self._file or status.st_size < self._end:
+                    self._file, self._end, self._events = (status.st_dev, status.st_ino), 0, []
+                file.seek(self._end)
+                lines, whole, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            self._file, self._end, self._events = None, 0, []
+            return
+        self._end += len(lines + whole)
+        self._events = self._events + [json.loads(line) for line in lines.split(b"\n") if line]
+
+
 class Gateway:
     """One daemon on the router. settings: {section: {key: value}} over the lab's own."""
 
@@ -35,10 +83,15 @@ class Gateway:
         self.router = router
         self.configuration = os.path.join(directory, f"{name}.conf")
         self.events_path = os.path.join(directory, f"{name}.events")
+        self._written = Written(self.events_path)
+        self.monitor = os.path.join(directory, f"{name}.monitor")
+        self.control = os.path.join(directory, f"{name}.control")
         self.process = None
+        self.environment = None  # {variable: value} besides the lab's own
+        self._endless = set()  # sessions whose end nobody will tell
         self.after_queue = None  # once rules are loaded, {what: packets} of rules that others have replaced
         sections = {"gateway": {"control-ports": "21", "queue": "21", "events": self.events_path,
-                                "passed-mark": PASSED_MARK}}
+                                "passed-mark": PASSED_MARK, "monitor": self.monitor, "control": self.control}}
         if os.environ.get("FTPALG_LAB_UID", "0") != "0":
             sections["gateway"]["user"] = "none"  # an ordinary user's namespace has no other user to become
         for section, values in (settings or {}).items():
@@ -77,7 +130,7 @@ class Gateway:
 
     def start(self):
         """Starts the daemon and waits until it is bound to its queue."""
-        self.process = self.router.spawn([binary(), "run", "-c", self.configuration])
+        self.process = self.router.spawn([binary(), "run", "-c", self.configuration], environment=self.environment)
         self.process.wait_for_output(READY)
 
     def stop(self):
@@ -88,6 +141,15 @@ class Gateway:
         if not alive or status != 0:
             raise RuntimeError(f"the gateway ended {'with' if alive else 'too early, with'} status {status}; "
                                f"it wrote:\n{process.output()[-4000:]}")
+        self.check_events()
+
+    def check_events(self):
+        """What it wrote is what doc/events.schema.json promises to programs that read it."""
+        if schema.jsonschema and os.path.isfile(self.events_path):
+            with open(self.events_path, encoding="utf-8") as file:
+                complaints = schema.Validator().complaints(file.read().split("\n")[:-1])
+            if complaints:
+                raise RuntimeError("events are not as their schema says:\n" + "\n".join(complaints[:3]))
 
     def kill(self):
         """What a crash or the kernel's out-of-memory killer does."""
@@ -100,17 +162,34 @@ class Gateway:
         when it has nothing else to do: what a peer has noticed may not be there yet, nor the end of a session that was.
         So a test waits for an event, and says whose it is: client is the endpoint of a ScriptedClient or a Talk.
         """
-        if not os.path.exists(self.events_path):
-            return []
-        with open(self.events_path, encoding="utf-8") as file:
-            complete = file.read().split("\n")[:-1]
-        events = [json.loads(line) for line in complete[since:]]
-        return [event for event in events if name in (None, event["event"])
-                and all(event.get(key) == value for key, value in fields.items())]
+        return [event for event in self._written.events()[since:] if name in (None, event["event"])
+                and all((endpoint(event, key) if key == "client" else event.get(key)) == value
+                        for key, value in fields.items())]
 
     def position(self):
-        """A position for events(since=)."""
+        """
+        A position for events(since=), behind the ends of all sessions whose connections have ended: else what is asked since
+        then without saying whose it is would find them. A session of a gateway that was killed may have no end: it is waited
+        for once.
+        """
+        ending = self._ending()
+        with contextlib.suppress(TimedOut):
+            wait_until(lambda: ending <= self._ended(), "the ends of sessions", ENDING)
+        self._endless |= ending - self._ended()
         return len(self.events())
+
+    def _ended(self):
+        return {event["session"] for event in self.events("session-close")}
+
+    def _ending(self):
+        """The sessions that have not been told to have ended, and have no connection that conntrack calls ESTABLISHED."""
+        past = self._ended() | self._endless
+        opened = {event["session"]: (event["client_ip"], event["client_port"]) for event in self.events("session-open")
+                  if event["session"] not in past}
+        families = {6 if ":" in address else 4 for address, _ in opened.values()}
+        alive = {(connection.original_source, connection.original_source_port) for family in families
+                 for connection in conntrack.connections(self.router, family) if connection.state == "ESTABLISHED"}
+        return {session for session, client in opened.items() if client not in alive}
 
     def wait_event(self, name, since=0, **fields):
         """Waits for an event with these fields and returns it."""

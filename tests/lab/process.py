@@ -76,20 +76,43 @@ class Stopwatch:
         return now - self._began - self._lost(now)
 
 
-def children(pid):
-    """The processes that this one has started, oldest first."""
+OF_A_MOMENT = "ftpalg-rules"  # looks at the firewall, and ends
+
+
+def named_children(pid):
+    """The processes that this one has started, oldest first, each with its name."""
+    found = []
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
+        words = file.read().split()
+    for word in words:
+        with contextlib.suppress(OSError), open(f"/proc/{word}/comm", encoding="ascii") as file:  # it may have ended
+            found.append((int(word), file.read().strip()))
+    return found
+
+
+def children(pid):
+    """Those of them that stay."""
+    return [child for child, name in named_children(pid) if name != OF_A_MOMENT]
 
 
 def titled(pid, title):
-    """Those of them that bear this name, oldest first."""
-    found = []
-    for child in children(pid):
-        with contextlib.suppress(OSError), open(f"/proc/{child}/comm", encoding="ascii") as file:  # it may have ended
-            if file.read().strip() == title:
-                found.append(child)
-    return found
+    """Those of them that bear this name."""
+    return [child for child, name in named_children(pid) if name == title]
+
+
+def wait_titled(pid, title):
+    """The first of them. A process has its name a moment after it has begun."""
+    wait_until(lambda: titled(pid, title), f"the process {title}")
+    return titled(pid, title)[0]
+
+
+def is_gone(pid):
+    """No such process, or one that has ended and waits to be reaped."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class Process:

@@ -6,6 +6,7 @@ The authority of the servers is not the proxy's: a client that trusts the one do
 """
 
 import os
+import re
 import subprocess
 
 import rules
@@ -43,6 +44,11 @@ class Authority:
                       "-CAcreateserial", "-days", str(days), "-extfile", f"{path}.ext", "-out", f"{path}.pem")
         os.chmod(f"{path}.key", 0o600)
         return f"{path}.pem", f"{path}.key"
+
+
+def without_sockets(configuration):
+    """The same configuration for a second service: the one that serves has the sockets."""
+    return re.sub("^(monitor|control) = .*$", r"\1 = none", configuration, flags=re.MULTILINE)
 
 
 class Proxy(Gateway):

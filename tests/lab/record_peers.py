@@ -1,10 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-record_peers.py: what clients and servers that nobody here wrote say to each other, without a gateway between them. Writes the
-control connections of one visit of each client, to another server each time, into pcaps/recorded/CLIENT-SERVER-HOW.pcap, and
-what ftpalg replay makes of them beside it. tests/replay/test_replay.py holds the gateway to that; read the difference before
-you commit it.
+record_peers.py: what clients and servers that nobody here wrote say to each other, without a gateway between them. Writes
+the control connections of one visit of each client, to another server each time, into pcaps/recorded/CLIENT-SERVER-HOW.pcap,
+and what ftpalg replay makes of them beside it. tests/replay/test_replay.py holds the gateway to that; read the difference
+before you commit it.
 
     client --- router, which lets everything pass --- server
     captured here

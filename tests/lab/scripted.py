@@ -341,7 +341,7 @@ class ScriptedClient:
         return listing
 
     def connect_passive(self, extended=None):
-        """The data connection to where the server waits for it."""
+        """The data connection to where the server waits for it, from the address of the control connection."""
         if is_ipv6(self.address) or extended:
             reply = self.command(b"EPSV", "229").decode()
             endpoint = (self.socket.getpeername()[0], int(re.search(r"\(\|\|\|(\d+)\|\)", reply)[1]))
@@ -351,6 +351,7 @@ class ScriptedClient:
         with self.namespace.entered():
             data = socket.socket(self.socket.family, socket.SOCK_STREAM)
         data.settimeout(TIMEOUT)
+        data.bind((self.address, 0))
         data.connect(endpoint)
         return data
 

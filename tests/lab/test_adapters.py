@@ -424,6 +424,8 @@ def test_seqadj(family, mode):
     after = conntrack_entries(family, "-p", "tcp", "--sport", str(control.client[1]))
     TAP.check(f"{where}: nothing else that conntrack shows of the entry has changed",
               [without_time(line) for line in before], [without_time(line) for line in after])
+    TAP.check(f"{where}: the entry lives as long as was said with the adjustment", [430],
+              [(int(line.split()[2]) - 1) // 1000 for line in after])
     absent = [family.endpoint(family.client, 65000)] + control.view[1:]
     TAP.check(f"{where}: a sequence adjustment of no connection is refused", "no-connection",
               adapters("seqadj", 0, *absent, 0, 1, 0, 1)["reason"])
@@ -468,8 +470,8 @@ def test_queue(family):
         TAP.check(f"{family.name}: a free queue is bound", "bound", first.answer)
         with queue(21, "accept") as second:
             TAP.check(f"{family.name}: a queue of another process is refused, with what to do",
-                      "error=netfilter queue 21 is taken by another process; stop that one (see"
-                      " /proc/net/netfilter/nfnetlink_queue) or configure another queue and its rules", second.answer)
+                      f'error=netfilter queue 21 is taken by "adapters" (process {first.pid}); stop that, or set another'
+                      " queue in [gateway] and load the rules again", second.answer)
         with queue(22, "accept", "setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin") as second:
             TAP.check(f"{family.name}: no permission is told from a queue that is taken",
                       "error=no permission to use netfilter queues; run as root or with CAP_NET_ADMIN in this network"

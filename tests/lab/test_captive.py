@@ -23,7 +23,7 @@ import lab as labs
 import rules
 from capture import ACK, RST, Capture
 from gateway import READY, binary
-from process import children
+from process import children, wait_titled
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, Skip, check, check_equal
 
@@ -199,9 +199,9 @@ def status_of(pid):
 
 
 def rights(lab):
-    """The worker has none; the broker has one."""
-    worker, broker = (status_of(pid) for pid in children(lab.gateway.process.pid)[:2])
-    for status, capabilities in ((worker, 0), (broker, 1 << 12)):
+    """The worker has none, nor has who tells what happens; the broker has one."""
+    found = [wait_titled(lab.gateway.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "control")]
+    for status, capabilities in zip(map(status_of, found), (0, 1 << 12, 0)):
         for name in ("CapEff", "CapPrm"):
             check_equal(int(status[name], 16), capabilities, name)
         for name in ("CapInh", "CapAmb"):
@@ -233,7 +233,7 @@ def unprivileged_start(lab):
     with ScriptedServer(lab.server, address), ScriptedClient(lab.client, address) as client:
         client.login()
         check_equal(client.list_active(), LISTING, "a listing in active mode")
-    check(lab.gateway.events("pinhole-open"), "there is no event of the pinhole")
+    lab.gateway.wait_event("pinhole-open")
     check_equal(daemon.stop(), 0, "the exit status")
 
 

@@ -24,7 +24,7 @@ import time
 
 from capture import RST, Capture, streams
 from lab import Lab
-from process import wait_until
+from process import titled, wait_until
 from scripted import naive_endpoint
 from tap import Plan, check, check_equal
 from transfers import Client, SmallServer, amount
@@ -40,11 +40,8 @@ PATIENCE = 90
 
 
 def worker_pid(gateway):
-    """The process that holds the queue: the child of the one that was started, or that one itself. None: none now."""
-    pid = gateway.process.pid
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        children = file.read().split()
-    return int(children[0]) if children else None
+    """The process that holds the queue. None: none does now."""
+    return next(iter(titled(gateway.process.pid, "ftpalg-worker")), None)
 
 
 def send_signal(pid, number):

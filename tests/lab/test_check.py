@@ -12,6 +12,7 @@ The router's filter drops by default, as that of every lab does; its owner has a
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import time
@@ -176,6 +177,50 @@ def queue_of_another_program(cell):
     check_is_content(cell)
 
 
+@contextlib.contextmanager
+def manager_process(cell, name):
+    """A process that is called so."""
+    program = cell.path(name)
+    shutil.copy("/bin/sleep", program)
+    process = cell.router.spawn([program, "600"])
+    try:
+        wait_until(lambda: name in pathlib.Path(f"/proc/{process.pid}/comm").read_text(encoding="ascii"), f"{name} to run")
+        yield
+    finally:
+        process.stop()
+
+
+def found_about(cell, about):
+    return [(finding, text) for finding, subject, text in report(cell) if subject == about]
+
+
+def other_managers(cell):
+    """What runs beside it decides what is advised."""
+    for name in ("firewalld", "Docker", "ufw", "nftables.service"):
+        check_equal(found_about(cell, name), [], f"what is said of {name}, which does not run")
+    with manager_process(cell, "firewalld"), manager_process(cell, "dockerd"):
+        (finding, text), = found_about(cell, "firewalld")
+        if rules.FLAVOUR == "nft":
+            check((finding, "leaves tables of nft alone" in text) == ("ok", True), f"{finding}: {text}")
+        else:
+            check(finding == "note" and ("ftpalg rules nft" in text or "restore-rules = yes" in text), f"{finding}: {text}")
+        (finding, text), = found_about(cell, "Docker")
+        check(finding == "note" and "DOCKER-USER" in text, f"{finding}: {text}")
+        with open(cell.gateway.configuration, "a", encoding="ascii") as file:
+            file.write("restore-rules = yes\n")
+        (finding, text), = found_about(cell, "firewalld")
+        check_equal(finding, "ok", f"what is said of firewalld, whose reloads are made up for ({text})")
+
+
+def active_units(cell):
+    os.makedirs("/run/systemd/units")  # the lab's own /run
+    for name in ("ufw", "nftables"):
+        os.symlink("0123456789abcdef", f"/run/systemd/units/invocation:{name}.service")
+    check_equal(found_about(cell, "ufw")[0][0], "ok", "what is said of ufw")
+    finding, text = found_about(cell, "nftables.service")[0]
+    check(finding == "note" and "restore-rules" in text, f"{finding}: {text}")
+
+
 def helper_of_the_kernel(cell):
     admit_data_connections(cell)
     filter_rule(cell, "-t", "raw", "-I", "PREROUTING", "-p", "tcp", "--dport", "21", "-j", "CT", "--helper", "ftp")
@@ -275,6 +320,8 @@ def main():
             ("a filter of nft beside one of iptables is found", filter_of_nft, lab_without_forward),
             ("without a daemon FTP stands still, and check fails", daemon_that_was_stopped, lab_without_forward),
             ("another program on the queue is named", queue_of_another_program, bare_lab),
+            ("A193: another firewall manager decides what is advised", other_managers, lab_without_forward),
+            ("A193: so do services that have set a firewall up", active_units, lab_without_forward),
             ("the kernel's own helper is found", helper_of_the_kernel, lab_without_forward),
             ("a host that does not forward is found", host_that_does_not_forward, lab_without_forward),
             ("the lines and --json say the same", lines_say_what_json_says, lab_without_forward),

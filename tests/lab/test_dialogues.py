@@ -161,7 +161,8 @@ def ends_as_said(cell, test):
     lab, server = cell
     arguments, server.says, directly, through, reason = CURL_TESTS[test]
     since = lab.gateway.position()
-    for namespace, address, code in ((lab.server, lab.addresses[4].server, directly), (lab.client, lab.server_seen(4), through)):
+    for namespace, address, code in ((lab.server, lab.addresses[4].server, directly),
+                                     (lab.client, lab.server_seen(4), through)):
         result = namespace.run(["curl", "-q", "-sS", "--max-time", f"{SECONDS}", *arguments, f"ftp://u:x@{address}/d/f"],
                                check=False, timeout=4 * SECONDS)
         check_equal(result.returncode, code, f"how curl ended at {address}")

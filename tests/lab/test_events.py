@@ -18,7 +18,7 @@ import time
 
 from gateway import READY, Gateway, binary
 from lab import Lab
-from process import SLOWNESS, Stopwatch, children, wait_until, titled
+from process import OF_A_MOMENT, SLOWNESS, Stopwatch, named_children, titled, wait_until
 from proxy import Proxy
 from scripted import ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
@@ -91,7 +91,8 @@ class Packets:
 
     @staticmethod
     def workers(service):
-        return children(service.pid)
+        # One that has just been forked, to look at the firewall, still has its parent's name.
+        return [child for child, name in named_children(service.pid) if name.startswith("ftpalg-") and name != OF_A_MOMENT]
 
 
 class Relays(Packets):
@@ -252,7 +253,7 @@ def disk_is_full(kind):
                 service.wait_ready()
                 many_events(lab)
                 client_works(lab)
-                check_equal(os.path.getsize(path), 65536, "the size of the file on a full disk")
+                wait_until(lambda: os.path.getsize(path) == 65536, "a full disk")
                 wait_until(lambda: "No space left" in service.output(), "a message that tells of it")
                 with open(path, "rb") as file:
                     first = file.read()
@@ -332,7 +333,7 @@ def refusals_are_sentences(journal, settings, expected):
                 client.command(b"PORT 10,9,9,9,200,10", "5")
             client.command(b"NOOP", "200")
         said = re.findall(r"^(.*)ftpalg: warning: refused, client (\S+) to server (\S+): the offer names a host .*"
-                          r"\(foreign-address, session \d+, rule policy\): \"PORT 10,9,9,9,200,10\"$", service.output(),
+                          r"\(foreign-address, session [0-9a-f]+, rule policy\): \"PORT 10,9,9,9,200,10\"$", service.output(),
                           re.MULTILINE)
         ends = (f"{client.address}:{client.local_port}", f"{addresses.server}:21")
         check_equal(said, expected and [("<4>" if journal else "", *ends)] * expected, "what the log says of 20 refusals")
@@ -380,7 +381,8 @@ def server_multiplies(kind, seconds=3):
                 other.login()
                 other.command(b"PORT 10,1,1,1,0,25", "5")
             wait_until(lambda: [event for event in read_events(lab)
-                                if event["event"] == "refuse" and event["session"] not in first], "the other's refusal")
+                                if event["event"] == "refuse" and event["session"] not in first], "the other's refusal",
+                       timeout=30 * SLOWNESS)
         wait_until(lambda: [event for event in read_events(lab)
                             if event["event"] == "session-close" and event["session"] in first], "the end")
         sums = [event for event in read_events(lab) if event["event"] == "anomaly"]
@@ -416,13 +418,18 @@ def listens(pid):
         return "skb_wait" in file.read()
 
 
+def pair(pid):
+    """The worker and its broker, once both are there."""
+    found = [titled(pid, title) for title in ("ftpalg-worker", "ftpalg-broker")]
+    return (found[0][0], found[1][0]) if all(found) else None
+
+
 def first_answer_is_not_read(kind):
     """SIGTERM finds a worker that has asked its broker for the first time, and ends it while the answer is on its way."""
     with kind.lab() as (lab, configuration):
         for _ in range(50):
             service = Service(lab, configuration)
-            worker, broker = wait_until(lambda: children(service.pid)[:2] if children(service.pid)[1:] else None,
-                                        "worker and broker", interval=0.0005)
+            worker, broker = wait_until(lambda: pair(service.pid), "worker and broker", interval=0.0005)
             os.kill(worker, signal.SIGSTOP)
             wait_until(lambda: listens(broker), "the broker to wait for its worker")
             os.kill(broker, signal.SIGSTOP)
@@ -535,6 +542,27 @@ def configuration_of_any_kind(kind):
         wait_until(lambda: "reloaded" in service.output(), "a reload")
 
 
+def parts_are_read_again(kind):
+    """What stands beside the configuration is read by who is in a sandbox, in the same process; a bad part changes
+    nothing."""
+    with kind.lab() as (lab, configuration), Service(lab, configuration, kind.command) as service:
+        service.wait_ready()
+        pids = kind.workers(service)
+        parts = os.path.join(os.path.dirname(configuration), "conf.d")
+        os.mkdir(parts)
+        for number, (text, mode, said) in enumerate((("[policy]\nactive = no\n", 0o644, "reloaded: "),
+                                                     ("[policy]\nactive = maybe\n", 0o644, "part.conf:2: active: "),
+                                                     ("[policy]\nactive = yes\n", 0o666, "has mode 0666, so that everybody"))):
+            with open(os.path.join(parts, "part.conf"), "w", encoding="ascii") as file:
+                file.write(text)
+            os.chmod(os.path.join(parts, "part.conf"), mode)
+            service.process.send_signal(signal.SIGHUP)
+            wait_until(lambda said=said: said in service.output(), said)
+            with session(lab) as (client, _):
+                client.command(f"PORT {client.address.replace('.', ',')},150,{number}".encode(), "5")
+        check_equal(kind.workers(service), pids, "the processes")
+
+
 def policy_outlives_the_worker(kind):
     """A policy that was reloaded is the next worker's as well."""
     with kind.lab() as (lab, configuration), Service(lab, configuration, kind.command) as service:
@@ -570,6 +598,7 @@ def main():
         add("other signals end nothing", signals_that_mean_nothing, kind(file_of_events))
         add("a reload meets an error whatever stands in the file's place, and goes on", configuration_of_any_kind,
             kind(file_of_events))
+        add("a reload reads the parts beside the configuration", parts_are_read_again, kind(file_of_events))
     plan.add("A86 gateway: started with SIGCHLD ignored, a worker that died is replaced", children_are_ignored,
              Packets(file_of_events))
     plan.add("A86 gateway: SIGTERM between the broker's first answer and its worker ends the service in order",

@@ -17,7 +17,7 @@ import rules
 from capture import Capture
 from gateway import READY, Gateway, binary
 from lab import Lab
-from process import children, wait_until
+from process import titled, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, offer_line
 from servers import Vsftpd
 from tap import Plan, check, check_equal
@@ -154,7 +154,8 @@ def run_to_end(lab, command):
 
 
 def second_daemon(lab):
-    status, text = run_to_end(lab, [binary(), "run", "-c", lab.gateway.configuration])
+    second = Gateway(lab.router, lab.directory, "second-daemon")
+    status, text = run_to_end(lab, [binary(), "run", "-c", second.configuration])
     check_equal(status, 1, f"exit status of the second daemon ({text!r})")
     check("queue" in text and "21" in text, f"the message does not tell which queue: {text!r}")
     check("Traceback" not in text and "Sanitizer" not in text, text)
@@ -171,7 +172,7 @@ def successor(lab):
 
     def has_tried():
         check(second.process.running(), f"the second daemon has given up: {second.process.output()}")
-        workers = children(second.process.pid)
+        workers = titled(second.process.pid, "ftpalg-worker")
         with open(f"/proc/{workers[0]}/wchan", encoding="ascii") if workers else open(os.devnull, encoding="ascii") as file:
             return "nanosleep" in file.read()
     wait_until(has_tried, "the second daemon's worker to wait for the queue", interval=0.001)
@@ -193,7 +194,8 @@ def second_queue(lab):
 
 def missing_capability(lab):
     without = [word for kind in ("ambient-caps", "inh-caps", "bounding-set") for word in (f"--{kind}", "-net_admin")]
-    status, text = run_to_end(lab, ["setpriv", *without, "--", binary(), "run", "-c", lab.gateway.configuration])
+    captive = Gateway(lab.router, lab.directory, "captive")
+    status, text = run_to_end(lab, ["setpriv", *without, "--", binary(), "run", "-c", captive.configuration])
     check_equal(status, 1, f"exit status without CAP_NET_ADMIN ({text!r})")
     check("CAP_NET_ADMIN" in text, f"the message does not name what is missing: {text!r}")
 
@@ -244,8 +246,8 @@ def event_log_is_complete(lab, family):
     names = [event["event"] for event in events]
     places = [names.index(name) for name in wanted if name in names]
     check(len(places) == len(wanted) and places == sorted(places), f"events {names}, wanted {wanted} in this order")
-    ports = {event["client"].rpartition(":")[2] for event in events if "client" in event}
-    check_equal(ports, {str(local)}, "client ports in the events")
+    ports = {event["client_port"] for event in events if "client_port" in event}
+    check_equal(ports, {local}, "client ports in the events")
     check("lab@" not in str(events), "the password is in the log")
 
 

@@ -59,30 +59,30 @@ def last_count(process):
 
 
 @contextlib.contextmanager
+def generator(host, *words):
+    """The flood program, once it sends. Gives a function that tells how much it has sent."""
+    process = host.spawn([*LOWEST, FLOOD, *words])
+    try:
+        process.wait_for_output("acted")
+        yield lambda: last_count(process)
+    finally:
+        process.stop()
+
+
+@contextlib.contextmanager
 def spoofed_syns(lab):
     """SYNs in the names of hosts that are not there."""
     server = ipv4(lab, "server", 10)
     lab.server.ip(f"address replace {server}/24 dev eth0")
     # The answers go nowhere: a neighbour that is asked for and does not answer holds packets back.
     with ScriptedServer(lab.server, server):
-        process = lab.client.spawn([*LOWEST, FLOOD, "syn", SYN_RATE, ipv4(lab, "client", 20), SYN_SOURCES, server,
-                                    21])
-        try:
-            process.wait_for_output("acted")
-            yield lambda: last_count(process)
-        finally:
-            process.stop()
+        with generator(lab.client, "syn", SYN_RATE, ipv4(lab, "client", 20), SYN_SOURCES, server, 21) as sent:
+            yield sent
 
 
-@contextlib.contextmanager
 def packets(host, content):
     """One packet, over and over."""
-    process = host.spawn([*LOWEST, FLOOD, "packet", PACKET_RATE, content.hex()])
-    try:
-        process.wait_for_output("acted")
-        yield lambda: last_count(process)
-    finally:
-        process.stop()
+    return generator(host, "packet", PACKET_RATE, content.hex())
 
 
 @contextlib.contextmanager

@@ -18,13 +18,17 @@ import time
 import rules
 from clients import TLS_CLIENTS, TlsSession, file_digest, random_file
 from lab import Lab
-from process import SLOWNESS, children, titled, wait_until
+from process import SLOWNESS, children, is_gone, titled, wait_until
 from gateway import READY, binary
 from proxy import PORT, Proxy
 from scripted import ScriptedServer
-from servers import TlsVsftpd
+from servers import TOP, TlsVsftpd
 from tap import Plan, Skip, check, check_equal
 
+# What the manual says ends sessions that are open; an address comes behind it.
+END_SESSIONS = ("ss", "-K", "dst")
+# More than is on its way while that command begins.
+LONG = 64 << 20
 
 
 def has_nft_queue():
@@ -89,7 +93,7 @@ def transfer(cell, family, passive, private):
     try:
         listing = TLS_CLIENTS["ftplib"](session)
     except Exception:
-        print(f"# {cell.proxy.events(since=since)[-6:]}")
+        print(f"# {cell.proxy.events(since=since)[-6:]}\n# {cell.proxy.process.output()[-1000:]!r}")
         raise
     check_equal(file_digest(server.path(session.name)), cell.digest, "SHA-256 of the uploaded file")
     check_equal(file_digest(session.destination), cell.digest, "SHA-256 of the downloaded file")
@@ -99,9 +103,9 @@ def transfer(cell, family, passive, private):
     relays = cell.proxy.wait_events(3, "relay", since)
     for relay in relays:
         check("reason" not in relay, f"a data connection ended badly: {relay}")
-        for leg in ("client_leg", "server_leg"):
-            check_equal(bool(relay[leg]["tls"]), private, f"TLS on the {leg}")
-            check_equal(bool(relay[leg].get("resumed")), private, f"resumption on the {leg}")
+        for leg in ("client", "server"):
+            check_equal(f"{leg}_tls_version" in relay, private, f"TLS on the {leg}'s leg")
+            check_equal(relay.get(f"{leg}_tls_resumed", False), private, f"resumption on the {leg}'s leg")
 
 
 def add_transfers(plan, cell, name, families=(4, 6), levels=(True, False)):
@@ -152,7 +156,7 @@ class Supervised(Proxy):
     def children(self):
         """The process of each name below the supervisor."""
         pids = children(self.process.pid)
-        named = {name: titled(self.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "keys", "proxy")}
+        named = {name: titled(self.process.pid, f"ftpalg-{name}") for name in ("worker", "broker", "keys", "proxy", "control")}
         check_equal(sorted(pids), sorted(pid for found in named.values() for pid in found), "processes, and those known")
         return {name: found[0] for name, found in named.items()}
 
@@ -179,9 +183,14 @@ class SupervisedCell(Cell):
             yield self
 
 
-def is_of_proxy(event):
-    """The two processes count their sessions apart."""
-    return event["session"] >= 1 << 40
+def process_of(event):
+    """Each process has numbers of its own for its sessions: their high half."""
+    return int(event["session"], 16) >> 32
+
+
+def is_of_proxy(cell, event):
+    """Only the proxy tells of its legs."""
+    return process_of(event) in {process_of(tls) for tls in cell.proxy.events("tls") if "client_tls_version" in tls}
 
 
 def others_session(cell, family, kind=ftplib.FTP, **options):
@@ -196,7 +205,7 @@ def sessions(cell, since, count):
     """The clients whose control connections were opened since, by process."""
     opened = cell.proxy.wait_events(count, "session-open", since)
     check_equal(len(opened), count, "sessions")
-    return [(event["client"].rsplit(":", 1)[0].strip("[]"), is_of_proxy(event)) for event in opened]
+    return [(event["client_ip"], is_of_proxy(cell, event)) for event in opened]
 
 
 def each_goes_its_way(cell, family):
@@ -227,7 +236,7 @@ def not_terminated_is_opaque(cell):
         client.login()
         client.quit()
     event = cell.proxy.wait_event("tls", since)
-    check_equal((event["tls"], is_of_proxy(event)), ("opaque", False), "what the event says, and of whom it is")
+    check_equal((event["tls"], is_of_proxy(cell, event)), ("opaque", False), "what the event says, and of whom it is")
 
 
 def logins_inside_tls_are_no_logins_in_clear(cell):
@@ -249,14 +258,6 @@ def logins_inside_tls_are_no_logins_in_clear(cell):
     finally:
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
-
-
-def is_gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def replaced_after(cell, name, number):
@@ -507,7 +508,7 @@ def outside_reaches_nothing_inside(cell, family):
     check(answers(cell.lab.client, addresses.client), "the inside server does not answer: this test tests nothing")
     check(is_silent(cell.lab.server, addresses.client), "the outside reaches a server inside that FORWARD closes")
     cell.proxy.wait_event("session-open", since)
-    reached = [event for event in cell.proxy.events("session-open", since) if addresses.client in event["server"]]
+    reached = [event for event in cell.proxy.events("session-open", since) if event["server_ip"] == addresses.client]
     check_equal(reached, [], "sessions with the server inside")
 
 
@@ -530,7 +531,7 @@ def routers_own_server_is_its_own(cell, family):
         check(answers(cell.lab.client, addresses.inside_router), "the router's own server can't be reached")
     finally:
         cell.lab.router.run([program, "-D", "INPUT", "-p", "tcp", "--dport", "21", "-j", "ACCEPT"])
-    reached = [event for event in cell.proxy.events("session-open", since) if addresses.inside_router in event["server"]]
+    reached = [event for event in cell.proxy.events("session-open", since) if event["server_ip"] == addresses.inside_router]
     check_equal(reached, [], "sessions of the proxy with the router's own server")
 
 
@@ -552,6 +553,40 @@ def bans_hold(cell, family):
         check(answers(cell.lab.client, addresses.server, addresses.client), "a ban of one client hit another one")
     finally:
         cell.rule("-D", family, "-s", addresses.second_client, "-j", "REJECT")
+
+
+def what_ends(connection):
+    """How much comes until a connection's end, whichever it is."""
+    received = 0
+    connection.settimeout(20 * SLOWNESS)
+    with contextlib.suppress(ConnectionError):
+        while block := connection.recv(65536):
+            received += len(block)
+    return received
+
+
+def ban_ends_what_is_open(cell, family):
+    """The command that the manual names for that, with a ban: by the client's address, and by the server's."""
+    addresses = cell.lab.addresses[family]
+    with open(os.path.join(TOP, "doc/ftpalg.8"), encoding="utf-8") as manual:
+        check(f".Dq {' '.join(END_SESSIONS)} ADDRESS" in manual.read(), "the manual names another command")
+    with open(cell.servers[family].path("long"), "wb") as file:
+        file.truncate(LONG)
+    for address in (addresses.client, addresses.server):
+        with cell.lab.client.entered():
+            session = ftplib.FTP(timeout=20 * SLOWNESS)
+            session.connect(addresses.server)
+            session.login()
+            download = session.transfercmd("RETR pub/long")
+        with contextlib.closing(session), download:
+            check(download.recv(1), "the download did not begin")
+            cell.rule("-I", family, "-s", addresses.client, "-j", "DROP")
+            try:
+                cell.lab.router.run([*END_SESSIONS, f"[{address}]" if family == 6 else address])
+                check(what_ends(download) < LONG - 1, f"the data connection goes on, with {address}")
+                what_ends(session.sock)
+            finally:
+                cell.rule("-D", family, "-s", addresses.client, "-j", "DROP")
 
 
 def port_of_the_proxy_is_closed(cell, family):
@@ -590,6 +625,7 @@ def add_firewall(plan):
                                    ("the router's own server stays closed", routers_own_server_stays_closed),
                                    ("the router's own server is not taken away", routers_own_server_is_its_own),
                                    ("bans in FORWARD hold", bans_hold),
+                                   ("(a310) a ban ends what is open, by the manual's command", ban_ends_what_is_open),
                                    ("what is sent anew does not leave", nothing_sent_anew_leaves),
                                    ("nobody dials the proxy itself", port_of_the_proxy_is_closed),
                                    ("a connection is made at once", admission_costs_no_second)):
@@ -598,7 +634,7 @@ def add_firewall(plan):
 
 def add_supervised(plan):
     for interception in ("redirect", "tproxy"):
-        cell = SupervisedCell(interception, {"watchdog": "2"})
+        cell = SupervisedCell(interception, {"watchdog": str(round(2 * SLOWNESS))})
         for family in (4, 6):
             plan.add(f"{interception}: who terminates goes to the proxy and nobody else, and each once, IPv{family}",
                      each_goes_its_way, family, fixture=cell)

@@ -4,7 +4,8 @@
 FTP through the gateway with real clients and a real server: every combination of address family, transfer mode and NAT.
 
 Each statement is one session of three transfers, so several edits add up on one control connection. Both sides'
-captures are read: what must be translated was translated everywhere, and every checksum holds.
+captures are read: what must be translated was translated everywhere, and every checksum holds. LAB_FULL=1 makes the files
+larger.
 """
 
 import contextlib
@@ -17,11 +18,15 @@ import re
 import topology
 from capture import SYN, Capture, streams
 from clients import CLIENTS, Session, file_digest, random_file
-from lab import MEGABYTES, Lab
+from lab import MEGABYTES as MEGABYTES_IN_FULL
+from lab import Lab
 from scripted import ScriptedClient, ScriptedServer
 from servers import Vsftpd
 from tap import Plan, check, check_equal
+from transfers import amount
 
+# A transfer is as long as several windows.
+MEGABYTES = amount(min(MEGABYTES_IN_FULL, 20), MEGABYTES_IN_FULL)
 NAT_NAMES = {"routed": "routed", "snat": "SNAT", "dnat": "DNAT", "both": "SNAT and DNAT", "masquerade": "masquerading"}
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Names with a line end in them, A169 of the catalogue, at a server that nobody here wrote: ProFTPD repeats them as they are, and
-the rest of a name reads as the next reply. Who could make one there by other means than FTP, and asks for PWD and PASV in one
-go, would choose any port of the server that a client may reach as an answer.
+Names with a line end in them, A169 of the catalogue, at a server that nobody here wrote: ProFTPD repeats them as they are,
+and the rest of a name reads as the next reply. Who could make one there by other means than FTP, and asks for PWD and PASV
+in one go, would choose any port of the server that a client may reach as an answer.
 """
 
 import contextlib

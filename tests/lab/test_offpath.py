@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Strangers off the path, A83, A84, A89 and A144 of the catalogue: hosts beside the client and beside the server, which know all
-addresses and ports of a control connection, hear nothing of it, and send whatever they like in either peer's name, to the router
-and to the peers.
+Strangers off the path, A83, A84, A89 and A144 of the catalogue: hosts beside the client and beside the server, which know
+all addresses and ports of a control connection, hear nothing of it, and send whatever they like in either peer's name, to
+the router and to the peers.
 
 Nothing is opened, closed or stalled: every command is answered within BOUND seconds, and the longest time is printed.
 What each volley is made of is below; its numbers are random, but for the timestamps, which go around the whole circle.

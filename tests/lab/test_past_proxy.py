@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the proxy, A122, A128, A166 and A167 of the catalogue: a client, or a client and a server, lead the router's conntrack
-by the nose, so that the carrier makes a pinhole that nobody has judged, or that a connection is not asked about in FORWARD, or
-goes to the server itself, or takes what comes from outside for the proxy's own.
+Ways past the proxy, A122, A128, A166 and A167 of the catalogue: a client, or a client and a server, lead the router's
+conntrack by the nose, so that the carrier makes a pinhole that nobody has judged, or that a connection is not asked about in
+FORWARD, or goes to the server itself, or takes what comes from outside for the proxy's own.
 """
 
 import contextlib

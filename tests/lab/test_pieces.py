@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Lines within lines, A143 and A145 of the catalogue, with a server that nobody here wrote: inetutils-ftpd reads a long line in pieces
-of 511 bytes, takes Telnet codes out wherever they stand, and lists what it is asked for at the start of the lines of a reply.
+Lines within lines, A143 and A145 of the catalogue, with a server that nobody here wrote: inetutils-ftpd reads a long line in
+pieces of 511 bytes, takes Telnet codes out wherever they stand, and lists what it is asked for at the start of the lines of
+a reply.
 
 Each line is said twice: on the server's own host, where it has its effect, and through the gateway, where it has none.
 """

@@ -14,10 +14,9 @@ import ssl
 import threading
 import time
 
-from process import SLOWNESS, Stopwatch, titled, wait_until
+from process import SLOWNESS, Stopwatch, is_gone, titled, wait_until
 from tap import Plan, check, check_equal
 from test_relay import Store
-from test_supervisor import is_gone
 from test_tls import ScriptedCell, Talk
 
 # What a client that begins at the worst moment may wait: a SYN that was lost comes again after a second.
@@ -148,7 +147,7 @@ def a163_a_source_has_a_share_of_the_minute(cell):
         check_equal(refused.answer, None, "what a client heard that had had its share")
         Handshake(cell, "two.lab.test").check()
         Handshake(cell, "three.lab.test", source=cell.lab.addresses[4].second_client).check()
-    names = [event["names"] for event in cell.proxy.events("mint", since)]
+    names = [event["names"] for event in cell.proxy.wait_events(3, "mint", since)]
     check_equal(names, ["one.lab.test", "two.lab.test", "three.lab.test"], "certificates that were ordered")
 
 

@@ -14,13 +14,15 @@ import socket
 import time
 
 from gateway import READY, binary
-from process import SLOWNESS, wait_until
+from process import SLOWNESS, titled, wait_until
 from tap import Plan, check, check_equal
 from test_tls import ScriptedCell, Talk, client_context
 
 SESSION_RELAYS = 4
 SOURCE_RELAYS = 10
 DATA_TIMEOUT = 10
+# For the answer to a SYN, whatever data-timeout is.
+CONNECT_SECONDS = 60
 # A relay is two sockets and two pipes.
 REQUESTS = 20000 // 6
 # More than the proxy needs for itself.
@@ -139,7 +141,8 @@ def source_has_a_bound(cell):
 
 
 def files(cell):
-    return len(os.listdir(f"/proc/{cell.proxy.pid}/fd"))
+    """Of all processes of the proxy."""
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in titled(cell.proxy.process.pid, "ftpalg-proxy"))
 
 
 def one_login_asks_for_all(cell):
@@ -255,7 +258,7 @@ def who_resumes_is_not_replaced(cell):
         check_equal(fetch(cell, talk, talk.socket.session), b"secret", "what the client gets that resumes")
         check_equal(fetch(cell, talk, None), b"", "what a stranger gets behind the same address")
         relays = cell.proxy.wait_events(2, "relay", since, client=talk.endpoint)
-        check_equal([event["client_leg"].get("resumed") for event in relays], [True, False], "who resumed")
+        check_equal([event.get("client_tls_resumed") for event in relays], [True, False], "who resumed")
         check_equal(relays[1]["reason"], "not-resumed", "how the stranger's ended")
         check_equal(fetch(cell, talk, talk.socket.session), b"secret", "what the client gets afterwards")
 
@@ -264,6 +267,25 @@ def who_never_resumes_is_served(cell):
     with PatientServer(cell), logged_in(cell, "P") as talk:
         for _ in range(3):
             check_equal(fetch(cell, talk, None), b"secret", "what a client gets that never resumes")
+
+
+def handshake_ends(cell):
+    """A server that takes the data connection and begins no TLS on it: it is data-timeout that counts, short or long."""
+    since = cell.proxy.position()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(cell.tls_server())
+
+        def keep_silent(session):
+            stack.enter_context(session.data_connection())
+        server.handlers["RETR"] = lambda _argument: keep_silent
+        talk = stack.enter_context(logged_in(cell, "P"))
+        data = stack.enter_context(connect(cell, ask(talk)))
+        talk.send(b"RETR file\r\n")
+        with contextlib.suppress(OSError):
+            talk.socket.context.wrap_socket(data, session=talk.socket.session).recv(1)
+        relays = wait_until(lambda: cell.proxy.events("relay", since, client=talk.endpoint), "its end", DATA_TIMEOUT + 10)
+        check_equal(relays[0].get("reason"), "timeout", "why it ended")
+        check(DATA_TIMEOUT <= relays[0]["seconds"] < CONNECT_SECONDS, f"it ended after {relays[0]['seconds']} s")
 
 
 def resumption_may_be_left(cell):
@@ -281,6 +303,8 @@ def main():
     plan.add("a110 a source has so many, of all its sessions, ended ones too", source_has_a_bound, fixture=cell)
     plan.add("a110 a login that asks for 20,000 descriptors' worth leaves others alone", one_login_asks_for_all, fixture=cell)
     plan.add("a111 a data connection without a byte ends in time", silence_ends, fixture=cell)
+    plan.add("a227 a data connection without its TLS ends in the same time", handshake_ends,
+             fixture=ScriptedCell({"data-timeout": DATA_TIMEOUT}))
     plan.add("a112 a second request closes the listener of the first", second_request_closes_the_first, fixture=cell)
     # A session is two: with one number or the other, it is accept(2) that fails.
     for number in (FEW_FILES, FEW_FILES + 1):

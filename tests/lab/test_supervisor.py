@@ -8,29 +8,25 @@ supervisor, and sessions go on with the next ones.
 import contextlib
 import functools
 import os
+import re
 import signal
 import time
 
+from gateway import binary
 from lab import Lab
-from process import SLOWNESS, children, wait_until
+from process import SLOWNESS, is_gone, titled, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal
 
-WATCHDOG = 2
-
-
-def is_gone(pid):
-    """No such process, or one that has ended and waits to be reaped."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
+WATCHDOG = round(2 * SLOWNESS)
 
 
 def pair_of(gateway):
     """The worker and its broker."""
-    return wait_until(lambda: children(gateway.process.pid)[1:] and children(gateway.process.pid), "a worker")[:2]
+    def find():
+        pair = [pid for name in ("worker", "broker") for pid in titled(gateway.process.pid, f"ftpalg-{name}")]
+        return pair if len(pair) == 2 else None
+    return wait_until(find, "a worker and its broker")
 
 
 def worker_of(gateway):
@@ -67,10 +63,10 @@ def busy_worker_is_left_alone(lab, family):
     """A worker that works, or has nothing to do, moves for its supervisor."""
     began = starts(lab.gateway)
     with session(lab, family) as client:
-        deadline = time.monotonic() + (WATCHDOG + 2) * SLOWNESS
+        deadline = time.monotonic() + WATCHDOG + 2 * SLOWNESS
         while time.monotonic() < deadline:
             client.command(b"NOOP", "200")
-    time.sleep((WATCHDOG + 2) * SLOWNESS)
+    time.sleep(WATCHDOG + 2 * SLOWNESS)
     check_equal(starts(lab.gateway), began, "starts of a worker")
 
 
@@ -95,6 +91,11 @@ def signals_of_the_whole_group(lab):
     gateway.start()
 
 
+def sockets_of(pid):
+    names = (os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd") if int(name) > 2)
+    return {name for name in names if name.startswith("socket:")}
+
+
 def alone_with_each_other(lab):
     """The two ends of the channel, and the queue's socket, are the only things that both have."""
     pair = pair_of(lab.gateway)
@@ -104,8 +105,7 @@ def alone_with_each_other(lab):
     check_equal(len(shared), 1, f"sockets that both have ({shared})")
     check_equal(len([name for name in held[1] if not name.startswith("socket:") and not name.startswith("/")]), 0,
                 f"what else the broker has: {held[1]}")
-    check(not [name for name in os.listdir(f"/proc/{lab.gateway.process.pid}/fd")
-               if os.readlink(f"/proc/{lab.gateway.process.pid}/fd/{name}").startswith("socket:") and int(name) > 2],
+    check(not (sockets_of(lab.gateway.process.pid) & (sockets_of(pair[0]) | sockets_of(pair[1]))),
           "the supervisor has kept an end")
 
 
@@ -133,6 +133,20 @@ def a_reload_reaches_the_broker(lab):
     check("refused a request" not in gateway.process.output(), "the broker has refused something")
 
 
+def a_second_one_hears_who_has_the_queue(lab):
+    with open(lab.gateway.configuration, encoding="ascii") as file:
+        text = file.read()
+    # Nothing of the first one's but the queue.
+    with open(lab.path("second.conf"), "w", encoding="ascii") as file:
+        file.write("\n".join(line for line in text.splitlines() if not line.startswith(("monitor", "control ", "events")))
+                   .replace("[gateway]", "[gateway]\nmonitor = none\ncontrol = none"))
+    done = lab.router.run([binary(), "run", "-c", lab.path("second.conf")], check=False)
+    check_equal(done.returncode, 1, "the exit status")
+    check(re.search(r'queue 21 is taken by "ftpalg-(worker|broker)" \(process \d+\)', done.stderr), done.stderr)
+    with session(lab, 4) as client:
+        check_equal(client.list_active(), LISTING, "a listing with the first one")
+
+
 def polite_end(lab):
     gateway = lab.gateway
     pair = pair_of(gateway)
@@ -156,6 +170,7 @@ def main():
     plan.add("a broker ends after its worker", signals_of_the_whole_group, fixture=guarded)
     plan.add("worker and broker share the channel and the queue", alone_with_each_other, fixture=guarded)
     plan.add("a policy that is read again reaches both", a_reload_reaches_the_broker, fixture=guarded)
+    plan.add("a second gateway does not start, and says who has the queue", a_second_one_hears_who_has_the_queue, fixture=guarded)
     plan.add("a worker that works or waits is left alone", busy_worker_is_left_alone, 4, fixture=guarded)
     plan.add("a worker does not outlive its supervisor", killed_supervisor_takes_its_worker_along, fixture=guarded)
     plan.add("SIGTERM ends both", polite_end, fixture=guarded)

@@ -117,8 +117,8 @@ def no_hello(cell):
 
 def demanding_server(cell, version, names=(), hosts=(), group=None):
     """
-    One that demands a certificate; names: under these alone; hosts: and if HOST has named one of them. group: the only one that
-    it takes, so that it asks for a second ClientHello.
+    One that demands a certificate; names: under these alone; hosts: and if HOST has named one of them. group: the only one
+    that it takes, so that it asks for a second ClientHello.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*cell.certificate)
@@ -211,7 +211,8 @@ def demand_holds_for_its_name(cell):
 
 
 def demand_of_another_host(cell):
-    """HOST leads to another of the server's hosts than the name in the ClientHello: no demand is remembered, and none holds."""
+    """HOST leads to another of the server's hosts than the name in the ClientHello: no demand is remembered, and none
+    holds."""
     with demanding_server(cell, ssl.TLSVersion.TLSv1_3, names=(b"secret.lab.test",), hosts=(b"secret.lab.test",)):
         for _ in range(2):
             meet_demand(cell, "ftp.lab.test", before=("HOST secret.lab.test",))

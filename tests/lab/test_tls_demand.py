@@ -11,6 +11,7 @@ import re
 import ssl
 
 from gateway import binary
+from proxy import without_sockets
 from tap import Plan, check, check_equal
 from test_tls import ScriptedCell, Talk, client_context
 
@@ -23,9 +24,12 @@ def der_digest(path):
 
 
 def handshakes(cell, talk, since):
-    """What the events tell of both legs of a session, by leg."""
-    return {leg: cell.proxy.wait_event("tls", since, client=talk.endpoint, tls=leg)[leg.replace(" ", "_")]
-            for leg in ("client leg", "server leg")}
+    """What the events tell of both legs of a session, by leg: {"version": ..., "cipher": ...}."""
+    found = {}
+    for leg in ("client", "server"):
+        event, prefix = cell.proxy.wait_event("tls", since, client=talk.endpoint, tls=f"{leg} leg"), f"{leg}_tls_"
+        found[leg] = {name[len(prefix):]: value for name, value in event.items() if name.startswith(prefix)}
+    return found
 
 
 def told_of_both_legs(cell):
@@ -38,10 +42,10 @@ def told_of_both_legs(cell):
         shown = hashlib.sha256(talk.socket.getpeercert(True)).hexdigest()
         cipher = talk.socket.cipher()[0]
     legs = handshakes(cell, talk, since)
-    client, server = legs["client leg"], legs["server leg"]
-    check_equal((client["tls"], client["cipher"], client["resumed"]), ("TLSv1.2", cipher, False), "the client's leg")
+    client, server = legs["client"], legs["server"]
+    check_equal((client["version"], client["cipher"], client["resumed"]), ("TLSv1.2", cipher, False), "the client's leg")
     check_equal((client["sni"], client["alpn"], client["sha256"]), ("ftp.lab.test", "ftp", shown), "the client's leg")
-    check_equal((server["tls"], server["sni"], server["sha256"]),
+    check_equal((server["version"], server["sni"], server["sha256"]),
                 ("TLSv1.3", "ftp.lab.test", der_digest(cell.certificate[0])), "the server's leg")
     check("alpn" not in server, "the server agreed on a protocol")
     for leg in (client, server):
@@ -81,7 +85,7 @@ def weak_server(cell, cipher, accepted):
         talk.secure()
         if accepted:
             check_equal(talk.command("USER a")[:3], "331", "the answer to USER")
-            check_equal(handshakes(cell, talk, since)["server leg"]["cipher"], cipher, "the cipher in the event")
+            check_equal(handshakes(cell, talk, since)["server"]["cipher"], cipher, "the cipher in the event")
         else:
             line = talk.line()
             check(line.startswith("421 Refused: handshake") and "handshake failure" in line, f"the client read {line!r}")
@@ -109,6 +113,7 @@ def unknown_words(cell, setting, word, section="proxy"):
     path = cell.lab.path("words.conf")
     with open(cell.proxy.configuration, encoding="ascii") as file:
         text = file.read()
+    text = without_sockets(text)
     if section == "proxy":
         text = text.replace("[proxy]\n", f"[proxy]\n{setting} = {word}\n")
     else:

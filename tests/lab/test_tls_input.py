@@ -220,7 +220,8 @@ def a_byte_at_a_time(cell):
 
 
 def lines_without_a_verb(cell):
-    """They are answered by some servers and not by others, so no server hears them, and AUTH is answered by its own reply."""
+    """They are answered by some servers and not by others, so no server hears them, and AUTH is answered by its own
+    reply."""
     server = cell.tls_server()
     server.handlers[""] = server.handlers["\xff\xf1"] = lambda _argument: b"500 what\r\n"
     with server, Talk(cell) as talk:

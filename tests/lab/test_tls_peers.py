@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Peers as they are through the proxy: servers that end without close_notify, that want no ClientHello before its time, that know
-no PBSZ, that are slow; clients that name no server; local authorities of every kind.
+Peers as they are through the proxy: servers that end without close_notify, that want no ClientHello before its time, that
+know no PBSZ, that are slow; clients that name no server; local authorities of every kind.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import time
 from gateway import binary
 from lab import Lab
 from process import SLOWNESS, wait_until
-from proxy import Proxy
+from proxy import Proxy, without_sockets
 from scripted import ScriptedServer
 from tap import Plan, check, check_equal
 from test_tls import Cell, ScriptedCell, Talk, client_context
@@ -202,8 +202,19 @@ def unnamed(cell, judged_by_client):
                 [False, False] if judged_by_client else [True, True], f"bad-certificate among {reasons}")
 
 
+def must_staple_is_honoured(cell):
+    """Python's servers staple nothing."""
+    since = cell.proxy.position()
+    with cell.tls_server(), Talk(cell) as talk:
+        talk.secure(client_context(cell))
+        answer = talk.line()
+        check(answer.startswith("421") and "must-staple" in answer, f"the client read {answer!r}")
+    cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bad-certificate")
+
+
 def leaves_bare_and_goes_on(cell, context):
-    """ftp-ssl closes its uploads without close_notify. The server's library takes that for a failure; the session goes on."""
+    """ftp-ssl closes its uploads without close_notify. The server's library takes that for a failure; the session goes
+    on."""
     since = cell.proxy.position()
     with Talk(cell) as talk:
         talk.secure(context(cell))
@@ -227,7 +238,7 @@ def leaves_bare_and_goes_on(cell, context):
             check(final == "226" or command.startswith("STOR"), f"the final reply to {command}: {final}")
     relays = wait_until(lambda: (found := cell.proxy.events("relay", since)) and len(found) == 3 and found, "three relays")
     for number, relay in enumerate(relays):
-        check(relay["server_leg"]["resumed"], f"the server's leg of connection {number} was not resumed: {relay}")
+        check(relay["server_tls_resumed"], f"the server's leg of connection {number} was not resumed: {relay}")
 
 
 def by_session_id(cell):
@@ -276,12 +287,16 @@ class BigFileCell(Cell):
 
 
 class NamedCell(ScriptedCell):
-    """The server's certificate is for a name alone."""
+    """The server's certificate is for a name alone. more: lines of openssl's x509v3_config(5)."""
+
+    def __init__(self, options, more=""):
+        super().__init__(options)
+        self.more = more
 
     @contextlib.contextmanager
     def __call__(self):
         with super().__call__():
-            self.certificate = self.proxy.server_certificate(alternatives="DNS:ftp.lab.test")
+            self.certificate = self.proxy.server_certificate(alternatives=f"DNS:ftp.lab.test{self.more}")
             yield self
 
 
@@ -352,7 +367,7 @@ def check_tries_the_authority(cell):
     with open(cell.proxy.configuration, encoding="ascii") as file:
         text = re.sub("ca-certificate = .*", f"ca-certificate = {weak}", file.read())
     with open(path, "w", encoding="ascii") as file:
-        file.write(re.sub("ca-key = .*", f"ca-key = {key}", text))
+        file.write(without_sockets(re.sub("ca-key = .*", f"ca-key = {key}", text)))
     for command in ("check", "proxy"):
         result = cell.lab.router.run([binary(), command, "-c", path], check=False, timeout=30)
         check_equal(result.returncode, 1, f"exit status of {command}")
@@ -387,6 +402,8 @@ def main():
     plan.add("a116: a client that names no server finds the server's names in what it is shown", unnamed, True, fixture=named)
     plan.add("a116: with without-name = address the server proves the address", unnamed, False,
              fixture=NamedCell({"without-name": "address"}))
+    plan.add("a228: a certificate that demands a stapled response is refused without, and the client reads why",
+             must_staple_is_honoured, fixture=NamedCell({}, "\ntlsfeature=status_request"))
     for kind in ("ed25519", "rsa", "p384", "subordinate"):
         plan.add(f"a115: clients believe an authority of the kind {kind}", authority_is_believed, "files.lab.test",
                  fixture=AuthorityCell(kind))

@@ -7,8 +7,8 @@ byte, the client never reads 226 while its own end of the data connection looks 
 a FIN without close_notify, which a careful one does not take for an end; of a whole one it never reads anything else.
 
 A receiver that goes away by itself when its host has acknowledged all is not cut; whether it has read that, a server says in
-its reply, and a client knows. The library's ends: "clean" is close_notify, in clear FIN; "bare" is FIN without close_notify; "broken" is everything else.
-"""
+its reply, and a client knows. The library's ends: "clean" is close_notify, in clear FIN; "bare" is FIN without close_notify;
+"broken" is everything else. """
 
 import contextlib
 import itertools
@@ -19,10 +19,10 @@ import struct
 import threading
 import time
 
-from process import SLOWNESS
+from process import SLOWNESS, wait_until
 from tap import Plan, check, check_equal
 from test_relay import content
-from test_tls import ScriptedCell, Talk, client_context
+from test_tls import ScriptedCell, Talk, clear_by_hand, client_context
 from transfers import amount
 
 SECONDS = 20 * SLOWNESS
@@ -128,6 +128,8 @@ class Dialogue:
         self.server = cell.tls_server()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*cell.certificate)
+        # OpenSSL passes over a reset that it meets while it sends a ticket, and what is read next looks like FIN.
+        self.context.num_tickets = 0
         self.client_context = client_context(cell)
         # By default, Python takes a bare end for a clean one.
         for context in (self.context, self.client_context):
@@ -141,9 +143,12 @@ class Dialogue:
         self.talk = self.stack.enter_context(Talk(self.cell))
         self.talk.socket.settimeout(SECONDS)
         self.talk.secure(self.client_context)
+        self.login()
+        return self
+
+    def login(self):
         for command in ("USER a", "PASS b", "PBSZ 0", f"PROT {'P' if self.private else 'C'}"):
             check(self.talk.command(command)[:1] in "23", f"{command} was refused")
-        return self
 
     def __exit__(self, *exception):
         self.stack.close()
@@ -264,6 +269,121 @@ def tickets_are_replaced(cell):
         check_equal(len(set(sessions)), 4, "different tickets on the control connection")
 
 
+def cut_upload(dialogue):
+    """The server resets it in the middle, when the client has sent its last byte, and says 226."""
+    return dialogue.transfer(Peer(True, SIZE, leave), Peer(False, SIZE // 2, reset))
+
+
+def mode_is_the_servers_to_take(cell):
+    """In the modes B and C a data connection's end says nothing about the file; what the client asked for is no mode yet."""
+    with Dialogue(cell, True) as dialogue:
+        for command, answer, reply in (("MODE B", "504", "426"), ("MODE C", "200", "226"), ("MODE S", "504", "226"),
+                                       ("MODE S", "200", "426"), ("MODE B", "200", "226")):
+            dialogue.server.handlers["MODE"] = lambda _argument, answer=answer: f"{answer} so be it\r\n".encode()
+            check_equal(dialogue.talk.command(command)[:3], answer, f"the answer to {command}")
+            check_equal(cut_upload(dialogue), reply, f"the reply to a cut upload after {command} and {answer}")
+        check(dialogue.talk.command("REIN").startswith("220"), "REIN was refused")
+        clear_by_hand(dialogue.talk)
+        check(dialogue.talk.command("AUTH TLS").startswith("234"), "AUTH was refused after REIN")
+        dialogue.talk.secure(dialogue.client_context, auth=None)
+        dialogue.login()
+        check_equal(cut_upload(dialogue), "426", "the reply to a cut upload after REIN, which brings MODE S back")
+
+
+def offer_comes_before_the_reply(cell):
+    """A client that has sent its file goes on with PORT at once, as it may, before it has read what became of the file."""
+    with Dialogue(cell, True) as dialogue, dialogue.talk.listen() as first, dialogue.talk.listen() as second:
+        may_reply = threading.Event()
+
+        def store(session):
+            session.send(b"150 go on\r\n")
+            Peer(False, 1, reset).run(session.data_connection(), dialogue._secure_server)
+            may_reply.wait(SECONDS)
+            return b"226 all is well\r\n"
+        dialogue.server.handlers["STOR"] = lambda _argument: store
+        since = cell.proxy.position()
+        Peer(True, 100_000, leave).run(dialogue.connect(b"STOR x\r\n", first), dialogue._secure_client)
+        # By the server's reset or, where that is slower, by the client's bare end.
+        cell.proxy.wait_event("relay", since, client=dialogue.talk.endpoint)
+        dialogue.talk.send(dialogue.talk.port(second).encode() + b"\r\n")
+        wait_until(lambda: len(cell.proxy.events("offer", since, client=dialogue.talk.endpoint)) == 2, "the second offer")
+        may_reply.set()
+        check_equal(dialogue.talk.reply()[:3], "426", "the reply to the upload")
+        check_equal(dialogue.talk.reply()[:3], "200", "the reply to PORT")
+
+
+def server_offers_before_the_reply(cell, act, reply):
+    """A server that answers EPSV in the middle of an upload, reads on or loses the rest, and calls it complete."""
+    with Dialogue(cell, True) as dialogue:
+        has_asked, may_reply = threading.Event(), threading.Event()
+
+        def store(session):
+            session.send(b"150 go on\r\n")
+            data = dialogue._secure_server(session.data_connection())
+            has_asked.wait(SECONDS)
+            session.send(f"229 here (|||{session.listen()}|)\r\n".encode())
+            may_reply.wait(SECONDS)
+            act(data)
+            return b"226 all is well\r\n"
+        talk = dialogue.talk
+        dialogue.server.handlers["STOR"] = lambda _argument: store
+        connection = dialogue.connect(b"STOR x\r\n", None)
+        dialogue.server.handlers["EPSV"] = lambda _argument: None
+        client = threading.Thread(target=Peer(True).run, args=(connection, dialogue._secure_client))
+        client.start()
+        try:
+            talk.send(b"EPSV\r\n")
+            has_asked.set()
+            check_equal(talk.reply()[:3], "229", "the reply to EPSV")
+        finally:
+            may_reply.set()
+        check_equal(talk.reply()[:3], reply, "the reply to the upload")
+        client.join()
+
+
+def unknown_command_transfers(cell, private, times):
+    """A server has commands of its own; a 1yz says that one transfers a file, and nothing says which way."""
+    with Dialogue(cell, private) as dialogue:
+        dialogue.server.handlers["XFER"] = lambda _argument: dialogue._transfer
+        for upload, cuts in itertools.product((True, False), (True, False) * times):
+            dialogue.over.clear()
+            dialogue.server_peer = Peer(not upload, SIZE // 2 if cuts else None, reset if cuts else None)
+            client = Peer(upload)
+            client.run(dialogue.connect(b"XFER x\r\n", None), dialogue._secure_client)
+            check_equal(dialogue.talk.reply()[:3], "426" if cuts else "226",
+                        f"the reply to {'an upload' if upload else 'a download'} that is {'cut' if cuts else 'whole'}")
+            check(dialogue.over.wait(SECONDS), "the server's end stands still")
+            receiver = dialogue.server_peer if upload else client
+            check(cuts or receiver.received == content(SIZE), "a transfer that is called whole is not")
+
+
+def offers_without_end(cell):
+    """A client that waits for nothing: the third PORT comes when neither transfer before it has been answered."""
+    with Dialogue(cell, True) as dialogue, contextlib.ExitStack() as stack:
+        talk, sessions = dialogue.talk, []
+        listeners = [stack.enter_context(talk.listen()) for _ in range(3)]
+
+        def offer(argument):
+            def act(session):
+                session._offer("PORT", argument)
+                sessions.append(session)
+            return act
+
+        def store(session):
+            Peer(False, 1, reset).run(session.data_connection(), dialogue._secure_server)
+        dialogue.server.handlers.update(PORT=offer, STOR=lambda _argument: store)
+        since = cell.proxy.position()
+        for number in (1, 2):
+            talk.send(talk.port(listeners[number]).encode() + b"\r\nSTOR x\r\n")
+            Peer(True, 100_000, leave).run(listeners[number].accept()[0], dialogue._secure_client)
+            wait_until(lambda ends=number: len(cell.proxy.events("relay", since, client=talk.endpoint)) == ends, "its end")
+        talk.send(talk.port(listeners[0]).encode() + b"\r\n")
+        with Talk(cell) as other:
+            check(other.reply().startswith("220"), "the next session is not served")
+        sessions[0].send(b"200 taken\r\n150 go\r\n226 done\r\n" * 2 + b"200 taken\r\n")
+        check_equal([talk.reply()[:3] for _ in range(7)], ["200", "150", "426", "200", "150", "426", "200"], "the replies")
+
+
 def network_goes_away(cell, upload, side):
     """Neither FIN nor reset: the packets of the data connection are dropped in the middle."""
     router = cell.lab.router
@@ -302,6 +422,15 @@ def main():
     for size in (0, 1, 100_000, SIZE):
         plan.add(f"a92: an upload of {size} bytes by a client that reads nothing arrives whole", writes_and_reads_nothing, size,
                  amount(5, 50), fixture=cell)
+    plan.add("a225: a mode that the server has not taken hides no cut", mode_is_the_servers_to_take, fixture=cell)
+    plan.add("a226: an offer that comes before the reply hides no cut", offer_comes_before_the_reply, fixture=cell)
+    plan.add("a226: nor does a server's, in the middle of the transfer", server_offers_before_the_reply, reset, "426", fixture=cell)
+    plan.add("a226: and a whole transfer stays one", server_offers_before_the_reply, lambda data: (read(data), finish(data)),
+             "226", fixture=cell)
+    for private in (True, False):
+        plan.add(f"a312: a transfer by a command that nobody here knows is judged too, PROT {'P' if private else 'C'}",
+                 unknown_command_transfers, private, amount(2, 50), fixture=cell)
+    plan.add("a313: nor do offers by who waits for no reply at all hide one", offers_without_end, fixture=cell)
     plan.add("a ticket that a data connection uses is replaced on the control connection", tickets_are_replaced, fixture=cell)
     plan.add("a92: a download whose client's network is gone is told within the retransmissions", network_goes_away, False,
              "client", fixture=cell)

@@ -20,14 +20,16 @@ from statements import Skip, check, run_statements
 
 EXPOSURE = 1.7  # as systemd-analyze(1) counts it
 UNITS = "lib/systemd/system"
-BROUGHT = ("usr/sbin/ftpalg", f"{UNITS}/ftpalg.service", f"{UNITS}/ftpalg-rules.service", "usr/lib/sysusers.d/ftpalg.conf",
+BROUGHT = ("usr/sbin/ftpalg", f"{UNITS}/ftpalg.service", f"{UNITS}/ftpalg-rules.service",
+           f"{UNITS}/ftpalg-proxy.service", "usr/libexec/ftpalg/rules", "usr/lib/sysusers.d/ftpalg.conf",
            "etc/logrotate.d/ftpalg", "usr/share/man/man8/ftpalg.8.gz", "usr/share/man/man5/ftpalg.conf.5.gz",
+           "usr/share/bash-completion/completions/ftpalg", "usr/share/zsh/vendor-completions/_ftpalg",
            "usr/share/doc/ftpalg/README.md", "usr/share/doc/ftpalg/doc/architecture.md")
 
 
 def run(*command, **environment):
-    done = subprocess.run([str(word) for word in command], cwd=TOP, env={**os.environ, **environment}, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run([str(word) for word in command], cwd=TOP, env={**os.environ, **environment}, text=True,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     check(done.returncode == 0, f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout[-3000:]}")
     return done.stdout
 
@@ -64,9 +66,19 @@ class Packages:
         self.of_the_packages()
         if not shutil.which("systemd-analyze"):
             raise Skip("systemd-analyze is not here")
-        said = run("systemd-analyze", "security", "--no-pager", "--offline=true", self.root / UNITS / "ftpalg.service")
-        found = re.search(r"exposure level for ftpalg.service: ([0-9.]+)", said)
-        check(found and float(found[1]) <= EXPOSURE, said[-300:])
+        for unit in ("ftpalg.service", "ftpalg-proxy.service"):
+            said = run("systemd-analyze", "security", "--no-pager", "--offline=true", self.root / UNITS / unit)
+            found = re.search(rf"exposure level for {unit}: ([0-9.]+)", said)
+            check(found and float(found[1]) <= EXPOSURE, said[-300:])
+
+    def never_stay_dead(self):
+        """Whatever ends them, they are started again, and nobody gives up."""
+        self.of_the_packages()
+        for unit in ("ftpalg.service", "ftpalg-proxy.service"):
+            text = (self.root / UNITS / unit).read_text(encoding="utf-8")
+            for line in ("Type=notify", "NotifyAccess=main", "WatchdogSec=30", "Restart=always", "StartLimitIntervalSec=0"):
+                check(f"\n{line}\n" in text, f"{unit} lacks {line}")
+            check("IPAddressDeny=any" not in text.replace("# Never IPAddressDeny=any", ""), f"{unit} stops the gateway's packets")
 
     def follow_links(self):
         """What README links is there, or is of the source alone and not of who installs."""
@@ -89,7 +101,8 @@ def statements(directory):
     packages = Packages(directory)
     yield "make deb makes the packages, with all that they are for", packages.build
     yield "lintian has nothing to say about them", packages.please_lintian
-    yield f"the unit's exposure is {EXPOSURE} at most", packages.give_up_rights
+    yield f"the units' exposure is {EXPOSURE} at most", packages.give_up_rights
+    yield "the units are watched, and are started again however often they end", packages.never_stay_dead
     yield "what README links is installed", packages.follow_links
     yield "the package's own test transfers a file", packages.transfer
 

@@ -217,7 +217,8 @@ class Installed:
 
     def install(self):
         for path in ("sbin/ftpalg", "lib/libftpalg.a", "lib/pkgconfig/ftpalg.pc", "share/man/man3/libftpalg.3",
-                     "share/man/man8/ftpalg.8", "share/man/man5/ftpalg.conf.5", "share/doc/ftpalg/doc/example-embed.c"):
+                     "share/man/man8/ftpalg.8", "share/man/man5/ftpalg.conf.5", "share/doc/ftpalg/doc/example-embed.c",
+                     "share/bash-completion/completions/ftpalg", "share/zsh/site-functions/_ftpalg"):
             check((self.root / "usr" / path).exists(), f"{path} is not there")
         installed = {path.name for path in (self.root / "usr/include/ftpalg").iterdir()}
         check(installed == {path.name for path in (TOP / "include/ftpalg").iterdir()}, f"not the headers: {installed}")

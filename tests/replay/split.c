@@ -422,7 +422,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; split->port_count == 0 && i < split->config.control_port_count && i < PORTS_MAX; i++)
 		split->ports[i] = split->config.control_ports[i];
 	if (split->port_count == 0)
-		split->port_count = split->config.control_port_count < PORTS_MAX ? split->config.control_port_count : PORTS_MAX;
+		split->port_count = split->config.control_port_count < PORTS_MAX ? split->config.control_port_count
+										 : PORTS_MAX;
 	status = split_capture(split, argv[optind]);
 	free(split);
 	return status;

@@ -9,8 +9,8 @@ reason to complain of what leaves: no wrong checksum, and no retransmission, no 
 no acknowledgement of what was never sent, that the case itself does not have. Announced endpoints must be in what tshark
 reads from the capture that leaves.
 
-pcaps/recorded/ has visits of clients to servers, recorded without a gateway by tests/lab/record_peers.py. What works directly
-works through the gateway, so nothing in them may be refused, whatever events are expected.
+pcaps/recorded/ has visits of clients to servers, recorded without a gateway by tests/lab/record_peers.py. What works
+directly works through the gateway, so nothing in them may be refused, whatever events are expected.
 
 FTPALG names the program, FTPALG_SHARED_PCAPS a directory with captures made by others (../shared/pcaps unless set).
 What they give is in tests/replay/golden/NAME.jsonl; --golden writes that anew.
@@ -195,8 +195,7 @@ def announced_endpoints(name):
     for line in read(os.path.join(generate.CASES, name, "expected.jsonl")).splitlines():
         event = json.loads(line)
         if event["event"] == "rewrite" and event["form"] not in ("228", "LPRT"):
-            address, _, port = event["announced"].rpartition(":")
-            yield address.strip("[]"), int(port)
+            yield event["announced_ip"], event["announced_port"]
 
 
 def check_complaints(before, after):
@@ -218,7 +217,7 @@ def check_tshark(name, dialogue, opinions):
 
 
 def replay_file(path, *options):
-    return subprocess.run([generate.FTPALG, "replay", *options, path], capture_output=True, check=False)
+    return subprocess.run([generate.FTPALG, "replay", "-c", generate.SMALL, *options, path], capture_output=True, check=False)
 
 
 def check_golden(path, golden):
@@ -291,7 +290,7 @@ def check_repeatable(directory):
 
 def decisions(path, *options):
     """The events without their times, which move with the segments, and whether bytes were taken for missing."""
-    result = run([*options, path])
+    result = replay_file(path, *options)
     events = [json.loads(line) for line in result.stdout.splitlines()]
     return ([{key: value for key, value in event.items() if key not in ("time", "seconds")} for event in events],
             b"are missing" in result.stderr)

@@ -26,6 +26,8 @@ MODULES = ("nf_conntrack_sane", "nfnetlink_queue", "nft_queue", "nft_ct", "nfnet
 CONFIGURATIONS = {
     "the defaults": "",
     "all that changes the rules": "control-ports = 21, 2121, 990\nzone = 7\nmss = 1000\nabsent = open\n",
+    "several workers": "workers = 3\n",
+    "several workers, and none that must be there": "workers = 2\nabsent = open\n",
 }
 
 # What the rules are made of, without the program that prints them.

@@ -22,6 +22,7 @@
 
 #include "core/digits.h"
 #include "core/ftp/hostport_delimiter.h"
+#include "core/ftp/hostport_likeness.h"
 #include "ftpalg/address.h"
 
 /* The numbers of the longest tuple: family, length, 16 octets, length, two octets of the port. */
@@ -322,62 +323,23 @@ static enum reason find_tuple(struct bytes text, struct span *span)
 	return reason;
 }
 
-/* Can scanf, or somebody who counts no digits, read six numbers somewhere? */
-static bool has_six_numbers(struct bytes text)
+/* Are there digits or commas beside the tuple, that somebody could read in its place or with it? */
+static bool has_more_than(struct bytes text, struct span tuple)
 {
-	unsigned int commas = 0;
-	bool digits = false;
-	bool found = false;
+	bool more = false;
 
-	for (size_t index = 0; index < text.length && !found; index++) {
-		uint8_t byte = text.data[index];
-
-		if (byte == ',') {
-			commas++;
-		} else if (digits_is_digit(byte)) {
-			digits = true;
-		} else if (byte != ' ' && (byte < '\t' || byte > '\r') && byte != '+' && byte != '-') {
-			commas = 0;
-			digits = false;
-		}
-		found = digits && commas >= 5;
+	for (size_t index = 0; index < text.length; index++) {
+		if (index < tuple.offset || index - tuple.offset >= tuple.length)
+			more = more || digits_is_digit(text.data[index]) || text.data[index] == ',';
 	}
-	return found;
-}
-
-/* Does "(<d><d><d>" stand at position? */
-static bool is_229_start(struct bytes text, size_t position)
-{
-	const uint8_t *start = text.data + position;
-
-	return text.length - position >= 4 && start[0] == '(' && hostport_is_229_delimiter(start[1]) && start[2] == start[1] &&
-	       start[3] == start[1];
-}
-
-/* Can somebody read the port of a 229, with whatever stands around it? Some look for three bars or three marks only. */
-static bool has_extended_port(struct bytes text)
-{
-	bool found = false;
-
-	for (size_t index = 0; index + 3 < text.length && !found; index++) {
-		bool bare = text.data[index] == '|' || text.data[index] == '!';
-		bool parenthesis = is_229_start(text, index);
-		size_t port = index + (parenthesis ? 4 : 3);
-
-		while (port < text.length && (text.data[port] == ' ' || text.data[port] == '+'))
-			port++;
-		found = (parenthesis || (bare && text.data[index + 1] == text.data[index] &&
-					 text.data[index + 2] == text.data[index])) &&
-			port < text.length && digits_is_digit(text.data[port]);
-	}
-	return found;
+	return more;
 }
 
 static enum reason parse_reply_tuple(struct bytes text, struct hostport *hostport)
 {
 	enum reason reason = find_tuple(text, &hostport->span);
 
-	if (reason == REASON_NONE && has_extended_port(text))
+	if (reason == REASON_NONE && hostport_has_extended_port(text))
 		reason = REASON_AMBIGUOUS;
 	if (reason == REASON_NONE)
 		reason = parse_tuple(bytes_part(text, hostport->span.offset, hostport->span.length), hostport);
@@ -397,7 +359,7 @@ static enum reason find_229(struct bytes text, size_t *start)
 	enum reason reason = REASON_NONE;
 
 	for (size_t index = 0; index < text.length; index++) {
-		if (is_229_start(text, index)) {
+		if (hostport_is_229_start(text, index)) {
 			*start = index;
 			count++;
 		}
@@ -421,7 +383,7 @@ static enum reason parse_229(struct bytes text, struct hostport *hostport)
 	uint32_t port = 0;
 	enum reason reason = find_229(text, &start);
 
-	if (reason == REASON_NONE && has_six_numbers(text))
+	if (reason == REASON_NONE && hostport_has_six_numbers(text))
 		reason = REASON_AMBIGUOUS;
 	if (reason == REASON_NONE) {
 		hostport->delimiter = text.data[start + 1];
@@ -472,12 +434,9 @@ enum reason hostport_parse(enum form form, struct bytes text, struct hostport *h
 		}
 	}
 
-	if (reason == REASON_NONE)
+	if (reason == REASON_NONE) {
+		result.mixed = !form_is_active(form) && has_more_than(text, result.span);
 		*hostport = result;
+	}
 	return reason;
-}
-
-bool hostport_could_be_read(struct bytes text)
-{
-	return has_six_numbers(text) || has_extended_port(text);
 }

@@ -10,17 +10,22 @@
  *   227 Entering Passive Mode (10,0,0,5,4,1).
  *   227 Entering Passiv (198,51,100,1,200,1).
  *   |   |              | |                 |
- *   |   prose          | tuple             rest: never touched
+ *   |   prose          | tuple             rest: digits and commas are blanked
  *   |                  opener: a byte that may belong to the tuple, and a space before it
  *   code and separator: never touched
  *
- * Where there is too little prose, and in commands, which have none, the offer is refused then.
+ * Where there is too little prose, and in commands, which have none, the offer is refused then. It is refused, too, where
+ * the reader that judges lines (hostport.c) would not read in what leaves exactly what was announced.
  */
 #include "ftpalg/offer.h"
 
 #include <string.h>
 
 #include "core/digits.h"
+#include "ftpalg/address.h"
+
+/* A code and the byte after it. */
+#define CODE_LENGTH 4
 
 /*
  * Narrows an edit of the same length to the bytes that differ. One that changes the length stays whole: narrowed, it
@@ -67,25 +72,27 @@ static bool replace_with_prose(struct bytes line, uint32_t base, struct span tup
 	uint32_t padding = length < tuple.length ? tuple.length - length : 0;
 	uint32_t opener = opener_length(line, base, tuple.offset);
 	uint32_t prose_end = tuple.offset - opener;
+	/* Where a line has no code, some count one off all the same, so no tuple moves to its place. */
+	uint32_t floor = base > CODE_LENGTH ? base : CODE_LENGTH;
+	uint32_t cut;
 	bool enough;
 
-	if (prose_end - base < growth && line.data[prose_end] == ' ') {
+	if (prose_end < floor + growth && line.data[prose_end] == ' ') {
 		prose_end++;
 		opener--;
 	}
-	enough = prose_end - base >= growth;
+	enough = growth == 0 || prose_end >= floor + growth;
+	cut = enough ? prose_end - growth : floor;
+	/*
+	 * Half a character of several bytes, or half a Telnet code, would take in what follows it; a digit or a mark that
+	 * stood apart from the numbers could be read with them. So words end with a letter.
+	 */
+	while (growth > 0 && cut > floor && !digits_is_letter(line.data[cut - 1])) {
+		cut--;
+		padding++;
+	}
 
 	if (enough) {
-		uint32_t cut = prose_end - growth;
-
-		/*
-		 * Half a character of several bytes, or half a Telnet code, would take in what follows it; a digit or a
-		 * mark that stood apart from the numbers could be read with them. So words end with a letter.
-		 */
-		while (growth > 0 && cut > base && !digits_is_letter(line.data[cut - 1])) {
-			cut--;
-			padding++;
-		}
 		edit->at.offset = cut;
 		edit->at.length = tuple.offset + tuple.length - cut;
 		edit->length = padding + opener + length;
@@ -103,6 +110,49 @@ static void replace_tuple(struct span tuple, const uint8_t *text, uint32_t lengt
 	memcpy(edit->replacement, text, length);
 }
 
+static void blank_numbers(uint8_t *text, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++) {
+		if (digits_is_digit(text[i]) || text[i] == ',')
+			text[i] = ' ';
+	}
+}
+
+/*
+ * Widens an edit that ends with a tuple of this length to all of the text, and blanks the digits and commas that are not the
+ * tuple's. False where that is too long.
+ */
+static bool leave_tuple_alone(struct bytes line, uint32_t base, uint32_t tuple, struct edit *edit)
+{
+	const uint32_t before = edit->at.offset - base;
+	const uint32_t rest = edit->at.offset + edit->at.length;
+	const uint32_t after = (uint32_t)line.length - rest;
+	const uint32_t end = before + edit->length;
+
+	if (end + after > LINE_MAX_LENGTH)
+		return false;
+	memmove(edit->replacement + before, edit->replacement, edit->length);
+	memcpy(edit->replacement, line.data + base, before);
+	memcpy(edit->replacement + end, line.data + rest, after);
+	blank_numbers(edit->replacement, end - tuple);
+	blank_numbers(edit->replacement + end, after);
+	edit->at = (struct span){ base, (uint32_t)line.length - base };
+	edit->length = end + after;
+	return true;
+}
+
+/*
+ * Words that lose a comma or their end may look like something else: three marks, a blank and a number like a 229, or a
+ * letter that belongs to the tuple now. So what leaves is read again.
+ */
+static bool reads_as(enum form form, struct bytes text, const struct endpoint *endpoint)
+{
+	struct hostport again;
+
+	return hostport_parse(form, text, &again) == REASON_NONE && again.endpoint.port == endpoint->port &&
+	       (form == FORM_229 || address_equal(&again.endpoint.address, &endpoint->address));
+}
+
 enum reason offer_announce(struct bytes line, uint32_t base, const struct hostport *hostport,
 			   const struct endpoint *endpoint, bool keep_length, struct edit *edit)
 {
@@ -110,6 +160,7 @@ enum reason offer_announce(struct bytes line, uint32_t base, const struct hostpo
 	uint8_t text[HOSTPORT_TEXT_MAX];
 	uint32_t length = (uint32_t)hostport_format(hostport->form, hostport->delimiter, endpoint, text);
 	bool done = false;
+	bool moved = false;
 	enum reason reason = REASON_NONE;
 
 	edit->at = (struct span){ 0, 0 };
@@ -130,6 +181,13 @@ enum reason offer_announce(struct bytes line, uint32_t base, const struct hostpo
 			reason = REASON_NO_RESIZE;
 		else
 			replace_tuple(tuple, text, length, edit);
+	}
+	moved = done && length > tuple.length;
+	if (reason == REASON_NONE && (hostport->mixed || moved)) {
+		if (!leave_tuple_alone(line, base, length, edit))
+			reason = REASON_NO_RESIZE;
+		else if (!reads_as(hostport->form, (struct bytes){ edit->replacement, edit->length }, endpoint))
+			reason = moved ? REASON_NO_RESIZE : REASON_AMBIGUOUS;
 	}
 	if (reason == REASON_NONE)
 		trim_edit(line, edit);

@@ -32,7 +32,7 @@ static bool has_control_byte(struct bytes line)
 }
 
 /*
- * The verb that a server could see which strips whatever is not printable, obeys erasures and skips leading white
+ * The verb that could be seen by a server that strips whatever is not printable, obeys erasures and skips leading white
  * space. Only reported: a line for which it is needed is refused.
  */
 static enum verb find_tolerant_verb(struct bytes line)
@@ -118,10 +118,20 @@ static bool path_is_plain(struct bytes path)
 	return true;
 }
 
+/*
+ * Some servers read a verb from the first letters of a line, whether a space follows or not (bftpd, lwIP's), so that
+ * PORT10,0,0,99,0,25 and PORTX 10,0,0,99,0,25 are offers to them.
+ */
+static bool begins_with_offer(struct bytes word)
+{
+	return word.length > 4 && verb_is_active_offer(verb_find((struct bytes){ word.data, 4 }));
+}
+
 static enum reason judge_oddity(struct bytes line, const struct command *command, enum verb erased)
 {
 	struct bytes path = { line.data + command->argument.offset, line.length - command->argument.offset };
-	enum verb verb = verb_find((struct bytes){ line.data + command->verb_span.offset, command->verb_span.length });
+	struct bytes word = { line.data + command->verb_span.offset, command->verb_span.length };
+	enum verb verb = verb_find(word);
 
 	if (has_control_byte(line) && !(verb_takes_path(verb) && path_is_plain(path)))
 		return REASON_CONTROL_BYTE;
@@ -134,7 +144,7 @@ static enum reason judge_oddity(struct bytes line, const struct command *command
 	 */
 	if (command->verb_span.offset > 0 && command->verb_span.length > 0 && verb == VERB_UNKNOWN)
 		return REASON_ODD_VERB;
-	return REASON_NONE;
+	return begins_with_offer(word) ? REASON_ODD_VERB : REASON_NONE;
 }
 
 enum reason parse_command(struct bytes line, struct command *command)

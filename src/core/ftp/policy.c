@@ -19,8 +19,8 @@
  * and would meet the other list once in a thousand. It would protect next to nobody: a port that a service of the
  * server has is one that its FTP server can't be given, so an honest 227 never names one; a forged 227 needs a server
  * that begins a line with it where a PASV waits (session_reply.c); and a server that colludes with its client opens its
- * own port, to that client alone, for what both could as well say on the port that they were given. Who has services
- * beside an FTP server of which clients must not learn lists them.
+ * own port, to that client alone, for what both could as well say on the port that they were given. An operator with
+ * services beside an FTP server that clients must not learn of lists them.
  */
 #include "ftpalg/policy.h"
 
@@ -156,7 +156,7 @@ static bool is_fxp_target(const struct policy_rule *rule, const struct endpoint 
 
 /*
  * Is a foreign address of a 227 or 228 replaced by the server's own? By default one that nobody outside the server's network
- * can mean: servers behind a NAT that others do announce it, and most clients ignore it. The port was the server's to
+ * can mean: servers behind somebody else's NAT announce it, and most clients ignore it. The port was the server's to
  * choose, so the data connection goes where the control connection does, and to no third host. A public one may be meant
  * (a cluster, an FXP): nobody knows what the server's own would lead to, so it is refused.
  */
@@ -256,7 +256,7 @@ enum reason policy_judge_verb(const struct policy_rule *rule, enum verb verb)
 		reason = REASON_UPLOAD_DENIED;
 	else if (verb == VERB_RETR && !rule->download)
 		reason = REASON_DOWNLOAD_DENIED;
-	/* Behind a 234 that nobody terminates there is nothing to be seen, and that is what was ruled out. */
+	/* After a 234 that nobody terminates nothing can be seen, and that is what was ruled out. */
 	else if (verb == VERB_AUTH && (rule->tls == TLS_FORBID || policy_rule_terminates(rule)))
 		reason = REASON_TLS_DENIED;
 	else if (login && policy_rule_requires_tls(rule))

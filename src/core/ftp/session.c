@@ -41,7 +41,7 @@ void session_take_end(struct session *session, enum direction direction, bool cr
 {
 	if (direction == DIRECTION_ORIGINAL)
 		return;
-	/* A banner may be a file that is sent as it is; who is not logged in sees nobody's names. */
+	/* A banner may be a file that is sent as it is; a client that is not logged in sees nobody's names. */
 	if (crlf)
 		session->ends_crlf = true;
 	else if (session->state == SESSION_READY)

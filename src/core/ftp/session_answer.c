@@ -19,7 +19,9 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 		session->state = SESSION_LOGIN;
 		return;
 	}
-	/* RFC 959 5.4 and 6: any 2yz is the success of a login. 235 is that of the security exchange before it (RFC 2228). */
+	/*
+	 * RFC 959 5.4 and 6: any 2yz is the success of a login. 235 is that of the security exchange before it (RFC 2228).
+	 */
 	if (code / 100 != 2 || (verb == VERB_ADAT && code == 235)) {
 		session->protected = session->protected || code == 235;
 		return;
@@ -32,8 +34,8 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 }
 
 /*
- * From here on the client speaks in clear again. Behind a security exchange that is no TLS its login was said in MIC or ENC,
- * which nobody here can read, as that of session_set_readable was said in TLS.
+ * From here on the client speaks in clear again. After a security exchange other than TLS its login was said in MIC or
+ * ENC, which nobody here can read, just as that of session_set_readable was said in TLS.
  */
 static void clear_session(const struct turn *turn)
 {
@@ -119,8 +121,9 @@ static void take_transfer(const struct turn *turn, enum verb verb, uint16_t code
 
 	notify_transfer(turn, verb, code, command);
 	/*
-	 * Perl's Net::FTP connects after its command, and reads the refusal then: its SYN must meet the server's reset, not a
-	 * firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next offer.
+	 * Perl's Net::FTP connects after its command, and reads the refusal then: its SYN must meet the server's reset, not
+	 * a firewall that is silent for as long as the client waits. The pinhole ends with its minute, or with the next
+	 * offer.
 	 */
 	if (code / 100 >= 4 && !form_is_active(session->pinhole_form))
 		return;

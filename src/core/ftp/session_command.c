@@ -107,7 +107,7 @@ static void remember_user(const struct turn *turn, const struct command *command
 
 /*
  * Does the line end as a request of HTTP and those that were made after it (RTSP, SIP, ICAP) ends: " NAME/1.1"? A browser
- * can be told a method and a path, but not another end.
+ * can be given a method and a path, but not another end.
  */
 static bool is_request_line(struct bytes line)
 {
@@ -127,7 +127,9 @@ static bool is_request_line(struct bytes line)
 	return at < end && at > 0 && line.data[at - 1] == ' ';
 }
 
-/* Where there is no such end (HTTP/0.9, mail), the first word tells. None of them is a command of any FTP server or proxy. */
+/*
+ * Where there is no such end (HTTP/0.9, mail), the first word tells. None of them is a command of any FTP server or proxy.
+ */
 static bool is_foreign_verb(struct bytes verb)
 {
 	static const char *const foreign[] = {
@@ -240,6 +242,8 @@ void session_take_command(const struct turn *turn)
 	/* Servers answer an empty line or not, as they like; none is counted, and a reply too many changes nothing. */
 	if (parsed == REASON_NONE && command.verb_span.offset + command.verb_span.length + command.argument.length == 0)
 		return;
+	if (parsed == REASON_NONE)
+		session_tell_command(turn, command.verb);
 	reason = judge_command(turn, parsed, &command);
 	if (reason != REASON_NONE)
 		turn_refuse_command(turn, reason, &command);

@@ -25,6 +25,13 @@ void turn_refuse(const struct turn *turn, enum reason reason, enum form form, en
 void turn_refuse_command(const struct turn *turn, enum reason reason, const struct command *command);
 void turn_refuse_reply(const struct turn *turn, enum reason reason, enum form form);
 
+/*
+ * Report a line to a caller that follows the dialogue (ops.lines): a command, before it is judged; the reply with this code
+ * to a command with this verb.
+ */
+void session_tell_command(const struct turn *turn, enum verb verb);
+void session_tell_reply(const struct turn *turn, enum verb verb, uint16_t code);
+
 /* Where there is no command, or one that was overwritten. */
 #define NO_COMMAND VERB_COUNT
 
@@ -71,9 +78,9 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 void session_watch_pinhole(struct session *session, const struct ops *ops);
 
 /*
- * The client asks for a transfer, and the server calls when it has heard that. So an active pinhole that was used before then was
- * used by somebody else, whose packet bore the server's name (A28): it is made anew, for the rest of its time. Not where its port
- * is another one than the client's, which can't be asked for by name.
+ * The client asks for a transfer, and the server calls when it has heard that. So an active pinhole that was used before
+ * then was used by somebody else, whose packet bore the server's name (A28): it is created again, for the rest of its time.
+ * Not where its port differs from the client's, because such a port can't be asked for by name.
  */
 void session_renew_pinhole(const struct turn *turn);
 

@@ -3,9 +3,8 @@
  * From an accepted offer to an expectation and back.
  *
  *   offer by            who connects          to where, as it arrives        announced as           NAT direction
- *   PORT, EPRT, LPRT    view.server           view.client_seen : port        the same               REPLY
- *   227, 228, 229       view.client           view.server_seen : port        the same, or the       ORIGINAL
- *                                                                            configured public one
+ *   PORT, EPRT, LPRT    view.server           view.client_seen : port        the same, or the       REPLY
+ *   227, 228, 229       view.client           view.server_seen : port        configured public one  ORIGINAL
  *
  * The kernel acknowledges the expectation before the line that announces it may leave, and it may give another port than
  * the one that was asked for. One pinhole is open at a time: a newer offer replaces the older (RFC 959 3.2), which is
@@ -72,7 +71,7 @@ bool session_give_pinhole_up(struct session *session, enum reason reason, struct
 	};
 	session->pinhole = PINHOLE_NONE;
 	if (open && session->source)
-		quota_close_pinhole(session->source);
+		quota_close_pinhole(session->quota, session->source);
 	return open;
 }
 
@@ -82,6 +81,15 @@ void session_close_pinhole(struct session *session, const struct ops *ops, enum 
 
 	if (session_give_pinhole_up(session, reason, &end))
 		session_tell_pinhole_end(&end, ops, ops->unexpect(ops->context, &end.view, &end.expectation));
+}
+
+void session_leave_pinhole(struct session *session, const struct ops *ops, enum reason reason)
+{
+	const enum reason known = session->pinhole_used ? REASON_USED : REASON_NONE;
+	struct session_farewell end;
+
+	if (session_give_pinhole_up(session, reason, &end))
+		session_tell_pinhole_end(&end, ops, known);
 }
 
 /* What to ask the kernel for. */
@@ -104,19 +112,25 @@ static void plan_expectation(const struct session *session, const struct policy_
 	expectation->translated = nat_view_is_translated(view);
 }
 
-/* What the other peer shall read. REASON_OVERFLOW where the configured offset leads out of the range of ports. */
+/*
+ * What the other peer shall read; the expectation is where it was. REASON_OVERFLOW where the configured offset leads out of
+ * the range of ports.
+ */
 static enum reason plan_announcement(const struct session *session, bool active, const struct endpoint *destination,
 			      struct endpoint *announced)
 {
 	const struct policy_rule *rule = session->rule;
-	int64_t port = (int64_t)destination->port + rule->advertise_port_offset;
+	const struct policy_advertise *advertise = active ? &rule->advertise_active : &rule->advertise;
+	const struct policy_public *public = destination->address.family == FAMILY_IPV4 ? &advertise->ipv4
+											: &advertise->ipv6;
+	const int64_t port = (int64_t)destination->port + public->port_offset;
 
 	*announced = *destination;
-	if (active || !rule->advertise || rule->advertise_address.family != destination->address.family)
+	if (public->address.family != destination->address.family)
 		return REASON_NONE;
 	if (port < 1 || port > UINT16_MAX)
 		return REASON_OVERFLOW;
-	announced->address = rule->advertise_address;
+	announced->address = public->address;
 	announced->port = (uint16_t)port;
 	return REASON_NONE;
 }
@@ -157,7 +171,7 @@ void session_renew_pinhole(const struct turn *turn)
 		if (ops->renew(ops->context, &session->view, &rest) == REASON_NONE)
 			notify_pinhole(turn);
 		else
-			session_give_pinhole_up(session, REASON_USED, &end); /* which was told */
+			session_give_pinhole_up(session, REASON_USED, &end); /* which has been reported */
 	}
 	session->pinhole_asked = true;
 }
@@ -191,8 +205,9 @@ static enum reason announce(const struct turn *turn, const struct hostport *host
 	struct outcome *outcome = turn->outcome;
 	enum reason reason;
 
-	if (!hostport->padded && (hostport->form == FORM_229 ? hostport->endpoint.port == announced->port
-							     : endpoint_equal(&hostport->endpoint, announced)))
+	if (!hostport->padded && !hostport->mixed &&
+	    (hostport->form == FORM_229 ? hostport->endpoint.port == announced->port
+					: endpoint_equal(&hostport->endpoint, announced)))
 		return REASON_NONE;
 	reason = offer_announce(turn->line, text_offset, hostport, announced, !turn->session->resizable,
 				&outcome->edit);
@@ -218,8 +233,10 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session_close_pinhole(session, ops, REASON_SUPERSEDED);
 	if (answer.third_party && !active) {
 		/* A server's offer for a third party: who will connect is not known, so nothing is opened. */
-		notify_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
-		return REASON_NONE;
+		reason = announce(turn, hostport, text_offset, &answer.endpoint);
+		if (reason == REASON_NONE)
+			notify_offer(turn, hostport, &answer.endpoint, &answer.endpoint);
+		return reason;
 	}
 	if (session->source)
 		reason = quota_open_pinhole(session->quota, session->source, turn->now);
@@ -229,7 +246,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	reason = ops->expect(ops->context, &session->view, &expectation);
 	if (reason != REASON_NONE) {
 		if (session->source)
-			quota_close_pinhole(session->source);
+			quota_close_pinhole(session->quota, session->source);
 		return reason;
 	}
 	session->pinhole = PINHOLE_OPEN;
@@ -240,11 +257,14 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole_deadline = turn->now + expectation.timeout * UINT64_C(1000000);
 	session->expectation = expectation;
 
-	reason = plan_announcement(session, active, &expectation.destination, &announced);
+	announced = expectation.destination;
+	/* Third hosts have addresses of their own. */
+	if (!answer.third_party)
+		reason = plan_announcement(session, active, &expectation.destination, &announced);
 	if (reason == REASON_NONE)
 		reason = announce(turn, hostport, text_offset, &announced);
 	if (reason != REASON_NONE) {
-		/* Nobody was told of it, but it was there. */
+		/* It was not announced, but it was there. */
 		notify_pinhole(turn);
 		session_close_pinhole(session, ops, reason);
 		return reason;

@@ -21,8 +21,8 @@
  * nothing.
  *
  * A client that is a reply behind reads later what was said before it asked. So whatever could put a client behind (a
- * reply that nothing asked for, a line within a reply that some take for its end) is remembered, and from then on no
- * reply passes that could be read as an announcement and is none.
+ * reply that nothing asked for, a 1yz where none or no further one belongs, a line outside of a reply, or within one, that
+ * some take for its end) is remembered, and from then on no reply passes that could be read as an announcement and is none.
  *
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Some servers end one with
  * another code, and some clients go on then. They are followed when the client goes on, but in greetings and in replies to
@@ -31,7 +31,7 @@
  *
  * Names are the one thing in replies that others than the server have chosen, and a name may have a line end in it: the rest
  * of it reads as the next reply, to clients too. A server ends its lines in one way, and closes a quotation that it begins
- * (RFC 959 Appendix II). Once one has not, the session is torn for good: whoever made the name chooses how many lines lie
+ * (RFC 959 Appendix II). Once one has not, the session is torn for good: the maker of the name chooses how many lines lie
  * between. No reply opens anything any more, a data connection or a silence of ours after 234; all else goes on.
  *
  * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
@@ -94,13 +94,10 @@ static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t
 	turn_report(turn, &notice);
 }
 
-/* Is there anything in the text that a client could read as an endpoint? "227 Logout." is harmless. */
-static bool text_has_digit(struct bytes line, const struct span *text)
+/* Is there anything in the text that a client could read as an endpoint? */
+static bool text_has_number(struct bytes line, const struct span *text)
 {
-	for (uint32_t i = 0; i < text->length; i++)
-		if (line.data[text->offset + i] >= '0' && line.data[text->offset + i] <= '9')
-			return true;
-	return false;
+	return hostport_has_number((struct bytes){ line.data + text->offset, text->length });
 }
 
 static void take_greeting(const struct turn *turn, const struct reply *reply)
@@ -112,7 +109,8 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 		session->state = reply->code == 230 ? SESSION_READY : SESSION_LOGIN;
 		return;
 	}
-	/* 120 announces a delay; after 421 the server closes by itself. */
+	/* 120 announces a delay, and is the greeting to some (BSD ftp); after 421 the server closes by itself. */
+	session->out_of_step = session->out_of_step || reply->code / 100 == 1;
 	if (reply->code / 100 == 1 || reply->code / 100 >= 4)
 		return;
 	turn_close(turn, REASON_NOT_FTP);
@@ -173,7 +171,7 @@ static void take_announcement(const struct turn *turn, enum form form, struct sp
 /* A line that begins like 227, 228 or 229 and answers no request: as text, as an early or a late reply. */
 static void judge_unsolicited(const struct turn *turn, const struct reply *reply)
 {
-	if (text_has_digit(turn->line, &reply->text))
+	if (text_has_number(turn->line, &reply->text))
 		turn_refuse_reply(turn, REASON_UNSOLICITED, code_form(reply->code));
 	else
 		report_anomaly(turn, REASON_UNSOLICITED, reply->code);
@@ -188,17 +186,20 @@ static bool refuse_likeness(const struct turn *turn)
 	return true;
 }
 
+static bool begins_like_offer(struct bytes line)
+{
+	return line.length >= 3 && line.data[0] == '2' && line.data[1] == '2' && line.data[2] >= '7' && line.data[2] <= '9';
+}
+
 /*
  * Some clients need no space after a code ("227(10,0,..." or a tab), so what begins with the digits of an offer is taken
  * for one. True and *reply filled if the line does.
  */
 static bool text_begins_like_offer(const struct turn *turn, struct reply *reply)
 {
-	const uint8_t *text = turn->line.data;
-
-	if (turn->line.length <= 3 || text[0] != '2' || text[1] != '2' || text[2] < '7' || text[2] > '9')
+	if (turn->line.length <= 3 || !begins_like_offer(turn->line))
 		return false;
-	reply->code = (uint16_t)(220 + text[2] - '0');
+	reply->code = (uint16_t)(220 + turn->line.data[2] - '0');
 	reply->text.offset = 3;
 	reply->text.length = (uint32_t)turn->line.length - 3;
 	return true;
@@ -215,8 +216,8 @@ static void judge_text(const struct turn *turn)
 {
 	struct reply reply = { .kind = REPLY_TEXT };
 
-	if (begins_with_code(turn->line))
-		turn->session->out_of_step = true;
+	/* Some take any line outside of an open reply for a reply (BSD ftp, ftplib). */
+	turn->session->out_of_step = true;
 	if (text_begins_like_offer(turn, &reply))
 		judge_unsolicited(turn, &reply);
 	else if (!refuse_likeness(turn) && turn->line.length > 0)
@@ -238,7 +239,7 @@ static void judge_announcing_line(const struct turn *turn, const struct reply *r
 	const enum form form = code_form(turn->session->multiline);
 	struct session_command request;
 
-	if (!text_has_digit(turn->line, &place))
+	if (!text_has_number(turn->line, &place))
 		return;
 	if (find_request(turn->session, &request))
 		take_announcement(turn, form, place, &request);
@@ -249,7 +250,7 @@ static void judge_announcing_line(const struct turn *turn, const struct reply *r
 /* A line inside a multi-line reply that does not end it. */
 static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 {
-	const struct session *session = turn->session;
+	struct session *session = turn->session;
 	struct reply text = { .kind = REPLY_TEXT };
 
 	if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
@@ -260,6 +261,10 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 		judge_unsolicited(turn, &text);
 	else
 		refuse_likeness(turn);
+	/* From it on, BSD ftp keeps the first numbers in any line of this reply for whatever answers its next request. */
+	if (begins_like_offer(turn->line) && turn->outcome->verdict == OUTCOME_PASS &&
+	    code_form(session->multiline) == FORM_NONE)
+		session->out_of_step = true;
 }
 
 static bool answers_transfer(const struct session *session)
@@ -306,7 +311,7 @@ static bool announces(const struct turn *turn, const struct reply *reply)
 	const struct session *session = turn->session;
 
 	if (code_form(reply->code) != FORM_NONE)
-		return session_pipeline_endpoint_request(session) || text_has_digit(turn->line, &reply->text);
+		return session_pipeline_endpoint_request(session) || text_has_number(turn->line, &reply->text);
 	return reply->code / 100 == 2 && oldest_asks(session) &&
 	       hostport_could_be_read(turn->line);
 }
@@ -320,7 +325,7 @@ static void take_final_announcement(const struct turn *turn, const struct reply 
 		form = verb_form((enum verb)request->verb);
 	if (turn->session->multiline_shown != 0 && turn->session->multiline_shown != reply->code)
 		turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
-	else if (text_has_digit(turn->line, &reply->text))
+	else if (text_has_number(turn->line, &reply->text))
 		take_announcement(turn, form, reply->text, request);
 }
 
@@ -351,11 +356,14 @@ static void report_surplus(const struct turn *turn, uint16_t code)
 {
 	struct session *session = turn->session;
 
-	/* 421 may come at any time (RFC 959 4.2.2), and the first reply of an adopted session may answer what was not seen. */
-	if (code == 421 || (session->adopted && session->next_number == 0))
+	if (code == 421)
+		session_tell_reply(turn, NO_COMMAND, code);
+	/* The first reply of an adopted session may answer what was not seen. */
+	if (session->adopted && session->next_number == 0)
 		return;
 	session->out_of_step = true;
-	if (code_form(code) == FORM_NONE)
+	/* 421 may come at any time (RFC 959 4.2.2). */
+	if (code != 421 && code_form(code) == FORM_NONE)
 		report_anomaly(turn, REASON_UNSOLICITED, code);
 }
 
@@ -367,8 +375,16 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 
 	if (reply->code / 100 == 1) {
 		refuse_likeness(turn);
+		/*
+		 * A client that expects none, or no other one, takes it for the answer, and the true one for that to the
+		 * next command (GNU wget).
+		 */
+		if (session->preliminary || !answers_transfer(session))
+			session->out_of_step = true;
 		session_pipeline_begin(session);
 		session_watch_pinhole(session, turn->ops);
+		if (session_pipeline_oldest(session))
+			session_tell_reply(turn, (enum verb)session_pipeline_oldest(session)->verb, reply->code);
 		return;
 	}
 	if (judge_final_reply(turn, reply, &endpoint)) {
@@ -377,6 +393,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	}
 	if (session_pipeline_answer(session, reply->code, endpoint, &command)) {
 		session->answered = command.verb;
+		session_tell_reply(turn, (enum verb)command.verb, reply->code);
 		session_take_answer(turn, (enum verb)command.verb, command.number, reply->code);
 	} else if (!(endpoint && session->unseen_command)) {
 		report_surplus(turn, reply->code);

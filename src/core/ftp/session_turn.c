@@ -22,7 +22,7 @@ void turn_report(const struct turn *turn, const struct notice *notice)
 	turn->ops->notice(turn->ops->context, notice);
 }
 
-/* To the end of its first letters: what stands behind them may be the argument of PASS, in whatever dress that came. */
+/* To the end of its first letters: what follows them may be the argument of PASS, in whatever form it came. */
 static struct bytes line_to_verb(struct bytes line)
 {
 	size_t end = 0;

@@ -28,8 +28,8 @@ bool telnet_has_doubtful_option(struct bytes line, size_t position);
 bool telnet_has_erasure(struct bytes line);
 
 /*
- * The verb that a reader could see who obeys some of the line's erasures, if it is one that announces a data connection
- * or begins TLS; VERB_UNKNOWN if there is none.
+ * The verb that could be seen by a reader that obeys some of the line's erasures, if it is one that announces a data
+ * connection or begins TLS; VERB_UNKNOWN if there is none.
  */
 enum verb telnet_find_erased_verb(struct bytes line);
 

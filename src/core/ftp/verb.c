@@ -25,11 +25,13 @@ enum verb verb_find(struct bytes text)
 	uint8_t upper[VERB_TEXT_MAX];
 	unsigned int found = VERB_UNKNOWN;
 
-	if (text.length <= sizeof(upper)) {
+	if (text.length > 0 && text.length <= sizeof(upper)) {
 		for (size_t index = 0; index < text.length; index++)
 			upper[index] = verb_to_upper(text.data[index]);
 		for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT && found == VERB_UNKNOWN; verb++) {
-			if (strlen(names[verb]) == text.length && memcmp(names[verb], upper, text.length) == 0)
+			/* Nearly all differ in their first letter. */
+			if (names[verb][0] == (char)upper[0] && strlen(names[verb]) == text.length &&
+			    memcmp(names[verb], upper, text.length) == 0)
 				found = verb;
 		}
 	}

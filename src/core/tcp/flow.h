@@ -55,6 +55,18 @@ struct flow_adoption {
 	} direction[2];
 };
 
+/* What the peers say that can't be so if the whole connection came by here (gateway_stale.c). */
+struct flow_elsewhere {
+	uint64_t since;        /* one of them says so, or, once they were asked, since that; 0: neither does */
+	uint64_t asked;        /* when both were asked last */
+	struct flow_claim {
+		bool acked;    /* its receiver has more than was let out: up to ack */
+		bool sent;     /* its sender is past what was taken: at seq */
+		uint32_t ack;  /* in the receiver's numbers */
+		uint32_t seq;  /* in the sender's numbers */
+	} stream[2];
+};
+
 /* Its neighbours in an order of rows. */
 struct flow_links {
 	uint32_t older;
@@ -75,7 +87,7 @@ struct flow {
 	uint64_t seen;      /* when the last packet came */
 	uint32_t bytes;     /* of the pool, as counted for its source */
 	bool resizable;     /* as conntrack said, until the session is opened */
-	bool carrier;       /* likewise */
+	bool carrier;       /* as conntrack said, too */
 	uint64_t stalled[2];    /* since when the receiver has not acknowledged all before stalled_at; 0: it has */
 	uint32_t stalled_at[2];
 	uint64_t doubted;   /* since when one peer may have been reset; 0: nothing says so */
@@ -87,7 +99,9 @@ struct flow {
 	struct flow_echo echo[2];
 	uint32_t leaves[2]; /* by which device packets of this direction were last routed; 0: not known yet */
 	uint32_t came[2];   /* and by which they came */
+	uint64_t lost_way;  /* when whom a packet was for that came by another was last asked for one of its own */
 	struct flow_adoption adoption;
+	struct flow_elsewhere elsewhere;
 	struct stream stream[2];
 	struct tlsrecord tls[2]; /* after a 234 */
 	struct session session;

@@ -22,7 +22,10 @@
 
 /* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
 #define LINGER (30 * SECOND)
-/* Between two resets to who sends on a connection that has ended. Linux repeats a segment after 200 ms at the earliest. */
+/*
+ * Between two resets to a peer that sends on a connection that has ended. Linux repeats a segment after 200 ms at the
+ * earliest.
+ */
 #define TELL_PAUSE (SECOND / 10)
 
 void gateway_limits_set_defaults(struct gateway_limits *limits)
@@ -117,7 +120,7 @@ static void take_acknowledgement(struct passage *passage)
 	if (passage->plausibility == PLAUSIBLE)
 		passage->change.ack = stream_acknowledge(other, &passage->gateway->pool, passage->packet.ack);
 	else
-		passage->change.ack = stream_map_acknowledgement(other, passage->packet.ack);
+		passage->change.ack = stream_map_acknowledgement(other, stale_bound_acknowledgement(passage));
 	passage->change.strip_sack = other->edit_count > 1;
 	passage->acknowledging = other->out_acked != before;
 }
@@ -171,7 +174,7 @@ static bool reset_is_certain(const struct passage *passage)
 
 	if (packet->tcp_header > TCP_HEADER_PLAIN + (packet->timestamps.present ? TCP_TIMESTAMPS_PADDED : 0))
 		return false;
-	/* Of a stream that has not begun it is known where its receiver stands, or nothing. */
+	/* Of a stream that has not begun, either its receiver's place is known or nothing is. */
 	if (!stream->started)
 		return adopted->told && packet->seq == seqadj_revert(&stream->kernel, adopted->highest);
 	/* A passing stream keeps nothing, but its receiver's packets say how far it has come. */
@@ -200,9 +203,9 @@ static bool reset_is_possible(const struct passage *passage)
 }
 
 /*
- * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: a peer that goes
- * on is judged as before, and if nobody does, it ends after a while (gateway_patience.c). That a reset was obeyed though it
- * passed nobody knows (it may be lost beyond the gateway): the rows of ended sessions let no payload pass (flow.h).
+ * A reset ends a session where it ends the connection for certain. Where it only may, the row stays as it is: a peer that
+ * goes on is judged as before, and if nobody does, it ends after a while (gateway_patience.c). Nobody knows whether a reset
+ * that passed was obeyed (it may be lost beyond the gateway): the rows of ended sessions let no payload pass (flow.h).
  */
 static void take_reset(struct passage *passage)
 {
@@ -241,10 +244,15 @@ static void take_segment(struct passage *passage)
 static void take_live(struct passage *passage)
 {
 	struct gateway *gateway = passage->gateway;
-	struct flow *flow = passage->flow;
-	const struct stream *original = &flow->stream[DIRECTION_ORIGINAL];
-	const struct stream *reply = &flow->stream[DIRECTION_REPLY];
+	const struct stream *original;
+	const struct stream *reply;
+	struct flow *flow;
 
+	if (stale_is_certain(passage) && !stale_begin_again(passage))
+		return;
+	flow = passage->flow;
+	original = &flow->stream[DIRECTION_ORIGINAL];
+	reply = &flow->stream[DIRECTION_REPLY];
 	flow_touch(&gateway->table, flow, passage->now);
 	passage->plausibility = adoption_is_under_way(flow) ? adoption_weigh(passage) : passage_plausibility(passage);
 	take_echo(passage);
@@ -259,7 +267,7 @@ static void take_live(struct passage *passage)
 		take_segment(passage);
 	}
 	if (flow->state == FLOW_LIVE) {
-		gateway_count_bytes(flow);
+		gateway_count_bytes(gateway, flow);
 		patience_note(passage);
 		patience_note_line(passage);
 		patience_note_progress(passage);
@@ -295,7 +303,9 @@ static void take_tcp(struct passage *passage)
 	if (passage->flow && !passage_comes_its_way(passage))
 		return;
 	if ((packet->flags & TCP_SYN) && packet->payload.length > 0) {
-		/* The stream begins after it, so nobody would judge it. The rules drop it too; its sender will do without. */
+		/*
+		 * The stream begins after it, so nobody would judge it. The rules drop it too; its sender will do without.
+		 */
 		passage_report(passage, REASON_OUT_OF_WINDOW);
 		passage_decide(passage, GATEWAY_DROP, REASON_OUT_OF_WINDOW);
 		return;
@@ -468,16 +478,4 @@ uint32_t gateway_session_count(const struct gateway *gateway)
 const struct gateway_counters *gateway_get_counters(const struct gateway *gateway)
 {
 	return &gateway->counters;
-}
-
-void gateway_stop(struct gateway *gateway, bool close_pinholes, uint64_t now)
-{
-	struct flow *flow;
-
-	while ((flow = flow_oldest_live(&gateway->table)) != NULL) {
-		/* A gateway that takes over finds the pinhole in the kernel. */
-		if (!close_pinholes)
-			flow->session.pinhole = PINHOLE_NONE;
-		gateway_end_flow(gateway, flow, FLOW_DONE, flow->doubted != 0 ? REASON_RESET : REASON_SHUTDOWN, now);
-	}
 }

@@ -38,8 +38,9 @@
  *
  * If the receiver nevertheless acknowledges more than was let out, the start was wrong: it is further away than the
  * settling time. As long as nothing has been read the stream begins again, there. Afterwards the session is closed,
- * since nobody knows what the receiver read. It is also closed where the receiver stands in the middle of an edited
- * part, whose bytes died with the gateway that wrote them.
+ * since nobody knows what the receiver read. That is so for the first second; what a receiver has later that did not
+ * come by here, it has got through another gateway (gateway_stale.c). It is also closed where the receiver stands in the
+ * middle of an edited part, whose bytes died with the gateway that wrote them.
  *
  * Strangers. Anybody who knows the ports can be the first that is heard, and where there was an edit conntrack keeps nobody
  * out. The numbers that the two peers use fit each other: each acknowledges about where the other one is. A packet
@@ -88,6 +89,21 @@ void adoption_begin(struct passage *passage, const struct connection *connection
 	note_deadline(passage->gateway, flow, passage->now);
 }
 
+bool passage_adopt_connection(struct passage *passage, const struct connection *connection)
+{
+	passage->direction = connection->direction;
+	if (!passage_take_row(passage, connection, FLOW_LIVE))
+		return false;
+	if (!passage_open_session(passage, &connection->view, true)) {
+		gateway_forget_flow(passage->gateway, passage->flow);
+		passage->flow = NULL;
+		return false;
+	}
+	refusal_forget(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple);
+	adoption_begin(passage, connection);
+	return true;
+}
+
 bool passage_adopt(struct passage *passage)
 {
 	struct connection connection;
@@ -105,17 +121,7 @@ bool passage_adopt(struct passage *passage)
 		passage_refuse(passage, reason);
 		return false;
 	}
-	passage->direction = connection.direction;
-	if (!passage_take_row(passage, &connection, FLOW_LIVE))
-		return false;
-	if (!passage_open_session(passage, &connection.view, true)) {
-		gateway_forget_flow(passage->gateway, passage->flow);
-		passage->flow = NULL;
-		return false;
-	}
-	refusal_forget(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple);
-	adoption_begin(passage, &connection);
-	return true;
+	return passage_adopt_connection(passage, &connection);
 }
 
 /* As far apart as two numbers of one stream are: nothing that was said so far is more than a window away. */
@@ -167,23 +173,17 @@ enum plausibility adoption_weigh(struct passage *passage)
 	return PLAUSIBLE;
 }
 
+/* An acknowledgement that was under way when the gateway began has arrived, or was lost. */
+#define YOUTH SECOND
+
+bool adoption_is_young(const struct flow *flow, uint64_t now)
+{
+	return flow->adoption.since != 0 && now - flow->adoption.since < YOUTH;
+}
+
 static bool is_settled(const struct gateway *gateway, const struct flow *flow, uint64_t now)
 {
 	return now - flow->adoption.since >= gateway->limits.settling;
-}
-
-/* A packet in the name of this direction's sender, with its receiver's numbers; all but its own. */
-static void describe(const struct flow *flow, enum direction direction, struct packet_plain *plain)
-{
-	const struct flow_echo *sender = &flow->echo[direction];
-	const struct stream *other = &flow->stream[direction_opposite(direction)];
-
-	memset(plain, 0, sizeof(*plain));
-	plain->tuple = nat_view_tuple(&flow->session.view, direction);
-	plain->ack = seqadj_revert(&other->kernel, sender->ack);
-	plain->flags = TCP_ACK;
-	plain->window = sender->window;
-	plain->timestamps = sender->timestamps;
 }
 
 /* The segment before the receiver's window. */
@@ -197,7 +197,7 @@ static void ask(struct gateway *gateway, struct flow *flow, enum direction direc
 
 	adopted->asked = true;
 	adopted->last_asked = now;
-	describe(flow, direction, &plain);
+	flow_describe(flow, direction, &plain);
 	plain.seq = (adopted->told ? adopted->highest : seqadj_apply(&stream->kernel, adopted->lowest)) - 1;
 	bytes.length = packet_build(&plain, packet);
 	gateway->ops->inject(gateway->ops->context, bytes);
@@ -232,7 +232,7 @@ static void transmit(struct gateway *gateway, struct flow *flow, enum direction 
 	uint8_t header[PACKET_PLAIN_MAX];
 	struct bytes bytes = { header, 0 };
 
-	describe(flow, direction, &plain);
+	flow_describe(flow, direction, &plain);
 	for (; range.out != stream->out_next; range.out += range.length) {
 		range.length = stream->out_next - range.out < SAFE_SEGMENT ? stream->out_next - range.out : SAFE_SEGMENT;
 		stream_copy(stream, &gateway->pool, &range, gateway->payload);
@@ -318,7 +318,8 @@ static void hear(struct passage *passage)
 		adopted->told = true;
 		if (ack == adopted->highest && is_settled(passage->gateway, flow, passage->now))
 			begin_stream(passage, ack);
-	} else if (stream_is_contradicted(stream, ack) && passage_is_ahead(passage)) {
+	} else if (adoption_is_young(flow, passage->now) && stream_is_contradicted(stream, ack) &&
+		   passage_is_ahead(passage)) {
 		if (stream_is_untouched(stream))
 			begin_stream(passage, ack);
 		else

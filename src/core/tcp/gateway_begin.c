@@ -49,7 +49,9 @@ static bool evict_embryo(struct gateway *gateway)
 static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple, enum flow_state state, uint64_t now)
 {
 	struct flow_table *table = &gateway->table;
-	uint32_t most = table->count / EMBRYO_SHARE > EMBRYOS_LEAST ? table->count / EMBRYO_SHARE : EMBRYOS_LEAST;
+	const uint32_t share = table->count / EMBRYO_SHARE /
+			       (gateway->quota.share.memory ? gateway->quota.share.members : 1);
+	const uint32_t most = share > EMBRYOS_LEAST ? share : EMBRYOS_LEAST;
 	struct flow *flow;
 
 	if (state == FLOW_EMBRYO && table->embryos >= most)
@@ -62,6 +64,17 @@ static struct flow *take_row(struct gateway *gateway, const struct tuple *tuple,
 	if (!flow && evict_embryo(gateway))
 		flow = flow_take(table, tuple, state, now);
 	return flow;
+}
+
+/* Decides a packet for whose connection there is no row. */
+static void passage_find_no_room(struct passage *passage, const struct nat_view *view)
+{
+	if (passage->gateway->limits.table_full_open) {
+		passage_report(passage, REASON_TABLE_FULL);
+		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
+	} else {
+		passage_turn_away(passage, view, REASON_TABLE_FULL);
+	}
 }
 
 bool passage_take_row(struct passage *passage, const struct connection *connection, enum flow_state state)
@@ -77,12 +90,7 @@ bool passage_take_row(struct passage *passage, const struct connection *connecti
 		passage->flow = flow;
 		return passage_comes_its_way(passage);
 	}
-	if (gateway->limits.table_full_open) {
-		passage_report(passage, REASON_TABLE_FULL);
-		passage_decide(passage, GATEWAY_ACCEPT, REASON_TABLE_FULL);
-	} else {
-		passage_turn_away(passage, &connection->view, REASON_TABLE_FULL);
-	}
+	passage_find_no_room(passage, &connection->view);
 	return false;
 }
 
@@ -91,9 +99,16 @@ bool passage_open_session(struct passage *passage, const struct nat_view *view, 
 	struct gateway *gateway = passage->gateway;
 	struct flow *flow = passage->flow;
 	struct quota_source *source = NULL;
-	enum reason reason = quota_begin_session(&gateway->quota, &view->client.address, passage->now, &source);
+	enum reason reason;
 
+	/* Of its own rows each member has as many as all may have sessions. */
+	if (!share_begin_session(&gateway->quota.share, gateway->limits.sessions)) {
+		passage_find_no_room(passage, view);
+		return false;
+	}
+	reason = quota_begin_session(&gateway->quota, &view->client.address, passage->now, &source);
 	if (reason != REASON_NONE) {
+		share_end_session(&gateway->quota.share);
 		passage_turn_away(passage, view, reason);
 		return false;
 	}
@@ -106,4 +121,14 @@ bool passage_open_session(struct passage *passage, const struct nat_view *view, 
 	if (!flow->carrier)
 		passage_report(passage, REASON_NO_CARRIER);
 	return true;
+}
+
+void gateway_join(struct gateway *gateway, const struct share *share)
+{
+	quota_join(&gateway->quota, share);
+}
+
+void gateway_number_sessions(struct gateway *gateway, uint64_t first)
+{
+	gateway->next_session = first;
 }

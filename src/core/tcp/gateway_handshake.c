@@ -115,7 +115,8 @@ static bool conntrack_says_so(struct passage *passage)
 	if (passage_look_up(passage, &connection) == REASON_NONE && !connection.opening &&
 	    nat_view_equal(&connection.view, &passage->flow->session.view))
 		return true;
-	refusal_note(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple, REASON_OUT_OF_WINDOW, passage->now);
+	refusal_note(&passage->gateway->refusals, REFUSAL_SPEECH, &passage->packet.tuple, REASON_OUT_OF_WINDOW,
+		     passage->now);
 	return false;
 }
 

@@ -50,10 +50,10 @@ struct gateway {
 	struct patience patience[PATIENCE_MAX];
 	uint32_t patience_first;
 	uint32_t patience_count;
-	struct adoption_timer adoptions[ADOPTIONS_MAX]; /* likewise */
+	struct adoption_timer adoptions[ADOPTIONS_MAX]; /* a ring, too */
 	uint32_t adoptions_first;
 	uint32_t adoptions_count;
-	uint64_t told_memory; /* packets that found no memory, embryos that lost their rows: as many were told */
+	uint64_t told_memory; /* packets that found no memory, embryos that lost their rows: as many have been reported */
 	uint64_t told_handshakes;
 	struct refusal_table refusals;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
@@ -87,7 +87,7 @@ struct passage {
 };
 
 /* Tells the source what the flow now has of the pool. */
-void gateway_count_bytes(struct flow *flow);
+void gateway_count_bytes(const struct gateway *gateway, struct flow *flow);
 
 /* Gives the row and its blocks back. */
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow);
@@ -135,6 +135,9 @@ bool passage_open_session(struct passage *passage, const struct nat_view *view, 
 /* Adopts the packet's connection, which has no row. False: it can't be, and the packet is decided. */
 bool passage_adopt(struct passage *passage);
 
+/* The same for a connection that conntrack has just named. */
+bool passage_adopt_connection(struct passage *passage, const struct connection *connection);
+
 /* A connection that can't be served: both peers are reset at once, instead of trying for a minute. Decides the packet. */
 void passage_turn_away(struct passage *passage, const struct nat_view *view, enum reason reason);
 
@@ -173,6 +176,21 @@ void adoption_begin(struct passage *passage, const struct connection *connection
 
 /* Has one of the flow's streams not begun? */
 bool adoption_is_under_way(const struct flow *flow);
+
+/* Was it adopted so short a time ago that what a receiver says may date from before? */
+bool adoption_is_young(const struct flow *flow, uint64_t now);
+
+/* A packet in the name of this direction's sender, with its receiver's numbers; all but its own. */
+void flow_describe(const struct flow *flow, enum direction direction, struct packet_plain *plain);
+
+/* What the packet's acknowledgement may tell its receiver: no more than was let out. */
+uint32_t stale_bound_acknowledgement(const struct passage *passage);
+
+/* Has this packet made it certain that the connection went on without this gateway? */
+bool stale_is_certain(struct passage *passage);
+
+/* Gives its row up and adopts the connection, so that passage->flow is another. False: the packet is decided. */
+bool stale_begin_again(struct passage *passage);
 
 /* Where the numbers of a packet lie, while adoption is under way. May make it start over. */
 enum plausibility adoption_weigh(struct passage *passage);

@@ -7,6 +7,9 @@
 #include "core/tcp/gateway_internal.h"
 #include "ftpalg/address.h"
 
+/* Of the paths that there have been (RFC 1191 7) the narrowest whose hosts take notice of it. */
+#define NARROWEST 296
+
 void passage_decide(struct passage *passage, enum gateway_verdict verdict, enum reason reason)
 {
 	passage->output->verdict = verdict;
@@ -95,13 +98,33 @@ static bool payload_is_the_same(const struct passage *passage)
 	return came.length == leaves.length && (came.length == 0 || memcmp(came.data, leaves.data, came.length) == 0);
 }
 
+/*
+ * A sender knows how narrow the path is (RFC 1191), not what its packet has become: one that grew is dropped by the narrow
+ * place, with an error that tells the sender nothing new, and so is every repetition. And where numbers are corrected, an
+ * error that quotes the receiver's is none to the sender, which goes on with packets that are too long. Both may be cut on
+ * their way instead. In IPv6 there is no need: nothing that leaves is longer than its least MTU allows (SAFE_SEGMENT, and
+ * the MSS that the rules set).
+ */
+static bool may_be_cut(const struct passage *passage)
+{
+	const struct packet *packet = &passage->packet;
+	const struct seqadj *kernel = &passage->flow->stream[passage->direction].kernel;
+	const size_t came = packet->payload.length;
+	const size_t leaves = passage->change.payload.length;
+
+	return packet->whole && packet->length - came + leaves > NARROWEST &&
+	       (leaves > came || kernel->before != 0 || kernel->after != 0);
+}
+
 void passage_finish(struct passage *passage)
 {
 	const struct packet *packet = &passage->packet;
-	const struct packet_change *change = &passage->change;
+	struct packet_change *change = &passage->change;
 
-	if (change->seq == packet->seq && change->ack == packet->ack && change->flags == packet->flags &&
-	    !change->strip_sack && urgency_is_the_same(packet, change) && payload_is_the_same(passage)) {
+	change->may_be_cut = may_be_cut(passage);
+	if (!change->may_be_cut && change->seq == packet->seq && change->ack == packet->ack &&
+	    change->flags == packet->flags && !change->strip_sack && urgency_is_the_same(packet, change) &&
+	    payload_is_the_same(passage)) {
 		passage_decide(passage, GATEWAY_ACCEPT, REASON_NONE);
 		return;
 	}
@@ -132,7 +155,7 @@ void passage_turn_away(struct passage *passage, const struct nat_view *view, enu
 	passage_refuse(passage, reason);
 }
 
-/* The sender of this packet is told; what it acknowledges is what it expects next. */
+/* The sender of this packet gets a reset; what it acknowledges is what it expects next. */
 void passage_reset_sender(const struct passage *passage)
 {
 	struct tuple tuple = nat_view_tuple(&passage->flow->session.view, direction_opposite(passage->direction));

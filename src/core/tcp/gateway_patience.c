@@ -12,7 +12,10 @@
 
 /* A sender that is not waiting for an acknowledgement sends the rest of a line within this time, microseconds. */
 #define PATIENCE UINT64_C(5000)
-/* Who repeats what was acknowledged has missed that, or wants one for each packet. Linux repeats after 200 ms at the earliest. */
+/*
+ * A sender that repeats what was acknowledged has missed that, or wants an acknowledgement for each packet. Linux repeats
+ * after 200 ms at the earliest.
+ */
 #define SPARE_PAUSE (SECOND / 10)
 /* Every row is looked at once in so many seconds. */
 #define SWEEP_SECONDS 64
@@ -20,7 +23,8 @@
 #define DOUBT (10 * SECOND)
 /*
  * Where the pool is short, what has stood still for so long must go, unless it is next to nothing: the peers of a
- * hundred sources can keep it for ever otherwise, by acknowledging nothing. Linux has repeated a segment seven times by then.
+ * hundred sources can keep it for ever otherwise, by acknowledging nothing. Linux has repeated a segment seven times by
+ * then.
  */
 #define STALL (30 * SECOND)
 /* And every row is looked at more often. */
@@ -150,8 +154,8 @@ void patience_note_progress(struct passage *passage)
 	}
 }
 
-/* What the receiver of this direction last acknowledged is what it expects next. */
-static void reset_receiver_of(const struct gateway *gateway, const struct flow *flow, enum direction direction)
+/* seq: what the receiver of this direction expects next. */
+static void reset_receiver_of(const struct gateway *gateway, const struct flow *flow, enum direction direction, uint32_t seq)
 {
 	uint8_t packet[PACKET_PLAIN_MAX];
 	struct bytes bytes = { packet, 0 };
@@ -159,7 +163,7 @@ static void reset_receiver_of(const struct gateway *gateway, const struct flow *
 
 	memset(&plain, 0, sizeof(plain));
 	plain.tuple = nat_view_tuple(&flow->session.view, direction);
-	plain.seq = flow->stream[direction].out_acked;
+	plain.seq = seq;
 	plain.ack = flow->stream[direction_opposite(direction)].in_next;
 	plain.flags = TCP_RST | TCP_ACK;
 	bytes.length = packet_build(&plain, packet);
@@ -198,9 +202,37 @@ static enum reason find_end(const struct gateway *gateway, const struct flow *fl
 
 static void end_session(struct gateway *gateway, struct flow *flow, enum reason reason, uint64_t now)
 {
-	reset_receiver_of(gateway, flow, DIRECTION_ORIGINAL);
-	reset_receiver_of(gateway, flow, DIRECTION_REPLY);
+	for (unsigned int i = 0; i < 2; i++)
+		reset_receiver_of(gateway, flow, (enum direction)i, flow->stream[i].out_acked);
 	gateway_end_flow(gateway, flow, FLOW_KILLED, reason, now);
+}
+
+static void kill_flow(struct gateway *gateway, struct flow *flow, uint64_t now)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct stream *stream = &flow->stream[i];
+		const uint32_t end = stream->out_next + (stream->finished ? 1 : 0);
+
+		/*
+		 * A receiver takes no other number than the next one (RFC 5961 3.2), and may have it all or nothing of it.
+		 */
+		if (end != stream->out_acked)
+			reset_receiver_of(gateway, flow, (enum direction)i, end);
+	}
+	end_session(gateway, flow, REASON_KILLED, now);
+}
+
+bool gateway_kill_session(struct gateway *gateway, uint64_t session, uint64_t now)
+{
+	struct flow_table *table = &gateway->table;
+
+	for (uint32_t i = 0; i < table->fresh; i++) {
+		if (table->flows[i].state != FLOW_LIVE || table->flows[i].session.id != session)
+			continue;
+		kill_flow(gateway, &table->flows[i], now);
+		return true;
+	}
+	return false;
 }
 
 void patience_end_doubtful(struct gateway *gateway, uint64_t now)

@@ -7,9 +7,9 @@
  * such a packet says must not get into the gateway's own packets, whose numbers are right (window, acknowledgement,
  * timestamp), nor release what is kept, nor become payload in the peer's name: the gateway would vouch for it.
  *
- * The rule, for every field: the packet has two numbers that only who hears the connection knows, its own place in
+ * The rule, for every field: the packet has two numbers that only somebody who hears the connection knows, its own place in
  * its stream and its acknowledgement in the other one. It is believed where both are such as the peer could send
- * now, and where its timestamp goes not back (RFC 7323 5.3). RFC 5961 5.2 asks a receiver for the same of the
+ * now, and where its timestamp does not go back (RFC 7323 5.3). RFC 5961 5.2 asks a receiver for the same of the
  * acknowledgement.
  */
 #include "core/tcp/gateway_internal.h"

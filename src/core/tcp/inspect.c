@@ -16,7 +16,7 @@
  * A line that carries a token of RFC 2228 may be longer than the others, and is not kept: its bytes pass as they come, once
  * its beginning has shown what it is, and nothing but base64 may follow. It costs a session no more than its beginning.
  *
- * Behind a 234 a stream is TLS records (tlsrecord.c), which pass as they come, in order. They are kept until they are
+ * After a 234 a stream is TLS records (tlsrecord.c), which pass as they come, in order. They are kept until they are
  * acknowledged, as lines are: what the receiver reads is what was followed here, so both see TLS end at the same byte.
  * From that byte on there are lines again.
  */

@@ -21,6 +21,7 @@
 #define PROTOCOL_DESTINATION 60
 
 #define IPV4_HEADER 20
+#define IPV4_DONT_FRAGMENT 0x40 /* in the byte at 6 */
 #define IPV6_HEADER 40
 /* More extension headers than any sender uses; bounds the walk. */
 #define IPV6_EXTENSIONS_MAX 8
@@ -85,6 +86,7 @@ static enum reason parse_ipv4(struct bytes bytes, struct packet *packet)
 	if (at[9] != PROTOCOL_TCP)
 		return REASON_NOT_TCP;
 	packet->ip_header = (uint16_t)header;
+	packet->whole = (at[6] & IPV4_DONT_FRAGMENT) != 0;
 	load_address(FAMILY_IPV4, at + 12, &packet->tuple.source.address);
 	load_address(FAMILY_IPV4, at + 16, &packet->tuple.destination.address);
 	return REASON_NONE;
@@ -334,6 +336,8 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 				     packet->flags & TCP_SYN, tcp + TCP_HEADER_PLAIN);
 	if (change->strip_sack)
 		strip_sack(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN);
+	if (packet->whole && change->may_be_cut)
+		out[6] &= (uint8_t)~IPV4_DONT_FRAGMENT;
 	set_ip_length(packet, length, out);
 	store16(tcp + 16, 0);
 	store16(tcp + 16, tcp_checksum(&packet->tuple, tcp, length - packet->ip_header));
@@ -362,7 +366,7 @@ static size_t build_ipv4(const struct packet_plain *plain, size_t length, uint8_
 {
 	out[0] = 0x45;
 	store16(out + 2, (uint16_t)(IPV4_HEADER + length));
-	store16(out + 6, 0x4000); /* don't fragment */
+	out[6] = IPV4_DONT_FRAGMENT;
 	out[8] = BUILT_TTL;
 	out[9] = PROTOCOL_TCP;
 	memcpy(out + 12, plain->tuple.source.address.octets, 4);

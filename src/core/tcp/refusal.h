@@ -7,10 +7,11 @@
  *
  *  - what is remembered is an answer about a tuple and never about a packet: nothing that one sender's packet says, and
  *    another's does not, is in it
- *  - an answer serves for REFUSAL_PAUSE_MAX at most, and then the next packet, whosever it is, has conntrack asked again
+ *  - an answer serves for REFUSAL_PAUSE_MAX at most, and then the next packet, from anybody, makes the gateway ask
+ *    conntrack again
  *
- * So who floods the tuple of somebody else's connection puts the packets of that one off by a tenth of a second, which is less
- * than the time after which any sender repeats them, and only while they would be refused or just about.
+ * So a flood of the tuple of somebody else's connection delays that connection's packets by a tenth of a second, which is
+ * less than the time after which any sender repeats them, and only while they would be refused or just about.
  */
 #ifndef CORE_TCP_REFUSAL_H
 #define CORE_TCP_REFUSAL_H
@@ -21,7 +22,7 @@
 /* The first pause, microseconds; each refusal that follows another doubles it. */
 #define REFUSAL_PAUSE_FIRST UINT64_C(1000)
 #define REFUSAL_PAUSE_MAX UINT64_C(100000)
-/* Who has been silent for so long begins with the first pause again. */
+/* After a silence of this length the first pause applies again. */
 #define REFUSAL_MEMORY UINT64_C(1000000)
 
 /* 72 bytes a row; where its set is full, the one whose pause ends first makes room. */

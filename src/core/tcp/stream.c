@@ -217,8 +217,8 @@ void stream_copy(const struct stream *stream, const struct buffer_pool *pool, co
 
 /*
  * A receiver with a small window, or one whose copy was cut, acknowledges a part of a replacement. Inside the newest one
- * the kernel has no number for a retransmission to start at, and the sender is told of its start anyway, so the whole of
- * it is kept until all of it has arrived.
+ * the kernel has no number for a retransmission to start at, and what the sender sees acknowledged is its start anyway,
+ * so the whole of it is kept until all of it has arrived.
  */
 static uint32_t round_down_to_edit(const struct stream *stream, uint32_t out)
 {
@@ -246,23 +246,36 @@ static void release_edits(struct stream *stream)
 	memmove(stream->edits, stream->edits + done, stream->edit_count * sizeof(stream->edits[0]));
 }
 
+/*
+ * The number that the kernel makes truth of. What lies at the newest edit's position or before it has one by `before`, and
+ * what lies after all that the edit replaced, which is more than it shrank by, has one by `after`. In between there may be
+ * none.
+ */
+static bool find_acknowledgement(const struct stream *stream, uint32_t truth, uint32_t *packet)
+{
+	*packet = truth + (uint32_t)stream->kernel.after;
+	if (seqadj_revert(&stream->kernel, *packet) != truth)
+		*packet = truth + (uint32_t)stream->kernel.before;
+	return seqadj_revert(&stream->kernel, *packet) == truth;
+}
+
 uint32_t stream_map_acknowledgement(const struct stream *stream, uint32_t ack)
 {
 	uint32_t truth;
 	uint32_t packet;
 
-	if (!stream->started || stream->passing || stream->edit_count == 0)
+	if (!stream->started || stream->passing || (stream->edit_count == 0 && !stream->owing))
 		return ack;
 	truth = map_out_to_in(stream, ack);
-	if (seqadj_revert(&stream->kernel, ack) == truth)
-		return ack;
 	/*
-	 * The truth lies at the newest edit's position or before it, and then has a number by `before`, or after all
-	 * that the edit replaced, which is more than it shrank by, and then has one by `after`.
+	 * What the sender was told in the receiver's name stays told. To a lower number it does not listen: its keep-alives
+	 * would go unanswered (RFC 1122 4.2.3.6), and it would take the receiver for dead.
 	 */
-	packet = truth + (uint32_t)stream->kernel.after;
-	if (seqadj_revert(&stream->kernel, packet) != truth)
-		packet = truth + (uint32_t)stream->kernel.before;
+	if (stream->owing && seq_before(truth, stream->in_owed) && find_acknowledgement(stream, stream->in_owed, &packet))
+		return packet;
+	if (stream->edit_count == 0 || seqadj_revert(&stream->kernel, ack) == truth)
+		return ack;
+	find_acknowledgement(stream, truth, &packet);
 	return packet;
 }
 

@@ -4,7 +4,7 @@
  *
  * Two number spaces. The sender's numbers ("in") are what its packets carry at the FORWARD hook; the receiver's numbers
  * ("out") are what it acknowledges. They differ by the sum of the length changes so far. The kernel adds the difference
- * behind us (struct seqadj), so a packet leaves the gateway with a sender's number that the kernel turns into the right
+ * after us (struct seqadj), so a packet leaves the gateway with a sender's number that the kernel turns into the right
  * receiver's number.
  *
  *   in:     acknowledged | passed, may be retransmitted | held          | not yet received
@@ -134,7 +134,7 @@ void stream_copy(const struct stream *stream, const struct buffer_pool *pool, co
 		 uint8_t *out);
 
 /*
- * The number to put into a packet of the receiver's that acknowledges ack, so that the sender, behind the kernel's
+ * The number to put into a packet of the receiver's that acknowledges ack, so that the sender, after the kernel's
  * correction, learns the truth (usually ack itself).
  */
 uint32_t stream_map_acknowledgement(const struct stream *stream, uint32_t ack);

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * Behind a 234 both directions of a control connection are TLS records: five bytes that are never encrypted (content
+ * After a 234 both directions of a control connection are TLS records: five bytes that are never encrypted (content
  * type, version, length; RFC 8446 5.1, RFC 5246 6.2.1), and a body that is skipped. With CCC (RFC 4217 12) the peers
  * leave TLS and go on in clear. Nobody without keys can read the CCC, but everybody can see where a record ends and
  * what does not begin another one: content types are 20 to 24, a command begins with a letter, a reply with a digit.
@@ -25,9 +25,9 @@
  *
  * What this proves: both peers have taken each byte after 234 for TLS, or have agreed not to. An honest client's
  * stream is framed exactly, from its first record on, so neither its server nor a web page that it loads can make a line
- * appear in it. What it does not prove: that anything was encrypted. Two peers who conspire can feign all of it. They
- * gain what two who conspire in clear gain; and who feigns records where nothing is encrypted any more hides his lines
- * from us as he could have in TLS: nothing is opened for them.
+ * appear in it. What it does not prove: that anything was encrypted. Two peers that conspire can feign all of it. They
+ * gain what two that conspire in clear gain; and a peer that feigns records where nothing is encrypted any more hides its
+ * lines from us as it could have in TLS: nothing is opened for them.
  */
 #include "ftpalg/tlsrecord.h"
 

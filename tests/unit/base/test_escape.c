@@ -19,7 +19,7 @@ static size_t show(const uint8_t *said, size_t length, enum escape_style style, 
 	return shown;
 }
 
-static void what_is_said_is_shown(void **state)
+static void a239_what_is_said_is_shown(void **state)
 {
 	static const struct {
 		const char *said;
@@ -33,6 +33,14 @@ static void what_is_said_is_shown(void **state)
 		{ TEXT("\xc3\xa9"), { "\xc3\xa9", "\\xc3\\xa9", "\\xc3\\xa9" } },
 		/* Well-formed, but it turns the direction of the text that follows. */
 		{ TEXT("\xe2\x80\xae"), { "\\xe2\\x80\\xae", "\\xe2\\x80\\xae", "\\xe2\\x80\\xae" } },
+		/* Not seen at all: a soft hyphen, a joiner, a filler, a tag. */
+		{ TEXT("\xc2\xad"), { "\\xc2\\xad", "\\xc2\\xad", "\\xc2\\xad" } },
+		{ TEXT("\xe2\x80\x8d"), { "\\xe2\\x80\\x8d", "\\xe2\\x80\\x8d", "\\xe2\\x80\\x8d" } },
+		{ TEXT("\xe3\x85\xa4"), { "\\xe3\\x85\\xa4", "\\xe3\\x85\\xa4", "\\xe3\\x85\\xa4" } },
+		{ TEXT("\xf3\xa0\x81\x81"), { "\\xf3\\xa0\\x81\\x81", "\\xf3\\xa0\\x81\\x81", "\\xf3\\xa0\\x81\\x81" } },
+		/* And their neighbours are. */
+		{ TEXT("\xc2\xac\xe2\x80\x90"), { "\xc2\xac\xe2\x80\x90", "\\xc2\\xac\\xe2\\x80\\x90",
+						 "\\xc2\\xac\\xe2\\x80\\x90" } },
 		/* Cut off, overlong, and half of a pair. */
 		{ TEXT("\xe2\x80"), { "\\xe2\\x80", "\\xe2\\x80", "\\xe2\\x80" } },
 		{ TEXT("\xc0\xaf"), { "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf" } },
@@ -78,7 +86,7 @@ static void what_is_shown_can_be_read_back(void **state)
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		uint8_t said[SAID_MAX], back[ESCAPE_MAX * SAID_MAX];
-		char shown[ESCAPE_MAX * SAID_MAX];
+		char shown[ESCAPE_MAX * SAID_MAX + 1];
 		const size_t length = unit_random_below(&seed, SAID_MAX);
 		const enum escape_style style = styles[round % 3];
 		size_t count;
@@ -87,6 +95,7 @@ static void what_is_shown_can_be_read_back(void **state)
 			said[i] = unit_random_below(&seed, 4) ? alphabet[unit_random_below(&seed, sizeof(alphabet))]
 							      : (uint8_t)unit_random_below(&seed, 256);
 		count = show(said, length, style, shown);
+		shown[count] = '\0';
 		for (size_t i = 0; i < count; i++)
 			assert_true((uint8_t)shown[i] >= ' ' && (style == ESCAPE_UNICODE || (uint8_t)shown[i] < 0x7f));
 		assert_int_equal(read_back(shown, count, back), length);
@@ -111,7 +120,7 @@ static void markup_is_text_in_a_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_said_is_shown),
+		cmocka_unit_test(a239_what_is_said_is_shown),
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(markup_is_text_in_a_page),
 	};

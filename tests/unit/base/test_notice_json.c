@@ -17,16 +17,29 @@ static char *written(const struct notice *notice, const struct timespec *time)
 	FILE *out = open_memstream(&text, &length);
 
 	assert_non_null(out);
-	assert_int_equal(notice_json_print(out, notice, time), 0);
+	assert_int_equal(notice_json_print(out, notice, time, NULL), 0);
 	fclose(out);
 	assert_int_equal(strlen(text), length);
 	return text;
+}
+
+/* What is demanded here, doc/events.schema.json must allow: tests/events/test_schema.py names a file for it. */
+static void keep(const char *text)
+{
+	const char *path = getenv("FTPALG_EVENTS");
+	FILE *file = path ? fopen(path, "a") : NULL;
+
+	if (!file)
+		return;
+	fputs(text, file);
+	fclose(file);
 }
 
 static void assert_written(const struct notice *notice, const char *expected)
 {
 	char *text = written(notice, &afternoon);
 
+	keep(text);
 	assert_string_equal(text, expected);
 	free(text);
 }
@@ -43,19 +56,18 @@ static struct nat_view translated_view(void)
 
 static void a_session_without_nat_names_each_end_once(void **state)
 {
-	struct nat_view view = unit_view("2001:db8::5", "2001:db8::9");
+	const struct nat_view view = {
+		.client = unit_endpoint("2001:db8::5", 40000), .client_seen = unit_endpoint("2001:db8::5", 40000),
+		.server = unit_endpoint("2001:db8::9", 21), .server_seen = unit_endpoint("2001:db8::9", 21),
+	};
 	const struct notice notice = { .type = NOTICE_SESSION_OPEN, .session = 7, .view = &view, .adopted = true };
-	char text[512];
-	char client[ENDPOINT_TEXT_MAX];
-	char server[ENDPOINT_TEXT_MAX];
 
 	(void)state;
-	endpoint_format(&view.client, client);
-	endpoint_format(&view.server, server);
-	snprintf(text, sizeof(text),
-		 "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"session-open\",\"session\":7,"
-		 "\"client\":\"%s\",\"server\":\"%s\",\"adopted\":true}\n", client, server);
-	assert_written(&notice, text);
+	assert_written(&notice,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"session-open\",\"session\":\"7\","
+		       "\"community_id\":\"1:RBTL9kRvtgkysyy9Pv4WSi8//Z8=\","
+		       "\"client_ip\":\"2001:db8::5\",\"client_port\":40000,\"server_ip\":\"2001:db8::9\",\"server_port\":21,"
+		       "\"adopted\":true}\n");
 }
 
 static void a_translated_session_names_each_end_as_both_sides_know_it(void **state)
@@ -67,9 +79,12 @@ static void a_translated_session_names_each_end_as_both_sides_know_it(void **sta
 
 	(void)state;
 	assert_written(&notice,
-		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"session-close\",\"reason\":\"idle\","
-		       "\"session\":1,\"client\":\"10.0.0.5:40000\",\"client_seen\":\"198.51.100.1:50000\","
-		       "\"server\":\"203.0.113.9:21\",\"server_real\":\"192.168.7.7:2121\"}\n");
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"session-close\",\"reason\":\"idle\","
+		       "\"session\":\"1\",\"community_id\":\"1:mtAXwIZlEmrbYWbRdwD6IINvlDk=\","
+		       "\"client_ip\":\"10.0.0.5\",\"client_port\":40000,"
+		       "\"client_nat_ip\":\"198.51.100.1\",\"client_nat_port\":50000,"
+		       "\"server_ip\":\"203.0.113.9\",\"server_port\":21,"
+		       "\"server_nat_ip\":\"192.168.7.7\",\"server_nat_port\":2121}\n");
 }
 
 static void an_offer_says_who_will_connect_to_where_and_what_the_other_peer_reads(void **state)
@@ -83,11 +98,14 @@ static void an_offer_says_who_will_connect_to_where_and_what_the_other_peer_read
 
 	(void)state;
 	assert_written(&notice,
-		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"offer\","
-		       "\"session\":1,\"client\":\"10.0.0.5:40000\",\"client_seen\":\"198.51.100.1:50000\","
-		       "\"server\":\"203.0.113.9:21\",\"server_real\":\"192.168.7.7:2121\",\"direction\":\"original\","
-		       "\"form\":\"PORT\",\"from\":\"192.168.7.7\",\"to\":\"10.0.0.5:1025\","
-		       "\"announced\":\"198.51.100.1:1025\",\"rule\":\"policy\"}\n");
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"offer\","
+		       "\"session\":\"1\",\"community_id\":\"1:mtAXwIZlEmrbYWbRdwD6IINvlDk=\","
+		       "\"client_ip\":\"10.0.0.5\",\"client_port\":40000,"
+		       "\"client_nat_ip\":\"198.51.100.1\",\"client_nat_port\":50000,"
+		       "\"server_ip\":\"203.0.113.9\",\"server_port\":21,"
+		       "\"server_nat_ip\":\"192.168.7.7\",\"server_nat_port\":2121,\"direction\":\"original\","
+		       "\"form\":\"PORT\",\"from_ip\":\"192.168.7.7\",\"to_ip\":\"10.0.0.5\",\"to_port\":1025,"
+		       "\"announced_ip\":\"198.51.100.1\",\"announced_port\":1025,\"rule\":\"policy\"}\n");
 }
 
 static void a_pinhole_says_what_the_kernel_lets_in(void **state)
@@ -102,9 +120,41 @@ static void a_pinhole_says_what_the_kernel_lets_in(void **state)
 
 	(void)state;
 	assert_written(&notice,
-		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"pinhole-close\","
-		       "\"reason\":\"superseded\",\"session\":2,\"form\":\"EPRT\",\"from\":\"2001:db8::9\","
-		       "\"to\":\"[2001:db8::5]:1025\"}\n");
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"pinhole-close\","
+		       "\"reason\":\"superseded\",\"session\":\"2\",\"form\":\"EPRT\",\"from_ip\":\"2001:db8::9\","
+		       "\"to_ip\":\"2001:db8::5\",\"to_port\":1025}\n");
+}
+
+static void a_transfer_that_was_followed_has_all_that_a_transfer_log_has(void **state)
+{
+	const struct notice_transfer end = { .outcome = TRANSFER_COMPLETE, .counted = true, .bytes = 3000000 };
+	const struct notice_file file = { .path = unit_string("/pub/\033 \\\"a\xff"), .cut = 3, .user = unit_string("an\"na"),
+					  .protection = PROTECTION_TLS };
+	struct notice_file unknown = { .path = unit_string("a") };
+	struct notice notice = {
+		.type = NOTICE_TRANSFER, .session = 3, .verb = VERB_STOR, .form = FORM_EPRT, .text = unit_string("a"),
+		.code = 226,
+		.duration = 1500000, .transfer = &end, .file = &file,
+	};
+
+	(void)state;
+	assert_written(&notice,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"session\":\"3\","
+		       "\"form\":\"EPRT\",\"verb\":\"STOR\",\"user\":\"an\\\"na\",\"path\":\"/pub/\\\\x1b \\\\\\\\\\\"a\\\\xff\","
+		       "\"code\":226,\"direction\":\"up\",\"mode\":\"active\",\"outcome\":\"complete\",\"bytes\":3000000,"
+		       "\"rate\":2000000,\"protected\":true,\"seconds\":1.5,\"cut\":3}\n");
+	notice.file = &unknown;
+	notice.duration = 0;
+	assert_written(&notice,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"session\":\"3\","
+		       "\"form\":\"EPRT\",\"verb\":\"STOR\",\"path\":\"a\",\"code\":226,\"direction\":\"up\",\"mode\":\"active\","
+		       "\"outcome\":\"complete\",\"bytes\":3000000,\"seconds\":0.0}\n");
+	unknown.protection = PROTECTION_CLEAR;
+	notice.duration = 1;
+	assert_written(&notice,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"session\":\"3\","
+		       "\"form\":\"EPRT\",\"verb\":\"STOR\",\"path\":\"a\",\"code\":226,\"direction\":\"up\",\"mode\":\"active\","
+		       "\"outcome\":\"complete\",\"bytes\":3000000,\"rate\":3000000000000,\"protected\":false,\"seconds\":0.000001}\n");
 }
 
 static void a_transfer_has_its_path_its_reply_code_and_its_seconds(void **state)
@@ -116,7 +166,7 @@ static void a_transfer_has_its_path_its_reply_code_and_its_seconds(void **state)
 
 	(void)state;
 	assert_written(&notice,
-		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"transfer\",\"session\":3,"
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"session\":\"3\","
 		       "\"verb\":\"RETR\",\"path\":\"pub/file\",\"code\":226,\"seconds\":1.500001}\n");
 }
 
@@ -129,11 +179,117 @@ static void a_login_names_the_user_and_a_refusal_shows_the_line(void **state)
 	};
 
 	(void)state;
-	assert_written(&login, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"login\",\"session\":4,"
+	assert_written(&login, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"login\",\"session\":\"4\","
 			       "\"user\":\"anonymous\",\"code\":230}\n");
-	assert_written(&refuse, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"event\":\"refuse\","
-				"\"reason\":\"low-port\",\"session\":4,\"direction\":\"original\",\"verb\":\"PORT\","
+	assert_written(&refuse, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"refuse\","
+				"\"reason\":\"low-port\",\"session\":\"4\",\"direction\":\"original\",\"verb\":\"PORT\","
 				"\"line\":\"PORT 10,0,0,5,0,22\",\"rule\":\"guests\"}\n");
+}
+
+static void each_leg_of_the_proxy_says_what_was_agreed_on_and_one_in_clear_nothing(void **state)
+{
+	const struct bytes names[] = { unit_string("DNS:ftp.example"), unit_string("\"\x01") };
+	const struct notice_tls details = {
+		.name = "ftp.example", .cipher = "TLS_AES_128_GCM_SHA256", .group = "x25519", .protocol = "", .names = names,
+		.name_count = 2,
+	};
+	const struct notice_relay legs = { .server = { .tls = "TLSv1.3", .details = &details } };
+	const struct notice_relay carried = {
+		.client = { .tls = "TLSv1.2", .resumed = true }, .to_server = 5000000123, .to_client = 1,
+	};
+	const struct notice handshake = { .type = NOTICE_TLS, .session = 10, .text = unit_string("server leg"), .relay = &legs };
+	const struct notice relay = { .type = NOTICE_RELAY, .session = 11, .relay = &carried, .duration = 20 };
+
+	(void)state;
+	assert_written(&handshake,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"tls\",\"session\":\"a\","
+		       "\"tls\":\"server leg\",\"server_tls_version\":\"TLSv1.3\",\"server_tls_resumed\":false,"
+		       "\"server_tls_sni\":\"ftp.example\",\"server_tls_cipher\":\"TLS_AES_128_GCM_SHA256\","
+		       "\"server_tls_group\":\"x25519\",\"server_tls_names\":[\"DNS:ftp.example\",\"\\\"\\\\x01\"]}\n");
+	assert_written(&relay,
+		       "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"relay\",\"session\":\"b\","
+		       "\"client_tls_version\":\"TLSv1.2\",\"client_tls_resumed\":true,\"upload_bytes\":5000000123,"
+		       "\"download_bytes\":1,\"seconds\":0.00002}\n");
+}
+
+/* Every member that a leg can have, of both. */
+static void legs_have_the_same_members(void **state)
+{
+	static const char *const members[] = { "version", "resumed", "sni", "cipher", "group", "alpn", "names", "sha256" };
+	const struct bytes names[] = { unit_string("DNS:ftp.example") };
+	const struct notice_tls details = {
+		.name = "ftp.example", .cipher = "ECDHE-RSA-AES128-GCM-SHA256", .group = "x25519", .protocol = "ftp", .names = names,
+		.name_count = 1, .fingerprint = "6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090",
+	};
+	const struct notice_leg leg = { .tls = "TLSv1.2", .details = &details };
+	const struct notice_relay legs = { .client = leg, .server = leg };
+	const struct notice notice = { .type = NOTICE_TLS, .session = 1, .text = unit_string("client leg"), .relay = &legs };
+	char *text = written(&notice, &afternoon);
+	json_t *object = json_loads(text, 0, NULL);
+
+	(void)state;
+	keep(text);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		char client[40], server[40];
+
+		snprintf(client, sizeof(client), "client_tls_%s", members[i]);
+		snprintf(server, sizeof(server), "server_tls_%s", members[i]);
+		assert_non_null(json_object_get(object, client));
+		assert_true(json_equal(json_object_get(object, client), json_object_get(object, server)));
+	}
+	json_decref(object);
+	free(text);
+}
+
+static void what_happens_to_the_service_has_no_session(void **state)
+{
+	const struct notice lost = { .type = NOTICE_EVENTS_LOST, .count = 120 };
+	const struct notice ended = { .type = NOTICE_SESSIONS_LOST, .count = 50 };
+	const struct notice reload = { .type = NOTICE_RELOAD, .reason = REASON_UNUSABLE, .text = unit_string("key.pem: gone") };
+	const struct notice gone = { .type = NOTICE_RULES_GONE, .text = unit_string("IPv6, after a change by nft") };
+	const struct notice back = { .type = NOTICE_RULES_BACK, .text = unit_string("IPv6") };
+	const struct notice moved = { .type = NOTICE_HOST_CHANGED, .text = unit_string("ftp.example") };
+	const struct notice host = { .type = NOTICE_HOST_LOST, .text = unit_string("ftp.example") };
+	const struct notice mint = { .type = NOTICE_MINT, .reason = REASON_MINT_RATE, .text = unit_string("ftp.example") };
+
+	(void)state;
+	assert_written(&lost, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"events-lost\",\"count\":120}\n");
+	assert_written(&ended, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"sessions-lost\","
+			       "\"count\":50}\n");
+	assert_written(&reload, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"reload\","
+				"\"reason\":\"unusable\",\"why\":\"key.pem: gone\"}\n");
+	assert_written(&gone, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"rules-gone\","
+			      "\"rules\":\"IPv6, after a change by nft\"}\n");
+	assert_written(&back, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"rules-back\",\"rules\":\"IPv6\"}\n");
+	assert_written(&moved, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"host-changed\","
+			       "\"host\":\"ftp.example\"}\n");
+	assert_written(&host, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"host-lost\","
+			      "\"host\":\"ftp.example\"}\n");
+	assert_written(&mint, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"mint\","
+			      "\"reason\":\"mint-rate\",\"names\":\"ftp.example\"}\n");
+}
+
+/* Whatever was remembered of the session that had its place, or of its own ends before they were known. */
+static void a86_what_is_remembered_of_a_session_is_what_is_written_without_memory(void **state)
+{
+	static struct notice_memory memory;
+	const struct nat_view views[] = {
+		translated_view(), unit_view("10.0.0.7", "10.0.0.9"), unit_view("2001:db8::5", "2001:db8::9"),
+	};
+	struct notice notice = { .type = NOTICE_LOGIN, .text = unit_string("anna") };
+	uint64_t seed = 20261129;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		char line[1024], fresh[1024];
+		size_t length;
+
+		notice.session = unit_random_below(&seed, 3) + NOTICE_MEMORY_SESSIONS * unit_random_below(&seed, 2);
+		notice.view = unit_random_below(&seed, 9) ? &views[unit_random_below(&seed, ARRAY_SIZE(views))] : NULL;
+		length = notice_json_format(line, sizeof(line), &notice, &afternoon, &memory);
+		assert_int_equal(notice_json_format(fresh, sizeof(fresh), &notice, &afternoon, NULL), length);
+		assert_memory_equal(line, fresh, length);
+	}
 }
 
 static void a_password_is_never_written(void **state)
@@ -151,6 +307,28 @@ static void a_password_is_never_written(void **state)
 		assert_null(strstr(text, "sesame"));
 		free(text);
 	}
+}
+
+static void a_transfer_that_was_looked_at_has_its_outcome_and_its_bytes(void **state)
+{
+	static const uint8_t path[] = "a.bin";
+	const struct notice_transfer known = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, true, UINT64_C(5000000123) };
+	const struct notice_transfer unknown = { .outcome = TRANSFER_UNKNOWN };
+	struct notice notice = {
+		.type = NOTICE_TRANSFER, .verb = VERB_APPE, .form = FORM_EPRT, .text = { path, sizeof(path) - 1 },
+		.code = 426,
+		.duration = 500000, .transfer = &known,
+	};
+
+	(void)state;
+	assert_written(&notice, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"form\":\"EPRT\",\"verb\":\"APPE\","
+		       "\"path\":\"a.bin\",\"code\":426,\"direction\":\"up\",\"mode\":\"active\",\"outcome\":\"aborted\","
+		       "\"by\":\"client\",\"bytes\":5000000123,\"rate\":10000000246,\"seconds\":0.5}\n");
+	notice.transfer = &unknown;
+	notice.form = FORM_229;
+	notice.verb = VERB_LIST;
+	assert_written(&notice, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"transfer\",\"form\":\"229\",\"verb\":\"LIST\","
+		       "\"path\":\"a.bin\",\"code\":426,\"direction\":\"list\",\"mode\":\"passive\",\"seconds\":0.5}\n");
 }
 
 static void times_are_written_in_utc_with_microseconds(void **state)
@@ -276,8 +454,8 @@ static void any_bytes_make_one_valid_line_and_can_be_had_back(void **state)
 static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **state)
 {
 	static char path[20000];
-	struct notice notice = { .type = NOTICE_TRANSFER, .verb = VERB_RETR, .code = 226, .adopted = true, .count = 7 };
-	char line[4096];
+	struct notice notice = { .type = NOTICE_TRANSFER, .verb = VERB_RETR, .code = 226, .count = 7 };
+	char line[4096 + 1];
 
 	(void)state;
 	for (size_t length = 0; length < sizeof(path); length += 97) {
@@ -286,8 +464,10 @@ static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **stat
 
 		memset(path, length % 2 ? 'a' : '\xff', sizeof(path));
 		notice.text = unit_bytes(path, length);
-		size = notice_json_format(line, sizeof(line), &notice, &afternoon);
-		assert_in_range(size, 1, sizeof(line));
+		size = notice_json_format(line, sizeof(line) - 1, &notice, &afternoon, NULL);
+		assert_in_range(size, 1, sizeof(line) - 1);
+		line[size] = '\0';
+		keep(line);
 		assert_ptr_equal(memchr(line, '\n', size), line + size - 1);
 		object = json_loadb(line, size, 0, NULL);
 		assert_non_null(object);
@@ -298,6 +478,23 @@ static void a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut(void **stat
 	}
 }
 
+static void a235_no_number_is_larger_than_a_reader_of_json_can_have(void **state)
+{
+	const struct notice_relay relay = { .to_server = UINT64_MAX, .to_client = INT64_MAX };
+	const struct notice notice = { .type = NOTICE_RELAY, .relay = &relay, .duration = UINT64_MAX, .count = UINT64_MAX };
+	char *text = written(&notice, &afternoon);
+	json_t *object = json_loads(text, 0, NULL);
+
+	(void)state;
+	keep(text);
+	assert_non_null(object);
+	assert_int_equal(json_integer_value(json_object_get(object, "upload_bytes")), INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(object, "download_bytes")), INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(object, "count")), INT64_MAX);
+	json_decref(object);
+	free(text);
+}
+
 static void a_stream_that_takes_nothing_is_reported(void **state)
 {
 	const struct notice notice = { .type = NOTICE_ANOMALY };
@@ -306,7 +503,7 @@ static void a_stream_that_takes_nothing_is_reported(void **state)
 	(void)state;
 	assert_non_null(full);
 	setvbuf(full, NULL, _IONBF, 0);
-	assert_int_equal(notice_json_print(full, &notice, &afternoon), -1);
+	assert_int_equal(notice_json_print(full, &notice, &afternoon, NULL), -1);
 	fclose(full);
 }
 
@@ -317,13 +514,20 @@ int main(void)
 		cmocka_unit_test(a_translated_session_names_each_end_as_both_sides_know_it),
 		cmocka_unit_test(an_offer_says_who_will_connect_to_where_and_what_the_other_peer_reads),
 		cmocka_unit_test(a_pinhole_says_what_the_kernel_lets_in),
+		cmocka_unit_test(a_transfer_that_was_followed_has_all_that_a_transfer_log_has),
 		cmocka_unit_test(a_transfer_has_its_path_its_reply_code_and_its_seconds),
 		cmocka_unit_test(a_login_names_the_user_and_a_refusal_shows_the_line),
+		cmocka_unit_test(each_leg_of_the_proxy_says_what_was_agreed_on_and_one_in_clear_nothing),
+		cmocka_unit_test(legs_have_the_same_members),
+		cmocka_unit_test(what_happens_to_the_service_has_no_session),
+		cmocka_unit_test(a86_what_is_remembered_of_a_session_is_what_is_written_without_memory),
 		cmocka_unit_test(a_password_is_never_written),
+		cmocka_unit_test(a_transfer_that_was_looked_at_has_its_outcome_and_its_bytes),
 		cmocka_unit_test(times_are_written_in_utc_with_microseconds),
 		cmocka_unit_test(peer_text_is_escaped_and_printable_text_is_not),
 		cmocka_unit_test(any_bytes_make_one_valid_line_and_can_be_had_back),
 		cmocka_unit_test(a86_a_line_for_a_reader_is_bounded_and_says_what_was_cut),
+		cmocka_unit_test(a235_no_number_is_larger_than_a_reader_of_json_can_have),
 		cmocka_unit_test(a_stream_that_takes_nothing_is_reported),
 	};
 

@@ -198,7 +198,8 @@ static void a86_logins_over_and_over_are_1000_lines_a_second(void **state)
 	opens(1, 1, SECOND);
 	for (uint64_t i = 0; i < 1000000; i++)
 		happens(1, 1, NOTICE_LOGIN, REASON_NONE, SECOND + 10 * i);
-	assert_in_range(told, NOTICE_LIMIT_DEED_SESSION, NOTICE_LIMIT_DEED_SESSION + 10 * NOTICE_LIMIT_DEED_SESSION_SECOND + 2);
+	assert_in_range(told, NOTICE_LIMIT_DEED_SESSION,
+			NOTICE_LIMIT_DEED_SESSION + 10 * NOTICE_LIMIT_DEED_SESSION_SECOND + 2);
 	happens(1, 1, NOTICE_SESSION_CLOSE, REASON_NONE, 20 * SECOND);
 	assert_int_equal(accounted, 1000002);
 }

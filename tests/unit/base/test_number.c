@@ -65,11 +65,31 @@ static void bytes_are_pairs_of_digits(void **state)
 	assert_false(number_read_bytes(unit_string("0011223344"), back, sizeof(back), &length));
 }
 
+static void a_number_in_hexadecimal_has_no_zeros_in_front(void **state)
+{
+	static const struct {
+		uint64_t number;
+		const char *text;
+	} rows[] = {
+		{ 0, "0" }, { 1, "1" }, { 0xf, "f" }, { 0x10, "10" }, { 0xa0b, "a0b" }, { UINT64_C(1) << 40, "10000000000" },
+		{ UINT64_C(0x8000000000000000), "8000000000000000" }, { UINT64_MAX, "ffffffffffffffff" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[NUMBER_HEXADECIMAL_MAX];
+
+		number_write_hexadecimal(rows[i].number, text);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_has_digits_and_nothing_else),
 		cmocka_unit_test(bytes_are_pairs_of_digits),
+		cmocka_unit_test(a_number_in_hexadecimal_has_no_zeros_in_front),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

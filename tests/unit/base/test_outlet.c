@@ -265,7 +265,7 @@ static void a86_a_reader_that_is_gone_or_a_full_disk_costs_nothing_but_the_lines
 		assert_int_equal(pipe(ends), 0);
 		close(ends[0]);
 		if (places[i])
-			assert_int_equal(outlet_open(&outlet, places[i], SIZE, note, NULL), 0);
+			assert_int_equal(outlet_open(&outlet, outlet_open_file(places[i]), SIZE, note, NULL), 0);
 		else
 			assert_int_equal(outlet_open_inherited(&outlet, ends[1], SIZE, note, NULL), 0);
 		for (uint64_t number = 0; number < 2000; number++)
@@ -290,7 +290,7 @@ static void a_named_pipe_needs_no_reader_and_keeps_what_was_written(void **state
 	assert_non_null(mkdtemp(path));
 	snprintf(fifo, sizeof(fifo), "%s/fifo", path);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_int_equal(outlet_open(&outlet, fifo, SIZE, note, NULL), 0);
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(fifo), SIZE, note, NULL), 0);
 	for (uint64_t number = 0; number < 10; number++)
 		assert_true(outlet_put(&outlet, line, make_line(line, number, 100), OUTLET_HEAVY, 1));
 	in = open(fifo, O_RDONLY | O_NONBLOCK);
@@ -369,12 +369,89 @@ static void a_file_that_was_removed_is_noticed(void **state)
 
 	(void)state;
 	close(mkstemp(path));
-	assert_int_equal(outlet_open(&outlet, path, SIZE, note, NULL), 0);
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(path), SIZE, note, NULL), 0);
 	assert_false(outlet_is_removed(&outlet));
 	unlink(path);
 	assert_true(outlet_is_removed(&outlet));
 	assert_true(outlet_put(&outlet, "x\n", 2, OUTLET_HEAVY, 1));
 	outlet_close(&outlet, 0);
+}
+
+static void assert_file_has(const char *path, const char *expected)
+{
+	char text[256] = "";
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	assert_string_equal(text, expected);
+}
+
+/* A process with a loop puts lines, writes none, and dies: its memory is gone with it, but for the estate. */
+static void dies_with_lines(const char *path, struct outlet_estate *estate, uint64_t lines)
+{
+	struct event_base *base = event_base_new();
+	struct outlet outlet;
+
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(path), SIZE, note, NULL), 0);
+	outlet_inherit(&outlet, estate);
+	assert_int_equal(outlet_watch(&outlet, base), 0);
+	while (lines-- > 0)
+		assert_true(outlet_put(&outlet, "x\n", 2, OUTLET_HEAVY, 1));
+	outlet_unwatch(&outlet);
+	close(outlet.descriptor);
+	free(outlet.ring);
+	event_base_free(base);
+}
+
+static void a291_what_dies_with_a_process_is_told_by_the_next_one(void **state)
+{
+	char path[] = "/tmp/outletXXXXXX";
+	struct outlet_estate estate = { .lines = 0 };
+	struct outlet outlet;
+
+	(void)state;
+	close(mkstemp(path));
+	dies_with_lines(path, &estate, 3);
+	/* And of the one after it, which has told nothing of that yet. */
+	dies_with_lines(path, &estate, 2);
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(path), SIZE, note, NULL), 0);
+	assert_int_equal(outlet_inherit(&outlet, &estate), 3); /* one of them told of the first three */
+	assert_int_equal(outlet.lost_total, 6);
+	assert_true(outlet_put(&outlet, "y\n", 2, OUTLET_HEAVY, 1));
+	assert_file_has(path, NOTE "6\ny\n");
+	outlet_close(&outlet, 0);
+	assert_int_equal(estate.lines, 0);
+	assert_int_equal(estate.lost, 0);
+	assert_int_equal(estate.total, 6);
+	unlink(path);
+}
+
+static void a291_what_was_written_is_not_lost_and_a_torn_line_is_ended(void **state)
+{
+	char path[] = "/tmp/outletXXXXXX";
+	struct outlet_estate estate = { .lines = 0 };
+	struct outlet outlet;
+	int file;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(path), SIZE, note, NULL), 0);
+	assert_int_equal(outlet_inherit(&outlet, &estate), 0);
+	assert_true(outlet_put(&outlet, "a\n", 2, OUTLET_HEAVY, 1));
+	assert_int_equal(estate.lines, 0);
+	outlet_close(&outlet, 0);
+	dies_with_lines(path, &estate, 1);
+	file = open(path, O_WRONLY | O_APPEND);
+	assert_int_equal(write(file, "tor", 3), 3);
+	close(file);
+	assert_int_equal(outlet_open(&outlet, outlet_open_file(path), SIZE, note, NULL), 0);
+	assert_int_equal(outlet_inherit(&outlet, &estate), 1);
+	outlet_flush(&outlet);
+	assert_file_has(path, "a\ntor\n" NOTE "1\n");
+	outlet_close(&outlet, 0);
+	unlink(path);
 }
 
 int main(void)
@@ -391,6 +468,8 @@ int main(void)
 		cmocka_unit_test(lines_of_low_weight_leave_room_for_the_others),
 		cmocka_unit_test(a_loop_writes_when_it_can_and_takes_no_time_when_it_can_not),
 		cmocka_unit_test(a_file_that_was_removed_is_noticed),
+		cmocka_unit_test(a291_what_dies_with_a_process_is_told_by_the_next_one),
+		cmocka_unit_test(a291_what_was_written_is_not_lost_and_a_torn_line_is_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

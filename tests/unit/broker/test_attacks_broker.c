@@ -31,7 +31,8 @@ static void begin(struct fixture *fixture, enum broker_kind kind)
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->policy.rule_count = 1;
 	policy_rule_set_defaults(&fixture->policy.rules[0]);
-	fixture->rules = (struct broker_rules){ .ports = ports, .port_count = ARRAY_SIZE(ports), .policy = &fixture->policy };
+	fixture->rules = (struct broker_rules){ .ports = ports, .port_count = ARRAY_SIZE(ports),
+						.policy = &fixture->policy };
 	fixture->request.header.kind = (uint8_t)kind;
 	if (kind == BROKER_LOOKUP) {
 		fixture->request.tuple.source = put("10.0.0.5", 40000);
@@ -362,7 +363,8 @@ static void a90_injected_packets(void **state)
 	for (size_t family = 0; family < ARRAY_SIZE(addresses); family++)
 		for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 			struct packet_plain plain = {
-				.tuple = { unit_endpoint(addresses[family][0], 21), unit_endpoint(addresses[family][1], 40000) },
+				.tuple = { unit_endpoint(addresses[family][0], 21),
+					   unit_endpoint(addresses[family][1], 40000) },
 				.seq = 1, .ack = 2, .flags = flags[i].flags, .window = 3, .timestamps = { true, 4, 5 },
 			};
 			uint8_t packet[PACKET_PLAIN_MAX + 8] = { 0 };

@@ -12,6 +12,8 @@
 #include "config/value.h"
 #include "unit.h"
 
+#define ADVERTISED "ADDRESS, ADDRESS+OFFSET, ADDRESS-OFFSET, one of each family, NAME or NAME+OFFSET; or none\n"
+
 #define MANUAL "doc/ftpalg.conf.5"
 #define SECTIONS "[gateway], [proxy], [server NAME], [policy] or [rule NAME]"
 
@@ -95,7 +97,8 @@ static void the_defaults_are_closed_and_strict(void **state)
 	assert_int_equal(rule->port_min, 1024);
 	assert_true(rule->port_denied_count > 0);
 	assert_int_equal(rule->fxp_count, 0);
-	assert_false(rule->advertise);
+	assert_int_equal(rule->advertise.ipv4.address.family, FAMILY_NONE);
+	assert_string_equal(rule->advertise.host, "");
 }
 
 static void every_gateway_setting_arrives_in_its_place(void **state)
@@ -104,10 +107,13 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_loads("[gateway]\n"
 		     "control-ports = 21, 2121 990\n"
 		     "queue = 7\n"
+		     "workers = 3\n"
 		     "queue-length = 100\n"
+		     "busy-poll = 50\n"
 		     "zone = 65535\n"
 		     "mark = 0xBeef\n"
 		     "passed-mark = 0x40\n"
+		     "nflog-group = 0\n"
 		     "mss = 536\n"
 		     "absent = open\n"
 		     "queue-full = open\n"
@@ -125,16 +131,27 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 		     "idle-timeout = 60\n"
 		     "watchdog = 3\n"
 		     "user = _ftpalg\n"
-		     "events = /var/log/ftpalg.json\n");
+		     "events = /var/log/ftpalg.json\n"
+		     "xferlog = /var/log/xferlog\n"
+		     "journal = no\n"
+		     "log-transfers = yes\n"
+		     "monitor = /run/other/asked\n"
+		     "control = none\n"
+		     "metrics = [::1]:9121\n"
+		     "monitor-group = adm\n"
+		     "control-group = none\n");
 	assert_int_equal(config.control_port_count, 3);
 	assert_int_equal(config.control_ports[0], 21);
 	assert_int_equal(config.control_ports[1], 2121);
 	assert_int_equal(config.control_ports[2], 990);
 	assert_int_equal(config.queue, 7);
+	assert_int_equal(config.workers, 3);
 	assert_int_equal(config.queue_length, 100);
+	assert_int_equal(config.busy_poll, 50);
 	assert_int_equal(config.zone, 65535);
 	assert_int_equal(config.mark, 0xbeef);
 	assert_int_equal(config.passed_mark, 0x40);
+	assert_int_equal(config.nflog_group, 0);
 	assert_int_equal(config.mss, 536);
 	assert_true(config.absent_open);
 	assert_true(config.queue_full_open);
@@ -153,6 +170,15 @@ static void every_gateway_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.watchdog, 3);
 	assert_string_equal(config.user, "_ftpalg");
 	assert_string_equal(config.events, "/var/log/ftpalg.json");
+	assert_string_equal(config.xferlog, "/var/log/xferlog");
+	assert_false(config.journal);
+	assert_true(config.log_transfers);
+	assert_string_equal(config.monitor, "/run/other/asked");
+	assert_string_equal(config.monitor_group, "adm");
+	assert_string_equal(config.control_group, "");
+	assert_string_equal(config.control, "");
+	assert_int_equal(config.metrics.port, 9121);
+	assert_int_equal(config.metrics.address.family, FAMILY_IPV6);
 }
 
 static void every_policy_setting_arrives_in_its_place(void **state)
@@ -176,6 +202,7 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 		     "deny-passive-ports = 3306\n 5000-5009\n"
 		     "fxp = 192.0.2.0/24, 192.0.2.7/32:2000, 2001:db8::/32:5000-6000\n"
 		     "advertise = 198.51.100.1+10000\n"
+		     "advertise-active = router.example.org\n"
 		     "pinhole-timeout = 3600\n");
 	assert_int_equal(config.policy.rule_count, 1);
 	assert_false(rule->active || rule->passive || rule->upload || rule->download);
@@ -204,8 +231,8 @@ static void every_policy_setting_arrives_in_its_place(void **state)
 	assert_int_equal(rule->fxp[2].network.address.family, FAMILY_IPV6);
 	assert_int_equal(rule->fxp[2].network.prefix, 32);
 	assert_int_equal(rule->fxp[2].ports.last, 6000);
-	assert_true(rule->advertise);
-	assert_int_equal(rule->advertise_port_offset, 10000);
+	assert_int_equal(rule->advertise.ipv4.port_offset, 10000);
+	assert_string_equal(rule->advertise_active.host, "router.example.org");
 	assert_int_equal(rule->pinhole_timeout, 3600);
 }
 
@@ -222,7 +249,10 @@ static void every_interception_setting_arrives_in_its_place(void **state)
 	(void)state;
 	assert_loads("[proxy]\nport = 2100\ntls = server\n");
 	assert_int_equal(config.proxy.drain_time, 86400);
-	assert_loads("[proxy]\nport = 2100\ntls = server\ndrain-time = 7\n");
+	assert_loads("[proxy]\nport = 2100\ntls = server\ndrain-time = 7\nworkers = 3\n");
+	assert_int_equal(config.proxy.workers, 3);
+	assert_int_equal(config.workers, 1);
+	assert_int_equal(config_count_proxies(&config), 3);
 	assert_int_equal(config.proxy.drain_time, 7);
 	assert_false(config.proxy.tproxy);
 	assert_false(config.proxy.source_is_client);
@@ -246,17 +276,50 @@ static void every_interception_setting_arrives_in_its_place(void **state)
 	assert_int_equal(config.policy.rules[0].tls, TLS_TERMINATE_REQUIRE);
 }
 
-static void advertise_takes_addresses_of_both_families_and_offsets_of_both_signs(void **state)
+static void assert_public(const struct policy_public *public, const char *address, int32_t offset)
 {
-	const struct policy_rule *rule = &config.policy.rules[0];
+	const struct address expected = unit_address(address);
+
+	assert_true(address_equal(&public->address, &expected));
+	assert_int_equal(public->port_offset, offset);
+}
+
+static void advertise_takes_an_address_of_each_family_and_a_name(void **state)
+{
+	const struct policy_advertise *advertise = &config.policy.rules[0].advertise;
 
 	(void)state;
 	assert_loads("[policy]\nadvertise = 2001:db8::1-100\n");
-	assert_int_equal(rule->advertise_address.family, FAMILY_IPV6);
-	assert_int_equal(rule->advertise_port_offset, -100);
+	assert_public(&advertise->ipv6, "2001:db8::1", -100);
+	assert_int_equal(advertise->ipv4.address.family, FAMILY_NONE);
 	assert_loads("[policy]\nadvertise = 192.0.2.1\n");
-	assert_true(rule->advertise);
-	assert_int_equal(rule->advertise_port_offset, 0);
+	assert_public(&advertise->ipv4, "192.0.2.1", 0);
+	assert_loads("[policy]\nadvertise = 192.0.2.1+7,\n  2001:db8::1\n");
+	assert_public(&advertise->ipv4, "192.0.2.1", 7);
+	assert_public(&advertise->ipv6, "2001:db8::1", 0);
+	assert_string_equal(advertise->host, "");
+	assert_loads("[policy]\nadvertise = FTP-1.example.org+10000, 2001:db8::1\n");
+	assert_string_equal(advertise->host, "ftp-1.example.org");
+	assert_int_equal(advertise->host_offset, 10000);
+	assert_int_equal(advertise->ipv4.address.family, FAMILY_NONE);
+	assert_public(&advertise->ipv6, "2001:db8::1", 0);
+	assert_loads("[policy]\nadvertise-active = router\n");
+	assert_string_equal(config.policy.rules[0].advertise_active.host, "router");
+	assert_string_equal(advertise->host, "");
+}
+
+static void no_more_names_are_announced_than_are_looked_up(void **state)
+{
+	char text[4096] = "";
+	size_t length = 0;
+
+	(void)state;
+	for (int i = 0; i < POLICY_HOSTS_MAX / 2; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "[rule r%d]\nclients = 10.0.0.%d\n"
+					   "advertise = a%d.test\nadvertise-active = b%d.test\n", i, i, i, i);
+	assert_loads(text);
+	snprintf(text + length, sizeof(text) - length, "[policy]\nadvertise = a0.test\nadvertise-active = one-more.test\n");
+	assert_errors(text, "33: with this section, advertise and advertise-active have more than 16 names; expected less\n");
 }
 
 static void none_is_nobody_nowhere_and_nothing(void **state)
@@ -264,13 +327,15 @@ static void none_is_nobody_nowhere_and_nothing(void **state)
 	const struct policy_rule *rule = &config.policy.rules[0];
 
 	(void)state;
-	assert_loads("[gateway]\nuser = none\nevents = none\n"
+	assert_loads("[gateway]\nuser = none\nevents = none\nxferlog = none\n"
 		     "[policy]\ndeny-ports = none\nfxp = none\ndeny-verbs = none\nadvertise = none\n");
 	assert_string_equal(config.user, "");
 	assert_string_equal(config.events, "");
+	assert_string_equal(config.xferlog, "");
 	assert_int_equal(rule->port_denied_count, 0);
 	assert_int_equal(rule->fxp_count, 0);
-	assert_false(rule->advertise);
+	assert_int_equal(rule->advertise.ipv4.address.family, FAMILY_NONE);
+	assert_string_equal(rule->advertise.host, "");
 }
 
 static void the_built_in_deny_list_can_be_added_to(void **state)
@@ -351,8 +416,8 @@ static void a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands(void
 		assert_true(office->active);
 		assert_int_equal(office->port_denied_count, 1);
 		assert_int_equal(office->tls, TLS_ALLOW);
-		assert_false(office->advertise);
-		assert_int_equal(office->advertise_port_offset, 0);
+		assert_int_equal(office->advertise.ipv4.address.family, FAMILY_NONE);
+		assert_int_equal(office->advertise.ipv4.port_offset, 0);
 		assert_false(office->upload);
 		assert_true(office->download);
 		assert_int_equal(office->fxp_count, 1);
@@ -360,7 +425,7 @@ static void a_rule_inherits_what_it_does_not_set_wherever_the_policy_stands(void
 		assert_int_equal(office->pinhole_timeout, 7);
 		assert_int_equal(config.policy.rules[1].client_count, 0);
 		assert_false(config.policy.rules[1].active);
-		assert_true(config.policy.rules[1].advertise);
+		assert_public(&config.policy.rules[1].advertise.ipv4, "192.0.2.1", 5);
 	}
 }
 
@@ -398,6 +463,19 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[proxy]\nport = 2100\ntls = none\nimplicit-ports = 990\n",
 		  "1: [proxy]: implicit-ports speak TLS from the first byte, and tls = none allows none; expected one "
 		  "without the other\n" },
+		{ "[gateway]\nworkers = 0\n", "2: workers: \"0\" is out of range; expected a number from 1 to 16, or auto\n" },
+		{ "[gateway]\nworkers = 17\n", "2: workers: \"17\" is out of range; expected a number from 1 to 16, or auto\n" },
+		{ "[proxy]\nworkers = 17\n", "2: workers: \"17\" is out of range; expected a number from 1 to 16, or auto\n" },
+		{ "[gateway]\nworkers = many\n",
+		  "2: workers: \"many\" is not a number; expected a number from 1 to 16, or auto\n" },
+		{ "[gateway]\nqueue = 65534\nworkers = 3\n",
+		  "1: [gateway]: workers have queues from 65534 to 65536; expected none above 65535\n" },
+		{ "[gateway]\nqueue = 65521\nworkers = auto\n",
+		  "1: [gateway]: workers have queues from 65521 to 65536; expected none above 65535\n" },
+		{ "[gateway]\nworkers = 2\n[proxy]\nport = 2100\ntls = server\n",
+		  "3: [proxy]: queue is one of [gateway]'s, which has one for each worker (auto: for 16); expected another one\n" },
+		{ "[gateway]\nworkers = auto\n[proxy]\nport = 2100\ntls = server\nqueue = 36\n",
+		  "3: [proxy]: queue is one of [gateway]'s, which has one for each worker (auto: for 16); expected another one\n" },
 		{ "[policy]\ntls = terminate\n",
 		  "2: [proxy]: tls = terminate needs this section, which says with which certificates\n" },
 		{ "[proxy]\nport = 2100\ntls = none\n[policy]\ntls = terminate\n",
@@ -448,7 +526,7 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[gateway] x\n",
 		  "1: \"[gateway] x\" is no section header; expected " SECTIONS "\n" },
 		{ "[gateway]\n[policy]\n[gateway]\nqueue = x\n",
-		  "3: this section began in line 1 already; expected it once\n" },
+		  "3: this section began in line 1 already; expected it once in a file\n" },
 		{ "[rule]\n",
 		  "1: \"\" can't name a rule; expected 1 to 31 letters, digits, dots, underscores and hyphens\n" },
 		{ "[rule a b]\n",
@@ -469,14 +547,17 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[gateway]\nhello world",
 		  "2: neither a setting nor a comment; expected KEY = VALUE, or # in front of a comment\n" },
 		{ "[gateway]\nquue = 3\n  4\n",
-		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, queue-length, zone, "
-		  "mark, passed-mark, mss, absent, queue-full, table-full, malformed, reverse-path, sessions, memory, line-length, "
+		  "2: \"quue\" is no key of this section; expected one of: control-ports, queue, workers, queue-length, busy-poll, "
+		  "resolve-interval, zone, "
+		  "mark, passed-mark, nflog-group, mss, absent, queue-full, table-full, malformed, reverse-path, sessions, memory, line-length, "
 		  "line-timeout, unacknowledged, source-sessions, source-pinholes, source-pinhole-rate, source-memory, "
-		  "idle-timeout, watchdog, user, events, log-refusals\n" },
+		  "idle-timeout, watchdog, user, events, xferlog, journal, log-transfers, log-refusals, monitor, control, metrics, "
+		  "restore-rules, monitor-group, "
+		  "control-group\n" },
 		{ "[policy]\nclients = 10.0.0.0/8\n",
 		  "2: \"clients\" is no key of this section; expected one of: active, passive, upload, download, "
 		  "login-required, unknown-verbs, proxy-header, deny-verbs, foreign-server, tls, port-min, "
-		  "deny-ports, deny-passive-ports, fxp, advertise, pinhole-timeout\n" },
+		  "deny-ports, deny-passive-ports, fxp, advertise, advertise-active, pinhole-timeout\n" },
 		{ "[gateway]\nqueue = 3\n\nqueue = 3\n",
 		  "4: queue was set in line 2 already; expected it once in a section\n" },
 		{ "[gateway]\nqueue = 3\n 4\n",
@@ -523,14 +604,25 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 		{ "[policy]\nforeign-server = allow\n",
 		  "2: foreign-server: \"allow\" is not understood; expected rewrite-private, refuse or rewrite\n" },
 		{ "[policy]\nadvertise = 10.0.0.1+70000\n",
-		  "2: advertise: \"10.0.0.1+70000\" is out of range; expected ADDRESS, ADDRESS+OFFSET, "
-		  "ADDRESS-OFFSET or none\n" },
-		{ "[policy]\nadvertise = ftp.example.org\n",
-		  "2: advertise: \"ftp.example.org\" is not an address; expected ADDRESS, ADDRESS+OFFSET, "
-		  "ADDRESS-OFFSET or none\n" },
+		  "2: advertise: \"10.0.0.1+70000\" is out of range; expected " ADVERTISED },
 		{ "[policy]\nadvertise = 127.0.0.1\n",
-		  "2: advertise: \"127.0.0.1\" is an address that no host on a routed network has; expected ADDRESS, "
-		  "ADDRESS+OFFSET, ADDRESS-OFFSET or none\n" },
+		  "2: advertise: \"127.0.0.1\" is an address that no host on a routed network has; expected " ADVERTISED },
+		{ "[policy]\nadvertise = 192.0.2.300\n",
+		  "2: advertise: \"192.0.2.300\" is neither an address nor a name; expected " ADVERTISED },
+		{ "[policy]\nadvertise = ftp!.example.org\n",
+		  "2: advertise: \"ftp!.example.org\" is neither an address nor a name; expected " ADVERTISED },
+		{ "[policy]\nadvertise = .example.org\n",
+		  "2: advertise: \".example.org\" is neither an address nor a name; expected " ADVERTISED },
+		{ "[policy]\nadvertise = +100\n",
+		  "2: advertise: \"+100\" is neither an address nor a name; expected " ADVERTISED },
+		{ "[policy]\nadvertise = ftp.example.org+0\n",
+		  "2: advertise: \"ftp.example.org+0\" is out of range; expected " ADVERTISED },
+		{ "[policy]\nadvertise = a.example.org b.example.org\n",
+		  "2: advertise: \"b.example.org\" is the second name; expected " ADVERTISED },
+		{ "[policy]\nadvertise = 192.0.2.1 192.0.2.2\n",
+		  "2: advertise: \"192.0.2.2\" is the second address of its family; expected " ADVERTISED },
+		{ "[policy]\nadvertise = 192.0.2.1 none\n",
+		  "2: advertise: \"none\" must stand alone; expected " ADVERTISED },
 		/* lists */
 		{ "[gateway]\ncontrol-ports = ,\n",
 		  "2: control-ports: \"\" has no words in it; expected ports from 1 to 65535, at most 15 of them\n" },
@@ -576,6 +668,20 @@ static void every_error_names_its_line_and_what_was_expected(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_errors(rows[i].text, rows[i].errors);
+}
+
+static void workers_have_queues_that_nobody_else_has(void **state)
+{
+	(void)state;
+	assert_loads("[gateway]\nqueue = 65534\nworkers = 2\n");
+	assert_int_equal(config_count_workers(&config), 2);
+	assert_int_equal(config_last_queue(&config), 65535);
+	assert_loads("[gateway]\nworkers = 2\n[proxy]\nport = 2100\ntls = server\nqueue = 23\n");
+	assert_loads("[gateway]\nworkers = auto\n[proxy]\nport = 2100\ntls = server\nqueue = 37\n");
+	assert_in_range(config_count_workers(&config), 1, CONFIG_WORKERS_MAX);
+	assert_int_equal(config_last_queue(&config), 36);
+	config_set_defaults(&config);
+	assert_int_equal(config_count_workers(&config), 1);
 }
 
 /* The number of the [server] for an address, dialled as another, and a name; CONFIG_SERVERS_MAX for none. */
@@ -761,6 +867,240 @@ static void a86_what_is_no_regular_file_is_an_error_at_once(void **state)
 	}
 	unlink(path);
 	rmdir(directory);
+}
+
+/* A directory with the files of a configuration, and what loading the first of them says. */
+struct files {
+	char directory[32];
+	char path[8][64];
+	size_t count;
+	int result;
+	char *errors;
+};
+
+static void make_files(struct files *files)
+{
+	*files = (struct files){ .directory = "/tmp/configXXXXXX" };
+	assert_non_null(mkdtemp(files->directory));
+	snprintf(files->path[0], sizeof(files->path[0]), "%s/conf.d", files->directory);
+	assert_int_equal(mkdir(files->path[0], 0755), 0);
+	files->count = 1;
+}
+
+static void put_file(struct files *files, const char *name, const char *text, mode_t mode)
+{
+	char path[sizeof(files->path[0])];
+	FILE *file;
+
+	assert_true(files->count < ARRAY_SIZE(files->path));
+	snprintf(path, sizeof(path), "%s/%s", files->directory, name);
+	memcpy(files->path[files->count++], path, sizeof(path));
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* What was said, with the directory's name as @. */
+static const char *load_files(struct files *files)
+{
+	const size_t length = strlen(files->directory);
+	char path[64], *at;
+	size_t size = 0;
+	FILE *out;
+
+	free(files->errors);
+	out = open_memstream(&files->errors, &size);
+	snprintf(path, sizeof(path), "%s/ftpalg.conf", files->directory);
+	files->result = config_load(&config, path, out);
+	fclose(out);
+	while ((at = strstr(files->errors, files->directory))) {
+		*at = '@';
+		memmove(at + 1, at + length, strlen(at + length) + 1);
+	}
+	assert_int_equal(files->result, files->errors[0] ? -1 : 0);
+	return files->errors;
+}
+
+static void remove_files(struct files *files)
+{
+	while (files->count > 1)
+		unlink(files->path[--files->count]);
+	rmdir(files->path[0]);
+	rmdir(files->directory);
+	free(files->errors);
+}
+
+static void files_beside_it_are_read_in_the_order_of_their_names(void **state)
+{
+	struct files files;
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "[gateway]\nqueue = 5\n[rule first]\nclients = 10.0.0.0/24\n", 0644);
+	put_file(&files, "conf.d/20-b.conf", "[rule third]\nclients = 10.0.2.0/24\n", 0644);
+	put_file(&files, "conf.d/10-a.conf", "[rule second]\nclients = 10.0.1.0/24\n[gateway]\nwatchdog = 7\n", 0644);
+	put_file(&files, "conf.d/30-c.conf.dpkg-old", "nonsense\n", 0644);
+	put_file(&files, "conf.d/.hidden.conf", "nonsense\n", 0644);
+	assert_string_equal(load_files(&files), "");
+	assert_int_equal(config.queue, 5);
+	assert_int_equal(config.watchdog, 7);
+	assert_int_equal(config.policy.rule_count, 4);
+	assert_string_equal(config.policy.rules[0].name, "first");
+	assert_string_equal(config.policy.rules[1].name, "second");
+	assert_string_equal(config.policy.rules[2].name, "third");
+	remove_files(&files);
+}
+
+/* What one file has said, another can't say otherwise; and each error names its file. */
+static void a192_files_do_not_overrule_each_other(void **state)
+{
+	struct files files;
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "[gateway]\nqueue = 5\n[rule one]\nclients = 10.0.0.0/24\n[server s]\naddresses = 10.0.0.1\n"
+		 "tls-versions = 1.3\n[proxy]\nport = 2121\n", 0644);
+	put_file(&files, "conf.d/a.conf", "queue = 6\n[gateway]\nqueue = 6\n[rule one]\n[server s]\n", 0644);
+	put_file(&files, "conf.d/b.conf", "[gateway]\n[gateway]\n", 0644);
+	assert_string_equal(load_files(&files),
+			    "@/conf.d/a.conf:1: \"queue\" stands in no section; expected " SECTIONS " before it\n"
+			    "@/conf.d/a.conf:3: queue was set in line 2 of @/ftpalg.conf already; expected it once in a section\n"
+			    "@/conf.d/a.conf:4: there is a rule \"one\" already, in line 3 of @/ftpalg.conf; expected another name\n"
+			    "@/conf.d/a.conf:5: there is a server \"s\" already, in line 5 of @/ftpalg.conf; expected another name\n"
+			    "@/conf.d/b.conf:2: this section began in line 1 already; expected it once in a file\n");
+	remove_files(&files);
+}
+
+/* What can be judged at the end only is in the file where it began. */
+static void an_error_of_the_whole_names_its_file(void **state)
+{
+	struct files files;
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "[gateway]\nqueue = 5\n", 0644);
+	put_file(&files, "conf.d/a.conf", "\n[rule everybody]\npassive = no\n", 0644);
+	put_file(&files, "conf.d/b.conf", "[policy]\n", 0644);
+	load_files(&files);
+	assert_int_equal(strncmp(files.errors, "@/conf.d/a.conf:2: rule \"everybody\"", 34), 0);
+	remove_files(&files);
+}
+
+static void a192_what_others_can_change_is_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+		const char *expected;
+	} rows[] = {
+		{ "ftpalg.conf", 0646, "@/ftpalg.conf: has mode 0646, so that everybody can write to it; expected its owner alone (chmod "
+				       "go-w)\n" },
+		{ "conf.d/a.conf", 0602, "@/conf.d/a.conf: has mode 0602, so that everybody can write to it; expected its owner alone "
+					 "(chmod go-w)\n" },
+		{ "conf.d", 01777, "@/conf.d: has mode 1777, so that everybody can write to it; expected its owner alone (chmod go-w)\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct files files;
+		char path[64];
+
+		make_files(&files);
+		put_file(&files, "ftpalg.conf", "", 0600);
+		put_file(&files, "conf.d/a.conf", "", 0600);
+		snprintf(path, sizeof(path), "%s/%s", files.directory, rows[i].name);
+		assert_string_equal(load_files(&files), "");
+		assert_int_equal(chmod(path, rows[i].mode), 0);
+		assert_string_equal(load_files(&files), rows[i].expected);
+		remove_files(&files);
+	}
+}
+
+/* The group that has its owner's number is its owner; another one is not. */
+static void a192_a_group_is_others(void **state)
+{
+	struct files files;
+	char path[64];
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "", 0664);
+	snprintf(path, sizeof(path), "%s/ftpalg.conf", files.directory);
+	assert_string_equal(load_files(&files), getuid() == getgid() ? "" : files.errors);
+	if (chown(path, (uid_t)-1, getgid() + 1) == 0)
+		assert_string_equal(load_files(&files), "@/ftpalg.conf: has mode 0664, so that its group can write to it; expected its "
+				    "owner alone (chmod go-w)\n");
+	remove_files(&files);
+}
+
+/* A reload reads what is there then. */
+static void files_may_come_and_go(void **state)
+{
+	struct files files;
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "", 0600);
+	put_file(&files, "conf.d/a.conf", "[gateway]\nqueue = 9\n", 0600);
+	assert_string_equal(load_files(&files), "");
+	assert_int_equal(config.queue, 9);
+	unlink(files.path[2]);
+	assert_string_equal(load_files(&files), "");
+	assert_int_equal(config.queue, 21);
+	remove_files(&files);
+}
+
+/* Keys that a service manager hands over, by the name of the file or by those of the file and its directory. */
+static void keys_are_read_where_a_service_manager_has_put_them(void **state)
+{
+	struct files files;
+	char expected[64];
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "[proxy]\nport = 2121\ncertificate = /etc/c.pem\nkey = /etc/keys/c.key\n[server a]\nnames = a\n"
+		 "certificate = /etc/a.pem\nkey = /etc/keys/a.key\n[server b]\nnames = b\ncertificate = /etc/b.pem\nkey = /etc/keys/b.key\n",
+		 0600);
+	put_file(&files, "c.key", "", 0600);
+	put_file(&files, "keys_a.key", "", 0600);
+	assert_string_equal(load_files(&files), "");
+	assert_string_equal(config.proxy.key, "/etc/keys/c.key");
+	setenv("CREDENTIALS_DIRECTORY", files.directory, 1);
+	assert_string_equal(load_files(&files), "");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	snprintf(expected, sizeof(expected), "%s/c.key", files.directory);
+	assert_string_equal(config.proxy.key, expected);
+	snprintf(expected, sizeof(expected), "%s/keys_a.key", files.directory);
+	assert_string_equal(config.servers[0].key, expected);
+	assert_string_equal(config.servers[1].key, "/etc/keys/b.key");
+	assert_string_equal(config.proxy.certificate, "/etc/c.pem");
+	remove_files(&files);
+}
+
+static void too_many_files_are_an_error(void **state)
+{
+	struct files files;
+	char path[64];
+	FILE *file;
+
+	(void)state;
+	make_files(&files);
+	put_file(&files, "ftpalg.conf", "", 0600);
+	for (int i = 0; i < 65; i++) {
+		snprintf(path, sizeof(path), "%s/conf.d/%d.conf", files.directory, i);
+		file = fopen(path, "we");
+		assert_non_null(file);
+		fclose(file);
+		assert_string_equal(load_files(&files), i < 64 ? "" :
+				    "@/conf.d: there are more than 64 files in it; expected less\n");
+	}
+	for (int i = 0; i < 65; i++) {
+		snprintf(path, sizeof(path), "%s/conf.d/%d.conf", files.directory, i);
+		unlink(path);
+	}
+	remove_files(&files);
 }
 
 /* count bytes, of one kind, behind a section. */
@@ -1025,9 +1365,11 @@ int main(void)
 		cmocka_unit_test(an_empty_file_means_the_defaults),
 		cmocka_unit_test(the_defaults_are_closed_and_strict),
 		cmocka_unit_test(every_gateway_setting_arrives_in_its_place),
+		cmocka_unit_test(workers_have_queues_that_nobody_else_has),
 		cmocka_unit_test(every_policy_setting_arrives_in_its_place),
 		cmocka_unit_test(every_interception_setting_arrives_in_its_place),
-		cmocka_unit_test(advertise_takes_addresses_of_both_families_and_offsets_of_both_signs),
+		cmocka_unit_test(no_more_names_are_announced_than_are_looked_up),
+		cmocka_unit_test(advertise_takes_an_address_of_each_family_and_a_name),
 		cmocka_unit_test(none_is_nobody_nowhere_and_nothing),
 		cmocka_unit_test(the_built_in_deny_list_can_be_added_to),
 		cmocka_unit_test(lists_go_on_in_indented_lines),
@@ -1044,6 +1386,14 @@ int main(void)
 		cmocka_unit_test(there_is_room_for_63_rules),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 		cmocka_unit_test(a86_what_is_no_regular_file_is_an_error_at_once),
+		cmocka_unit_test(files_beside_it_are_read_in_the_order_of_their_names),
+		cmocka_unit_test(a192_files_do_not_overrule_each_other),
+		cmocka_unit_test(an_error_of_the_whole_names_its_file),
+		cmocka_unit_test(a192_what_others_can_change_is_refused),
+		cmocka_unit_test(a192_a_group_is_others),
+		cmocka_unit_test(files_may_come_and_go),
+		cmocka_unit_test(keys_are_read_where_a_service_manager_has_put_them),
+		cmocka_unit_test(too_many_files_are_an_error),
 		cmocka_unit_test(a86_a_line_of_any_size_is_an_error_with_its_number),
 		cmocka_unit_test(a86_a_file_of_any_size_is_an_error_with_its_line),
 		cmocka_unit_test(a86_errors_are_told_up_to_a_bound_and_then_counted),

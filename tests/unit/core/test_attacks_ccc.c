@@ -434,7 +434,8 @@ static void a65_nothing_but_a_line_or_a_record_follows_a_record(void **state)
 				assert_int_equal(attack_count(attack, NOTICE_SESSION_CLOSE, REASON_COUNT), 0);
 			else
 				attack_assert_closed(attack, REASON_NOT_TLS);
-			assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT), direction == C ? 1 + letter : 1 + digit);
+			assert_int_equal(attack_count(attack, NOTICE_TLS, REASON_COUNT),
+					 direction == C ? 1 + letter : 1 + digit);
 			attack_end(attack);
 		}
 }

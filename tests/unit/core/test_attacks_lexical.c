@@ -103,7 +103,9 @@ static void a50_a_line_ends_with_lf_and_with_nothing_else(void **state)
 		{ TEXT("NOOP\n\rPORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("CWD a\rPORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("CWD a\r\0PORT 10,0,0,99,9,9\r\n"), CLOSED, REASON_CONTROL_BYTE },
-		/* From a text file whose lines ended with CR LF already; an empty line behind the command for some readers. */
+		/*
+		 * From a text file whose lines ended with CR LF already; an empty line behind the command for some readers.
+		 */
 		{ TEXT("PORT 10,0,0,5,195,80\r\r\n"), OPENS, REASON_NONE },
 		{ TEXT("PORT 10,0,0,99,9,9\r\r\r\n"), REFUSED, REASON_FOREIGN_ADDRESS },
 		{ TEXT("NOOP\r\r\n"), PASSES, REASON_NONE },
@@ -339,7 +341,7 @@ static void write_notice(void *context, const struct notice *notice)
 	static const struct timespec noon = { .tv_sec = 1795176000 };
 
 	(void)context;
-	assert_int_equal(notice_json_print(journal, notice, &noon), 0);
+	assert_int_equal(notice_json_print(journal, notice, &noon, NULL), 0);
 }
 
 /* What the gateway writes of a login by that name and of a line that is refused. */
@@ -578,6 +580,32 @@ static void a107_a_balancers_header_passes_where_it_is_configured(void **state)
 		}
 }
 
+/* bftpd and others read a verb from the first letters of a line, whatever follows them. */
+static void a216_a_word_that_begins_as_an_offer_does_not_reach_the_server(void **state)
+{
+	static const char *const lines[] = {
+		"PORT10,0,0,99,9,9\r\n", "PORTX 10,0,0,99,9,9\r\n", "portal 10,0,0,99,9,9\r\n", "PORT,10,0,0,99,9,9\r\n",
+		"EPRT|1|10.0.0.99|2525|\r\n", "EPRTEPRT |1|10.0.0.99|2525|\r\n", "LPRT4,4,10,0,0,99,2,9,9\r\n",
+		"Port0,10,0,0,99,9,9 a path\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(lines); index++)
+		for (size_t cut = 1; cut < strlen(lines[index]); cut++) {
+			struct attack *attack = attack_open(PLAIN);
+			size_t mark;
+
+			attack_login(attack);
+			mark = attack_mark(attack, C);
+			attack_say_cut(attack, C, unit_string(lines[index]), cut);
+			assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_ODD_VERB), 1);
+			assert_false(attack_hears(attack, C, mark, "99"));
+			attack_assert_nothing_opened(attack);
+			attack_assert_alive(attack);
+			attack_end(attack);
+		}
+}
+
 /* verb, so many bytes of a name that hidden begins at byte at, hidden. */
 static struct bytes long_line(const char *verb, size_t at, const char *hidden, char *line, size_t size)
 {
@@ -602,8 +630,8 @@ static void say_long(struct attack *attack, enum direction direction, struct byt
 	}
 }
 
-/* The pieces of some peers begin at byte 511, of others elsewhere. */
-static const size_t piece_begins[] = { 255, 511, 512, 1023, 4096 };
+/* The pieces of some peers begin at byte 254 or 511, of others elsewhere. */
+static const size_t piece_begins[] = { 127, 254, 255, 511, 512, 1023, 4096 };
 
 static void check_nothing_hidden_arrives(struct attack *attack, enum direction direction, struct bytes line, size_t cut,
 					 const char *hidden)
@@ -630,6 +658,12 @@ static void a143_a_long_line_holds_no_command_for_those_who_read_pieces(void **s
 		{ "port 10,0,0,99,9,9 ", "10,0,0,99,9,9", false },
 		{ "EPRT |1|10.0.0.99|25|", "10.0.0.99", false },
 		{ "LPRT 4,4,10,0,0,99,2,0,25", "10,0,0,99", false },
+		/* bftpd takes control bytes out, and needs no space. */
+		{ "PO\tRT 10,0,0,99,9,9", "10,0,0,99", false },
+		{ "PORT10,0,0,99,9,9", "10,0,0,99", false },
+		{ "pORTx10,0,0,99,9,9", "10,0,0,99", false },
+		{ "P\x01ORT\x02" "10,0,0,99,9,9", "10,0,0,99", false },
+		{ "EPRT|1|10.0.0.99|25|", "10.0.0.99", false },
 		{ "DELE x", "DELE x", true },
 		{ "sITE UMASK 0", "UMASK", true },
 		{ "RETR secret", "RETR secret", true },
@@ -709,6 +743,46 @@ static void a143_long_names_pass(void **state)
 		}
 }
 
+/* Each place that could be an endpoint's is looked at closely, which costs as much as the line is long. */
+static void a143_a_line_with_too_many_places_to_look_at_is_refused(void **state)
+{
+	static const struct {
+		enum direction direction;
+		const char *line;
+		const char *word;
+		unsigned int words;
+		const char *tail;
+		bool refused;
+	} rows[] = {
+		{ C, "RETR ", "port", 32, "0,,", false },  { C, "RETR ", "port", 33, "0,,", true },
+		{ C, "RETR ", "LPRT ", 33, "0,,", true },  { C, "RETR ", "stat ", 32, "", false },
+		{ C, "RETR ", "stat ", 33, "", true },     { S, "200 ", "227 x ", 32, "0,,", false },
+		{ S, "200 ", "227 x ", 33, "0,,", true },
+		/* Where nobody could read an endpoint, one look is enough. */
+		{ C, "RETR ", "port", 50, "0,", false },   { C, "RETR ", "LPRT ", 50, ",,", false },
+		{ S, "200 ", "000123 ", 50, "", false },   { S, "200 ", "227 x ", 50, ",0", false },
+		{ S, "200 ", "227 x ", 50, "|||0|", true }, { S, "200 ", "000123 ", 5, "1,1,1,1,1,1", true },
+	};
+	static char text[LINE_MAX_LENGTH + 3];
+	static char words[50 * 7 + 16];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+
+		words[0] = '\0';
+		for (unsigned int j = 0; j < rows[i].words; j++)
+			strcat(words, rows[i].word);
+		strcat(words, rows[i].tail);
+		attack_login(attack);
+		if (rows[i].direction == S)
+			SAY(attack, C, "NOOP\r\n");
+		say_long(attack, rows[i].direction, long_line(rows[i].line, 200, words, text, sizeof(text)), 1000);
+		assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_HIDDEN_LINE), rows[i].refused);
+		attack_end(attack);
+	}
+}
+
 /* A directory's names must not begin the lines of a reply: one may be "211 end", and the next "227 (10,0,0,9,12,234)". */
 static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
 {
@@ -745,8 +819,8 @@ static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
 }
 
 /*
- * A name may have a line end in it, and its rest reads as the next reply. The server ends its lines otherwise, or has begun a
- * quotation: then no reply opens anything.
+ * A name may have a line end in it, and its rest reads as the next reply. The server ends its lines otherwise, or has begun
+ * a quotation: then no reply opens anything.
  */
 static void a169_the_rest_of_a_name_is_no_reply(void **state)
 {
@@ -853,9 +927,11 @@ int main(void)
 		cmocka_unit_test(a104_no_erasure_makes_an_offer),
 		cmocka_unit_test(a105_a_cr_in_a_name_is_cr_nul),
 		cmocka_unit_test(a125_a_cr_in_the_name_of_a_reply_is_cr_nul),
+		cmocka_unit_test(a216_a_word_that_begins_as_an_offer_does_not_reach_the_server),
 		cmocka_unit_test(a143_a_long_line_holds_no_command_for_those_who_read_pieces),
 		cmocka_unit_test(a143_a_long_reply_holds_no_other),
 		cmocka_unit_test(a143_long_names_pass),
+		cmocka_unit_test(a143_a_line_with_too_many_places_to_look_at_is_refused),
 		cmocka_unit_test(a145_a_reply_has_no_names_at_the_start_of_its_lines),
 		cmocka_unit_test(a54_a_format_in_a_name_is_text),
 		cmocka_unit_test(a55_nothing_of_a_line_reaches_a_terminal_or_begins_another_record),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A83, A84, A85, A88, A89, A144, A146, A152: packets that prove nothing. Strangers send them who know addresses and ports, and peers
- * who want the gateway to believe what the other peer does not.
+ * A83, A84, A85, A88, A89, A144, A146, A152: packets that prove nothing. Strangers send them who know addresses and ports,
+ * and peers who want the gateway to believe what the other peer does not.
  */
 #include "gateway_rig.h"
 #include "unit.h"
@@ -161,7 +161,8 @@ static void a83_each_doubt_ends_when_it_is_ten_seconds_old(void **state)
 		}
 		for (unsigned int i = 0; i < RIG_CONNECTIONS; i++) {
 			tick((i == 0 ? 13 : 2) * SECOND / 2);
-			assert_int_equal(gateway_session_count(rig.gateway), RIG_CONNECTIONS - (i + 1) + (trusted <= i ? 1 : 0));
+			assert_int_equal(gateway_session_count(rig.gateway),
+					 RIG_CONNECTIONS - (i + 1) + (trusted <= i ? 1 : 0));
 		}
 		rig_end(&rig);
 	}
@@ -190,7 +191,10 @@ static void a84_a_second_connection_with_the_same_ends_is_refused(void **state)
 		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_DROP);
 		assert_int_equal(rig.output.reason, REASON_SHARED_TUPLE);
 		assert_true(rig_reported(&rig, "anomaly:shared-tuple"));
-		/* Once conntrack has the first one no more, the second can be had; it is asked again a millisecond later (A152). */
+		/*
+		 * Once conntrack has the first one no more, the second can be had; it is asked again a millisecond later
+		 * (A152).
+		 */
 		rig.others_live = false;
 		rig.now += 1000;
 		assert_int_equal(rig_packet(&rig, S, 5000, 6000, TCP_SYN | TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
@@ -614,6 +618,48 @@ static void a144_a_route_that_changes_is_followed(void **state)
 	rig_assert_got(&rig, S, "200 ok\r\n");
 }
 
+/* The server goes by another way while its client waits for it and says nothing. */
+static void a262_a_way_that_changes_in_silence_is_asked_for(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.injected_count = 0;
+	rig.way[C].out = 3;
+	comes_by(S, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rig_at(&rig, S, GREETED, "226 done\r\n", 0), GATEWAY_DROP);
+	assert_int_equal(rig.injected_count, 1);
+	assert_int_equal(rig.injected[0].flags, TCP_ACK);
+	assert_int_equal(rig.injected[0].seq, rig.at->peer[C].expects - 1);
+	assert_int_equal(rig.injected[0].tuple.destination.port, rig.at->view.client.port);
+	rig_acknowledge(&rig, C);
+	rig_say(&rig, S, "226 done\r\n");
+	rig_assert_got(&rig, S, "226 done\r\n");
+	/* The same question about a client's way goes to the server. */
+	rig.way[S].out = 4;
+	comes_by(C, 4);
+	rig.now += SECOND;
+	assert_int_equal(rig_at(&rig, C, BEHIND_LOGIN, "NOOP\r\n", 0), GATEWAY_DROP);
+	assert_int_equal(rig.injected_count, 2);
+	assert_int_equal(rig.injected[1].tuple.destination.port, rig.at->view.server.port);
+}
+
+/* What a client says in its server's name comes by the wrong way before the question and behind it. */
+static void a262_who_forges_gains_nothing_by_the_question(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_say(&rig, C, "PASV\r\n");
+	comes_by(S, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rig_at(&rig, S, GREETED, "227 Entering Passive Mode (203,0,113,9,12,234)\r\n", 0),
+				 GATEWAY_DROP);
+		rig_acknowledge(&rig, C);
+		rig.now += SECOND;
+	}
+	assert_int_equal(rig.pinholes_made, 0);
+}
+
 static void a144_where_ways_differ_the_operator_says_so(void **state)
 {
 	(void)state;
@@ -814,6 +860,8 @@ int main(void)
 		cmocka_unit_test_teardown(a144_nor_go_on_with_one, finish),
 		cmocka_unit_test_teardown(a144_an_adoption_that_begins_with_a_forged_line_begins_again, finish),
 		cmocka_unit_test_teardown(a144_a_route_that_changes_is_followed, finish),
+		cmocka_unit_test_teardown(a262_a_way_that_changes_in_silence_is_asked_for, finish),
+		cmocka_unit_test_teardown(a262_who_forges_gains_nothing_by_the_question, finish),
 		cmocka_unit_test_teardown(a144_where_ways_differ_the_operator_says_so, finish),
 		cmocka_unit_test_teardown(a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second, finish),
 		cmocka_unit_test_teardown(a152_who_answers_in_mid_session_has_conntrack_asked_ten_times_a_second, finish),
@@ -821,8 +869,8 @@ int main(void)
 		cmocka_unit_test_teardown(a152_a_refusal_is_not_for_longer_than_a_tenth_of_a_second, finish),
 		cmocka_unit_test_teardown(a152_who_is_turned_away_is_told_ten_times_a_second, finish),
 		cmocka_unit_test_teardown(a152_who_finds_no_room_is_told_ten_times_a_second, finish),
-		cmocka_unit_test_teardown(a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second,
-					  finish),
+		cmocka_unit_test_teardown(
+			a152_a_server_that_speaks_to_who_does_not_answer_has_conntrack_asked_ten_times_a_second, finish),
 		cmocka_unit_test_teardown(a152_who_repeats_what_is_held_is_told_ten_times_a_second, finish),
 	};
 

@@ -626,6 +626,74 @@ static void a82_an_answer_by_another_code_that_names_the_server_is_an_offer(void
 	attack_end(attack);
 }
 
+/* Who splits at the commas, skips any separator, takes out letters, or knows other alphabets, reads what others don't. */
+static void a215_an_answer_that_few_can_read_is_judged_too(void **state)
+{
+	static const char *const replies[] = {
+		"200 (10.0.0.99,0,25)\r\n",             /* FileZilla 2, WinSCP */
+		"200 mail.corp.example (mail.corp.example,0,25)\r\n",
+		"331 10.0.0.99,0,25\r\n",
+		"200 (10,0x,0,99,0,25)\r\n",             /* Twisted */
+		"200 10,0,0x0,99,0,25\r\n",              /* axel */
+		"227 (\xd9\xa1\xd9\xa0,\xd9\xa0,\xd9\xa0,\xd9\xa9,\xd9\xa0,\xd9\xa2\xd9\xa5)\r\n", /* aioftp */
+		"229 (|||\xd9\xa1\xd9\xa0\xd9\xa1\xd9\xa0|)\r\n",
+		"227-ok\r\n227-(\xd9\xa1\xd9\xa0,\xd9\xa0,\xd9\xa0,\xd9\xa9,\xd9\xa0,\xd9\xa2)\r\n227 ok\r\n",
+		"200 ok\r\n200 (10.0.0.99,0,25)\r\n",    /* who is a reply behind takes it for the next answer */
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(replies); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(replies[index]));
+		attack_assert_nothing_opened(attack);
+		if (attack_hears(attack, S, mark, "99") || attack_hears(attack, S, mark, "mail") ||
+		    attack_hears(attack, S, mark, "\xd9"))
+			fail_msg("%s", replies[index]);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+static void a215_beside_the_numbers_of_an_answer_nothing_is_left_to_read(void **state)
+{
+	static const struct {
+		const char *reply;
+		const char *heard;
+	} rows[] = {
+		/* libfetch takes any byte for a separator, and begins at the first digit. */
+		{ "227 at 10.0.0.99.0.25 (203,0,113,9,195,80)\r\n", "227 at   . . .  . .   (203,0,113,9,195,80)\r\n" },
+		{ "227 Passive mode 1 OK (203,0,113,9,195,80)\r\n", "227 Passive mode   OK (203,0,113,9,195,80)\r\n" },
+		/* Twisted takes letters and parentheses out, and what they part becomes one number. */
+		{ "227 1(203,0,113,9,195,80)2\r\n", "227  (203,0,113,9,195,80) \r\n" },
+		/* Scripts take the first four parts for a name, and int() reads digits of every alphabet. */
+		{ "227 (mail,corp,example,com, 203,0,113,9,195,80)\r\n", "227 (mail corp example com  203,0,113,9,195,80)\r\n" },
+		{ "227 (\xd9\xa1, 203,0,113,9,195,80)\r\n", "227 (\xd9\xa1  203,0,113,9,195,80)\r\n" },
+		{ "227-one, two\r\n227-so (203,0,113,9,195,80), ok\r\n227 ok\r\n", "so (203,0,113,9,195,80)  ok\r\n227 ok\r\n" },
+		{ "229 ok (|||50000|) (1025)\r\n", "229 ok (|||50000|) (    )\r\n" },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "PASV\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(rows[index].reply));
+		assert_int_equal(attack->world.pinholes_made, 1);
+		if (!attack_hears(attack, S, mark, rows[index].heard))
+			fail_msg("%s", unit_escape(attack_heard(attack, S, mark)));
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* Some readers take the first line of a reply, some the last, some all of it, some count off four bytes of each. */
 static void a93_the_lines_of_one_answer_hold_one_endpoint(void **state)
 {
@@ -672,6 +740,23 @@ static void a93_numbers_that_some_would_begin_elsewhere_open_nothing(void **stat
 	attack_end(attack);
 }
 
+/* A longer address takes words before it, but not the place of a code that a line does not have. */
+static void a93_no_endpoint_moves_to_where_some_count_off_a_code(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark;
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	mark = attack_mark(attack, S);
+	SAY(attack, S, "227-ok\r\n -, (10,9,9,9,195,80)\r\n227 ok\r\n");
+	assert_false(attack_hears(attack, S, mark, "\r\n (203,"));
+	assert_false(attack_hears(attack, S, mark, "\r\n  (203,"));
+	attack_assert_alive(attack);
+	attack_end(attack);
+}
+
 /* What was said too early waits in the client's buffer, and is the answer to whatever it asks next. */
 static void a94_a_client_that_is_a_reply_behind_reads_no_endpoint(void **state)
 {
@@ -695,6 +780,73 @@ static void a94_a_client_that_is_a_reply_behind_reads_no_endpoint(void **state)
 		SAY(attack, S, "200 (192,0,2,99,195,80)\r\n");
 		assert_false(attack_hears(attack, S, mark, "192,0,2,99"));
 		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+/* BSD ftp keeps the first numbers behind a 227, in whichever line of a reply that has one, for its next request. */
+static void a218_numbers_behind_a_227_without_any_are_not_kept(void **state)
+{
+	static const char *const answers[] = {
+		"211-status\r\n227-x\r\n211 (192,0,2,99,195,80)\r\n",
+		"211-status\r\n227 x\r\n (192,0,2,99,195,80)\r\n211 end\r\n",
+		"211-status\r\n2271 files\r\n211 (192,0,2,99,195,80)\r\n",
+		"211-status\r\n227\r\n211-(192,0,2,99,195,80)\r\n211 end\r\n",
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(answers); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark;
+
+		attack_login(attack);
+		SAY(attack, C, "SYST\r\n");
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, unit_string(answers[index]));
+		if (attack_hears(attack, S, mark, "192,0,2,99"))
+			fail_msg("%s", answers[index]);
+		attack_assert_alive(attack);
+		attack_offer_honestly(attack);
+		attack_end(attack);
+	}
+}
+
+/* GNU wget takes a 1yz for the answer to SYST, BSD ftp one for the greeting, and both go on, a reply behind. */
+static void a217_an_early_answer_puts_a_client_a_reply_behind(void **state)
+{
+	static const struct {
+		const char *greeting;
+		const char *command;
+		const char *answer;
+	} rows[] = {
+		{ "220 hi\r\n", "SYST\r\n", "150 a moment\r\n257 \"/\"\r\n" },
+		{ "220 hi\r\n", "SYST\r\n", "150-a\r\n150 moment\r\n257 \"/\"\r\n" },
+		{ "220 hi\r\n", "RETR f\r\n", "150 here\r\n125 still\r\n226 done\r\n" },
+		{ "220 hi\r\n", "SYST\r\n", "a moment\r\n215 UNIX\r\n" },
+		{ "220 hi\r\n", "SYST\r\n", "\r\n215 UNIX\r\n" },
+		{ "120 wait\r\n220 hi\r\n", "SYST\r\n", "215 UNIX\r\n" },
+		{ "wait\r\n220 hi\r\n", "SYST\r\n", "215 UNIX\r\n" },
+		{ "220 hi\r\n", "SYST\r\n", "215 UNIX\r\n421 later\r\n" },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct attack *attack = attack_open(PLAIN);
+		size_t mark = attack_mark(attack, S);
+
+		attack_say_bytes(attack, S, unit_string(rows[index].greeting));
+		SAY(attack, C, "USER u\r\n");
+		SAY(attack, S, "331 p\r\n");
+		SAY(attack, C, "PASS x\r\n");
+		SAY(attack, S, "230 in\r\n");
+		attack_say_bytes(attack, C, unit_string(rows[index].command));
+		attack_say_bytes(attack, S, unit_string(rows[index].answer));
+		SAY(attack, C, "SIZE f\r\n");
+		SAY(attack, S, "213 (192,0,2,99,195,80)\r\n");
+		if (attack_hears(attack, S, mark, "192,0,2,99"))
+			fail_msg("%s", rows[index].answer);
+		attack_assert_alive(attack);
+		attack_offer_honestly(attack);
 		attack_end(attack);
 	}
 }
@@ -907,9 +1059,14 @@ int main(void)
 		cmocka_unit_test(a33_all_sessions_of_a_source_share_its_pinholes),
 		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
+		cmocka_unit_test(a215_an_answer_that_few_can_read_is_judged_too),
+		cmocka_unit_test(a215_beside_the_numbers_of_an_answer_nothing_is_left_to_read),
 		cmocka_unit_test(a93_the_lines_of_one_answer_hold_one_endpoint),
 		cmocka_unit_test(a93_numbers_that_some_would_begin_elsewhere_open_nothing),
+		cmocka_unit_test(a93_no_endpoint_moves_to_where_some_count_off_a_code),
 		cmocka_unit_test(a94_a_client_that_is_a_reply_behind_reads_no_endpoint),
+		cmocka_unit_test(a218_numbers_behind_a_227_without_any_are_not_kept),
+		cmocka_unit_test(a217_an_early_answer_puts_a_client_a_reply_behind),
 		cmocka_unit_test(a94_a_name_of_numbers_passes_where_nobody_expects_an_endpoint),
 		cmocka_unit_test(a95_out_of_step_a_forged_227_gains_nothing),
 		cmocka_unit_test(a95_pairing_finds_back),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A34 to A47 of the attack catalogue: how bytes are cut, repeated, contradicted and placed. */
+/* A34 to A47, A260 and A261 of the attack catalogue: how bytes are cut, repeated, contradicted and placed. */
 #include "attack.h"
 #include "gateway_rig.h"
 
@@ -173,6 +173,94 @@ static void a40_a_segment_that_grows_stays_within_a_safe_size(void **state)
 	world_send(&attack->world, C, attack->said[C] - 2, "\r\n", 2, TCP_PSH);
 	SAY(attack, C, "NOOP\r\n");
 	assert_true(attack_hears(attack, C, mark, ANNOUNCED "NOOP\r\n"));
+	attack_end(attack);
+}
+
+/* The packet that left last, as the kernel's correction of the other direction leaves its acknowledgement. */
+static uint32_t acknowledged_to_client(const struct attack *attack, struct packet *packet)
+{
+	const struct gateway_output *output = &attack->world.output;
+
+	assert_int_equal(output->verdict, GATEWAY_REPLACE);
+	assert_int_equal(packet_parse((struct bytes){ output->packet, output->length }, packet), REASON_NONE);
+	return seqadj_revert(&attack->world.seqadj[C], packet->ack) - attack->world.peer[C].first;
+}
+
+/* A server that is asked again and again whether it lives says what it has, which is less than its client was told. */
+static void a260_what_was_acknowledged_stays_so(void **state)
+{
+	static const enum place places[] = { PLAIN, SNAT, PLAIN6, SNAT6 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct attack *attack = attack_open(places[i]);
+		struct packet packet;
+
+		attack_login(attack);
+		/* With a correction, and the second time with another. */
+		for (int j = 0; j < 2; j++) {
+			attack_offer_honestly(attack);
+			SAY(attack, C, "NO");
+			attack->world.now += 10000;
+			gateway_tick(attack->world.gateway, attack->world.now);
+			world_send(&attack->world, C, attack->said[C] - 1, "", 0, 0);
+			world_send(&attack->world, S, attack->said[S], "", 0, 0);
+			assert_int_equal(acknowledged_to_client(attack, &packet), attack->said[C]);
+			/* As it does when it speaks. */
+			SAY(attack, S, "200 late\r\n");
+			assert_int_equal(acknowledged_to_client(attack, &packet), attack->said[C]);
+			SAY(attack, C, "OP\r\n");
+			world_send(&attack->world, S, attack->said[S], "", 0, 0);
+			assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
+		}
+		attack_end(attack);
+	}
+}
+
+static bool may_be_cut(const struct attack *attack)
+{
+	return attack->world.output.verdict == GATEWAY_REPLACE && !(attack->world.output.packet[6] & 0x40);
+}
+
+static void a261_what_a_narrow_path_does_not_take_may_be_cut(void **state)
+{
+	struct attack *attack = attack_open(SNAT);
+	static char text[1160];
+
+	(void)state;
+	attack_login(attack);
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "CWD ", 4);
+	memcpy(text + sizeof(text) - 2, "\r\n", 2);
+	attack_say_bytes(attack, C, unit_bytes(text, sizeof(text)));
+	assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
+	/* An offer alone is longer than it came, and shorter than any path is narrow. */
+	attack_offer_honestly(attack);
+	/* Errors about what comes behind it quote numbers that the client does not know. */
+	attack_say_bytes(attack, C, unit_bytes(text, sizeof(text)));
+	assert_true(may_be_cut(attack));
+	SAY(attack, C, "NOOP\r\n");
+	assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
+	attack_end(attack);
+
+	attack = attack_open(SNAT);
+	attack_login(attack);
+	memcpy(text + 600 - strlen("\r\n" OFFER), "\r\n" OFFER, strlen("\r\n" OFFER));
+	attack_say_bytes(attack, C, unit_bytes(text, 600));
+	assert_true(attack->world.output.length > 640);
+	assert_true(may_be_cut(attack));
+	attack_end(attack);
+
+	/* Nothing is corrected, but what was held leaves with what completes it. */
+	attack = attack_open(PLAIN);
+	attack_login(attack);
+	SAY(attack, C, "PO");
+	memcpy(text, "RT 10,0,0,5,195,80\r\nCWD ", 24);
+	memset(text + 24, 'x', 1000);
+	memcpy(text + 1024, "\r\n", 2);
+	attack_say_bytes(attack, C, unit_bytes(text, 1026));
+	assert_int_equal(attack->world.pinholes_made, 1);
+	assert_true(may_be_cut(attack));
 	attack_end(attack);
 }
 
@@ -528,6 +616,8 @@ int main(void)
 		cmocka_unit_test(a38_two_rewrites_in_flight_are_both_repeated_right),
 		cmocka_unit_test(a39_what_comes_before_its_turn_waits_with_its_sender),
 		cmocka_unit_test(a40_a_segment_that_grows_stays_within_a_safe_size),
+		cmocka_unit_test(a260_what_was_acknowledged_stays_so),
+		cmocka_unit_test(a261_what_a_narrow_path_does_not_take_may_be_cut),
 		cmocka_unit_test(a41_numbers_that_wrap_change_nothing),
 		cmocka_unit_test(a41_data_in_a_syn_does_not_pass),
 		cmocka_unit_test(a41_a_connection_begins_without_data),

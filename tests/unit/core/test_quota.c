@@ -77,7 +77,7 @@ static void pinholes_are_bounded_at_a_time(void **state)
 	assert_int_equal(quota_open_pinhole(&quota, source, 0), REASON_NONE);
 	assert_int_equal(quota_open_pinhole(&quota, source, 0), REASON_QUOTA_PINHOLES);
 	assert_int_equal(quota_open_pinhole(&quota, other, 0), REASON_NONE);
-	quota_close_pinhole(source);
+	quota_close_pinhole(&quota, source);
 	assert_int_equal(quota_open_pinhole(&quota, source, 0), REASON_NONE);
 }
 
@@ -155,9 +155,9 @@ static void a110_data_connections_count_on_when_their_session_has_ended(void **s
 	begin("10.0.0.1", 0, &source);
 	assert_true(quota_allows_relay(&quota, source));
 	quota.limits.relays = 2;
-	quota_begin_relay(source);
+	quota_begin_relay(&quota, source);
 	assert_true(quota_allows_relay(&quota, source));
-	quota_begin_relay(source);
+	quota_begin_relay(&quota, source);
 	assert_false(quota_allows_relay(&quota, source));
 	quota_end_session(&quota, source);
 	/* Its row is not another's meanwhile. */
@@ -182,11 +182,11 @@ static void bytes_are_those_of_all_its_sessions(void **state)
 	(void)state;
 	make(0, 0, 0, 100);
 	begin("10.0.0.1", 0, &source);
-	quota_set_bytes(source, 0, 60);
-	quota_set_bytes(source, 0, 30);
+	quota_set_bytes(&quota, source, 0, 60);
+	quota_set_bytes(&quota, source, 0, 30);
 	assert_int_equal(quota_check_bytes(&quota, source, 10), REASON_NONE);
 	assert_int_equal(quota_check_bytes(&quota, source, 11), REASON_QUOTA_BYTES);
-	quota_set_bytes(source, 60, 0);
+	quota_set_bytes(&quota, source, 60, 0);
 	assert_int_equal(quota_check_bytes(&quota, source, 70), REASON_NONE);
 }
 
@@ -223,7 +223,7 @@ static void where_bytes_are_scarce_a_source_has_a_sixteenth(void **state)
 	(void)state;
 	make(0, 0, 0, 160);
 	begin("10.0.0.1", 0, &source);
-	quota_set_bytes(source, 0, 4);
+	quota_set_bytes(&quota, source, 0, 4);
 	assert_int_equal(quota_check_scarce_bytes(&quota, source, 6), REASON_NONE);
 	assert_int_equal(quota_check_scarce_bytes(&quota, source, 7), REASON_QUOTA_BYTES);
 	assert_int_equal(quota_check_bytes(&quota, source, 156), REASON_NONE);

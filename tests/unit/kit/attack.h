@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the tests of the attack catalogue share: a dialogue of whole packets through the gateway, said packet by packet,
- * and what must be true afterwards. doc/threat-model.md maps the catalogue's rows to these tests; tests/tools/mutate takes each
- * defence away and demands that its test notices.
+ * and what must be true afterwards. doc/threat-model.md maps the catalogue's rows to these tests; tests/tools/mutate takes
+ * each defence away and demands that its test notices.
  */
 #ifndef UNIT_ATTACK_H
 #define UNIT_ATTACK_H

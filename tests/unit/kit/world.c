@@ -246,7 +246,7 @@ static void op_inject(void *context, struct bytes packet)
 static size_t cross(struct world *world, enum direction direction, struct bytes bytes, uint8_t *out, size_t size)
 {
 	struct packet packet;
-	struct packet_change change;
+	struct packet_change change = { .may_be_cut = false };
 
 	world->now += 100;
 	gateway_packet(world->gateway, bytes, NULL, world->now, &world->output);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which verdicts go together. The kernel's reading of the messages is played here: a batch settles every packet that waits
- * and is not younger than the one that it names. Whatever decisions there were, each packet gets its own.
+ * and is not younger than the one that it names. Whatever decisions there were, each packet gets its own. The socket is one
+ * of routing, which emulators of other processors have too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -153,8 +154,8 @@ static void each_packet_gets_its_own_verdict(void **state)
 }
 
 /*
- * Nothing can be sent for a while, so a packet waits on without its verdict, which was to replace it. No later packet's accept
- * may be one for it too, whenever sending works again.
+ * Nothing can be sent for a while, so a packet waits on without its verdict, which was to replace it. No later packet's
+ * accept may be one for it too, whenever sending works again.
  */
 static void what_waits_without_its_verdict_is_accepted_with_no_other(void **state)
 {
@@ -167,7 +168,7 @@ static void what_waits_without_its_verdict_is_accepted_with_no_other(void **stat
 
 		begin();
 		kernel = (struct kernel){ .failures = failures };
-		verdict.socket = mnl_socket_open(NETLINK_NETFILTER);
+		verdict.socket = mnl_socket_open(NETLINK_ROUTE);
 		assert_non_null(verdict.socket);
 		for (uint32_t i = 0; i < PACKETS; i++) {
 			decisions[i] = pass(i, 7);
@@ -198,7 +199,7 @@ static void a149_what_a_process_has_left_undecided_is_dropped_by_the_next(void *
 
 		begin();
 		kernel = (struct kernel){ .failures = 0 };
-		verdict.socket = mnl_socket_open(NETLINK_NETFILTER);
+		verdict.socket = mnl_socket_open(NETLINK_ROUTE);
 		assert_non_null(verdict.socket);
 		if (inherits)
 			nfverdict_inherit(&verdict);

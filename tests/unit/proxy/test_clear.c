@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "authority_kit.h"
+#include "between.h"
 #include "proxy/internal.h"
 #include "unit.h"
 
@@ -113,7 +114,7 @@ static void talk_open(struct talk *talk)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends[i]), 0);
 		talk->end[i] = ends[i][0];
 	}
-	talk->session = proxy_session_begin_between(&talk->proxy, ends[LEG_CLIENT][1], ends[LEG_SERVER][1], &view, false);
+	talk->session = between_begin(&talk->proxy, ends[LEG_CLIENT][1], ends[LEG_SERVER][1], &view, false);
 	assert_non_null(talk->session);
 	server_says(talk, "220 hello\r\n");
 	assert_true(read(talk->end[LEG_CLIENT], talk->heard, sizeof(talk->heard)) > 0);
@@ -161,7 +162,7 @@ static void a168_what_comes_in_tls_while_its_end_waits_for_room_goes_nowhere(voi
 	client_says(&talk, "REIN\r\n");
 	assert_true(server_heard(&talk, "REIN\r\n"));
 	server_says(&talk, "220 anew\r\n");
-	assert_true(talk.session->leg[LEG_CLIENT].clearing);
+	assert_int_equal(talk.session->leg[LEG_CLIENT].phase, LEG_CLEARING);
 	client_says(&talk, "USER secret\r\n");
 	client_reads_all(&talk);
 	assert_false(server_heard(&talk, "secret"));

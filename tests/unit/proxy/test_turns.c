@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "between.h"
 #include "proxy/internal.h"
 #include "unit.h"
 
@@ -65,7 +66,7 @@ static void talk_open(struct stage *stage, struct talk *talk, uint16_t port)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends[i]), 0);
 		talk->end[i] = ends[i][0];
 	}
-	talk->session = proxy_session_begin_between(&stage->proxy, ends[LEG_CLIENT][1], ends[LEG_SERVER][1], &view, false);
+	talk->session = between_begin(&stage->proxy, ends[LEG_CLIENT][1], ends[LEG_SERVER][1], &view, false);
 	assert_non_null(talk->session);
 	say(talk->end[LEG_SERVER], "220 hello\r\n");
 	turn(stage);

@@ -131,6 +131,40 @@ static void nft_queues_control_connections_by_the_port_that_was_dialled_and_by_t
 	free(text);
 }
 
+/* By what both directions of a connection, and all its packets, have in common; and check knows it again. */
+static void a213_sessions_are_spread_over_the_queues_of_all_workers(void **state)
+{
+	struct check_ruleset ipv4 = { .queue = false }, ipv6 = { .queue = false }, by_iptables = { .queue = false };
+	char *text;
+
+	(void)state;
+	config.workers = 3;
+	for (int open = 0; open < 2; open++) {
+		config.absent_open = open == 1;
+		text = printed(print_nft);
+		line_at(text, open ? "queue flags bypass to jhash ct original proto-src mod 3 seed 0x66747061 offset 21"
+				   : "queue to jhash ct original proto-src mod 3 seed 0x66747061 offset 21");
+		assert_int_equal(occurrences(text, "queue num"), 0);
+		check_ruleset_read_nft(&config, text, &ipv4, &ipv6);
+		free(text);
+		text = printed(print_iptables);
+		line_at(text, open ? "-A FTPALG_QUEUE -j NFQUEUE --queue-balance 21:23 --queue-bypass"
+				   : "-A FTPALG_QUEUE -j NFQUEUE --queue-balance 21:23");
+		assert_int_equal(occurrences(text, "--queue-num"), 0);
+		check_ruleset_read_iptables(&config, text, &by_iptables);
+		free(text);
+		for (size_t i = 0; i < 3; i++) {
+			const struct check_ruleset *ruleset = (const struct check_ruleset *const[]){ &ipv4, &ipv6,
+												     &by_iptables }[i];
+
+			assert_true(ruleset->queue && !ruleset->scatters);
+			assert_int_equal(ruleset->first_queue, 21);
+			assert_int_equal(ruleset->last_queue, 23);
+			assert_int_equal(ruleset->bypass, open);
+		}
+	}
+}
+
 /* The verdict of a queue goes on at the next hook: what stands behind it is never reached. */
 static void nft_changes_the_handshake_before_it_queues(void **state)
 {
@@ -163,7 +197,7 @@ static void a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue(void **s
 	assert_non_null(strstr(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j FTPALG_HANDSHAKE\n"
 			       "-A FTPALG_CONTROL -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate NEW "
 			       "-j RETURN\n"
-			       "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21\n"));
+			       "-A FTPALG_CONTROL -g FTPALG_QUEUE\n"));
 	/* ICMP is none of a control connection's packets. */
 	assert_int_equal(occurrences(text, "-j RETURN"), 4);
 	free(text);
@@ -264,7 +298,7 @@ static void a81_servers_on_other_ports_are_remembered(void **state)
 	line_at(text, "ct direction reply add @servers_ipv6 { ip6 saddr . tcp sport }");
 	free(text);
 	text = printed(print_iptables);
-	queue = line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21");
+	queue = line_at(text, "-A FTPALG_CONTROL -g FTPALG_QUEUE");
 	assert_true(line_at(text, "-A FTPALG_CONTROL -p tcp -m conntrack --ctdir ORIGINAL -m multiport ! --dports 21 "
 			    "-m recent --name FTPALG --rdest --set") < queue);
 	assert_true(line_at(text, "-A FTPALG_CONTROL -p tcp -m conntrack --ctdir REPLY -m multiport ! --sports 21 "
@@ -336,6 +370,41 @@ static void a87_no_syn_with_data_passes_whatever_its_headers(void **state)
 	free(text);
 }
 
+static void the_ends_of_data_connections_are_copied_and_samples_of_the_rest(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	line_at(text, "type filter hook forward priority mangle + 2; policy accept;");
+	line_at(text, "meta l4proto tcp ct status & expected != 0 ct helper \"sane\" goto copied");
+	line_at(text, "tcp flags & (fin | syn | rst) != 0 log group 21 snaplen 80");
+	line_at(text, "tcp flags & (fin | syn | rst) == 0 limit rate 100/second burst 20 packets log group 21 snaplen 80");
+	free(text);
+	text = printed(print_iptables);
+	line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctstatus EXPECTED -m helper --helper sane -g FTPALG_COPIED");
+	line_at(text, "-A FTPALG_COPIED -p tcp ! --tcp-flags FIN,SYN,RST NONE -j NFLOG --nflog-group 21 --nflog-size 80");
+	line_at(text, "-A FTPALG_COPIED -p tcp --tcp-flags FIN,SYN,RST NONE -m limit --limit 100/second --limit-burst 20 -j NFLOG"
+		      " --nflog-group 21 --nflog-size 80");
+	free(text);
+	text = printed(print_iptables_removal);
+	line_at(text, "delete \"$1\" mangle FTPALG_COPIED");
+	free(text);
+}
+
+static void without_a_group_nothing_is_copied(void **state)
+{
+	char *text;
+
+	(void)state;
+	config.nflog_group = 0;
+	text = printed(print_nft);
+	assert_int_equal(occurrences(text, "log group"), 0);
+	free(text);
+	text = printed(print_iptables);
+	assert_int_equal(occurrences(text, "NFLOG"), 0);
+	free(text);
+}
+
 static void what_the_gateway_has_not_passed_is_dropped_after_the_queue(void **state)
 {
 	char *text = printed(print_nft);
@@ -361,6 +430,8 @@ static void what_the_gateway_has_not_passed_is_dropped_after_the_queue(void **st
 	text = printed(print_iptables);
 	line_at(text, "*security");
 	line_at(text, "-A FTPALG_CONTROL -j MARK --set-xmark 0x0/0x30");
+	assert_true(line_at(text, "-A FTPALG_QUEUE -j MARK --set-xmark 0x0/0x30") <
+		    line_at(text, "-A FTPALG_QUEUE -j NFQUEUE --queue-num 21"));
 	line_at(text, "-A FTPALG_JUDGED -m mark --mark 0x30/0x30 -m comment --comment passed -j RETURN");
 	assert_non_null(strstr(text,
 		"-A FTPALG_JUDGED -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -j RETURN\n"
@@ -447,13 +518,30 @@ static void iptables_changes_the_handshake_before_it_queues(void **state)
 	size_t jump = line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctorigdstport 21 ! --ctstatus EXPECTED "
 			      "-g FTPALG_CONTROL");
 	size_t handshake = line_at(text, "-A FTPALG_CONTROL -p tcp --tcp-flags SYN,RST SYN -j FTPALG_HANDSHAKE");
-	size_t queue = line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 21");
+	size_t queue = line_at(text, "-A FTPALG_CONTROL -g FTPALG_QUEUE");
 
 	(void)state;
 	assert_true(mangle < jump && jump < handshake && handshake < queue);
 	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1160");
 	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags URG URG -j DROP");
 	assert_int_equal(occurrences(text, "NFQUEUE"), 1);
+	free(text);
+}
+
+/* What is no SYN, belongs to a known connection, and has the port that was dialled, is neither first nor of a handshake. */
+static void a81_iptables_queues_at_once_only_what_no_other_rule_is_about(void **state)
+{
+	char *text = printed(print_iptables);
+	size_t client = line_at(text, "-A FTPALG_FORWARD -p tcp -m tcp --dport 21 --tcp-flags SYN NONE -m conntrack --ctstate "
+				"ESTABLISHED --ctdir ORIGINAL --ctorigdstport 21 ! --ctstatus EXPECTED -g FTPALG_QUEUE");
+	size_t server = line_at(text, "-A FTPALG_FORWARD -p tcp -m tcp --sport 21 --tcp-flags SYN NONE -m conntrack --ctstate "
+				"ESTABLISHED --ctdir REPLY --ctorigdstport 21 ! --ctstatus EXPECTED -g FTPALG_QUEUE");
+
+	(void)state;
+	assert_true(client < line_at(text, "-A FTPALG_FORWARD -p tcp -m conntrack --ctstate NEW,RELATED,INVALID,UNTRACKED "
+				     "-j FTPALG_FIRST"));
+	assert_true(client < server);
+	assert_int_equal(occurrences(text, "-g FTPALG_QUEUE"), 3);
 	free(text);
 }
 
@@ -708,7 +796,7 @@ static void every_chain_that_is_made_is_taken_away(void **state)
 		print_function *remove;
 		unsigned int chains;
 	} rows[] = {
-		{ print_iptables, print_iptables_removal, 8 },
+		{ print_iptables, print_iptables_removal, 10 },
 		{ print_iptables_forward, print_iptables_forward_removal, 1 },
 		{ print_proxy_iptables, print_proxy_iptables_removal, 17 },
 	};
@@ -767,7 +855,7 @@ static void queue_mark_and_segment_size_are_the_configured_ones(void **state)
 	line_at(text, "tcp option maxseg size set 536");
 	free(text);
 	text = printed(print_iptables);
-	line_at(text, "-A FTPALG_CONTROL -j NFQUEUE --queue-num 7");
+	line_at(text, "-A FTPALG_QUEUE -j NFQUEUE --queue-num 7");
 	line_at(text, "-A FTPALG_OUTPUT -m mark --mark 0xbeef -j CT --notrack");
 	line_at(text, "-A FTPALG_HANDSHAKE -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 536");
 	free(text);
@@ -861,9 +949,10 @@ static void check_sees_what_differs_in_iptables_rules(void **state)
 		{ "-A PREROUTING -p tcp -m tcp --dport 210 -j CT --helper sane", { .carrier = true } },
 		{ "-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp", { .foreign_helper = true } },
 		{ "-A FORWARD -p tcp -m tcp --dport 21 -j NFQUEUE --queue-num 21",
-		  { .queue = true, .queue_ports = 1 } },
+		  { .queue = true, .queue_ports = 1, .first_queue = 21, .last_queue = 21 } },
 		{ "-A FORWARD -p tcp -m tcp --dport 21 -j NFQUEUE --queue-num 210", { .queue_ports = 1 } },
-		{ "-A FORWARD -j NFQUEUE --queue-balance 20:23 --queue-bypass", { .queue = true, .bypass = true } },
+		{ "-A FORWARD -j NFQUEUE --queue-balance 20:23 --queue-bypass",
+		  { .queue = true, .bypass = true, .first_queue = 20, .last_queue = 23 } },
 		{ ":FTPALG_FORWARD - [21:2121]", { .carrier = false } },
 		{ "-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j ACCEPT",
 		  { .syn_first = true } },
@@ -959,7 +1048,7 @@ static void check_sees_what_differs_in_nft_rules(void **state)
 		{ "table ip mine {\n\tchain pre {\n\t\ttcp dport { 21, 2121 } ct helper set \"x\"\n\t}\n}\n",
 		  { .carrier = true, .carrier_ports = 3 }, { .carrier = false } },
 		{ "table ip6 mine {\n\tchain forward {\n\t\tct original proto-dst 2121 queue to 21\n\t}\n}\n",
-		  { .carrier = false }, { .queue = true, .queue_ports = 2 } },
+		  { .carrier = false }, { .queue = true, .queue_ports = 2, .first_queue = 21, .last_queue = 21 } },
 		{ "table inet mine {\n\tchain forward {\n\t\tqueue to 0-20\n\t}\n}\n",
 		  { .carrier = false }, { .carrier = false } },
 		{ "table ip mine {\n\tchain pre {\n\t\ttcp dport 21 dnat to 10.0.0.2:8021\n\t}\n}\n",
@@ -1051,6 +1140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nft_attaches_the_carrier_to_new_connections_only),
 		TEST(nft_queues_control_connections_by_the_port_that_was_dialled_and_by_the_servers),
+		TEST(a213_sessions_are_spread_over_the_queues_of_all_workers),
 		TEST(nft_changes_the_handshake_before_it_queues),
 		TEST(a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue),
 		TEST(a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn),
@@ -1058,6 +1148,8 @@ int main(void)
 		TEST(a81_a_syn_from_a_control_port_comes_from_where_its_sender_is),
 		TEST(a87_only_known_options_stay_in_a_syn),
 		TEST(a87_no_syn_with_data_passes_whatever_its_headers),
+		TEST(the_ends_of_data_connections_are_copied_and_samples_of_the_rest),
+		TEST(without_a_group_nothing_is_copied),
 		TEST(what_the_gateway_has_not_passed_is_dropped_after_the_queue),
 		TEST(what_may_pass_by_the_queue_is_counted_and_not_dropped),
 		TEST(nft_does_not_track_what_the_gateway_sends),
@@ -1065,6 +1157,7 @@ int main(void)
 		TEST(nft_names_all_ports_once),
 		TEST(iptables_attaches_the_carrier_in_raw),
 		TEST(iptables_changes_the_handshake_before_it_queues),
+		TEST(a81_iptables_queues_at_once_only_what_no_other_rule_is_about),
 		TEST(iptables_has_one_rule_a_port),
 		TEST(both_families_are_loaded_unless_one_is_asked_for),
 		TEST(networks_choose_in_the_order_of_the_rules_and_by_the_address_that_is_dialled),

@@ -82,9 +82,11 @@ static void a148_every_file_and_every_setting_counts_and_the_policy_does_not(voi
 static void a148_what_is_left_is_what_is_found(void **state)
 {
 	struct successor successor = { .program = "/nowhere/ftpalg", .command = "proxy", .config_path = "/nowhere" };
-	const struct successor_child none = { .page_file = -1 };
+	const struct successor_child none = { .page_file = -1, .feed_memory = -1, .feed_wake = -1 };
+	const struct successor_pair pair = { .keys = none, .proxy = { none }, .members = 1, .counts_file = -1 };
 	struct successor_estate estate = {
-		.turn = 77, .serves = true, .draining_count = 2, .draining = { { none, none, 0, 0 }, { none, none, 0, 0 } },
+		.sessions = UINT64_C(77) << 32, .serves = true, .draining_count = 2, .draining = { pair, pair },
+		.serving = { .members = 2, .counts_sources = 4096 },
 	}, found;
 	const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -92,9 +94,13 @@ static void a148_what_is_left_is_what_is_found(void **state)
 	assert_true(file >= 0);
 	estate.inlets = (struct proxy_inlets){ .port = 2100, .tproxy = true, .number = 22, .listener = { file, -1 },
 					       .queue = file };
-	estate.serving.proxy = (struct successor_child){ .pid = 11, .page_file = file };
+	estate.serving.counts_file = file;
+	estate.serving.proxy[0] = none;
+	estate.serving.proxy[1] = (struct successor_child){
+		.pid = 11, .page_file = file, .feed_memory = file, .feed_wake = file, .first_session = UINT64_C(1) << 62,
+	};
 	/* Of one that has ended, and its proxy has not been told to. */
-	estate.serving.keys = (struct successor_child){ .page_file = file };
+	estate.serving.keys = (struct successor_child){ .page_file = file, .feed_memory = -1, .feed_wake = file };
 	estate.serving.drain_time = 86400;
 	estate.draining[1].deadline = UINT64_C(1) << 50;
 	assert_true(successor_write(&estate));
@@ -104,12 +110,20 @@ static void a148_what_is_left_is_what_is_found(void **state)
 	/* Nobody finds it twice, and no child of ours. */
 	assert_null(getenv("FTPALG_ESTATE"));
 	assert_int_equal(fcntl(file, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(found.turn, 77);
+	assert_true(found.sessions == UINT64_C(77) << 32);
 	assert_int_equal(found.inlets.port, 2100);
 	assert_true(found.inlets.tproxy);
 	assert_int_equal(found.inlets.listener[0], file);
 	assert_int_equal(found.inlets.listener[1], -1);
-	assert_int_equal(found.serving.proxy.pid, 11);
+	assert_int_equal(found.serving.members, 2);
+	assert_int_equal(found.serving.counts_file, file);
+	assert_int_equal(found.serving.counts_sources, 4096);
+	assert_int_equal(found.serving.proxy[0].pid, 0);
+	assert_int_equal(found.serving.proxy[1].pid, 11);
+	assert_int_equal(found.serving.proxy[1].feed_memory, file);
+	assert_int_equal(found.serving.proxy[1].feed_wake, file);
+	assert_true(found.serving.proxy[1].first_session == UINT64_C(1) << 62);
+	assert_int_equal(found.serving.keys.feed_memory, -1);
 	assert_int_equal(found.serving.keys.pid, 0);
 	assert_int_equal(found.serving.keys.page_file, file);
 	assert_int_equal(found.serving.drain_time, 86400);
@@ -125,8 +139,8 @@ static void a148_what_is_left_is_what_is_found(void **state)
 static void a150_what_can_not_be_read_is_not_inherited(void **state)
 {
 	static const char *const texts[] = {
-		"", " ", "2 0 0 0 ", "1 ", "1 0 0", "1 0 0 17 ", "1 0 0 -1 ", "1 x 0 0 ", "1 0 1 2100 0 22 99999 -1 7 ",
-		"1 99999999999999999999999999 0 0 ",
+		"", " ", "2 0 0 0 ", "3 ", "3 0 0", "3 0 0 17 ", "3 0 0 -1 ", "3 x 0 0 ", "3 0 1 2100 0 22 99999 -1 7 ",
+		"3 99999999999999999999999999 0 0 ", "3 0 0 1 0 -1 -1 -1 0 0 ", "3 0 0 1 0 -1 -1 -1 0 17 ",
 	};
 	struct successor_estate found;
 

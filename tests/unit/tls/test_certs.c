@@ -173,6 +173,27 @@ static void a_key_that_others_can_read_is_refused(void **state)
 	assert_null(certs_open(NULL, NULL, authority_ca_path, authority_key_path, error, sizeof(error)));
 	assert_int_equal(chmod(authority_key_path, 0600), 0);
 	assert_non_null(strstr(error, "can be read by others"));
+	assert_non_null(strstr(error, "(mode 0640)"));
+}
+
+/* In a directory that is this service's own, a list of who may read looks like a group; others are others there too. */
+static void a_key_that_a_service_manager_hands_over_may_have_a_list(void **state)
+{
+	char error[AUTHORITY_ERROR_MAX] = "", directory[sizeof(authority_key_path)];
+	struct certs *certs;
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "%s", authority_key_path);
+	*strrchr(directory, '/') = '\0';
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	assert_int_equal(chmod(authority_key_path, 0440), 0);
+	certs = certs_open(NULL, NULL, authority_ca_path, authority_key_path, error, sizeof(error));
+	assert_non_null(certs);
+	certs_close(certs);
+	assert_int_equal(chmod(authority_key_path, 0444), 0);
+	assert_null(certs_open(NULL, NULL, authority_ca_path, authority_key_path, error, sizeof(error)));
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(chmod(authority_key_path, 0600), 0);
 }
 
 /* An authority that is valid for seconds from now on, in two files. */
@@ -425,6 +446,7 @@ int main(void)
 		cmocka_unit_test(an_identity_outlives_its_place_in_the_cache),
 		cmocka_unit_test(files_that_exist_are_left_as_they_are),
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
+		cmocka_unit_test(a_key_that_a_service_manager_hands_over_may_have_a_list),
 		cmocka_unit_test(an_expired_authority_is_refused),
 		cmocka_unit_test(missing_files_are_named),
 		cmocka_unit_test(a115_authorities_of_every_kind_of_key_mint),

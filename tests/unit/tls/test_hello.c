@@ -62,7 +62,8 @@ static void the_length_of_a_hello_is_its_own(void **state)
 	(void)state;
 	memcpy(&hello[length], "\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x05" "early", 16);
 	for (size_t more = 0; more <= 16; more++) {
-		assert_int_equal(tls_hello_name(authority_tls, (struct bytes){ hello, length + more }, name, &own), TLS_DONE);
+		assert_int_equal(tls_hello_name(authority_tls, (struct bytes){ hello, length + more }, name, &own),
+				 TLS_DONE);
 		assert_int_equal(own, length);
 	}
 }

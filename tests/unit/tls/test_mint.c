@@ -134,6 +134,22 @@ static void a134_what_is_minted_is_a_servers_certificate_whatever_was_ordered(vo
 	minter_close(minter);
 }
 
+/* On 32 bits too. */
+static void an_end_after_2038_is_read_as_it_is(void **state)
+{
+	const int64_t wanted = INT64_C(3250368000); /* 31 December 2072 */
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = certs_draft(key, 3600);
+	int64_t end = 0;
+
+	(void)state;
+	assert_int_equal(ASN1_TIME_set_string(X509_getm_notAfter(server), "20721231000000Z"), 1);
+	assert_true(certs_read_end(server, &end));
+	assert_true(end == wanted);
+	X509_free(server);
+	EVP_PKEY_free(key);
+}
+
 static void a134_a_point_that_is_on_no_curve_is_refused(void **state)
 {
 	struct minter *minter = open_minter();
@@ -424,6 +440,7 @@ int main(void)
 		cmocka_unit_test(a134_only_an_order_is_taken_for_one),
 		cmocka_unit_test(a134_a_name_is_a_name),
 		cmocka_unit_test(a134_what_is_minted_is_a_servers_certificate_whatever_was_ordered),
+		cmocka_unit_test(an_end_after_2038_is_read_as_it_is),
 		cmocka_unit_test(a134_a_point_that_is_on_no_curve_is_refused),
 		cmocka_unit_test(a_server_is_ordered_by_what_clients_compare),
 		cmocka_unit_test(more_names_than_an_order_holds_are_no_order),

@@ -48,7 +48,8 @@ static void shake_hands(struct leg *leg)
 		SSL_do_handshake(leg->peer);
 		result = tls_stream_handshake(leg->stream);
 		if (result == TLS_HELLO)
-			assert_int_equal(tls_stream_present(leg->stream, NULL, &authority_router, TLS_NO_PAIR, &order), TLS_DONE);
+			assert_int_equal(tls_stream_present(leg->stream, NULL, &authority_router, TLS_NO_PAIR, &order),
+					 TLS_DONE);
 	}
 	assert_int_equal(result, TLS_DONE);
 	assert_int_equal(SSL_do_handshake(leg->peer), 1);

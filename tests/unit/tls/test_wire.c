@@ -32,7 +32,8 @@ static void shake_hands(struct pair *pair)
 		SSL_do_handshake(pair->peer);
 		result = tls_stream_handshake(pair->wire.tls);
 		if (result == TLS_HELLO)
-			assert_int_equal(tls_stream_present(pair->wire.tls, NULL, &authority_router, TLS_NO_PAIR, &order), TLS_DONE);
+			assert_int_equal(tls_stream_present(pair->wire.tls, NULL, &authority_router, TLS_NO_PAIR, &order),
+					 TLS_DONE);
 	}
 	assert_int_equal(result, TLS_DONE);
 	assert_int_equal(SSL_do_handshake(pair->peer), 1);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "ftpalg/hostport.h"
+#include "ftpalg/offer.h"
 #include "unit.h"
 
 struct row {
@@ -455,9 +456,26 @@ static void a_text_is_harmless_if_nobody_could_read_an_endpoint_in_it(void **sta
 		{ "10,\r0,0,5,4,1", true },
 		{ "10,+0,0,5,4,1", true },
 		{ "10,-0,0,5,4,1", true },
-		{ "10,0,0,\x01" "5,4,1", false },
-		{ "10,0,0,x5,4,1", false },
-		{ "10,0,0,\x0e" "5,4,1", false },
+		{ "10,0,0,\x01" "5,4,1", true },
+		{ "10,0,0,x5,4,1", true },
+		{ "10,0,0,\x0e" "5,4,1", true },
+		{ "200 10,0a,0b,9,0,0x19", true },
+		{ "200 \xd9\xa1,\xd9\xa0,\xd9\xa0,\xd9\xa9,\xd9\xa0,\xd9\xa2", true },
+		{ "200 a, b, c, d, e, f", false },
+		{ "200 (10.0.0.9,0,25)", true },
+		{ "200 ok (mail.example, 0, 25) ok", true },
+		{ "200 (167772169,0,25)", true },
+		{ "200 ( 10.0.0.9 ,4,)", true },
+		{ "200 10.0.0.9,0,25", true },
+		{ "200 (10.0.0.9,a,b)", false },
+		{ "200 (10.0.0.9,25)", false },
+		{ "200 (,0,25)", false },
+		{ "200 ( ,0,25)", false },
+		{ "200 )10.0.0.9,0,25(", false },
+		{ "226 sent (3 files, 20 bytes, 5 s)", false },
+		{ "226 done. 1,234,567 bytes in 2 s", false },
+		{ "226 done, ok, 5", false },
+		{ "|||\xd9\xa1", true },
 		{ "|||25", true },
 		{ "!!!25|", true },
 		{ "@@@25@", false },
@@ -485,6 +503,10 @@ static void a_text_is_harmless_if_nobody_could_read_an_endpoint_in_it(void **sta
 		memcpy(block, rows[index].text, length);
 		if (hostport_could_be_read((struct bytes){ block, length }) != rows[index].read)
 			fail_msg("\"%s\"", rows[index].text);
+		for (size_t end = 0; end < length; end++) {
+			if (hostport_could_be_read((struct bytes){ block + end, length - end }))
+				assert_true(hostport_could_be_within((struct bytes){ block, length }));
+		}
 		free(block);
 	}
 }
@@ -708,17 +730,109 @@ static bool count_digits(const char *text, unsigned int n[6])
 	return found;
 }
 
-/* What leaves in place of a tuple with zeros or blanks in it. */
-static void unpad(const struct hostport *hostport, char *text)
+/* FreeBSD's libfetch: from the first digit on, with any byte between numbers; what is none is a 0. */
+static bool skip_one_byte(const char *text, unsigned int n[6])
 {
-	char *tuple = text + hostport->span.offset;
-	const char *rest = tuple + hostport->span.length;
-	uint8_t plain[HOSTPORT_TEXT_MAX];
-	size_t length = hostport_format(hostport->form, hostport->delimiter, &hostport->endpoint, plain);
+	unsigned int index = 0;
 
-	assert_true(length < hostport->span.length);
-	memcpy(tuple, plain, length);
-	memmove(tuple + length, rest, strlen(rest) + 1);
+	text += strcspn(text, "0123456789");
+	for (; index < 6 && *text != '\0'; index++) {
+		char *end;
+
+		n[index] = (unsigned int)strtol(text, &end, 10) & 0xff;
+		text = *end == '\0' ? end : end + 1;
+	}
+	return index == 6;
+}
+
+/* Twisted: takes out what is no digit, comma or blank, then cuts at the commas. */
+static bool strip_all_else(const char *text, unsigned int n[6])
+{
+	char rest[256];
+	size_t length = 0;
+	int end = 0;
+
+	for (; *text != '\0'; text++) {
+		if (strchr("0123456789, ", *text))
+			rest[length++] = *text;
+	}
+	rest[length] = '\0';
+	return sscanf(rest, " %u , %u , %u , %u , %u , %u %n", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &end) == 6 &&
+	       rest[end] == '\0' && n[0] < 256 && n[1] < 256 && n[2] < 256 && n[3] < 256 && n[4] < 256 && n[5] < 256;
+}
+
+/* axel: the first place where scanf is content, which takes octal and hexadecimal numbers too. */
+static bool scan_every_base(const char *text, unsigned int n[6])
+{
+	int found = 0;
+
+	for (; *text != '\0' && found != 6; text++)
+		found = sscanf(text, "%i,%i,%i,%i,%i,%i", (int *)&n[0], (int *)&n[1], (int *)&n[2], (int *)&n[3],
+			       (int *)&n[4], (int *)&n[5]);
+	return found == 6;
+}
+
+/* Many a script: cuts what stands between the parentheses at the commas, and takes the first four parts for a name. */
+static bool join_four_parts(const char *text, unsigned int n[6])
+{
+	const char *left = strchr(text, '(');
+	char part[6][256];
+
+	if (!left || sscanf(left + 1, "%255[^,)],%255[^,)],%255[^,)],%255[^,)],%255[^,)],%255[^,)]", part[0], part[1], part[2],
+			    part[3], part[4], part[5]) != 6)
+		return false;
+	/* A part with a blank in it is no part of a name. Outside it is no number to a script. */
+	for (unsigned int index = 0; index < 6; index++) {
+		if (!read_whole(part[index] + (index == 0 || index >= 4 ? strspn(part[index], " ") : 0), &n[index])) {
+			if (index >= 4 || part[index][strcspn(part[index], " \t()[]=|!+\xff")] != '\0')
+				return false;
+			n[index] = 256;
+		}
+	}
+	return true;
+}
+
+/* FileZilla 2 and WinSCP: the last two numbers are the port, and what stands before them is the host. */
+static bool take_host_before_port(const char *text, unsigned int n[6])
+{
+	const char *left = strchr(text, '(');
+	const char *right = strchr(text, ')');
+	size_t first = strcspn(text, "0123456789");
+	char place[256];
+	char *commas[2];
+	char extra;
+
+	if (left && right)
+		snprintf(place, sizeof(place), "%.*s", right > left ? (int)(right - left - 1) : 0, left + 1);
+	else
+		snprintf(place, sizeof(place), "%s", text + first);
+	for (unsigned int index = 0; index < 2; index++) {
+		commas[index] = strrchr(place, ',');
+		if (!commas[index])
+			return false;
+		*commas[index] = '\0';
+	}
+	n[4] = (unsigned int)strtol(commas[1] + 1, NULL, 10);
+	n[5] = (unsigned int)strtol(commas[0] + 1, NULL, 10);
+	/* Several words are no name, and neither is what has other bytes than a name. */
+	if (place[strspn(place, " ")] == '\0' || sscanf(place, " %*s %c", &extra) == 1 || place[strcspn(place, "()[]|!+=\t\xff")])
+		return false;
+	if (sscanf(place, " %u,%u,%u,%u%c", &n[0], &n[1], &n[2], &n[3], &extra) != 4)
+		n[0] = 256;
+	return true;
+}
+
+/* What leaves: without zeros and blanks in the tuple, and without digits and commas beside it. */
+static void apply_announcement(const struct hostport *hostport, char *text)
+{
+	static struct edit edit;
+	const struct bytes line = unit_string(text);
+	const char *rest;
+
+	assert_int_equal(offer_announce(line, 0, hostport, &hostport->endpoint, true, &edit), REASON_NONE);
+	rest = text + edit.at.offset + edit.at.length;
+	memmove(text + edit.at.offset + edit.length, rest, strlen(rest) + 1);
+	memcpy(text + edit.at.offset, edit.replacement, edit.length);
 }
 
 /* Random texts must not have NULs in them: these clients would not see the rest. */
@@ -730,7 +844,7 @@ static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state
 		"Entering Passive Mode (10,0,0,5,4,1).", "=10,0,0,5,4,1", "Mode. 10,0,0,5,4,1",
 		"OK, (10,0,0,5,204,12) ok", "(10,0,0,5,4,1) 1025", "x (10,0,0,5,4,1) y (ok)",
 		"Entering [192,168,255,1,255,255]", "Mode 2 (10,0,0,5,4,1)", "(010,000,000,005,004,001)",
-		"( 10, 0, 0, 5, 4, 1)",
+		"( 10, 0, 0, 5, 4, 1)", "10.0.0.9.0.25 (10,0,0,5,4,1)", "(a,b,c,d, 10,0,0,5,4,1)", "1(10,0,0,5,4,1)0",
 	};
 	uint64_t seed = 6;
 	unsigned int accepted = 0;
@@ -743,7 +857,6 @@ static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state
 		unsigned int n[6] = { 0 };
 		struct hostport hostport;
 		const struct endpoint *endpoint = &hostport.endpoint;
-		bool alone;
 
 		memcpy(text, base, length);
 		length = unit_mutate(&seed, reply_alphabet, (uint8_t *)text, length, sizeof(text) - 1);
@@ -754,14 +867,17 @@ static void no_client_sees_another_endpoint_in_a_227_that_we_accept(void **state
 		accepted++;
 		if (!hostport_could_be_read(unit_bytes(text, length)))
 			fail_msg("%s", unit_escape(unit_bytes(text, length)));
-		if (hostport.padded)
-			unpad(&hostport, text);
+		if (hostport.padded || hostport.mixed)
+			apply_announcement(&hostport, text);
 		check_client("scanf", text, true, scan_everywhere(text, n), n, endpoint, true);
 		check_client("expression", text, true, match_expression(text, n), n, endpoint, true);
-		/* A number before the tuple ends the reading of these. */
-		alone = strcspn(text, "0123456789") == hostport.span.offset;
-		check_client("first digit", text, alone, scan_first_digit(text, n), n, endpoint, true);
-		check_client("digits", text, alone, count_digits(text, n), n, endpoint, true);
+		check_client("first digit", text, true, scan_first_digit(text, n), n, endpoint, true);
+		check_client("digits", text, true, count_digits(text, n), n, endpoint, true);
+		check_client("any separator", text, true, skip_one_byte(text, n), n, endpoint, true);
+		check_client("stripped", text, true, strip_all_else(text, n), n, endpoint, true);
+		check_client("every base", text, true, scan_every_base(text, n), n, endpoint, true);
+		check_client("joined", text, false, join_four_parts(text, n), n, endpoint, true);
+		check_client("host before port", text, false, take_host_before_port(text, n), n, endpoint, true);
 		check_client("parenthesis", text, false, scan_first_parenthesis(text, n), n, endpoint, true);
 		check_client("last commas", text, false, scan_last_commas(text, n), n, endpoint, false);
 	}

@@ -41,10 +41,7 @@ static const struct command_row plain_commands[] = {
 	{ TEXT("USER %n%n"), VERB_USER, "%n%n", 1 },
 	/* unknown, and nobody's PORT */
 	{ TEXT("XPORT 10,0,0,99,9,9"), VERB_UNKNOWN, "10,0,0,99,9,9", 1 },
-	{ TEXT("PORTX 10,0,0,99,9,9"), VERB_UNKNOWN, "10,0,0,99,9,9", 1 },
 	{ TEXT("POR 10,0,0,99,9,9"), VERB_UNKNOWN, "10,0,0,99,9,9", 1 },
-	{ TEXT("PORT10,0,0,99,9,9"), VERB_UNKNOWN, "", 0 },
-	{ TEXT("PORT, 10"), VERB_UNKNOWN, "10", 1 },
 	{ TEXT("p@sw"), VERB_PASW, "", 0 },
 	{ TEXT("P@SWX"), VERB_UNKNOWN, "", 0 },
 	{ TEXT("227 (10,0,0,99,9,9)"), VERB_UNKNOWN, "(10,0,0,99,9,9)", 1 },
@@ -99,6 +96,8 @@ static void lines_that_servers_could_read_differently_are_refused(void **state)
 		enum verb tolerant;
 	} rows[] = {
 		/* white space */
+		{ TEXT("PORTX 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_UNKNOWN },
+		{ TEXT("lprt10,0,0,99,9,9"), REASON_ODD_VERB, VERB_UNKNOWN },
 		{ TEXT(" PORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
 		{ TEXT("\tPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
 		{ TEXT("\vPORT 10,0,0,99,9,9"), REASON_ODD_VERB, VERB_PORT },
@@ -290,7 +289,7 @@ static void a_beginning_is_held_while_it_may_matter(void **state)
 		{ TEXT("RETR "), true }, { TEXT("RETR \r"), true },
 		/* now it is settled */
 		{ TEXT("RETR f"), false }, { TEXT("RETR f\r"), false }, { TEXT("USER PORT 1"), false },
-		{ TEXT("PORTX 1"), false }, { TEXT("XPORT 1"), false },
+		{ TEXT("PORTX 1"), true }, { TEXT("XPORT 1"), false }, { TEXT("PASVX 1"), false },
 		/* already known to be refused */
 		{ TEXT("RETR\tf"), true }, { TEXT("RETR \tf"), true }, { TEXT(" R"), true },
 		{ TEXT("\xefRETR f"), true }, { TEXT("RETR f\rP"), true }, { TEXT("RETR f\0"), true },

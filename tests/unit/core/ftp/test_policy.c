@@ -74,7 +74,9 @@ static void defaults_are_strict(void **state)
 	assert_int_equal(rule.tls, TLS_ALLOW);
 	assert_int_equal(rule.port_min, 1024);
 	assert_int_equal(rule.fxp_count, 0);
-	assert_false(rule.advertise);
+	assert_int_equal(rule.advertise.ipv4.address.family, FAMILY_NONE);
+	assert_int_equal(rule.advertise_active.ipv4.address.family, FAMILY_NONE);
+	assert_string_equal(rule.advertise.host, "");
 	assert_int_equal(rule.pinhole_timeout, 60);
 	for (unsigned int verb = 0; verb < VERB_COUNT; verb++)
 		assert_false(rule.verb_denied[verb]);

@@ -871,7 +871,7 @@ static void passive_offers(void **state)
 		{ "in several lines, of which only one may have it", PLAIN, NULL,
 		  { LOGIN, C("PASV", ""), S("227-Entering", ""),
 		    S_REFUSE("229 (|||50000|)", REASON_MALFORMED, "227-malformed  ", "refuse:malformed"),
-		    S(" 227 (203,0,113,9,195,149)", "offer pinhole-open"),
+		    S_EDIT(" 227 (203,0,113,9,195,149)", "     (203,0,113,9,195,149)", "offer pinhole-open rewrite"),
 		    S_REFUSE("227 (203,0,113,9,195,150)", REASON_AMBIGUOUS, "227 Refused: ambiguous   ",
 			     "refuse:ambiguous"),
 		    C("NOOP", ""), S("200 ok", "") }, 1 },
@@ -1548,15 +1548,25 @@ static void a154_an_active_pinhole_that_is_used_before_anybody_asked_for_a_trans
 
 static void advertise(struct rig *rig)
 {
-	rule_of(rig)->advertise = true;
-	rule_of(rig)->advertise_address = unit_address("192.0.2.80");
-	rule_of(rig)->advertise_port_offset = 10000;
+	rule_of(rig)->advertise.ipv4 = (struct policy_public){ unit_address("192.0.2.80"), 10000 };
+	rule_of(rig)->advertise.ipv6 = (struct policy_public){ unit_address("2001:db8::80"), 20000 };
 }
 
 static void advertise_lower(struct rig *rig)
 {
 	advertise(rig);
-	rule_of(rig)->advertise_port_offset = -40000;
+	rule_of(rig)->advertise.ipv4.port_offset = -40000;
+}
+
+static void advertise_active(struct rig *rig)
+{
+	rule_of(rig)->advertise_active.ipv4 = (struct policy_public){ unit_address("192.0.2.81"), 100 };
+}
+
+static void advertise_active_with_fxp(struct rig *rig)
+{
+	advertise_active(rig);
+	allow_fxp(rig);
 }
 
 static void servers_behind_another_nat_are_announced_as_configured(void **state)
@@ -1571,6 +1581,16 @@ static void servers_behind_another_nat_are_announced_as_configured(void **state)
 						 "offer pinhole-open rewrite") }, 1 },
 		{ "PORT is not a server's", PLAIN, advertise,
 		  { LOGIN, C("PORT 10,0,0,5,195,149", "offer pinhole-open") }, 1 },
+		{ "PORT", SNAT, advertise_active,
+		  { LOGIN, C_EDIT("PORT 10,0,0,5,195,149", "PORT 192,0,2,81,195,249",
+				  "offer pinhole-open rewrite") }, 1 },
+		{ "EPRT", SNAT, advertise_active,
+		  { LOGIN, C_EDIT("EPRT |1|10.0.0.5|50069|", "EPRT |1|192.0.2.81|50169|",
+				  "offer pinhole-open rewrite") }, 1 },
+		{ "227 is not a client's", PLAIN, advertise_active,
+		  { LOGIN, C("PASV", ""), S("227 x (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "a third host has its own address", PLAIN, advertise_active_with_fxp,
+		  { LOGIN, C("PORT 192,0,2,50,78,32", "offer pinhole-open") }, 1 },
 		{ "a port beyond 65535", PLAIN, advertise,
 		  { LOGIN, C("EPSV", ""), S_REFUSE("229 x (|||60000|)", REASON_OVERFLOW, "425 overflow     ",
 						   "pinhole-open pinhole-close:overflow refuse:overflow") }, 0 },
@@ -2074,7 +2094,8 @@ static void the_rest_of_a_line_may_pass_if_it_ends_no_offer(void **state)
 		{ "", true },
 		{ "2026-11-28", false },
 		/* one number, however it is written, and letters of a verb before it */
-		{ "T", true }, { "AB", true }, { "12", true }, { "1 2", true }, { "1.2", true }, { "1:2", true }, { "T 12", true }, { "ORT 12", true },
+		{ "T", true }, { "AB", true }, { "12", true }, { "1 2", true }, { "1.2", true }, { "1:2", true }, { "T 12", true },
+		{ "ORT 12", true },
 		{ "AT1", true }, { "Z1", true }, { "1a2", true }, { "1f2", true }, { "2001:db8::1", true },
 		/* several */
 		{ "RT 10,0,0,5,4,1", false }, { "T 1,2", false }, { "1,2", false }, { ",1", false },

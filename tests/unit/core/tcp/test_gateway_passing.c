@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Streams that only pass: of a connection that was found within TLS. Nothing of them is read, but where they end matters, and
- * anybody who knows the ports can send a packet that says so.
+ * Streams that only pass: of a connection that was found within TLS. Nothing of them is read, but where they end matters,
+ * and anybody who knows the ports can send a packet that says so.
  */
 #include "gateway_rig.h"
 #include "unit.h"

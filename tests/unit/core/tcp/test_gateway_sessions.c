@@ -348,6 +348,43 @@ static void a_connection_is_adopted_with_the_kernels_correction(void **state)
 	rig_assert_got(&rig, S, "200 ok\r\n150 here\r\n200 ok\r\n");
 }
 
+static void a195_a_session_that_is_killed_is_reset_for_both_and_leaves_nothing(void **state)
+{
+	(void)state;
+	for (unsigned int nat = RIG_SNAT; nat <= RIG_PLAIN6; nat++) {
+		rig_make(&rig, (enum rig_nat)nat);
+		rig_start(&rig);
+		gateway_number_sessions(rig.gateway, UINT64_C(7) << 32);
+		rig_shake(&rig);
+		rig_say(&rig, S, "220 hi\r\n");
+		rig_say(&rig, C, "USER a\r\n");
+		rig_say(&rig, S, "230 in\r\n");
+		assert_false(gateway_kill_session(rig.gateway, 1, rig.now));
+		assert_false(gateway_kill_session(rig.gateway, (UINT64_C(7) << 32) + 1, rig.now));
+		assert_int_equal(gateway_session_count(rig.gateway), 1);
+		assert_true(gateway_kill_session(rig.gateway, UINT64_C(7) << 32, rig.now));
+		assert_int_equal(gateway_session_count(rig.gateway), 0);
+		assert_true(rig.at->peer[0].reset && rig.at->peer[1].reset);
+		assert_true(rig_reported(&rig, "session-close:killed"));
+		assert_int_equal(rig_say(&rig, C, "NOOP\r\n"), GATEWAY_DROP);
+		/* Once. */
+		assert_false(gateway_kill_session(rig.gateway, UINT64_C(7) << 32, rig.now));
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_PLAIN);
+}
+
+static void a195_what_a_killed_session_had_offered_is_taken_back(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig_say(&rig, C, RIG_PORT);
+	assert_int_equal(rig.pinholes, 1);
+	assert_true(gateway_kill_session(rig.gateway, 1, rig.now));
+	assert_int_equal(rig.pinholes, 0);
+	assert_true(rig.at->peer[0].reset && rig.at->peer[1].reset);
+}
+
 static void the_rest_of_a_line_is_not_taken_for_a_line(void **state)
 {
 	(void)state;
@@ -1042,6 +1079,8 @@ int main(void)
 		cmocka_unit_test_teardown(an_adopted_stream_begins_where_its_receiver_stands, finish),
 		cmocka_unit_test_teardown(a_connection_in_the_middle_is_adopted_at_its_next_line, finish),
 		cmocka_unit_test_teardown(a_connection_is_adopted_with_the_kernels_correction, finish),
+		cmocka_unit_test_teardown(a195_a_session_that_is_killed_is_reset_for_both_and_leaves_nothing, finish),
+		cmocka_unit_test_teardown(a195_what_a_killed_session_had_offered_is_taken_back, finish),
 		cmocka_unit_test_teardown(the_rest_of_a_line_is_not_taken_for_a_line, finish),
 		cmocka_unit_test_teardown(a_line_that_begins_like_a_rest_is_judged, finish),
 		cmocka_unit_test_teardown(an_odd_line_is_not_taken_for_the_rest_of_one, finish),

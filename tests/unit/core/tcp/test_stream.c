@@ -373,6 +373,25 @@ static void what_is_owed_begins_every_transmission(void **state)
 	assert_string_equal(leaves(&rig, 1017, 2, &out), "\r\n");
 }
 
+/* In the numbers of a sender that was told more than its receiver has. */
+static void what_a_sender_was_told_stays_told(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, 1000, &none, false);
+	assert_int_equal(stream_map_acknowledgement(&rig.stream, 1000), 1000);
+	rig.stream.in_next = 1010;
+	assert_int_equal(stream_map_acknowledgement(&rig.stream, 1000), 1000);
+	stream_set_owing(&rig.stream);
+	assert_int_equal(stream_map_acknowledgement(&rig.stream, 1000), 1010);
+	assert_int_equal(stream_acknowledge(&rig.stream, &rig.pool, 1000), 1010);
+	pass(&rig, "PORT 10,0,0,5,4,1\r\n");
+	assert_int_equal(stream_acknowledge(&rig.stream, &rig.pool, 1004), 1010);
+	assert_int_equal(stream_acknowledge(&rig.stream, &rig.pool, 1012), 1012);
+	assert_int_equal(stream_map_acknowledgement(&rig.stream, 1004), 1004);
+}
+
 static uint32_t choose(void *context, uint32_t below)
 {
 	return unit_random_below(context, below);
@@ -426,6 +445,7 @@ int main(void)
 		cmocka_unit_test(acknowledgements_of_what_was_never_sent_change_nothing),
 		cmocka_unit_test(a_passing_stream_keeps_nothing),
 		cmocka_unit_test(what_is_owed_begins_every_transmission),
+		cmocka_unit_test(what_a_sender_was_told_stays_told),
 		cmocka_unit_test(the_output_is_one_string_whatever_is_lost_or_repeated),
 	};
 

@@ -40,7 +40,8 @@ static enum gateway_verdict say(enum direction direction, const char *text, size
 	const uint32_t seq = peer->next;
 
 	peer->next += (uint32_t)length;
-	return rig_packet(&rig, direction, seq, peer->expects, pointer > 0 ? TCP_ACK | TCP_URG : TCP_ACK, pointer, text, length);
+	return rig_packet(&rig, direction, seq, peer->expects, pointer > 0 ? TCP_ACK | TCP_URG : TCP_ACK, pointer, text,
+			  length);
 }
 
 #define SAY(direction, literal, pointer) say(direction, literal, sizeof(literal) - 1, pointer)
@@ -268,7 +269,8 @@ static void a123_no_byte_that_may_be_taken_out_makes_another_command(void **stat
 			begin_logged_in(RIG_PLAIN);
 			say(C, (const char *)line, lines[index].length + 2, pointer);
 			parse_command((struct bytes){ rig.left.payload.data, rig.left.payload.length - 2 }, &judged);
-			for (size_t taken = pointer_that_left() - 1u; rig.left.urgent > 0 && taken <= rig.left.urgent; taken++) {
+			for (size_t taken = pointer_that_left() - 1u; rig.left.urgent > 0 && taken <= rig.left.urgent;
+			     taken++) {
 				const size_t length = rig.left.payload.length - 2;
 				const struct bytes read = { left, length - 1 };
 				struct command command;

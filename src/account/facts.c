@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which row a fact is about. An expectation is known by its tuple, whose source has no port; conntrack's entry by the same
+ * tuple when it is new, by its id from then on; a segment by the tuple at the FORWARD hook, which has the caller's address
+ * as it arrives and the called one's as it is there. Which port the caller has, the first SYN tells, or the entry.
+ */
+#include "account/steps.h"
+#include "ftpalg/address.h"
+
+#define SECOND UINT64_C(1000000)
+/* The kernel expects one connection of a tuple at a time, and older ones of it have ended: more are nobody's. */
+#define FACT_LOOKS 64
+
+static bool tuple_is_of(const struct tuple *tuple, const struct tuple *row)
+{
+	return address_equal(&tuple->source.address, &row->source.address) &&
+	       endpoint_equal(&tuple->destination, &row->destination);
+}
+
+/* The gateway has deleted its expectation, and nobody had come. */
+static bool row_was_taken_back(const struct row *row)
+{
+	return row->closed && row->close_reason != REASON_USED;
+}
+
+/* May the kernel still expect it? When its time is over the kernel says the same as when somebody has come. */
+static bool row_may_be_called(const struct row *row, uint64_t now)
+{
+	return row->state <= ROW_CALLED && !row->heard && !row->known && !row_was_taken_back(row) &&
+	       now - row->began + SECOND < row->expectation.timeout * SECOND;
+}
+
+/*
+ * The rows of a tuple. A port may be offered again before what became of the offer before is read, but the kernel has one
+ * expectation of a tuple at a time, and tells things in their order: that somebody has come, at once after it the entry, and
+ * only then anything of the next offer.
+ */
+struct expected_rows {
+	struct row *newest;
+	/* the newest of which the kernel has said so and told no entry: that of one before it will not come */
+	struct row *called;
+	struct row *waiting; /* the oldest that may be called */
+};
+
+static struct expected_rows find_expected(const struct account *account, const struct tuple *tuple, uint64_t now)
+{
+	struct row *row = table_find_tuple(&account->table, ROW_BY_EXPECTED, tuple);
+	struct expected_rows rows = { .newest = NULL };
+
+	for (unsigned int looks = 0; row && looks < FACT_LOOKS;
+	     row = table_find_next(&account->table, row, ROW_BY_EXPECTED), looks++) {
+		if (!tuple_is_of(tuple, &row->expected))
+			continue;
+		if (!rows.newest)
+			rows.newest = row;
+		if (!rows.called && row->state == ROW_CALLED && row->heard && !row->known)
+			rows.called = row;
+		if (row_may_be_called(row, now))
+			rows.waiting = row;
+	}
+	return rows;
+}
+
+static void take_master_gone(struct account *account, const struct tuple *master, uint64_t now)
+{
+	account->gone[account->gone_next++ % MASTERS_GONE_MAX] = (struct master_gone){ *master, now };
+}
+
+/* Has the entry of the control connection gone since the row began? One of the same ports that ended before is another. */
+static bool master_is_gone(const struct account *account, const struct tuple *master, uint64_t since)
+{
+	bool gone = false;
+
+	for (size_t i = 0; i < MASTERS_GONE_MAX && !gone; i++)
+		gone = account->gone[i].when >= since && tuple_equal(&account->gone[i].tuple, master);
+	return gone;
+}
+
+static void take_call(struct account *account, const struct fact_expectation *fact, uint64_t now)
+{
+	struct row *row = find_expected(account, &fact->expected, now).waiting;
+
+	if (!row)
+		return;
+	row->heard = true;
+	row->state = master_is_gone(account, &fact->master, row->began) ? ROW_DELETED : ROW_CALLED;
+	account_settle(account, row, now);
+}
+
+/*
+ * If it was the gateway, it says so at once, with its reason; but of what it deleted before its offer nothing is said: the
+ * offer before, which had the same port, or what it had to make anew. Notices are taken before the facts that they come
+ * after, and so before some older ones. What all facts have been heard since is not among those.
+ */
+static void take_deletion(struct account *account, const struct fact_expectation *fact, uint64_t now)
+{
+	struct row *row = find_expected(account, &fact->expected, now).waiting;
+
+	if (!row || row->began > account->heard)
+		return;
+	row->deleted = true;
+	/* That somebody has come was the gateway's guess, and may be known before this. */
+	if (row->state == ROW_CALLED)
+		row->state = ROW_DELETED;
+	account_settle(account, row, now);
+}
+
+static struct row *find_entry(const struct account *account, const struct fact_entry *entry)
+{
+	struct row *row = table_find_id(&account->table, entry->id);
+
+	while (row && !(row->id == entry->id && tuple_equal(&row->original, &entry->original)))
+		row = table_find_next(&account->table, row, ROW_BY_ID);
+	return row;
+}
+
+static void bind_entry(struct account *account, struct row *row, const struct fact_entry *entry)
+{
+	row->known = true;
+	row->id = entry->id;
+	row->original = entry->original;
+	row->forward.source.port = entry->original.source.port;
+	table_index(&account->table, row, ROW_BY_ID);
+}
+
+static void take_counters(struct row *row, const struct fact_entry *entry)
+{
+	const bool ipv6 = entry->original.source.address.family == FAMILY_IPV6;
+
+	for (size_t i = 0; i < 2; i++)
+		if (entry->counted && row->measures[i].doubtful)
+			measure_settle(&row->measures[i], entry->bytes[i], entry->packets[i], ipv6);
+}
+
+static enum row_state state_of(const struct row *row, enum fact_state state)
+{
+	switch (state) {
+	case FACT_STATE_UNKNOWN:
+	case FACT_STATE_CALLING:
+	case FACT_STATE_ANSWERED:
+		return ROW_CALLING;
+	case FACT_STATE_ESTABLISHED:
+	case FACT_STATE_CLOSING:
+		return ROW_OPEN;
+	case FACT_STATE_CLOSED:
+		return ROW_ENDED;
+	case FACT_STATE_RESET:
+		break;
+	}
+	return row->established ? ROW_ENDED : ROW_REFUSED;
+}
+
+static void take_entry(struct account *account, const struct fact_entry *entry, uint64_t now)
+{
+	struct row *row = find_entry(account, entry);
+	struct expected_rows rows;
+	enum row_state state;
+
+	if (!row) {
+		rows = find_expected(account, &entry->original, now);
+		row = rows.called ? rows.called : rows.waiting ? rows.waiting : rows.newest;
+		if (!row || row->known)
+			return;
+		bind_entry(account, row, entry);
+	}
+	state = state_of(row, entry->state);
+	/* What was established was not refused, whatever a copy that came too early has said. */
+	if (row->state == ROW_REFUSED && state == ROW_OPEN)
+		row->state = ROW_ENDED;
+	if (state > row->state)
+		row->state = state;
+	row->established = row->established || row->state == ROW_OPEN || row->state == ROW_ENDED;
+	row->offloaded = row->offloaded || entry->offloaded;
+	take_counters(row, entry);
+	account_settle(account, row, now);
+}
+
+/*
+ * An entry goes at once where its first packet was answered with a reset; else long after its end. One that goes before that
+ * was deleted by somebody: what its connection carries from then on passes by, if it passes, and nobody tells of it.
+ */
+static void take_farewell(struct account *account, const struct fact_entry *entry, uint64_t now)
+{
+	struct row *row = find_entry(account, entry);
+
+	if (!row)
+		return;
+	take_counters(row, entry);
+	if (row->state == ROW_OPEN && entry->state < FACT_STATE_CLOSED)
+		row->lossy = true;
+	if (row->established)
+		row->state = ROW_ENDED;
+	else if (entry->state == FACT_STATE_RESET)
+		row->state = ROW_REFUSED;
+	table_unindex(&account->table, row, ROW_BY_ID);
+	account_settle(account, row, now);
+}
+
+/* Both its beginning and its end were seen. */
+static bool row_is_over(const struct row *row)
+{
+	const bool ended = row->state == ROW_ENDED || (row->fin[DIRECTION_ORIGINAL] && row->fin[DIRECTION_REPLY]);
+
+	return ended && row->measures[DIRECTION_ORIGINAL].begun;
+}
+
+/*
+ * All but a SYN of the caller's has a port that is known. Of a SYN conntrack's entry has told it, as a rule, since copies
+ * come late; so late that the same address may have been offered again meanwhile. Where it has not, the SYN is that of the
+ * oldest row without one; and so it is where the port is that of a connection which began and ended, and begins again.
+ */
+static struct row *find_segment(const struct account *account, const struct tuple *tuple, bool opens)
+{
+	struct row *row = table_find_tuple(&account->table, ROW_BY_FORWARD, tuple);
+	struct row *waiting = NULL;
+
+	for (unsigned int looks = 0; row && looks < FACT_LOOKS;
+	     row = table_find_next(&account->table, row, ROW_BY_FORWARD), looks++) {
+		const uint16_t port = row->forward.source.port;
+
+		if (!tuple_is_of(tuple, &row->forward))
+			continue;
+		if (port == tuple->source.port && !(opens && row_is_over(row)))
+			return row;
+		if (port == 0 && opens && row->state < ROW_ENDED && !row_was_taken_back(row))
+			waiting = row;
+	}
+	return waiting;
+}
+
+static void note_end(struct row *row, enum direction direction, uint8_t flags)
+{
+	const enum direction other = direction_opposite(direction);
+
+	if (flags & FACT_FIN) {
+		if (!row->fin[other] && !row->fin[direction])
+			row->fin_first = direction;
+		row->fin[direction] = true;
+	}
+	if (flags & FACT_RST) {
+		if (!row->rst[other] && !row->rst[direction])
+			row->rst_first = direction;
+		row->rst[direction] = true;
+	}
+}
+
+static void measure_segment(struct row *row, enum direction direction, const struct fact_segment *segment, uint64_t now)
+{
+	struct measure *sent = &row->measures[direction];
+	struct measure *received = &row->measures[direction_opposite(direction)];
+
+	/* Where it ends is not known, and so is not how much came before. */
+	if (!segment->measured)
+		sent->doubtful = true;
+	measure_take_sent(sent, segment->sequence, segment->measured ? segment->length : 0, segment->flags & FACT_SYN,
+			  (segment->flags & FACT_FIN) && segment->measured, now);
+	if (segment->flags & FACT_ACK)
+		measure_take_acknowledged(received, segment->acknowledgement, segment->flags & FACT_RST, now);
+}
+
+static void tell_progress(const struct account *account, struct row *row, uint64_t now)
+{
+	if (!account->ops.progress || row->transfer != ROW_ASKED || !row->established || now - row->progressed < SECOND / 2)
+		return;
+	row->progressed = now;
+	account->ops.progress(account->ops.context, row->session, row->measures[verdict_direction(row)].position);
+}
+
+static void take_segment(struct account *account, const struct fact_segment *segment, uint64_t now)
+{
+	const struct tuple reverse = tuple_reverse(&segment->tuple);
+	const bool opens = (segment->flags & (FACT_SYN | FACT_ACK)) == FACT_SYN;
+	struct row *row = find_segment(account, &segment->tuple, opens);
+	const bool sample = !(segment->flags & (FACT_SYN | FACT_FIN | FACT_RST));
+	enum direction direction = DIRECTION_ORIGINAL;
+
+	if (sample)
+		account->sampled = now;
+	if (!row) {
+		row = find_segment(account, &reverse, false);
+		direction = DIRECTION_REPLY;
+	}
+	if (!row || row->state == ROW_FORBIDDEN)
+		return;
+	if (opens)
+		row->forward.source.port = segment->tuple.source.port;
+	row->answered = row->answered || (direction == DIRECTION_REPLY && segment->flags & FACT_SYN);
+	measure_segment(row, direction, segment, now);
+	note_end(row, direction, segment->flags);
+	if (sample)
+		tell_progress(account, row, now);
+	/* In case that conntrack's word for it is lost. */
+	if (direction == DIRECTION_REPLY && segment->flags & FACT_RST && !row->established && !row->answered)
+		row->state = ROW_REFUSED;
+	account_settle(account, row, now);
+}
+
+static void take_loss(struct account *account)
+{
+	struct row *row = table_oldest(&account->table);
+
+	account->counters.lost++;
+	for (; row; row = table_newer(&account->table, row))
+		row->lossy = true;
+}
+
+void account_take_fact(struct account *account, const struct fact *fact, uint64_t now)
+{
+	account->busy = true;
+	switch (fact->type) {
+	case FACT_CALLED:
+		take_call(account, &fact->expectation, now);
+		break;
+	case FACT_DELETED:
+		take_deletion(account, &fact->expectation, now);
+		break;
+	case FACT_MASTER_GONE:
+		take_master_gone(account, &fact->master, now);
+		break;
+	case FACT_ENTRY:
+		take_entry(account, &fact->entry, now);
+		break;
+	case FACT_GONE:
+		take_farewell(account, &fact->entry, now);
+		break;
+	case FACT_SEGMENT:
+		take_segment(account, &fact->segment, now);
+		break;
+	case FACT_LOST:
+		take_loss(account);
+		break;
+	}
+	account->busy = false;
+}

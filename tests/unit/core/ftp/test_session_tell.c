@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which lines of a dialogue are told to who follows it. */
+#include "ftpalg/session.h"
+#include "unit.h"
+
+#define TOLD_MAX 4096
+
+struct rig {
+	struct policy policy;
+	struct ops ops;
+	struct session session;
+	char told[TOLD_MAX];
+};
+
+static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
+{
+	(void)context;
+	(void)master;
+	(void)expectation;
+	return REASON_NONE;
+}
+
+static enum reason op_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation)
+{
+	(void)context;
+	(void)master;
+	(void)expectation;
+	return REASON_USED;
+}
+
+static void op_notice(void *context, const struct notice *notice)
+{
+	struct rig *rig = context;
+	const size_t length = strlen(rig->told);
+
+	if (notice->type != NOTICE_LINE)
+		return;
+	assert_int_equal(notice->session, 7);
+	assert_ptr_equal(notice->view, &rig->session.view);
+	snprintf(rig->told + length, sizeof(rig->told) - length, "%c %s %u %.*s|", notice->direction == DIRECTION_ORIGINAL ? 'C' : 'S',
+		 verb_name(notice->verb), notice->code, (int)notice->text.length, (const char *)notice->text.data);
+}
+
+static void rig_open(struct rig *rig, bool lines)
+{
+	const struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
+
+	memset(rig, 0, sizeof(*rig));
+	policy_rule_set_defaults(&rig->policy.rules[0]);
+	rig->policy.rule_count = 1;
+	rig->ops = (struct ops){ .context = rig, .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
+				 .lines = lines };
+	session_open(&rig->session, &rig->policy, &rig->ops, 7, &view, true, false);
+}
+
+static void rig_say(struct rig *rig, const char *const *lines)
+{
+	for (; *lines; lines++) {
+		struct outcome outcome;
+
+		session_input(&rig->session, &rig->ops, **lines == 'C' ? DIRECTION_ORIGINAL : DIRECTION_REPLY,
+			      unit_string(*lines + 2), 1000, &outcome);
+	}
+}
+
+static const char *const login[] = { "S 220 hello", "C USER anna", "S 331 password", "C PASS secret", "S 230 in", NULL };
+
+static void dialogue_is_told(const char *const *lines, const char *expected)
+{
+	static struct rig rig;
+
+	rig_open(&rig, true);
+	rig_say(&rig, login);
+	rig.told[0] = '\0';
+	rig_say(&rig, lines);
+	assert_string_equal(rig.told, expected);
+}
+
+static void what_moves_files_is_told_with_its_replies(void **state)
+{
+	static const char *const lines[] = {
+		"C PORT 10,0,0,5,195,149", "S 200 ok", "C RETR a b.bin", "S 150 opening (20000003 bytes)", "S 226 done",
+		"C NOOP", "S 200 yes", "C STOR c", "S 425 can't open", NULL,
+	};
+
+	(void)state;
+	dialogue_is_told(lines, "C RETR 0 RETR a b.bin|S RETR 150 150 opening (20000003 bytes)|S RETR 226 226 done|"
+			 "C STOR 0 STOR c|S STOR 425 425 can't open|");
+}
+
+static void where_the_dialogue_stands_is_told(void **state)
+{
+	static const char *const lines[] = {
+		"C PWD", "S 257 \"/home\" is it", "C CWD pub", "S 250-welcome", "S here", "S 250 changed", "C CDUP", "S 200 up",
+		"C SIZE a", "S 213 12", "C REST 5", "S 350 go on", "C RNFR a", "S 350 and", "C RNTO b", "S 250 done", "C TYPE I",
+		"S 200 so", "C SMNT x", "S 202 no", NULL,
+	};
+
+	(void)state;
+	dialogue_is_told(lines, "C PWD 0 PWD|S PWD 257 257 \"/home\" is it|C CWD 0 CWD pub|S CWD 250 250 changed|C CDUP 0 CDUP|"
+			 "S CDUP 200 200 up|C SIZE 0 SIZE a|S SIZE 213 213 12|C REST 0 REST 5|S REST 350 350 go on|C RNFR 0 RNFR a|"
+			 "S RNFR 350 350 and|C RNTO 0 RNTO b|S RNTO 250 250 done|C TYPE 0 TYPE I|S TYPE 200 200 so|C SMNT 0 SMNT x|"
+			 "S SMNT 202 202 no|");
+}
+
+static void a_reply_to_CWD_is_told_whatever_it_waited_with(void **state)
+{
+	static const char *const lines[] = { "C TYPE I", "C CWD pub", "S 200 binary", "S 250 changed", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "C TYPE 0 TYPE I|C CWD 0 CWD pub|S TYPE 200 200 binary|S TYPE 250 250 changed|");
+}
+
+static void errors_that_tell_why_nothing_moves_are_told(void **state)
+{
+	static const char *const lines[] = { "C EPSV", "S 500 what", "C DELE x", "S 550 no", "C REIN", "S 220 again",
+					     "C USER a", "S 331 so", "C PASS no", "S 530 wrong", "S 421 good bye", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "S EPSV 500 500 what|C REIN 0 REIN|S REIN 220 220 again|S PASS 530 530|S ? 421 421 good bye|");
+}
+
+static void passwords_and_what_was_overwritten_are_not_told(void **state)
+{
+	static const char *const lines[] = { "C PORT 10,0,0,99,0,25", "S 500 what", "C ACCT secret", "S 230 fine",
+					     "C SITE PSWD secret new", "S 200 ok", "S 227 (10,0,0,9,4,5)", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "");
+}
+
+static void who_has_not_asked_is_told_nothing(void **state)
+{
+	static const char *const lines[] = { "C RETR a", "S 150 it comes", "S 226 done", NULL };
+	static struct rig rig;
+
+	(void)state;
+	rig_open(&rig, false);
+	rig_say(&rig, login);
+	rig_say(&rig, lines);
+	assert_string_equal(rig.told, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_moves_files_is_told_with_its_replies),
+		cmocka_unit_test(where_the_dialogue_stands_is_told),
+		cmocka_unit_test(a_reply_to_CWD_is_told_whatever_it_waited_with),
+		cmocka_unit_test(errors_that_tell_why_nothing_moves_are_told),
+		cmocka_unit_test(passwords_and_what_was_overwritten_are_not_told),
+		cmocka_unit_test(who_has_not_asked_is_told_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
