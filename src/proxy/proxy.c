@@ -224,6 +224,7 @@ static void proxy_on_beat(evutil_socket_t descriptor, short what, void *context)
 	(void)what;
 	atomic_fetch_add(&process->start->page->beat, 1);
 	enforced_take_names(&process->enforced);
+	record_settle(process->start->events);
 	if (process->drain && !process->proxy.first && process->proxy.relays.count == 0)
 		event_base_loopbreak(process->proxy.base);
 }

@@ -281,6 +281,12 @@ void record_put(struct record_writer *writer, const struct notice *notice)
 		writer_lose(writer, notice);
 }
 
+void record_settle(struct record_writer *writer)
+{
+	if (writer->memory && writer->sums > 0)
+		writer_put_sums(writer);
+}
+
 void record_writer_close(struct record_writer *writer)
 {
 	if (!writer->memory)

@@ -54,6 +54,12 @@ void record_writer_close(struct record_writer *writer);
  */
 void record_put(struct record_writer *writer, const struct notice *notice);
 
+/*
+ * Leaves what had no room there, as far as there is room now. For every second or so: nothing else may be told for long, and
+ * those that stand for others would wait for it.
+ */
+void record_settle(struct record_writer *writer);
+
 struct record_reader {
 	struct record_memory *memory;
 	size_t size;

@@ -208,6 +208,7 @@ static void worker_on_time(evutil_socket_t descriptor, short what, void *context
 	atomic_fetch_add(&worker->start->page->beat, 1);
 	enforced_take_names(&worker->enforced);
 	gateway_tick(worker->gateway, now);
+	record_settle(worker->start->events);
 	broker_link_flush(&worker->host.link);
 	if (!worker_has_lost_broker(worker) && worker_set_timer(worker, now) < 0)
 		worker_fail(worker);

@@ -392,6 +392,31 @@ def server_multiplies(kind, seconds=3):
         check(grown < 100000, f"{grown} bytes of events for {size} bytes")
 
 
+LINES_FOR_NO_ROOM = 120000  # an anomaly each: more than there is room for until the process that tells them reads
+
+
+def no_room_for_a_while(kind):
+    """The process that tells events stands still while a server says nonsense and another session is refused."""
+    with kind.lab() as (lab, configuration), Service(lab, configuration, kind.command) as service:
+        service.wait_ready()
+        with session(lab, {"NOOP": lambda _argument: b"a\n" * LINES_FOR_NO_ROOM + b"200 done\r\n"}) as (client, _), \
+                ScriptedClient(lab.client, lab.server_seen(4)) as other:
+            other.login()
+            of_other = [(other.address, other.local_port)]
+            teller = titled(service.pid, "ftpalg-control")[0]
+            os.kill(teller, signal.SIGSTOP)
+            try:
+                client.send(b"NOOP\r\n")
+                while not client.received.endswith(b"200 done\r\n"):
+                    client.received = (client.received + client.socket.recv(65536))[-20:]
+                other.command(b"PORT 10,1,1,1,0,25", "5")
+            finally:
+                os.kill(teller, signal.SIGCONT)
+            # Neither says anything more.
+            told = wait_until(lambda: [event for event in read_events(lab) if event["event"] == "refuse"], "the refusal")
+            check_equal([(event["client_ip"], event["client_port"]) for event in told], of_other, "who was refused")
+
+
 def signal_at_start(kind, number, ends, delays=24):
     """The same signal at many moments of the start."""
     with kind.lab() as (lab, configuration):
@@ -593,6 +618,8 @@ def main():
         add("a full disk stops nobody, and what was lost is told", disk_is_full, kind(small_disk))
         add("messages that nobody reads stop nobody", messages_are_not_read, kind(file_of_events))
         add("a server's nonsense is a hundred lines and a sum", server_multiplies, kind(file_of_events))
+        add("a refusal for which there was no room is told when there is, though nothing follows", no_room_for_a_while,
+            kind(file_of_events))
         add("SIGHUP at any moment of the start ends nothing", signal_at_start, kind(file_of_events), signal.SIGHUP, False)
         add("SIGTERM at any moment of the start ends it", signal_at_start, kind(file_of_events), signal.SIGTERM, True)
         add("other signals end nothing", signals_that_mean_nothing, kind(file_of_events))
