@@ -315,6 +315,17 @@ static void set_ip_length(const struct packet *packet, size_t length, uint8_t *o
 	store16(out + 10, checksum_fold(checksum_add(0, out, packet->ip_header)));
 }
 
+/*
+ * The pieces of two packets must have two identifications. With "don't fragment" a sender may put anything there (RFC 6864
+ * 4.1), and some put 0 into every packet.
+ */
+static void allow_cutting(uint8_t *out, uint32_t seq)
+{
+	out[6] &= (uint8_t)~IPV4_DONT_FRAGMENT;
+	if (load16(out + 4) == 0)
+		store16(out + 4, (uint16_t)seq);
+}
+
 size_t packet_rewrite(struct bytes original, const struct packet *packet, const struct packet_change *change,
 		      uint8_t *out, size_t size)
 {
@@ -337,7 +348,7 @@ size_t packet_rewrite(struct bytes original, const struct packet *packet, const 
 	if (change->strip_sack)
 		strip_sack(tcp + TCP_HEADER_PLAIN, packet->tcp_header - TCP_HEADER_PLAIN);
 	if (packet->whole && change->may_be_cut)
-		out[6] &= (uint8_t)~IPV4_DONT_FRAGMENT;
+		allow_cutting(out, change->seq);
 	set_ip_length(packet, length, out);
 	store16(tcp + 16, 0);
 	store16(tcp + 16, tcp_checksum(&packet->tuple, tcp, length - packet->ip_header));

@@ -222,10 +222,16 @@ static bool may_be_cut(const struct attack *attack)
 	return attack->world.output.verdict == GATEWAY_REPLACE && !(attack->world.output.packet[6] & 0x40);
 }
 
+static unsigned int identification(const struct attack *attack)
+{
+	return (unsigned int)attack->world.output.packet[4] << 8 | attack->world.output.packet[5];
+}
+
 static void a261_what_a_narrow_path_does_not_take_may_be_cut(void **state)
 {
 	struct attack *attack = attack_open(SNAT);
 	static char text[1160];
+	unsigned int first;
 
 	(void)state;
 	attack_login(attack);
@@ -236,9 +242,14 @@ static void a261_what_a_narrow_path_does_not_take_may_be_cut(void **state)
 	assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
 	/* An offer alone is longer than it came, and shorter than any path is narrow. */
 	attack_offer_honestly(attack);
-	/* Errors about what comes behind it quote numbers that the client does not know. */
+	/* Errors about what comes after it quote numbers that the client does not know. */
 	attack_say_bytes(attack, C, unit_bytes(text, sizeof(text)));
 	assert_true(may_be_cut(attack));
+	/* Its pieces are not taken for those of the next one, though the client puts 0 into both. */
+	first = identification(attack);
+	attack_say_bytes(attack, C, unit_bytes(text, sizeof(text)));
+	assert_true(may_be_cut(attack));
+	assert_int_not_equal(identification(attack), first);
 	SAY(attack, C, "NOOP\r\n");
 	assert_int_equal(attack->world.output.verdict, GATEWAY_ACCEPT);
 	attack_end(attack);
