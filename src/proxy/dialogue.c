@@ -37,13 +37,20 @@ bool dialogue_waits(const struct session *core, enum verb verb)
 	return waits;
 }
 
+bool dialogue_is_transfer(const struct session *core, unsigned int index)
+{
+	const enum verb verb = dialogue_verb(core, index);
+
+	return verb_is_transfer(verb) || (verb == VERB_UNKNOWN && index == 0 && core->preliminary);
+}
+
 enum verb dialogue_first_transfer(const struct session *core)
 {
 	for (unsigned int i = 0; i < core->pipeline_count; i++) {
-		if (verb_is_transfer(dialogue_verb(core, i)))
+		if (dialogue_is_transfer(core, i))
 			return dialogue_verb(core, i);
 	}
-	return VERB_UNKNOWN;
+	return VERB_COUNT;
 }
 
 void dialogue_answer(struct proxy_session *session, const char *text)

@@ -200,8 +200,9 @@ struct proxy_session {
 	bool holds_reply;   /* a final reply waits for the data connection */
 	bool block_mode;    /* MODE B or C: data connections don't end with their files */
 	bool block_asked;   /* by the MODE that waits for its reply */
-	struct relay_follower earlier; /* that of a transfer which waits for its reply, behind a newer offer's */
+	struct relay_follower earlier; /* that of a transfer which waits for its reply, while there is a newer offer */
 	bool has_earlier;
+	enum verb earlier_verb;
 	bool stirred;       /* a data connection has changed */
 	struct evbuffer *greeting;     /* PREPARE: held until the server's leg is secure */
 	char failure[2 * TLS_ERROR_MAX]; /* what objection may be */
@@ -314,7 +315,12 @@ bool dialogue_judge(struct proxy_session *session, enum direction direction, str
 enum verb dialogue_verb(const struct session *core, unsigned int index);
 /* Does a command with this verb wait for its reply? */
 bool dialogue_waits(const struct session *core, enum verb verb);
-/* The first transfer that waits for its reply; VERB_UNKNOWN: none does. */
+/*
+ * Does the command that is answered after so many others transfer a file? One that nobody here knows does where a 1yz says
+ * so.
+ */
+bool dialogue_is_transfer(const struct session *core, unsigned int index);
+/* The first transfer that waits for its reply; VERB_COUNT: none does. */
 enum verb dialogue_first_transfer(const struct session *core);
 /* A reply of the proxy's own to the command that was judged last. */
 void dialogue_answer(struct proxy_session *session, const char *text);
@@ -388,6 +394,8 @@ bool pinhole_is_awaited(struct proxy_session *session);
 void transfer_open(struct proxy_session *session);
 /* The leg that sends the command's file; RELAY_ENDS: it has none. */
 enum relay_end transfer_source(enum verb verb);
+/* What became of verb's file. Where nobody knows which leg sends it, the worse of the two. */
+enum relay_outcome transfer_find_outcome(const struct relay_follower *follower, enum verb verb);
 /* The command has been passed on to the server. */
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);
 /* An offer was made: the data connection before it is no longer what replies are about. */

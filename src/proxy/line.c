@@ -119,7 +119,7 @@ static bool command_waits(struct proxy_session *session)
 	return security_is_own(command.verb) ||
 	       (command.verb == VERB_MODE && dialogue_waits(&session->session, VERB_MODE)) ||
 	       (verb_is_active_offer(command.verb) && (session->transfer.relay || session->has_earlier) &&
-		verb_is_transfer(dialogue_first_transfer(&session->session)));
+		dialogue_first_transfer(&session->session) != VERB_COUNT);
 }
 
 static void take_command(struct proxy_session *session, struct bytes line)

@@ -9,6 +9,18 @@ enum relay_end transfer_source(enum verb verb)
 	return verb_is_upload(verb) ? RELAY_CLIENT : RELAY_SERVER;
 }
 
+enum relay_outcome transfer_find_outcome(const struct relay_follower *follower, enum verb verb)
+{
+	const enum relay_end source = transfer_source(verb);
+	const enum relay_outcome client = follower->outcome[RELAY_CLIENT], server = follower->outcome[RELAY_SERVER];
+
+	if (source != RELAY_ENDS)
+		return follower->outcome[source];
+	if (client == RELAY_UNDER_WAY || server == RELAY_UNDER_WAY)
+		return RELAY_UNDER_WAY;
+	return client == RELAY_CUT ? client : server;
+}
+
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument)
 {
 	struct pinhole *pinhole = &session->pinhole;
@@ -30,11 +42,11 @@ static void transfer_keep_earlier(struct proxy_session *session)
 	/* A client that waits for nothing has its PORT before the transfer unanswered, too. */
 	const enum verb verb = dialogue_first_transfer(&session->session);
 
-	if (session->has_earlier || !verb_is_transfer(verb) ||
-	    session->transfer.outcome[transfer_source(verb)] == RELAY_NONE)
+	if (session->has_earlier || verb == VERB_COUNT || transfer_find_outcome(&session->transfer, verb) == RELAY_NONE)
 		return;
 	relay_hand_over(&session->transfer, &session->earlier);
 	session->has_earlier = true;
+	session->earlier_verb = verb;
 }
 
 void transfer_begin_offer(struct proxy_session *session)

@@ -21,21 +21,13 @@
  */
 #include "proxy/internal.h"
 
-/* A command that nobody here knows transfers a file where a 1yz says so. */
-static bool transfer_waits(const struct session *core)
-{
-	const enum verb verb = dialogue_verb(core, 0);
-
-	return verb_is_transfer(verb) || (verb == VERB_UNKNOWN && core->preliminary);
-}
-
 /* Would a reply with this code call a transfer complete? */
 static bool transfer_is_completed(const struct proxy_session *session, uint16_t code)
 {
 	const struct session *core = &session->session;
 
 	if (core->pipeline_count == 0 || core->multiline || code / 100 != 2 || session->block_mode ||
-	    !transfer_waits(core) || dialogue_waits(core, VERB_ABOR))
+	    !dialogue_is_transfer(core, 0) || dialogue_waits(core, VERB_ABOR))
 		return false;
 	/* A server that never ends its transfer (Pure-FTPd, when the client has gone) answers the next command instead. */
 	if (core->pipeline_count > 1 && code != 226 && code != 250)
@@ -44,18 +36,12 @@ static bool transfer_is_completed(const struct proxy_session *session, uint16_t 
 	return !(core->preliminary && code >= 211 && code <= 213 && dialogue_waits(core, VERB_STAT));
 }
 
-/* Of the data connection that the next reply to a transfer is about. Where nobody knows whose the file is, the worse one. */
-static enum relay_outcome transfer_find_outcome(const struct proxy_session *session)
+/* Of the data connection that the next reply to a transfer is about. */
+static enum relay_outcome transfer_find_answered(const struct proxy_session *session)
 {
 	const struct relay_follower *follower = session->has_earlier ? &session->earlier : &session->transfer;
-	const enum relay_end source = transfer_source(dialogue_verb(&session->session, 0));
-	const enum relay_outcome client = follower->outcome[RELAY_CLIENT], server = follower->outcome[RELAY_SERVER];
 
-	if (source != RELAY_ENDS)
-		return follower->outcome[source];
-	if (client == RELAY_UNDER_WAY || server == RELAY_UNDER_WAY)
-		return RELAY_UNDER_WAY;
-	return client == RELAY_CUT ? client : server;
+	return transfer_find_outcome(follower, dialogue_verb(&session->session, 0));
 }
 
 bool transfer_holds_reply(struct proxy_session *session)
@@ -72,7 +58,7 @@ bool transfer_holds_reply(struct proxy_session *session)
 	if (!transfer_is_completed(session, reply.code))
 		return false;
 	session->holds_reply = (!session->has_earlier && pinhole_is_awaited(session)) ||
-			       transfer_find_outcome(session) == RELAY_UNDER_WAY;
+			       transfer_find_answered(session) == RELAY_UNDER_WAY;
 	return session->holds_reply;
 }
 
@@ -88,7 +74,7 @@ bool transfer_judge_reply(struct proxy_session *session, struct bytes line, cons
 
 	if (!session->cut_code && reply->kind != REPLY_FIRST && reply->kind != REPLY_LAST)
 		return true;
-	if (completed && transfer_find_outcome(session) == RELAY_CUT) {
+	if (completed && transfer_find_answered(session) == RELAY_CUT) {
 		const struct notice notice = {
 			.type = NOTICE_ANOMALY, .reason = REASON_CUT, .direction = DIRECTION_REPLY,
 			.session = session->session.id, .view = &session->session.view, .text = line,
@@ -114,6 +100,6 @@ void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t
 		session->block_mode = session->block_asked;
 	else if (verb == VERB_REIN && code / 100 == 2)
 		session->block_mode = false;
-	else if (verb_is_transfer(verb))
+	else if (verb_is_transfer(verb) || (session->has_earlier && verb == session->earlier_verb))
 		transfer_forget_earlier(session);
 }

@@ -290,26 +290,42 @@ def mode_is_the_servers_to_take(cell):
         check_equal(cut_upload(dialogue), "426", "the reply to a cut upload after REIN, which brings MODE S back")
 
 
-def offer_comes_before_the_reply(cell):
-    """A client that has sent its file goes on with PORT at once, as it may, before it has read what became of the file."""
+def reset_if(cut):
+    """At its first byte."""
+    return (1, reset) if cut else (None, None)
+
+
+def offer_comes_before_the_reply(cell, command, cut):
+    """
+    A client that has sent its file goes on with PORT at once, as it may, before it has read what became of the file; then
+    with a second file. One of the two is cut.
+    """
     with Dialogue(cell, True) as dialogue, dialogue.talk.listen() as first, dialogue.talk.listen() as second:
         may_reply = threading.Event()
 
         def store(session):
             session.send(b"150 go on\r\n")
-            Peer(False, 1, reset).run(session.data_connection(), dialogue._secure_server)
+            Peer(False, *reset_if(cut == 1)).run(session.data_connection(), dialogue._secure_server)
             may_reply.wait(SECONDS)
             return b"226 all is well\r\n"
-        dialogue.server.handlers["STOR"] = lambda _argument: store
+        dialogue.server.handlers[command] = lambda _argument: store
         since = cell.proxy.position()
-        Peer(True, 100_000, leave).run(dialogue.connect(b"STOR x\r\n", first), dialogue._secure_client)
-        # By the server's reset or, where that is slower, by the client's bare end.
+        client = Peer(True, 100_000, leave) if cut == 1 else Peer(True)
+        client.run(dialogue.connect(f"{command} x\r\n".encode(), first), dialogue._secure_client)
+        # By the server's reset or, where that is slower, by the client's bare end; or in order.
         cell.proxy.wait_event("relay", since, client=dialogue.talk.endpoint)
         dialogue.talk.send(dialogue.talk.port(second).encode() + b"\r\n")
         wait_until(lambda: len(cell.proxy.events("offer", since, client=dialogue.talk.endpoint)) == 2, "the second offer")
         may_reply.set()
-        check_equal(dialogue.talk.reply()[:3], "426", "the reply to the upload")
+        check_equal(dialogue.talk.reply()[:3], "426" if cut == 1 else "226", "the reply to the upload")
         check_equal(dialogue.talk.reply()[:3], "200", "the reply to PORT")
+        # What became of the one is not told of the other.
+        dialogue.server.handlers[command] = lambda _argument: dialogue._transfer
+        dialogue.server_peer = Peer(False, *reset_if(cut == 2))
+        dialogue.talk.send(f"{command} x\r\n".encode())
+        Peer(True).run(second.accept()[0], dialogue._secure_client)
+        check_equal([dialogue.talk.reply()[:3] for _ in range(2)], ["150", "426" if cut == 2 else "226"],
+                    "the replies to the upload after it")
 
 
 def server_offers_before_the_reply(cell, act, reply):
@@ -423,7 +439,11 @@ def main():
         plan.add(f"a92: an upload of {size} bytes by a client that reads nothing arrives whole", writes_and_reads_nothing, size,
                  amount(5, 50), fixture=cell)
     plan.add("a225: a mode that the server has not taken hides no cut", mode_is_the_servers_to_take, fixture=cell)
-    plan.add("a226: an offer that comes before the reply hides no cut", offer_comes_before_the_reply, fixture=cell)
+    for cut, which in ((1, "it"), (2, "the next")):
+        plan.add(f"a226: an offer that comes before the reply hides no cut of {which}", offer_comes_before_the_reply, "STOR",
+                 cut, fixture=cell)
+        plan.add(f"a312: nor does an offer that comes before its reply hide a cut of {which}", offer_comes_before_the_reply,
+                 "XFER", cut, fixture=cell)
     plan.add("a226: nor does a server's, in the middle of the transfer", server_offers_before_the_reply, reset, "426", fixture=cell)
     plan.add("a226: and a whole transfer stays one", server_offers_before_the_reply, lambda data: (read(data), finish(data)),
              "226", fixture=cell)
