@@ -107,7 +107,7 @@ SUITE_REPLAY := '+replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/
 SUITE_READERS := '+readers:$(if $(LAB_FULL),3600,600)=RELAY=$(abspath $(SANITIZED)/tests/readers/relay) tests/readers/test_readers.py'
 SUITE_METRICS := '+metrics=BUILD=$(abspath $(SANITIZED)) tests/metrics/test_metrics.py'
 SUITE_EVENTS := '+events=BUILD=$(abspath $(SANITIZED)) tests/events/test_schema.py'
-SUITE_REPORT := '+report:600=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py' \
+SUITE_REPORT := '+report:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py' \
 	'+probe-page:300=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_probe_page.py'
 SUITE_SPLIT   = '+split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 # Labs wait more than they compute, each in its own network, so they run side by side, the longest first. Those that need

@@ -11,13 +11,15 @@ import time
 
 # Where the machine is emulated, every deadline is this much longer.
 SLOWNESS = float(os.environ.get("LAB_SLOWNESS", "1"))
+# For what comes on an idle machine at once, and in a check beside a dozen other programs. What must come sooner says so.
+PATIENCE = 30.0
 
 
 class TimedOut(Exception):
     """A condition did not come true before its deadline."""
 
 
-def wait_until(condition, what, timeout=10.0, interval=0.02):
+def wait_until(condition, what, timeout=PATIENCE, interval=0.02):
     """
     Polls condition until it answers something true, and returns that. `what` completes "timed out waiting for". An
     exception of the condition passes through.
@@ -136,7 +138,7 @@ class Process:
         with open(self.log, encoding="utf-8", errors="backslashreplace") as log:
             return log.read()
 
-    def wait_for_output(self, text, timeout=10.0):
+    def wait_for_output(self, text, timeout=PATIENCE):
         """Waits until the program has written text; fails at once if the program ends before."""
         def said():
             if text in self.output():
@@ -147,7 +149,7 @@ class Process:
             return False
         wait_until(said, f"{text!r} in {self.log}", timeout)
 
-    def wait(self, timeout=10.0):
+    def wait(self, timeout=PATIENCE):
         """Waits for the end and returns the exit status."""
         return self._process.wait(timeout)
 
@@ -161,7 +163,7 @@ class Process:
         wait_until(self._group_ended, f"the end of all processes of {self.command[-1]}")
         return status
 
-    def stop(self, number=signal.SIGTERM, timeout=10.0):
+    def stop(self, number=signal.SIGTERM, timeout=PATIENCE):
         """A polite signal, then, past the deadline, SIGKILL. Returns the exit status."""
         if self.running():
             os.kill(self.pid, number)

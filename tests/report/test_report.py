@@ -33,7 +33,7 @@ FTPALG = os.environ.get("FTPALG", os.path.join(TOP, "build", "ftpalg"))
 SHARED = os.environ.get("FTPALG_SHARED_PCAPS", os.path.join(TOP, "..", "shared", "pcaps"))
 NODE = os.environ.get("FTPALG_NODE", os.path.join(TOP, "build", "node"))
 SCREENSHOTS = os.path.join(TOP, "build", "report")
-BROWSER_SECONDS = 280
+BROWSER_SECONDS = 600
 
 # Case, locale, columns.
 GOLDEN_TEXTS = [
