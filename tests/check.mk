@@ -19,7 +19,7 @@ VM_SECONDS   ?= 2400
 # Random schedules for each capture, and which build they are run with: the sanitizers take ten times as long.
 SPLIT_SCHEDULES ?= 40
 SPLIT_BUILD     ?= $(RELEASE)
-SPLIT_LIMIT     ?= 600
+SPLIT_LIMIT     ?= 1800
 
 LAB_SOURCES  := $(wildcard tests/lab/*.c)
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
@@ -88,7 +88,8 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 replay-programs: $(REPLAY_PROGRAMS)
 readers-programs: $(READERS_PROGRAMS)
 
-RUN := tests/tools/run $(if $(STATEMENTS),-o $(STATEMENTS))
+# A suite's limit ends what hangs. Where the machine is slow or busy the slowest take three times as long as elsewhere.
+RUN := tests/tools/run -l 900 $(if $(STATEMENTS),-o $(STATEMENTS))
 
 # The suites, cheapest first, beside the longest: NAME[:SECONDS]=COMMAND, each one word for the shell. Those with a + run side by
 # side.
@@ -103,18 +104,18 @@ SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 SUITE_LINT   := 'lint:3600=nice -n 19 tests/tools/lint'
 SUITE_VALGRIND := 'valgrind:3600=tests/tools/valgrind $(MEMCHECKED)'
 SUITE_FUZZ   := 'fuzz:86400=nice -n 19 tests/fuzz/run $(FUZZED)'
-SUITE_REPLAY := '+replay:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
-SUITE_READERS := '+readers:$(if $(LAB_FULL),3600,600)=RELAY=$(abspath $(SANITIZED)/tests/readers/relay) tests/readers/test_readers.py'
+SUITE_REPLAY := '+replay:2400=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/replay/test_replay.py'
+SUITE_READERS := '+readers:$(if $(LAB_FULL),3600,1800)=RELAY=$(abspath $(SANITIZED)/tests/readers/relay) tests/readers/test_readers.py'
 SUITE_METRICS := '+metrics=BUILD=$(abspath $(SANITIZED)) tests/metrics/test_metrics.py'
 SUITE_EVENTS := '+events=BUILD=$(abspath $(SANITIZED)) tests/events/test_schema.py'
-SUITE_REPORT := '+report:900=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py' \
-	'+probe-page:300=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_probe_page.py'
+SUITE_REPORT := '+report:1800=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_report.py' \
+	'+probe-page=FTPALG=$(abspath $(SANITIZED)/ftpalg) tests/report/test_probe_page.py'
 SUITE_SPLIT   = '+split:$(SPLIT_LIMIT)=SPLIT=$(abspath $(SPLIT_BUILD)/tests/replay/split) tests/replay/test_split.py $(SPLIT_SCHEDULES)'
 # Labs wait more than they compute, each in its own network, so they run side by side, the longest first. Those that need
 # all processors have them, last.
 LAB_LONG     := $(foreach name,probe matrix interception dialogues tls_peers pass_by interop chaos,tests/lab/test_$(name).py)
 LAB_ALONE    := $(foreach name,flood flood_kinds,tests/lab/test_$(name).py)
-suite-lab     = '$(2)$(patsubst tests/lab/test_%.py,lab/%,$(1)):$(if $(LAB_FULL),3600,900)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(1)'
+suite-lab     = '$(2)$(patsubst tests/lab/test_%.py,lab/%,$(1)):$(if $(LAB_FULL),7200,2400)=FTPALG=$(abspath $(SANITIZED)/ftpalg) $(1)'
 SUITES_LAB   := $(foreach program,$(LAB_LONG) $(filter-out $(LAB_LONG) $(LAB_ALONE),$(LAB_TESTS)),$(call suite-lab,$(program),+))
 SUITES_ALONE := $(foreach program,$(LAB_ALONE),$(call suite-lab,$(program)))
 # What only the release build can show: the others go without the filter of system calls.
