@@ -34,7 +34,7 @@ WORKERS = 2
 MANY = 3
 WATCHDOG = 2
 # The other process may be busy for longer than the one that has more sessions waits for it.
-TRIES = 20
+TRIES = 100
 PATIENCE = 2
 
 

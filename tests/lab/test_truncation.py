@@ -310,9 +310,9 @@ def offer_comes_before_the_reply(cell, command, cut):
             return b"226 all is well\r\n"
         dialogue.server.handlers[command] = lambda _argument: store
         since = cell.proxy.position()
-        client = Peer(True, 100_000, leave) if cut == 1 else Peer(True)
+        # More than the buffers take: else all may have arrived at the server's host before its reset.
+        client = Peer(True, SIZE, leave) if cut == 1 else Peer(True)
         client.run(dialogue.connect(f"{command} x\r\n".encode(), first), dialogue._secure_client)
-        # By the server's reset or, where that is slower, by the client's bare end; or in order.
         cell.proxy.wait_event("relay", since, client=dialogue.talk.endpoint)
         dialogue.talk.send(dialogue.talk.port(second).encode() + b"\r\n")
         wait_until(lambda: len(cell.proxy.events("offer", since, client=dialogue.talk.endpoint)) == 2, "the second offer")
