@@ -13,17 +13,17 @@
  *                                     2. sends the SYN again, by OUTPUT and the loopback interface, to the proxy's listener
  *                                     3. has the queued one dropped: the server never sees it
  *
- * The rules see what they see of any forwarded connection: both interfaces, the client, the server behind its DNAT.
- * What follows of the connection is translated by its entry, or found by its socket. The new entry is confirmed before
- * the SYN is sent again, so neither OUTPUT nor a nat table can give the connection another end; it carries the helper
- * that its expectations need.
+ * The rules see what they see of any forwarded connection: both interfaces, the client, the server that a DNAT leads to.
+ * The rest of the connection is translated by its entry, or finds its socket. The new entry is confirmed before the SYN is
+ * sent again, so neither OUTPUT nor a nat table can give the connection another end; it carries the helper that its
+ * expectations need.
  *
  * Should the SYN that is sent again get lost (an OUTPUT that drops), the client's next one finds the entry. A queue that
  * nobody listens to drops: without a proxy no connection is made. Connections to addresses of this host are not
- * forwarded, and so are never intercepted; nor is what was forwarded before.
+ * forwarded, and so are never intercepted; nor are connections that were forwarded before.
  *
- * What the client dialled, where a DNAT of this host has changed it, is not in the packet. Rules put the number of the
- * "forward" that fits on it as its mark, counted from 1.
+ * What the client dialled, where a DNAT of this host has changed it, is not in the packet. Rules give the packet a mark:
+ * the number of the "forward" that applies, counted from 1.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,10 +39,10 @@
 #include "proxy/internal.h"
 #include "tls/wire.h"
 
-/* Until the SYN is there; then it is conntrack's own timeout for a connection that opens. */
+/* Until the SYN is there; then conntrack's own timeout for a connection that opens holds. */
 #define ADMISSION_SECONDS 30
 #define ADMISSION_HELPER "sane"
-/* discard; any port does to have a route looked up */
+/* The port of discard; any port will do to have a route looked up. */
 #define ROUTE_PORT 9
 
 struct admission {
@@ -57,7 +57,7 @@ struct admission {
 	uint8_t packet[UINT16_MAX];
 };
 
-/* What the client dialled, of a SYN that goes to server by now. False: not by the configuration that is in force. */
+/* What the client dialled, where its SYN now goes to server. False: the configuration in force has no such forward. */
 static bool admission_find_dialled(const struct admission *admission, uint32_t mark, const struct endpoint *server,
 				   struct endpoint *dialled)
 {

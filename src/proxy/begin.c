@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * How a control connection begins: which ends it is between, whether its source may have one more, and the connection to
- * its server. The greeting is the first line that comes; until then there is nobody to be told why it goes no further.
+ * its server. The greeting is the first line that comes; before it, nobody can be told why the session goes no further.
  */
 #include <string.h>
 #include <unistd.h>

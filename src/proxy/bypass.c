@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * Some TLS can't be ended here: that of servers which only the client can convince, by a certificate of its own, and what
- * the operator wants nobody to read. It gets through as it would without a proxy: the ClientHello goes to the server
- * unopened, and from there on the session is opaque, and its bytes are moved. Nothing is opened for it. Until then its
- * lines are judged like all others, so what bypasses is TLS, not FTP.
+ * Some TLS can't be ended here: that of servers which only the client can convince, by a certificate of its own, and that
+ * which the operator wants nobody to read. It gets through as it would without a proxy: the ClientHello goes to the server
+ * unopened; from there on the session is opaque, and its bytes are moved. No port is opened for it. Until then its lines
+ * are judged like all others, so what is bypassed is TLS, not FTP.
  *
  *   234, or an implicit port --> is the server listed? ---------------------yes------------------------> opaque
  *                                       | no
@@ -15,12 +15,12 @@
  *                                       |                     | another name
  *                                       +---------------------+--> terminated
  *
- * That a server demands a certificate is seen when it refuses the proxy for want of one: most that ask for one can do
- * without. By then the session can't be saved, because its dialogue is a part of the way; the client is told, and the
- * next one gets through. A server may demand it under one of its names, or of some of its clients, and who asks under which
- * name is up to the client: so the demand holds for those alone that the server can't tell from who met it
- * (bypass_table.c), and for nobody who has told the server in clear which of its hosts is meant. And it is a demand of the
- * server's, and not of anybody's who has taken its place: its certificate is judged first (handshake.c).
+ * That a server demands a certificate is seen when it refuses the proxy for lack of one: most servers that ask for one can
+ * do without. By then this session can't be saved, because its dialogue has begun; the client is told, and the next session
+ * gets through. A server may demand a certificate under one of its names, or from some of its clients, and the client
+ * chooses the name. So the demand holds only for clients that the server can't tell from the one that met it
+ * (bypass_table.c), and not for a client that has told the server in clear which of its hosts it means. And the demand has
+ * to be the server's own, not that of somebody who has taken its place: the certificate is judged first (handshake.c).
  */
 #include <string.h>
 
@@ -32,7 +32,7 @@
 /* Two records of full length: no ClientHello is longer. */
 #define BYPASS_HELLO_MAX 33000
 
-/* HOST (RFC 7151) names a host as SNI does, and a user may have one too; what nobody here knows may do the same. */
+/* HOST (RFC 7151) names a host as SNI does, and a user may have a host too; an unknown command may do the same. */
 void bypass_take_command(struct proxy_session *session, enum verb verb)
 {
 	switch (verb) {
@@ -50,7 +50,7 @@ void bypass_take_command(struct proxy_session *session, enum verb verb)
 	}
 }
 
-/* A balancer's header tells the server of another client than the one it sees. */
+/* A balancer's header names another client to the server than the one that it sees. */
 static bool bypass_is_steered(const struct proxy_session *session)
 {
 	return session->steered || session->session.header.seen > 0;
@@ -86,8 +86,8 @@ static void bypass_begin(struct proxy_session *session, const char *why)
 }
 
 /*
- * The ClientHello, which stays in the socket. False: it has not come yet, or never will. *hello: its length, if it asks for
- * name and no server can find another one in it; else 0.
+ * Looks at the ClientHello, which stays in the socket. False: it has not come yet, or never will. *hello: its length, if it
+ * asks for name and no server can find another name in it; otherwise 0.
  */
 static bool bypass_peek(struct proxy_session *session, char *name, size_t *hello)
 {
@@ -100,7 +100,7 @@ static bool bypass_peek(struct proxy_session *session, char *name, size_t *hello
 		result = tls_hello_name(session->proxy->tls, (struct bytes){ bytes, length }, name, hello);
 	if (result != TLS_DONE)
 		*hello = 0;
-	/* What is no ClientHello is OpenSSL's to refuse. */
+	/* OpenSSL refuses what is not a ClientHello. */
 	if (result == TLS_FAILED || (result == TLS_WAIT && length == sizeof(bytes)))
 		return true;
 	if (result == TLS_END)
@@ -117,7 +117,7 @@ bool bypass_judge(struct proxy_session *session)
 	char name[TLS_NAME_MAX] = "";
 	size_t hello = 0;
 
-	/* Where only one leg has TLS there is nothing to pass on. */
+	/* Where only one leg has TLS, there is none to pass on. */
 	if (config->legs != PROXY_LEGS_BOTH || session->leg[LEG_CLIENT].ending || session->leg[LEG_SERVER].ending)
 		return true;
 	if (config_bypasses_server(config, &view->server.address) ||
@@ -139,7 +139,7 @@ bool bypass_judge(struct proxy_session *session)
 	return true;
 }
 
-/* How much of what this leg has said may go on. */
+/* How many of the bytes that this leg has said may go on. */
 static size_t bypass_judge_bytes(struct proxy_session *session, enum leg_side side)
 {
 	struct evbuffer *in = session->leg[side].in;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A demand is remembered with everything that the server may have gone by when it made it: the name that the client asked
- * for, and the address that the client has for the server. The name is the client's choice. So a demand under one name says
- * nothing about another, and what one client has brought about means nothing for a client whom the server can tell from it.
+ * A demand is remembered with everything on which the server may have based it: the name that the client asked for, and
+ * the client's address as the server sees it. The name is the client's choice. So a demand under one name says nothing about
+ * another, and what one client has brought about means nothing for a client that the server can tell from it.
  *
- * There are more names than rows. A source that has had its share of them displaces its own.
+ * There are more names than rows. A source that has used its share of the rows displaces its own.
  */
 #include "proxy/bypass_table.h"
 
@@ -19,7 +19,7 @@ static bool row_is(const struct bypass_row *row, const struct bypass_key *key)
 	       strcasecmp(row->name, key->name) == 0;
 }
 
-/* What has run out is as good as free. */
+/* A row that has run out is as good as free. */
 static const struct bypass_row *older(const struct bypass_row *row, const struct bypass_row *other)
 {
 	return !other || row->until < other->until ? row : other;

@@ -7,12 +7,12 @@
 #include "tls/tls.h"
 
 #define BYPASS_ROWS 64
-/* Of them, for the demands that one source has brought about. */
+/* How many of them are for the demands that one source has brought about. */
 #define BYPASS_SHARE 8
 /* How long a demand is remembered; then the next session asks again. */
 #define BYPASS_MICROSECONDS (UINT64_C(3600) * 1000000)
 
-/* All that a server may go by before it demands a certificate. */
+/* Everything on which a server may base a demand for a certificate. */
 struct bypass_key {
 	struct endpoint server;
 	struct address client; /* as the server sees it */

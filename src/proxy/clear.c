@@ -8,9 +8,9 @@
  * After the reply to REIN a server may say close_notify at once, and it is read together with the reply. While REIN
  * waits, close_notify is therefore not taken for the end of the connection, unless there was no reply before it.
  *
- * What we say is in clear from our close_notify on. Of what the peer says only the peer knows where it changes: some
- * answer with close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record
- * begins with 20 to 23, and no line of FTP with a control byte.
+ * What we say is in clear after our close_notify. Where what the peer says changes, only the peer knows: some answer with
+ * close_notify, others (curl) wait for ours and go on in clear at once. The first byte tells: a TLS record begins with 20 to
+ * 23, and no line of FTP begins with a control byte.
  */
 #include "proxy/internal.h"
 

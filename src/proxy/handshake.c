@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TLS begins on a leg between two lines. What is in the buffer by then came in clear, after the line that ended it:
- * the callers look, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
+ * TLS begins on a leg between two lines. What is in the buffer by then came in clear, after the last line in clear: the
+ * callers look for it, and end the session (RFC 4217 does not say so; CVE-2011-1575 and its like do).
  *
  * The server's certificate is known before the client's handshake goes on, because what the client is shown follows from it.
  */
@@ -39,7 +39,7 @@ static void report_secured(struct proxy_session *session, enum leg_side side)
 	session->ops.notice(session->ops.context, &notice);
 }
 
-/* The number of the certificate that is given for this server and name, or TLS_NO_PAIR. */
+/* The number of the certificate that the configuration gives for this server and name, or TLS_NO_PAIR. */
 static size_t given_pair(const struct proxy_session *session)
 {
 	const struct config *config = session->proxy->config;
@@ -49,8 +49,8 @@ static size_t given_pair(const struct proxy_session *session)
 }
 
 /*
- * A client can have as many certificates made as it finds servers, and where its session is refused, names: what it has is
- * bounded, so that there is something left for others. All that are refused have together what one source has.
+ * A client can have as many certificates made as it finds servers, and as it finds names where its sessions are refused. So
+ * that others have something left, each source has a bound. All refused sessions together have as much as one source.
  */
 static bool may_order(const struct proxy_session *session)
 {
@@ -74,7 +74,7 @@ static void count_order(struct proxy_session *session)
 
 /*
  * Lets the client's handshake go on, with a certificate for the server's names where there is a server that may be used.
- * While it is being made nothing is done, and this comes again.
+ * While the certificate is being made nothing is done, and this is called again.
  */
 static void present(struct proxy_session *session)
 {
@@ -113,7 +113,7 @@ static void object(struct proxy_session *session, enum reason reason, const char
 	struct leg *server = &session->leg[LEG_SERVER];
 
 	proxy_session_report(session, NOTICE_ANOMALY, reason, objection);
-	/* Nothing more is heard of it, and nothing said to it. */
+	/* Nothing more is read from it, and nothing said to it. */
 	server->input = LEG_ENDED;
 	evbuffer_drain(server->out, evbuffer_get_length(server->out));
 	session->objection = objection;
@@ -126,7 +126,7 @@ static void object(struct proxy_session *session, enum reason reason, const char
 }
 
 /*
- * May the server be used, going by its certificate? It is asked before anything else that the server has said counts: in TLS
+ * Does its certificate let the server be used? This is asked before anything else that the server has said counts: in TLS
  * 1.2 a server demands the client's certificate, and refuses it, before the handshake is done.
  */
 static bool judge_server(struct proxy_session *session)
@@ -174,9 +174,9 @@ static void secure_server(struct proxy_session *session)
 }
 
 /*
- * What a client that names no server is shown has the server's own names, so that it judges them itself, as it would
- * without a proxy. A given certificate has other names, and who speaks in clear sees none: there the server has to be the
- * one of the address that was dialled.
+ * A client that names no server is shown a certificate with the server's own names, so that it judges them itself, as it
+ * would without a proxy. A given certificate has other names, and a client in clear sees none at all: there the server has
+ * to be the one of the address that was dialled.
  */
 static bool client_judges_name(const struct proxy_session *session, const char *name)
 {
@@ -191,7 +191,7 @@ void handshake_start_server(struct proxy_session *session, const char *name)
 	const struct address *dialled = &session->session.view.server_seen.address;
 	struct leg *server = &session->leg[LEG_SERVER];
 
-	/* After REIN: the server said 234 in the TLS that it was to end. */
+	/* After REIN: the server said 234 in the TLS that it should have ended. */
 	if (server->ending) {
 		object(session, REASON_HANDSHAKE, "the server did not end TLS after REIN");
 		return;

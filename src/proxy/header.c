@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The header of the PROXY protocol, which a load balancer says before its client's first byte, and before TLS. It is
- * followed to its end (src/core/ftp/proxyheader.c) and goes to the server as it came: in clear, and before all else that the
- * server hears. What follows it stays in the socket, for behind an implicit port that is a ClientHello.
+ * The header of the PROXY protocol, which a load balancer sends before its client's first byte, and before TLS. It is
+ * followed to its end (src/core/ftp/proxyheader.c) and goes to the server as it came: in clear, and before anything else
+ * that the server hears. What follows it stays in the socket, because on an implicit port that is a ClientHello.
  *
  *   the policy expects one --first byte--> within --last byte--> done: lines, or TLS
  *                              \               \____ another byte: the client speaks before the greeting

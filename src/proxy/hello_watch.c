@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A server of TLS 1.3 may answer a ClientHello by asking for another one (RFC 8446 4.1.4), and takes the name that it finds
- * there. A client brings that about by keys of a group that the server does not want. So where a session passes unopened for
- * its name, nothing follows the first ClientHello before the server's answer is known, and a second one has to ask for the
- * same.
+ * A server of TLS 1.3 may answer a ClientHello by asking for another one (RFC 8446 4.1.4), and uses the name that it finds
+ * there. A client can bring that about by sending keys of a group that the server does not want. So where a session passes
+ * unopened because of its name, nothing may follow the first ClientHello before the server's answer is known, and a second
+ * ClientHello has to ask for the same name.
  *
  *   FIRST --all of it has passed--> ANSWER --HelloRetryRequest--> SECOND --the same name--> PASSED
  *                                      \---anything else---> PASSED  \----another----> refused
  *
- * A server that has an interest in hiding its answer needs no such trick to be another one than it says.
+ * A server that would want to hide its answer needs no such trick to pose as another one.
  */
 #include "proxy/hello_watch.h"
 
@@ -21,11 +21,11 @@
 #define RECORD_HEADER 5
 #define RECORD_HANDSHAKE 22
 #define MESSAGE_SERVER_HELLO 2
-/* Behind the headers of the record and of the message, and the version. */
+/* After the headers of the record and of the message, and the version. */
 #define RANDOM_OFFSET (RECORD_HEADER + 4 + 2)
 #define RANDOM_SIZE 32
 
-/* RFC 8446 4.1.3: what is no random number tells that this ServerHello asks for another ClientHello. */
+/* RFC 8446 4.1.3: with this instead of a random number, a ServerHello asks for another ClientHello. */
 static const uint8_t retry_random[RANDOM_SIZE] = {
 	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
 	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,

@@ -19,12 +19,12 @@ struct hello_watch {
 	char name[TLS_NAME_MAX];
 };
 
-/* Instead of a length: the second ClientHello is none, or asks for another name. */
+/* Instead of a length: what came second is not a ClientHello, or asks for another name. */
 #define HELLO_REFUSED SIZE_MAX
 
 /* The first ClientHello has length bytes, asks for name, and is still to pass. */
 void hello_watch_begin(struct hello_watch *watch, const char *name, size_t length);
-/* Of the bytes that wait, how many may pass now; each is shown until it may. Those of the client: or HELLO_REFUSED. */
+/* How many of the bytes that wait may pass now; a byte is shown until it may. For the client's: or HELLO_REFUSED. */
 size_t hello_watch_client(struct hello_watch *watch, struct tls *tls, struct bytes bytes);
 size_t hello_watch_server(struct hello_watch *watch, struct bytes bytes);
 

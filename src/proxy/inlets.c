@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The sockets through which connections come to the proxy: a listener for each family, and the queue of first packets. They
- * belong to the supervisor, which never reads from them. So they outlive every process that does: what arrives while one
- * has died and the next has not begun waits in the kernel, and two processes can have them at the same time, one after the
- * other reading.
+ * belong to the supervisor, which never reads from them. So they outlive every process that does: what arrives when one
+ * has died and the next has not begun waits in the kernel. Several processes can have them at the same time: those of one
+ * generation take what comes side by side, and the next generation has them before the last one lets go.
  *
- * A port that stays the same keeps its listeners, and a queue its socket, whatever else the configuration changes: the
- * kernel gives neither to somebody else while it is held.
+ * A port that stays the same keeps its listeners, and a queue its socket, whatever else changes in the configuration: the
+ * kernel gives neither to another program while it is held.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 static const enum family families[PROXY_LISTENERS] = { FAMILY_IPV4, FAMILY_IPV6 };
 
-/* Of the same socket. -1 stays -1. */
+/* Another descriptor of the same socket. -1 stays -1. */
 static int inlets_share(int descriptor)
 {
 	return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 0);

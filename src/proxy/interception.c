@@ -9,13 +9,13 @@
  *                 address, and the packets are routed here                 this server
  *
  * The two choices are independent. A socket with an address that is not this host's needs IP_TRANSPARENT, and rules that
- * route what comes for it here ("ftpalg rules" prints them).
+ * route what comes for that address to this host ("ftpalg rules" prints them).
  *
- * "REDIRECT" is what it does, not how: proxy/admission.c makes the entry that the target of this name would have made.
+ * "REDIRECT" says what happens, not how: proxy/admission.c makes the entry that the target of this name would have made.
  *
- * A server behind this host's own DNAT is dialled where it really is. That DNAT happens to the first packet alone, and
- * takes part in neither connection. So the configuration has to say it ("forward"), which for the core is the same as a
- * DNAT: the client knows the server by one address, the server itself by another.
+ * A server behind this host's own DNAT is dialled where it really is. That DNAT sees only the first packet, and takes part
+ * in neither connection. So the configuration has to name it ("forward"), which for the core is the same as a DNAT: the
+ * client knows the server by one address, the server itself by another.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@
 #include "proxy/internal.h"
 
 #define PLAIN_PORT 21
-/* Of 28,000 ports that the kernel chooses from, few are in use towards one server. */
+/* Enough: of the 28,000 ports that the kernel chooses from, few are in use towards one server. */
 #define SOURCE_TRIES 32
 
 int interception_listen(const struct config_proxy *config, enum family family, int backlog)
@@ -91,12 +91,12 @@ bool interception_find_ends(struct proxy_session *session, struct nat_view *view
 }
 
 /*
- * Conntrack would take a second connection of the client's own address and port to the same server for the first. The
- * kernel's choice of a port does not see that: what has the client's port on this host is the client's socket, not ours.
+ * Conntrack would take a second connection from the client's own address and port to the same server for the first. The
+ * kernel does not see that when it chooses a port: the socket that has the client's port is the client's, not this host's.
  */
 static bool interception_port_is_free(struct proxy *proxy, const struct endpoint *source, const struct endpoint *server)
 {
-	/* As answers to the client have it. */
+	/* As in answers to the client. */
 	const struct tuple tuple = { .source = *server, .destination = *source };
 	struct connection connection = { .opening = false };
 
@@ -104,7 +104,7 @@ static bool interception_port_is_free(struct proxy *proxy, const struct endpoint
 		if (endpoint_equal(&session->client_master.client, source) &&
 		    endpoint_equal(&session->client_master.server_seen, server))
 			return false;
-	/* What other processes have, of this proxy or of one that was replaced, the kernel alone knows. */
+	/* Only the kernel knows what other processes have, of this proxy or of one that was replaced. */
 	return conntrack_find_receiver(&proxy->host.conntrack, &tuple, &connection) != REASON_NONE;
 }
 

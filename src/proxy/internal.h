@@ -17,7 +17,7 @@
  *   dialogue.c        the core, asked about a line, and the proxy's own answers
  *   security.c        AUTH, PBSZ, PROT and their kin: what the legs agree on
  *   handshake.c       TLS begins on a leg
- *   mint.c            certificates, from who has the authority's key
+ *   mint.c            certificates, from the process that has the authority's key
  *   leg.c             one leg: bytes in and out
  *   bypass.c          TLS that is passed on unopened
  *   bypass_table.c    the demands for which it is
@@ -47,7 +47,7 @@
 /* Reads, lines and bytes of a header that one session may have in one turn of the loop, whichever peer they come from. */
 #define SESSION_STEPS 256U
 
-/* Connecting, TLS handshakes, and what the proxy says to a server by itself. */
+/* For connecting, for TLS handshakes, and for what the proxy itself says to a server. */
 #define PROXY_SETUP_SECONDS 30
 #define PROXY_FINISH_SECONDS 10
 
@@ -309,15 +309,13 @@ void handshake_start_server(struct proxy_session *session, const char *name);
 /* Has the core judge a line. False: it has ended the session. */
 bool dialogue_judge(struct proxy_session *session, enum direction direction, struct bytes line);
 /*
- * The command that is answered after so many others; VERB_COUNT for one that was overwritten, and where so many don't
- * wait.
+ * The command that is answered after index others; VERB_COUNT for one that was overwritten, and where so many don't wait.
  */
 enum verb dialogue_verb(const struct session *core, unsigned int index);
 /* Does a command with this verb wait for its reply? */
 bool dialogue_waits(const struct session *core, enum verb verb);
 /*
- * Does the command that is answered after so many others transfer a file? One that nobody here knows does where a 1yz says
- * so.
+ * Does the command that is answered after index others transfer a file? An unknown command does if a 1yz says so.
  */
 bool dialogue_is_transfer(const struct session *core, unsigned int index);
 /* The first transfer that waits for its reply; VERB_COUNT: none does. */
@@ -356,7 +354,7 @@ bool prepare_again(struct proxy_session *session, struct bytes line, const struc
 void prepare_go_on(struct proxy_session *session);
 
 /* proxy/bypass.c */
-/* A command has gone to the server: TLS may begin with another one than it would have. */
+/* A command has gone to the server, which may make TLS begin with another host than it would have. */
 void bypass_take_command(struct proxy_session *session, enum verb verb);
 /* TLS is to begin on the client's leg. True: it begins, or the session has become opaque; false: not yet. */
 bool bypass_judge(struct proxy_session *session);
@@ -369,15 +367,15 @@ void bypass_move(struct proxy_session *session);
 /* What is in out leaves in TLS, then close_notify; then the leg is in clear. */
 void clear_begin(struct leg *leg);
 /*
- * TLS ends on both legs: is there something that came in it, and would go on in clear? True: the session is ended. What a
- * client says in clear may wait.
+ * TLS ends on both legs: did something come in TLS that would go on in clear? True: the session is ended. What a client says
+ * in clear may wait.
  */
 bool clear_judge_rest(struct proxy_session *session);
 /* False: there is no room for close_notify yet. */
 bool clear_finish(struct leg *leg);
 /* Reads from a leg whose TLS is ending. */
 enum tls_result clear_read(struct leg *leg, uint8_t *out, size_t size, size_t *length);
-/* close_notify came, and no reply to REIN before it: that is the end. */
+/* close_notify that came without a reply to REIN before it is the end of the connection. */
 void clear_judge_end(struct proxy_session *session);
 /* Forgets what ties data connections to this login. False: no memory. */
 bool clear_tickets(struct proxy_session *session);
@@ -394,11 +392,11 @@ bool pinhole_is_awaited(struct proxy_session *session);
 void transfer_open(struct proxy_session *session);
 /* The leg that sends the command's file; RELAY_ENDS: it has none. */
 enum relay_end transfer_source(enum verb verb);
-/* What became of verb's file. Where nobody knows which leg sends it, the worse of the two. */
+/* What became of verb's file. Where it is not known which leg sends it, the worse of the two. */
 enum relay_outcome transfer_find_outcome(const struct relay_follower *follower, enum verb verb);
 /* The command has been passed on to the server. */
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);
-/* An offer was made: the data connection before it is no longer what replies are about. */
+/* An offer was made: replies are no longer about the data connection before it. */
 void transfer_begin_offer(struct proxy_session *session);
 
 /* proxy/transfer_reply.c */
@@ -406,7 +404,7 @@ void transfer_begin_offer(struct proxy_session *session);
 bool transfer_holds_reply(struct proxy_session *session);
 /* False: the client does not read this line; where it was the last one, it has read another. */
 bool transfer_judge_reply(struct proxy_session *session, struct bytes line, const struct reply *reply);
-/* verb has been answered: what later replies are judged by may change. */
+/* verb has been answered, which may change how later replies are judged. */
 void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The files that the configuration names for TLS, read for the proxy, or for who only wants to know if they are good. */
+/* The files that the configuration names for TLS, read for the proxy, or only to find out whether they are good. */
 #include <stdio.h>
 
 #include "proxy/proxy.h"
@@ -7,7 +7,7 @@
 /* `server "NAME": ` */
 #define OF_MAX (POLICY_NAME_MAX + 16)
 
-/* What own leaves open is as in demand. */
+/* What own leaves open is taken from demand. */
 static struct tls_demand keys_demand(struct tls_demand demand, const struct config_tls *own)
 {
 	if (own->versions != TLS_VERSIONS_DEFAULT) {

@@ -48,7 +48,7 @@ static enum tls_result leg_read(struct leg *leg, uint8_t *out, size_t size, size
 	return leg->ending ? clear_read(leg, out, size, length) : wire_read(&leg->wire, out, size, length);
 }
 
-/* A server with which TLS is to begin has nothing to say before. False: the connection broke. */
+/* A server with which TLS is to begin has nothing to say before that. False: the connection broke. */
 static bool leg_watch_silence(struct proxy_session *session, struct leg *leg)
 {
 	uint8_t byte;
@@ -68,7 +68,7 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 	uint8_t bytes[4096];
 	size_t length;
 
-	/* What a client says by then is header_pass's to read. */
+	/* While a header is expected, header_pass() reads what the client says. */
 	if (leg == &session->leg[LEG_CLIENT] && session_expects_header(&session->session))
 		return true;
 	if (leg == &session->leg[LEG_SERVER] && leg->connected && leg->phase == LEG_STARTING &&

@@ -3,8 +3,8 @@
  * Lines between the legs. Each is judged by the core and leaves as the core says; a refused one leaves overwritten, so
  * that the server answers it in its own words and the order of replies stays what it is.
  *
- * What reaches the server is answered once. A line without a verb is not passed on: some servers answer one and others
- * don't, and after it the answer to AUTH could not be told from the answer to nothing. No client waits for an answer.
+ * What reaches the server is answered once. A line without a verb is not passed on: some servers answer such a line and
+ * others don't, and after it the answer to AUTH could not be told from the answer to nothing. No client waits for one.
  *
  * A line that carries a token of RFC 2228 may be as long as in packet mode (src/core/tcp/inspect.c). The proxy refuses such
  * commands, so of a long one only the beginning is kept, and no more than the usual buffer holds at a time.
@@ -14,7 +14,7 @@
 #include "ftpalg/token.h"
 #include "proxy/internal.h"
 
-/* The next piece of a token, of length bytes. False: it is none. A CR at its end stays in the buffer. */
+/* Drops the next piece of a token, of length bytes. False: it is not one. A CR at its end stays in the buffer. */
 static bool token_drop(struct proxy *proxy, struct evbuffer *in, size_t length)
 {
 	struct bytes piece = { proxy->line, 0 };
@@ -33,7 +33,7 @@ static bool token_drop(struct proxy *proxy, struct evbuffer *in, size_t length)
 	return good;
 }
 
-/* length bytes of a line are in the client's buffer, too many for any but one with a token. */
+/* The client's buffer has length bytes of a line, too many for any line but one with a token. */
 static bool token_shorten(struct proxy_session *session, size_t length)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
@@ -96,7 +96,7 @@ static void line_put(struct evbuffer *out, struct bytes line, const struct outco
 	evbuffer_add(out, "\r\n", 2);
 }
 
-/* Does the first line in the buffer wait until the dialogue is at rest? Nothing is taken. */
+/* Must the first line in the buffer wait until the dialogue is at rest? Nothing is taken. */
 static bool command_waits(struct proxy_session *session)
 {
 	struct evbuffer *in = session->leg[LEG_CLIENT].in;
@@ -115,7 +115,7 @@ static bool command_waits(struct proxy_session *session)
 	if (line.length > 0 && line.data[line.length - 1] == '\r')
 		line.length--;
 	parse_command(line, &command);
-	/* Of one data connection's end only one reply may tell, and of two modes, nobody could say which was taken. */
+	/* Only one reply may speak of a data connection's end; and of two modes nobody could say which was accepted. */
 	return security_is_own(command.verb) ||
 	       (command.verb == VERB_MODE && dialogue_waits(&session->session, VERB_MODE)) ||
 	       (verb_is_active_offer(command.verb) && (session->transfer.relay || session->has_earlier) &&
@@ -129,7 +129,7 @@ static void take_command(struct proxy_session *session, struct bytes line)
 	struct command command;
 	struct bytes argument;
 
-	/* What is said before the greeting is the core's to judge, whatever it is. */
+	/* The core judges whatever is said before the greeting. */
 	if (parse_command(line, &command) == REASON_NONE && command.verb_span.length + command.argument.length == 0 &&
 	    session->session.state != SESSION_GREETING)
 		return;
@@ -148,7 +148,7 @@ static void take_command(struct proxy_session *session, struct bytes line)
 		transfer_take_command(session, command.verb, argument);
 }
 
-/* The lines of a reply to FEAT are those of the leg that they are sent to (RFC 4217 6). */
+/* The lines of a reply to FEAT say what holds on the leg that they are sent to (RFC 4217 6). */
 static bool passes_features(struct proxy_session *session, enum verb verb, struct bytes line, const struct reply *reply)
 {
 	const char *more = security_more_features(session);
@@ -204,7 +204,7 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 	return evbuffer_get_length(session->leg[!side].out) < LEG_BUFFER_MAX;
 }
 
-/* RFC 4217 has the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
+/* RFC 4217 makes the client wait for the reply to AUTH: what comes before it was put there by somebody else. */
 static void judge_behind_auth(struct proxy_session *session)
 {
 	if (session->change == SECURITY_AUTH && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The proxy's way to the process that has the authority's key. Orders go out as sessions need them, answers come when they
- * come, and all other sessions go on meanwhile. A session that waits is woken by every answer, and now and then without one:
- * an order that got lost is given again (certs_minted.c), until its handshake's deadline.
+ * The proxy's way to the process that has the authority's key. Orders go out as sessions need them, answers come in their
+ * own time, and all other sessions go on meanwhile. A session that waits is woken by every answer, and now and then without
+ * one: an order that got lost is given again (certs_minted.c), until the handshake's deadline.
  */
 #include <sys/socket.h>
 
@@ -46,7 +46,7 @@ static void mint_on_answer(evutil_socket_t descriptor, short what, void *context
 	for (int i = 0; i < MINT_BATCH; i++) {
 		const ssize_t length = recv(descriptor, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC);
 
-		/* A proxy that is replaced has the other end's only holder in its keys process: with that, answers end. */
+		/* Only the keys process of a proxy that is replaced holds the other end: when it dies, answers end. */
 		if (length == 0)
 			event_del(proxy->mint_watch);
 		if (length != (ssize_t)sizeof(answer))

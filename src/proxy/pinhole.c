@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the core asks the kernel for, the proxy makes of a listener and of expectations on the two legs' connections.
+ * What the core asks the kernel for, the proxy provides by a listener, and by expectations on the two legs' connections.
  *
  * The client's leg is a connection that REDIRECT translated, from the server's address to one of this host. The kernel
  * translates a data connection that is expected there in the same way (nat-follow-master), so the client goes to the
@@ -12,7 +12,7 @@
  *
  * With TPROXY there is no NAT on the client's leg, and none is needed: the sockets themselves have the server's address,
  * and the rules have what comes for them delivered here. The same holds for the server's leg where servers are dialled
- * from the client's address. The expectations are then what gets the connection past INPUT, and no more.
+ * from the client's address. The expectations then only get the connection past INPUT.
  *
  *   passive   client -> server_seen:P    expected on the client's leg; the listener has server_seen:P
  *   active    proxy  -> client:P         expected on the client's leg; from server_seen
@@ -20,8 +20,9 @@
  * The listener takes one connection, and only from the peer that was expected.
  *
  * A short transfer in active mode can be over before the loop shows its connection: the server connects, sends, closes,
- * and its 226, which ends the offer, is in the same round of events. What waits in the backlog by then is taken; and
- * where the kernel has seen the SYN but the handshake is not through, the listener waits for it a little longer.
+ * and its 226, which ends the offer, is in the same round of events. So a connection that waits in the backlog by then is
+ * still taken; and where the kernel has seen the SYN but the handshake is not complete, the listener waits for it a little
+ * longer.
  */
 #include <errno.h>
 #include <string.h>
@@ -69,9 +70,9 @@ static enum reason pinhole_create(struct proxy *proxy, const struct nat_view *ma
 }
 
 /*
- * Listens, and has the connection expected that inward describes. The kernel translates it to the listener's port, or,
- * where it translates nothing, it is the listener's port that is expected: should another connection have it already,
- * it is as good as any other, and another one is tried.
+ * Listens, and has the kernel expect the connection that inward describes. The kernel translates it to the listener's port;
+ * where it translates nothing, the listener's own port is expected, and if another connection has that already, another
+ * port is tried: all are equally good.
  */
 static enum reason pinhole_admit(struct proxy_session *session, enum leg_side side, const struct nat_view *master)
 {
@@ -146,7 +147,7 @@ static enum reason pinhole_active(struct proxy_session *session, struct expectat
 	return REASON_NONE;
 }
 
-/* A third party's data connection goes past the proxy. */
+/* A third party's data connection does not go through the proxy. */
 static enum reason pinhole_direct(struct proxy_session *session, const struct expectation *expectation)
 {
 	struct pinhole *pinhole = &session->pinhole;
@@ -213,8 +214,8 @@ static void pinhole_relay(struct proxy_session *session, int accepted)
 }
 
 /*
- * A connection that waits, or -1. Its peer's address comes with it: of one that has been reset already, nothing else would
- * tell.
+ * A connection that waits, or -1. Its peer's address comes with it: for one that has already been reset, nothing else would
+ * have it.
  */
 static int pinhole_take_connection(const struct pinhole *pinhole, struct endpoint *remote)
 {
@@ -227,7 +228,7 @@ static int pinhole_take_connection(const struct pinhole *pinhole, struct endpoin
 	return accepted;
 }
 
-/* Nobody comes any more. */
+/* Nobody can come any more. */
 static void pinhole_give_up(struct proxy_session *session)
 {
 	struct pinhole *pinhole = &session->pinhole;
@@ -244,7 +245,7 @@ static void pinhole_accept(struct proxy_session *session)
 	struct endpoint remote;
 	int accepted = 0;
 
-	/* No longer than the backlog: a stranger who comes again and again shall not hold the loop. */
+	/* No more often than the backlog is long: a stranger that comes again and again must not hold up the loop. */
 	for (int i = 0; i < OFFER_BACKLOG && !pinhole->used && accepted >= 0; i++) {
 		accepted = pinhole_take_connection(pinhole, &remote);
 		if (accepted < 0 && is_starved(errno)) {

@@ -43,7 +43,7 @@ static void prepare_end(struct proxy_session *session)
 	session->again = true;
 }
 
-/* The server wants no session. The client hears so in the server's words, and nothing of it is heard in clear. */
+/* The server refuses the session. The client hears so in the server's words, and the server hears nothing in clear. */
 static void prepare_refused(struct proxy_session *session)
 {
 	prepare_end(session);

@@ -5,13 +5,13 @@
  * nothing else. Keys, certificates and trust anchors are read before the sandbox closes; nothing reads a key file later.
  * For new ones there is a new process, which takes the inlets over (run/generation.c); this one then serves what it has.
  *
- *   SERVING --SIGQUIT--> DRAINING --the last session ends--> end
- *                           |                                 ^
- *                           +--drain-time--> sessions are told and ended
+ *   SERVING --SIGQUIT--> DRAINING --the last session and the last relay end--> end
+ *                           |                                                   ^
+ *                           +--drain-time--> sessions are told and ended, relays are reset
  *
- * Of several processes all have the inlets. The kernel wakes each for a connection, and whoever asks first has it: one
- * that is free comes before one that is busy. Among those that are free, one that has more sessions than another waits a
- * moment before it asks, so that long sessions are spread too; it asks then, since the other may hang.
+ * Where there are several processes, all have the inlets. The kernel wakes each of them for a connection, and the first to
+ * ask has it: one that is free comes before one that is busy. Of those that are free, one that has more sessions than
+ * another waits a moment before it asks, so that long sessions are spread too; but then it asks, since the other may hang.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
@@ -38,14 +38,14 @@
 #define PROXY_ERROR_MAX 512
 #define PROXY_SIGNALS 5
 #define PROXY_PAUSE_MICROSECONDS 250000
-/* For a process with fewer sessions to take a connection, if it has nothing else to do. */
+/* How long a process with fewer sessions has to take a connection first, if it has nothing else to do. */
 #define PROXY_PRECEDENCE_MICROSECONDS 5000
 #define PROXY_BEAT_MICROSECONDS 250000
 #define PROXY_DISPATCH_MICROSECONDS 100000
-/* Of events; those that are given none have the last. */
+/* Events that are given no priority have the last one. */
 #define PROXY_PRIORITIES 2
 #define PROXY_FIRST 0
-/* Of mint-rate one source has one. */
+/* One source has one of these shares of mint-rate. */
 #define PROXY_MINT_SHARES 8
 /* Two legs, a listener, and data connections with pipes. */
 #define PROXY_FILES_PER_SESSION 12
@@ -86,7 +86,7 @@ static void proxy_pause_listeners(struct proxy_process *process, suseconds_t mic
 /* Takes what waits at a listener. */
 static void proxy_take(struct proxy_process *process, int listener)
 {
-	/* Of several processes none takes at once what the others could begin with now. */
+	/* Where there are several processes, none takes connections that the others could begin with at once. */
 	const int batch = process->start->share->members > 1 ? 1 : PROXY_BATCH;
 
 	for (int i = 0; i < batch; i++) {
@@ -274,7 +274,7 @@ static int proxy_open_quota(struct proxy_process *process)
 	process->buckets = calloc(buckets, sizeof(*process->buckets));
 	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		return -1;
-	/* Few can't be shared out. */
+	/* A low rate can't be shared out. */
 	quota.mints = rate >= 2 * PROXY_MINT_SHARES ? rate / PROXY_MINT_SHARES : 0;
 	quota_init(&process->proxy.quota, &quota, process->sources, limits->sessions + 1, process->buckets,
 		   buckets, key);
@@ -286,7 +286,7 @@ static int proxy_open_quota(struct proxy_process *process)
 
 /*
  * As many descriptors as the sessions can need, where the hard limit allows it. Relays get what control connections leave
- * over, so that no number of them keeps a client from its session; at the least a quarter, where the limit is low.
+ * over, so that no number of relays keeps a client from its session; where the limit is low, a quarter at least.
  */
 static void proxy_share_descriptors(struct proxy *proxy)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The proxy, or one process of it: connections that were redirected here, their TLS ended here, judged by the same core as
- * packets are.
+ * The proxy, or one process of it: connections that were redirected here and whose TLS ends here, judged by the same core
+ * as packets are.
  */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
@@ -17,7 +17,7 @@
 
 #define PROXY_LISTENERS 2 /* IPv4, IPv6 */
 
-/* Where connections come to the proxy: sockets, and what they were made for. -1: there is none. */
+/* The sockets where connections come to the proxy, and what they were made for. -1: there is none. */
 struct proxy_inlets {
 	uint16_t port;
 	bool tproxy;
@@ -27,14 +27,14 @@ struct proxy_inlets {
 };
 
 /*
- * Opens what config asks for. former: what there is already, and is shared where it fits; or NULL. False, with what to do in
- * error (of size bytes); then nothing needs closing.
+ * Opens what config asks for. former: inlets that exist already, and are shared where they fit; or NULL. False, with what to
+ * do in error (of size bytes); then nothing needs closing.
  */
 bool proxy_open_inlets(struct proxy_inlets *inlets, const struct config *config, const struct proxy_inlets *former,
 		       char *error, size_t size);
 void proxy_close_inlets(struct proxy_inlets *inlets);
 
-/* What is the proxy's own in its process. */
+/* What the proxy needs in its process, and other processes don't. */
 struct proxy_start {
 	const struct config *config;
 	const char *config_path;
@@ -49,15 +49,16 @@ struct proxy_start {
 };
 
 /*
- * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path. After
- * SIGQUIT it takes no more connections, and ends with the last that it has, or drain-time later. It shows in page that it
- * moves, and does not outlive its supervisor. Returns 0, or -1 after a failure that it has told.
+ * Runs the proxy until SIGTERM or SIGINT, which end its connections. SIGHUP reads the policy again from config_path. SIGUSR1
+ * ends the session that page condemns. After SIGQUIT it takes no more connections, and ends with the last that it has, or
+ * drain-time later. It shows in page that it moves, and does not outlive its supervisor. Returns 0, or -1 after a failure
+ * that it has reported.
  */
 int proxy_run(const struct proxy_start *start);
 
 /*
- * Reads keys, certificates and trust anchors. ask: who has the authority's key; NULL: it is read as well. To be freed with
- * tls_close; NULL, with what is wrong in error.
+ * Reads keys, certificates and trust anchors. ask: how to reach the process that has the authority's key; NULL: that key is
+ * read as well. To be freed with tls_close; NULL, with what is wrong in error.
  */
 struct tls *proxy_read_keys(const struct config *config, tls_ask *ask, void *context, char *error, size_t size);
 

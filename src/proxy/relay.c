@@ -2,17 +2,18 @@
 /*
  * Theory of operation
  *
- * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens the relay
- * moves until nothing moves any more, or its share is used up, and its next turn is after all others' (see session.c):
- * there is no bookkeeping of who waits for what. A half holds what it has read until it is written, and reads nothing
- * meanwhile: the one buffer, and the records of it that wait at the wire, are the bound, and TCP does the rest. Between two
- * wires in clear the bytes stay in the kernel (splice).
+ * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens, the relay
+ * moves until nothing moves any more, or until its share is used up and its next turn comes after everybody else's (see
+ * session.c): there is no bookkeeping of who waits for what. A half holds what it has read until that is written, and reads
+ * nothing meanwhile: the one buffer, and those of its records that wait at the wire, are the bound, and TCP does the rest.
+ * Between two wires in clear the bytes stay in the kernel (splice).
  *
- *                connect            handshakes                     both halves done
- *   relay_begin ---------> securing ----------> moving -------------------------------> closed
- *                   \__________ \__________________ \_ deadline, reset, cut ________--> aborted: both peers see a reset
+ *                connect            handshakes               both halves done, the file arrived
+ *   relay_begin ---------> securing ----------> moving -----------------------------------------> closed
+ *                   \           \                  \_ deadline, after the file has arrived ________/
+ *                    \___________\___________________\_ deadline before, reset, cut --> aborted: both peers see a reset
  *
- * relay_move.c has what becomes of the bytes and of their end.
+ * relay_move.c has what happens to the bytes and to their end.
  *
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
@@ -26,8 +27,8 @@
 #include "base/clock.h"
 
 /*
- * For the other peer's answer to a SYN. The handshakes behind it have the time that the operator gives to the first byte, as
- * in clear: a server may fetch a file from tape before it begins TLS, and a client may think before it asks for one.
+ * For the other peer's answer to a SYN. The handshakes after it have as much time as the operator gives to the first byte in
+ * clear: a server may fetch a file from tape before it begins TLS, and a client may think before it asks for one.
  */
 #define RELAY_CONNECT_SECONDS 60
 /* The file has arrived; the other direction has this long to end too. */
@@ -88,7 +89,7 @@ static enum relay_outcome half_outcome(const struct half *half, bool over)
 	return over ? RELAY_CUT : RELAY_UNDER_WAY;
 }
 
-/* The control connection learns what is new. over: nothing more will be. */
+/* Lets the control connection know what is new. over: nothing more will be. */
 static void relay_tell(struct relay *relay, bool over)
 {
 	struct relay_follower *follower = relay->follower;
@@ -114,7 +115,7 @@ static void relay_conclude(struct relay *relay, enum reason reason)
 	relay_tell(relay, true);
 	for (int i = 0; i < RELAY_ENDS; i++) {
 		/*
-		 * A socket that is closed answers what comes with a reset: who sent an alert may wait for that (pyftpdlib).
+		 * A closed socket answers what comes with a reset; a peer that sent an alert may wait for it (pyftpdlib).
 		 */
 		if (reason == REASON_NONE && !relay->half[i].reset)
 			continue;
@@ -133,7 +134,7 @@ static void relay_set_timer(struct relay *relay, uint64_t seconds)
 	event_add(relay->timer, &delay);
 }
 
-/* A connection that has carried nothing yet is worth less patience than one that has. */
+/* A connection that has carried nothing yet deserves less patience than one that has. */
 static uint64_t relay_idle_seconds(const struct relay *relay)
 {
 	const bool silent = relay->half[RELAY_CLIENT].moved + relay->half[RELAY_SERVER].moved == 0;
@@ -170,7 +171,7 @@ static void relay_on_time(evutil_socket_t descriptor, short what, void *context)
 	(void)descriptor;
 	(void)what;
 	if (relay->moving && relay_file_arrived(relay)) {
-		/* All of the file is there: a peer that just does not close. */
+		/* All of the file is there; a peer just does not close. */
 		relay_finish(relay);
 		relay_conclude(relay, REASON_NONE);
 	} else if (relay->moving && progress != relay->counted) {
@@ -206,9 +207,9 @@ static bool relay_connect_tls(struct relay *relay)
 }
 
 /*
- * Has the client spoken, so that the server may hear us? What its control connection said before may be among the events
- * that wait: those come first. Until then nobody reads from the client's leg: a ClientHello that came between the look and
- * a read would be answered, and the server never hear ours.
+ * Has the client spoken, so that the server may hear us? What its control connection said before that may be among the
+ * events that wait: they come first. Until then nothing is read from the client's leg: a ClientHello that came between the
+ * look and a read would be answered, and the server would never hear ours.
  */
 static bool relay_listen(struct relay *relay)
 {
@@ -224,8 +225,8 @@ static bool relay_listen(struct relay *relay)
 }
 
 /*
- * Whoever resumes the session of the control connection is its client; whoever does not may be anybody behind the same
- * address. There are clients that never resume, but none that does so now and then.
+ * A peer that resumes the session of the control connection is its client; one that does not may be anybody behind the same
+ * address. There are clients that never resume, but none that resumes only now and then.
  */
 static enum reason relay_judge_resumption(struct relay *relay)
 {
@@ -313,7 +314,7 @@ static enum reason relay_set_up(struct relay *relay)
 		return REASON_MEMORY_FULL;
 	if (!relay_listen(relay))
 		return RELAY_AGAIN;
-	/* Both at once: either peer may wait for the other to be ready. */
+	/* Both at the same time: either peer may wait for the other to be ready. */
 	client = relay_secure(relay, RELAY_CLIENT);
 	server = relay_secure(relay, RELAY_SERVER);
 	if (client != REASON_NONE && client != RELAY_AGAIN)
@@ -336,7 +337,7 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 {
 	struct relay *relay = context;
 	const bool arrived = relay_file_arrived(relay);
-	/* The file first: what is not the file's may wait for its end. */
+	/* The file's direction first: the other may wait for the file's end. */
 	const enum relay_end first = relay->plan.source == RELAY_SERVER ? RELAY_SERVER : RELAY_CLIENT;
 	enum reason reason = relay_set_up(relay);
 	const struct timeval none = { .tv_sec = 0 };
@@ -369,7 +370,7 @@ void relay_command(struct relay_follower *follower, enum relay_end source)
 {
 	struct relay *relay = follower->relay;
 
-	/* Once it has its file, what goes to the server is about the next one. */
+	/* Once the relay knows its file, what goes to the server is about the next one. */
 	if (!relay || relay->plan.source != RELAY_ENDS)
 		return;
 	relay->plan.commanded = true;

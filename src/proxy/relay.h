@@ -12,8 +12,8 @@ struct event_base;
 struct relay;
 
 /*
- * What a session has of relays, and for which source. They outlive the session, so each that counts here holds it: the
- * session, and each of its relays.
+ * How many relays a session has, and for which source. Relays outlive their session, so the session and each of its relays
+ * hold the account.
  */
 struct relay_account {
 	uint32_t holders;
@@ -39,7 +39,7 @@ enum relay_end {
 	RELAY_ENDS,
 };
 
-/* What has become of the bytes that came from one end. */
+/* What has happened to the bytes that came from one end. */
 enum relay_outcome {
 	RELAY_NONE,      /* there was no data connection */
 	RELAY_UNDER_WAY,
@@ -86,9 +86,9 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower);
 /* The transfer command has gone to the server. source: whose bytes are the file; RELAY_ENDS: it does not say. */
 void relay_command(struct relay_follower *follower, enum relay_end source);
-/* What was known by from is known by to from now on, and from knows of nothing. */
+/* From now on to knows what from knew, and from knows nothing. */
 void relay_hand_over(struct relay_follower *from, struct relay_follower *to);
-/* The relay goes on by itself. */
+/* The relay goes on alone. */
 void relay_unfollow(struct relay_follower *follower);
 /* Ends all of them; their peers see a reset. */
 void relay_end_all(struct relay_list *list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the relay's files share: relay.c is its life, relay_move.c what becomes of bytes and of their end. */
+/* What the relay's files share: relay.c is its life, relay_move.c what happens to the bytes and to their end. */
 #ifndef PROXY_RELAY_INTERNAL_H
 #define PROXY_RELAY_INTERNAL_H
 
@@ -48,14 +48,14 @@ struct relay {
 	uint64_t counted; /* what had moved and arrived, when the timer last looked */
 };
 
-/* In the place of a reason: nothing is wrong, and it is not over. No event has this one. */
+/* Instead of a reason: nothing is wrong, and it is not over. No event has this one. */
 #define RELAY_AGAIN REASON_COUNT
 
 /* False: no memory. */
 bool relay_prepare_halves(struct relay *relay);
 /* Moves what can be moved from end to the other one. RELAY_AGAIN: another turn is wanted; REASON_NONE: not now. */
 enum reason relay_move(struct relay *relay, enum relay_end end);
-/* Passes an end on that nobody has said, so that no reset is seen where nothing is missing. */
+/* Passes on an end that nobody has said, so that no reset is seen where nothing is missing. */
 void relay_finish(struct relay *relay);
 /* NOTICE_RELAY at its end, or NOTICE_ANOMALY. */
 void relay_report(const struct relay *relay, enum notice_type type, enum reason reason);

@@ -8,24 +8,25 @@
  *   FIN without close_notify              BARE          all bytes, FIN without close_notify      is the receiver's to judge
  *     where close-notify says strict, or mirror and the other leg is in clear:
  *                                         (cut)         reset                                    is cut
- *   reset, an alert, silence, no answer   (cut)         reset                                    is cut
+ *   reset, an alert, silence, no answer,
+ *   records that have nothing in them     (cut)         reset                                    is cut
  *
  *   FLOWING --CLEAN or BARE--> all written, and the end: PASSED --all acknowledged by the receiver's host--> ARRIVED
  *      \____________________________________________________\___________________ cut: both legs are reset
  *
  * A socket of a relay is set to be reset when it is closed, until a clean end has been written to it: whatever ends the
- * relay, be it a kill -9 of this process, no peer sees a FIN that its partner has not sent.
+ * relay, even a kill -9 of this process, no peer sees a FIN that the other has not sent.
  *
- * PASSED is no more than "in our send buffer". A receiver that goes away then has a part of the file, and its sender
- * believes that all is well. So a relay stays until the receiver's host has acknowledged every byte, and the control
- * connection's 226 waits for that (proxy/transfer.c). A reset that comes when all bytes are acknowledged is how hosts close
- * a socket with our close_notify unread, and cuts nothing; in clear there is no close_notify, and a client that resets has
- * left bytes of the file unread.
+ * PASSED only means "in our send buffer". A receiver that goes away then has a part of the file, and its sender believes
+ * that all is well. So a relay stays until the receiver's host has acknowledged every byte, and the control connection's
+ * 226 waits for that (proxy/transfer.c). A reset that comes after all bytes are acknowledged is how hosts close a socket
+ * with our close_notify unread, and cuts nothing; in clear there is no close_notify, and a client that resets has left
+ * bytes of the file unread.
  *
- * The direction that is not the file's (an upload's answer is nothing but the server's end) may end in any way once the
- * file has been passed on. A client that says close_notify in the middle of a download says that it wants no more, or
- * just that it has nothing to say; what it means shows when it resets, or when it has read all. Its end is kept until
- * the file's has been passed on: ProFTPD ends the whole session where close_notify comes and no reset with it.
+ * The direction that is not the file's (an upload's answer is only the server's end) may end in any way once the file has
+ * been passed on. A client that says close_notify in the middle of a download may want no more of it, or may just have
+ * nothing to say; what it meant shows when it resets, or when it has read everything. Its end is kept until the file's end
+ * has been passed on: ProFTPD ends the whole session if close_notify comes without a reset.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +88,7 @@ static enum tls_result half_fill(struct half *half, struct wire *from, unsigned 
 		result = wire_read(from, half->buffer + half->length, RELAY_BUFFER - half->length, &got);
 		half->length += got;
 	}
-	/* What was read is dealt with first; the end will be there again. */
+	/* What was read is dealt with first; the end will be read again. */
 	return half->length > 0 && result != TLS_FAILED && result != TLS_CUT ? TLS_DONE : result;
 }
 
@@ -134,7 +135,7 @@ static bool relay_leaves_judgement(const struct relay *relay, enum relay_end end
 	return demand == CLOSE_NOTIFY_LENIENT;
 }
 
-/* What a read means for the half that found no more bytes. */
+/* What a read means for a half that found no more bytes. */
 static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_result result)
 {
 	struct half *half = &relay->half[end];
@@ -164,7 +165,7 @@ static enum reason half_end(struct relay *relay, enum relay_end end, enum tls_re
 	}
 }
 
-/* Writes the end as it was. False: it is not its time yet, or there is no room. */
+/* Writes the end as it was. False: its time has not come yet, or there is no room. */
 static bool half_pass_end(struct relay *relay, enum relay_end end)
 {
 	struct half *half = &relay->half[end];
@@ -198,7 +199,7 @@ static enum reason half_confirm(struct relay *relay, enum relay_end end)
 		return REASON_NONE;
 	if (matters && arrival == WIRE_LOST)
 		return REASON_RESET;
-	/* A server's reply says if it has read what its host has. Nobody but the reset says that a client has not. */
+	/* A server's reply says whether it has read what its host has. That a client has not, only the reset says. */
 	if (matters && arrival == WIRE_CLOSED && end == RELAY_SERVER && !to->tls) {
 		if (answer->state == HALF_FLOWING)
 			return RELAY_AGAIN;

@@ -11,14 +11,14 @@
  *
  * What the proxy answers is in order: such a command is not taken before all others are answered.
  *
- * CCC is the proxy's own to answer: where it is configured, TLS ends on the client's leg, and the server's stays as it
- * is. The level of data connections is frozen then (RFC 4217 5). REIN is the server's to answer. Where it succeeds, TLS
- * ends on both legs (11), and AUTH may come again; where the client has no TLS, the proxy makes the server's leg ready
- * again before the client hears of it. Behind an implicit port TLS can't end, so REIN is refused there.
+ * The proxy itself answers CCC: where it is configured, and the policy does not require TLS, TLS ends on the client's leg,
+ * and the server's stays as it is. The level of data connections is frozen then (RFC 4217 5). The server answers REIN. Where
+ * that succeeds, TLS ends on both legs (11), and AUTH may come again; where the client has no TLS, the proxy makes the
+ * server's leg ready again before the client hears the reply. On an implicit port TLS can't end, so REIN is refused there.
  *
  * Where TLS begins or ends, nothing crosses the line: what came in clear would be taken for something that TLS protected,
- * and what came in TLS would go on in clear. Whoever has said more than the line that TLS begins or ends with, before it has
- * the answer or after the answer itself, ends the session. CCC alone may be followed in TLS: the server's leg stays in it.
+ * and what came in TLS would go on in clear. A client that says more after its command and before the answer, or a server
+ * that says more after its answer, ends the session. Only CCC may be followed by more in TLS: the server's leg stays in it.
  */
 #include <string.h>
 
@@ -95,7 +95,7 @@ static const char *answer_prot(struct proxy_session *session, struct bytes argum
 {
 	if (!session->session.secured)
 		return "503 PROT comes after AUTH.";
-	/* A server that needs no PBSZ is asked for none. */
+	/* A server in clear needs no PBSZ. */
 	if (!session->pbsz && !proxy_server_has_tls(session))
 		return "503 PROT comes after PBSZ.";
 	if (argument_is(argument, "S") || argument_is(argument, "E"))

@@ -7,12 +7,12 @@
  *
  * Events are edge-triggered and all end in proxy_session_pump, which goes round until nothing moves, or the session has had
  * its turn: TLS, reading, lines, writing. Every state has a deadline; any byte that moves while the session talks sets it
- * back.
+ * back, though no further than an unfinished line has time left.
  *
- * A peer that sends without pause, lines of no length or records of one byte, must not have the loop for itself. So each
- * session does a bounded amount of work, SESSION_STEPS, in one turn of the loop, and what is left comes in the next turn,
- * when all others have had theirs. It comes by a timer that has run out already: an event that activates itself is put
- * after the others that are ready, but the loop looks for no new ones, and lets no timer run, before there is none left.
+ * A peer that sends without pause, empty lines or records of one byte, must not have the loop to itself. So each session
+ * does a bounded amount of work, SESSION_STEPS, in one turn of the loop, and what is left comes in the next turn, when all
+ * others have had theirs. It comes by a timer that has already run out: an event that activates itself would be put after
+ * the others that are ready, but the loop looks for no new events, and lets no timer run, until none is left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static bool server_connected(struct proxy_session *session)
 	}
 	if (!wire_remote(server->wire.descriptor, &remote))
 		return true;
-	/* What another NAT on this host makes of the leg. */
+	/* Another NAT on this host may change the leg. */
 	tuple.source = session->server_master.client;
 	tuple.destination = session->server_master.server_seen;
 	memset(&connection, 0, sizeof(connection));
@@ -95,7 +95,7 @@ static bool server_connected(struct proxy_session *session)
 	return true;
 }
 
-/* A peer that has said all it will: the other one is told, and hears what is still on its way. */
+/* Where a peer has said all it will, the other one hears what is still on its way, and then the end. */
 static void pass_on_ends(struct proxy_session *session)
 {
 	for (int i = 0; i < LEG_COUNT; i++) {
@@ -141,11 +141,11 @@ static bool conversation_is_over(struct proxy_session *session)
 
 	if (session->closing)
 		return leg_is_shaking(client) || (client->output == LEG_FINISHED && discard_rest(session));
-	/* Behind the server's end there is nothing that the client could still be told. */
+	/* After the server's end there is nothing that the client could still hear. */
 	return server->input == LEG_ENDED && (client->output == LEG_FINISHED || client->input == LEG_ENDED);
 }
 
-/* Notes when a line began that has no end yet. */
+/* Notes when an unfinished line began. */
 static void watch_lines(struct proxy_session *session)
 {
 	for (int i = 0; i < LEG_COUNT; i++) {
@@ -267,8 +267,7 @@ static void conversation_on_time(evutil_socket_t descriptor, short what, void *c
 	(void)descriptor;
 	(void)what;
 	/*
-	 * A session that transfers is not idle, however little is said meanwhile. The data connection has a deadline of its
-	 * own.
+	 * A session that transfers is not idle, however little is said meanwhile. The data connection has its own deadline.
 	 */
 	if (idle && (session->transfer.relay || session->earlier.relay) && !session->closing && !client_ended &&
 	    !line_is_late(session) && (session->holds_reply || !server_ended)) {
@@ -312,7 +311,7 @@ void proxy_session_start(struct proxy_session *session, const struct nat_view *v
 	session_set_quota(&session->session, &proxy->quota, session->source);
 	session->relays = relay_account_open(&proxy->quota, session->source);
 	session_terminate_tls(&session->session, &session->ops, secured);
-	/* Implicit FTPS has no rule for the level; servers and clients take it to be P until they say otherwise. */
+	/* No standard gives implicit FTPS a level; servers and clients take it to be P until they say otherwise. */
 	session->protect = secured;
 	session->leg[LEG_CLIENT].connected = true;
 	session->leg[LEG_CLIENT].phase = secured ? LEG_STARTING : LEG_CLEAR;

@@ -77,7 +77,7 @@ void proxy_session_reject(struct proxy_session *session, enum reason reason, con
 	session->closing = true;
 	session->again = true;
 	session->objection_reason = reason;
-	/* Between two handshake messages there is no line that the client could read. */
+	/* Between two handshake messages the client can't read a line. */
 	if (!leg_is_shaking(client) && client->phase != LEG_STARTING && client->out && !session->opaque)
 		evbuffer_add_printf(client->out, "421 Refused: %s: %s.\r\n", reason_name(reason), text);
 	if (client->out)
