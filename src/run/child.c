@@ -146,7 +146,7 @@ bool child_reap(struct child *child, int *status)
 
 void child_tell_death(const struct child *child, int status, const char *fate)
 {
-	/* By default a filter of systemd's kills (SystemCallErrorNumber= unset), as the one of the sandbox does. */
+	/* systemd's filters kill by default (SystemCallErrorNumber= unset), and so does the sandbox's own. */
 	const char *cause = !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS ? "" :
 			    child->was_ready ? " by the filter of its own sandbox, which is a fault" :
 			    " by the filter of system calls that it was started with (in a unit of systemd: SystemCallFilter=)";

@@ -36,7 +36,7 @@ struct child {
 	uint32_t misses;   /* looks in a row that saw the same */
 };
 
-/* What a new process inherits and has no use for: leave lets go of all that is not kept's. */
+/* What a new process inherits and has no use for: leave lets go of everything but what belongs to kept. */
 struct child_home {
 	void (*leave)(void *context, const struct child *kept);
 	void *context;
@@ -53,9 +53,9 @@ void child_close_channel(struct child *child);
 bool child_start(struct child *child, const struct child_home *home);
 
 bool child_is_ready(const struct child *child);
-/* Does it run, and is this the number of a session of its? */
+/* Does it run, and is this the number of one of its sessions? */
 bool child_has_session(const struct child *child, uint64_t session);
-/* Did it end as it was told to? Before it has handlers, a signal that asks for the end ends it. */
+/* Did it end as it was told to? Before it has handlers, a signal that asks it to end kills it, which is as good. */
 bool child_ended_well(int status);
 /* True if it has ended, with how in status. */
 bool child_reap(struct child *child, int *status);

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * Control, as its supervisor sees it. It ends after all others:
+ * Control, as its supervisor sees it. It is the last process to end:
  *
  *   start --ready--> serves --died, hung--> started again; told of all rings again
  *      | (the first time: give up)
@@ -10,11 +10,11 @@
  *      |                                            | it dies over that
  *      |                                            +--> started again, a few times
  *
- * The supervisor opens what control writes to, because control may not: at the start, and again when the file has been moved
- * away (SIGUSR1). It keeps it open, so that a control that is started again needs nothing from the file system.
+ * The supervisor opens the files that control writes to, because control may not: at the start, and again when they have
+ * been moved away (SIGUSR1). It keeps them open, so that a control that is started again needs nothing from the file system.
  *
  * The channel is looked at in each turn of the supervisor's loop, and SIGIO ends a turn's wait when something comes. What
- * has no room in it is said in a later turn.
+ * the channel has no room for is said in a later turn.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 /* For what the supervisor itself tells, which is little. */
 #define DESK_ROOM ((size_t)64 << 10)
 #define DESK_SECOND UINT64_C(1000000)
-/* Reading what is left, and a second's wait for who reads that. */
+/* For reading what is left, and for waiting a second until that is read. */
 #define DESK_END_SECONDS 10
 #define DESK_CHANCES 3
 #define DESK_ORDERS 16 /* in one turn */
@@ -88,7 +88,7 @@ bool desk_start(struct supervisor *supervisor)
 	return started;
 }
 
-/* All that can be opened. False: not all could. */
+/* Opens all that can be opened. False: some could not. */
 static bool desk_open_files(struct supervisor *supervisor)
 {
 	bool good = true;
@@ -173,7 +173,7 @@ bool desk_reopen(struct supervisor *supervisor)
 	return good;
 }
 
-/* Files that were opened again, as far as there is room. False: there are others. */
+/* Tells control of files that were opened again, as far as there is room. False: some are left. */
 static bool desk_tell_reopened(struct supervisor *supervisor)
 {
 	bool told = true;
@@ -189,7 +189,7 @@ static bool desk_tell_reopened(struct supervisor *supervisor)
 	return told;
 }
 
-/* Who has the sessions with numbers like this one. NULL: nobody who runs. */
+/* The process whose sessions have numbers like this one. NULL: none that runs. */
 static struct child *desk_find_owner(struct supervisor *supervisor, uint64_t session)
 {
 	struct child *found = posts_find_owner(supervisor, session);
@@ -222,7 +222,7 @@ static void desk_obey(struct supervisor *supervisor, const struct channel_messag
 	switch (order->kind) {
 	case CHANNEL_RELOAD:
 		/*
-		 * What becomes of it may take a while. Of several that wait the last one is answered, by what becomes of
+		 * A reload may take a while. Where several orders wait, the last one is answered, with what became of them
 		 * all.
 		 */
 		standing_refuse(supervisor, "");
@@ -232,7 +232,7 @@ static void desk_obey(struct supervisor *supervisor, const struct channel_messag
 		return;
 	case CHANNEL_REOPEN:
 		answer.done = desk_reopen(supervisor);
-		/* On the same channel, so that it is so when the answer is heard. */
+		/* On the same channel, so that it is true when the answer arrives. */
 		desk_tell_reopened(supervisor);
 		snprintf(answer.text, sizeof(answer.text), "%s",
 			 answer.done ? "the files of events are opened again"
@@ -255,7 +255,7 @@ static void desk_obey(struct supervisor *supervisor, const struct channel_messag
 	channel_send(supervisor->desk.channel, &answer, NULL);
 }
 
-/* Once there is nothing left to do of it. */
+/* Once nothing is left to do for it. */
 static void desk_answer_reload(struct supervisor *supervisor)
 {
 	struct channel_message answer = { .kind = CHANNEL_ANSWER, .number = supervisor->reload_order };
@@ -265,7 +265,7 @@ static void desk_answer_reload(struct supervisor *supervisor)
 	answer.done = supervisor->refused[0] == '\0';
 	snprintf(answer.text, sizeof(answer.text), "%.200s%s", answer.done ? "the configuration is in force" : supervisor->refused,
 		 answer.done ? "" : "; all stays as it was");
-	/* Who has the answer finds the status to be so. */
+	/* A client that has the answer finds the status to agree with it. */
 	standing_show(supervisor);
 	supervisor->reload_asked = !channel_send(supervisor->desk.channel, &answer, NULL);
 }
@@ -284,7 +284,7 @@ static void desk_take_orders(struct supervisor *supervisor)
 	}
 }
 
-/* Is there nobody any more who could tell something? */
+/* Is no process left that could report anything? */
 static bool desk_is_last(const struct supervisor *supervisor)
 {
 	return (supervisor->ending && !supervisor_has_others(supervisor)) ||
@@ -306,7 +306,7 @@ static void desk_reap(struct supervisor *supervisor)
 		return;
 	}
 	if (!control->was_ready) {
-		/* It will last. */
+		/* The cause would last. */
 		child_tell_failed_start(control, status);
 		supervisor->desk.done = true;
 		supervisor_end(supervisor, -1);
@@ -317,7 +317,7 @@ static void desk_reap(struct supervisor *supervisor)
 		supervisor->desk.done = true;
 }
 
-/* It tells what is left, and ends. */
+/* Lets it write what is left, and end. */
 static void desk_dismiss(struct supervisor *supervisor)
 {
 	struct child *control = &supervisor->control;

@@ -3,9 +3,9 @@
  * The sockets by which clients find control. They are the supervisor's, which never reads from them: a control that is
  * started again finds them, with the clients that have come meanwhile.
  *
- * A service that can't have one goes on without: it serves its sessions, and that matters more. Only where another one has
- * it this is a second start by mistake, and refused. A proxy that is a service of its own has names of its own, since both
- * may run.
+ * A service that can't have such a socket goes on without it: it serves its sessions, and that matters more. Only where
+ * another service has the socket is this a second start by mistake, and refused. The sockets of a proxy that is a separate
+ * service have other names, since both may run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static bool doors_open_one(const struct supervisor *supervisor, struct door *doo
 	return true;
 }
 
-/* One that is a service of its own beside a gateway has the same configuration, and who comes first has the port. */
+/* A proxy that is a separate service beside a gateway has the same configuration, and the first to start has the port. */
 static void doors_open_metrics(struct supervisor *supervisor)
 {
 	const struct endpoint *endpoint = &supervisor->config->metrics;

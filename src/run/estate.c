@@ -4,18 +4,22 @@
  *
  * A package has put a new program in the place of this one. SIGUSR2 makes it run:
  *
- *   SIGUSR2 --> the new file is tried (-t) --it fails--> told; nothing has changed
+ *   SIGUSR2 --> the new file is tried (-t) --it fails--> reported; nothing has changed
  *                  | it ends well
  *                  v
  *               all workers are ended; the next ones take over the connections that go on
+ *               control is ended, after them
  *                  |
  *                  v
- *               execve: the supervisor is the new program, and finds by the estate
- *                  a proxy that serves until a generation of the new program does, and drains then (renewal.c)
+ *               execve --it fails--> reported; workers and control are started again
+ *                  |
+ *                  v
+ *               the supervisor is the new program, and finds by the estate
+ *                  a proxy that serves until a generation of the new program does, and then drains (renewal.c)
  *                  proxies that drain, which go on
  *
- * Of another program's processes nothing is read but their pages, and they are asked for nothing but to read the policy
- * again, to drain and to end.
+ * Of another program's processes nothing is read but their pages, their events, and what they count together; and they are
+ * asked for nothing but to read the policy again, to end a session, to drain and to end.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,7 +67,7 @@ static void estate_adopt_pair(struct supervisor *supervisor, const struct succes
 
 void estate_take_over(struct supervisor *supervisor, const struct successor_estate *estate)
 {
-	/* All that a program can have. For the next one that begins, renewal.c ends the oldest. */
+	/* As many as a program can have. To make room for the next one that begins, renewal.c ends the oldest. */
 	const uint32_t places = SUPERVISOR_GENERATIONS - (estate->serves ? 1 : 0);
 
 	supervisor->feeds.sessions = estate->sessions;
@@ -73,7 +77,7 @@ void estate_take_over(struct supervisor *supervisor, const struct successor_esta
 	}
 	for (uint32_t i = 0; i < estate->draining_count && i < places; i++)
 		estate_adopt_pair(supervisor, &estate->draining[i], false);
-	/* This program has read the policy, and those have not. */
+	/* This program has read the policy; those processes have not. */
 	supervisor_enforce(supervisor, &supervisor->config->policy);
 }
 
@@ -164,7 +168,7 @@ void estate_tend(struct supervisor *supervisor)
 	} else if (supervisor->ending || supervisor->next || supervisor->leaving) {
 		return;
 	} else if (supervisor->departing) {
-		/* Control is the last to end: it has told all then. */
+		/* Control is the last to end: by then it has written everything. */
 		if (supervisor_has_workers(supervisor) || !desk_is_done(supervisor))
 			return;
 		estate_leave(supervisor);

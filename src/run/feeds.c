@@ -7,12 +7,12 @@
  *     v
  *   ENDED --told--> control reads it to its end; it is no more
  *
- * A ring belongs to a place, and not to a process: who takes the place of one that died writes on in the same ring, and so
- * nothing that the dead one has left there is lost. Control that dies is told all of them again.
+ * A ring belongs to a place, and not to a process: a process that takes the place of a dead one writes on in the same ring,
+ * so nothing that the dead one left there is lost. A control that is started again is told of all rings again.
  *
- * Numbers of sessions: seconds since 1970 in the high half, which is when the process was started, or one more than the
- * process before it has; a counter in the low half. More than four thousand million sessions of one process, in the second
- * in which another one began, are what it takes for two to be the same.
+ * Numbers of sessions: the high half says when the process began, or is one more than that of the process before it; the low
+ * half is a counter. Two sessions have the same number only if one process has more than four thousand million of them, and
+ * another process has the next high half.
  */
 #include "run/feeds.h"
 
@@ -24,8 +24,8 @@
 #include "base/log.h"
 
 /*
- * Sessions are numbered from the time at which their process began, in sixteenths of a second since 2026: a service that
- * ends and begins again within a second has other numbers, and it takes eight years until they come again.
+ * The time at which a process began is counted in sixteenths of a second since 2026: a service that ends and begins again
+ * within a second has other numbers, and it takes eight years until they come again.
  */
 #define FEED_EPOCH UINT64_C(1767225600000000) /* microseconds since 1970 */
 #define FEED_UNIT UINT64_C(62500)
@@ -63,7 +63,7 @@ struct feed *feeds_adopt(struct feeds *feeds, enum channel_voice voice, int memo
 		log_message(LOG_LEVEL_ERROR, "there are more processes than events are taken from");
 		return NULL;
 	}
-	/* One that has ended long ago, and that no control has come to read. */
+	/* One that ended long ago, and that no control has read. */
 	feed_close(feed);
 	*feed = (struct feed){
 		.state = FEED_OPEN, .feeds = feeds, .number = ++feeds->numbers, .voice = voice, .memory = memory,
@@ -98,9 +98,9 @@ void feed_begin(struct feed *feed)
 	const uint64_t now = wall > FEED_EPOCH ? (wall - FEED_EPOCH) / FEED_UNIT : 0;
 	const uint64_t next = (feed->feeds->sessions >> FEED_SESSION_BITS) + 1;
 
-	/* What is too much for the number leaves it at the top. */
+	/* Bits that the number has no room for are lost at its top. */
 	feed->feeds->sessions = (now > next ? now : next) << FEED_SESSION_BITS;
-	/* None is 0. */
+	/* No session has the number 0. */
 	feed->first_session = feed->feeds->sessions + 1;
 }
 

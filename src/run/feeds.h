@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The rings through which the processes of a service tell control what happens, as the supervisor has them: it makes them,
- * hands one end to who writes and the other to control, and keeps them until they have been read. It reads none itself.
+ * hands one end to the writer and the other to control, and keeps them until they have been read. It reads none itself.
  */
 #ifndef RUN_FEEDS_H
 #define RUN_FEEDS_H
@@ -10,8 +10,8 @@
 #include "record/ring.h"
 
 /*
- * One of each process of each generation, one of each worker, its own two, and those that have ended and wait for their
- * reader. No more than control reads.
+ * One for each process of each generation, one for each worker, the supervisor's own, and those that have ended and wait for
+ * their reader. No more than control reads.
  */
 #define FEEDS_MAX 256
 
@@ -55,12 +55,12 @@ void feed_announce(struct feed *feed);
 bool feed_write(const struct feed *feed, struct record_writer *writer);
 /* Has the process that writes now begun this session? */
 bool feed_has_session(const struct feed *feed, uint64_t session);
-/* Nobody will write to it any more. NULL is fine. */
+/* Nothing will write to it any more. NULL is fine. */
 void feed_end(struct feed *feed);
 
 /* A control that begins knows none. */
 void feeds_forget(struct feeds *feeds);
-/* Tells control what it does not know, as far as the channel has room. */
+/* Tells control of those that it does not know, as far as the channel has room. */
 void feeds_tell(struct feeds *feeds, int channel);
 /* Has control been told all? */
 bool feeds_are_told(const struct feeds *feeds);

@@ -2,17 +2,17 @@
 /*
  * Theory of operation
  *
- * A proxy reads its keys, then sheds the right to, then reads from peers; it can't go back. What it shows to clients changes
- * by another one that takes its place:
+ * A proxy reads its keys, then gives up the right to, then reads from peers; it can't go back. What it shows to clients can
+ * only change if another proxy takes its place:
  *
- *   begin      a trial reads all files, and ends; then there are inlets; then the keys process reads the authority's key;
- *              when it has, the proxy reads the rest. What can't be used has been told before a connection is taken
+ *   begin      a trial reads all files, and ends; then inlets are opened; then the keys process reads the authority's key;
+ *              when it has, the proxy reads the rest. What can't be used is reported before a connection is taken
  *   SERVING    it has the inlets, as its predecessor still has; each connection is taken by one of them
  *   drain      the predecessor lets go of the inlets and ends with its last session; the supervisor lets go of them as well
  *
- * The proxy is one process or several, its members, which share the inlets: whoever is free takes the next connection, and
- * one that is busy, hangs or has died leaves it to the others. A session, and the listeners of its data connections, are
- * those of the process that took it, so members have nothing to tell each other but what they count (ftpalg/share.h). One
+ * The proxy is one process or several, its members, which share the inlets: one that is free takes the next connection, and
+ * one that is busy, hangs or has died leaves it to the others. A session, and the listeners of its data connections, belong
+ * to the process that took it, so members have nothing to tell each other but what they count (ftpalg/share.h). A member
  * that dies loses its own sessions, and the next one takes its place.
  *
  *                  +--> proxy 1 ===+
@@ -21,8 +21,8 @@
  *   counts of all <----------------+
  *
  * The keys process is of the same generation as its proxy: a certificate is minted by the authority that its chain names. It
- * ends after the proxy. One that dies earlier is replaced only as long as its generation serves, since the files may be
- * other ones by then.
+ * ends after the proxy. If it dies earlier, it is replaced only while its generation serves, since later the files may have
+ * changed.
  */
 #include "run/generation.h"
 
@@ -43,9 +43,9 @@
 #include "process/service.h"
 
 #define GENERATION_SECOND UINT64_C(1000000)
-/* Reading a few files, on a machine that does much else. */
+/* For reading a few files, on a machine that does much else. */
 #define GENERATION_START_SECONDS 30
-/* What a proxy needs to tell its sessions when drain-time has passed. */
+/* The time that a proxy needs to tell its sessions that drain-time has passed. */
 #define GENERATION_GRACE_SECONDS 20
 /* For events that wait for control: seconds of the highest rate. */
 #define GENERATION_PROXY_ROOM ((size_t)4 << 20)
@@ -101,7 +101,7 @@ const struct child generation_proxy_kind = {
 	.fate = "; the connections that it relayed have ended, the next one takes new ones",
 };
 
-/* Closes this end of all channels to the keys process, but for kept's; NULL: all. */
+/* Closes this end of all channels to the keys process but that of kept; NULL: all. */
 static void generation_close_mints(struct generation *generation, int end, const struct child *kept)
 {
 	for (uint32_t i = 0; i < generation->members; i++) {
@@ -262,14 +262,14 @@ static struct child *generation_child(struct generation *generation, uint32_t nu
 	return number == generation->members + 1 ? &generation->trial : NULL;
 }
 
-/* One of those that begin has ended. */
+/* Has one of the processes that begin ended? */
 static bool generation_reap_any(struct generation *generation)
 {
 	struct child *child;
 	bool ended = false;
 	int status;
 
-	/* The trial is reaped elsewhere: it may end. */
+	/* The trial is reaped elsewhere: it is meant to end. */
 	for (uint32_t i = 0; (child = generation_child(generation, i)) != &generation->trial; i++) {
 		if (!child_reap(child, &status))
 			continue;

@@ -29,7 +29,7 @@ enum generation_step {
 
 struct generation;
 
-/* One process of the proxy, and what is its alone. */
+/* One process of the proxy, and what belongs to it alone. */
 struct generation_member {
 	struct generation *generation;
 	struct child proxy;
@@ -61,17 +61,17 @@ struct generation {
 	uint64_t deadline;      /* STARTING: it is refused then; DRAINING: killed */
 };
 
-/* Its processes, for who takes over those that another program has started. */
+/* Its kinds of processes, for taking over those that another program has started. */
 extern const struct child generation_keys_kind;
 extern const struct child generation_proxy_kind;
 
 /*
- * Makes places for members, with nothing running in them, to be filled by who takes them over. counts_file, which is taken
- * over, is the memory of what they count together for so many sources; or -1. False: no memory, and the places are there.
+ * Makes places for members, with nothing running in them, for the caller to fill. counts_file, which is taken over, is the
+ * memory of what they count together for so many sources; or -1. False: no memory, but the places are there.
  */
 bool generation_make_members(struct generation *generation, uint32_t members, int counts_file, uint32_t sources);
 
-/* Begins one, in a place that is GENERATION_NONE. False, which has been told: the place is as it was. */
+/* Begins one, in a place that is GENERATION_NONE. False, which has been reported: the place is as it was. */
 bool generation_begin(struct generation *generation, const struct config *config, const char *config_path,
 		      const struct names_page *names, struct feeds *feeds, const struct child_home *home);
 
@@ -90,24 +90,24 @@ enum generation_progress generation_advance(struct generation *generation, const
 /* Why it failed, in text (of size bytes). */
 void generation_explain(struct generation *generation, char *text, size_t size);
 
-/* One of its processes has ended: what it had of the counts is nobody's. */
+/* One of its processes has ended: takes its part of the counts away. */
 void generation_take_back(struct generation *generation, const struct generation_member *member);
 
 /* Do all processes of the proxy take connections? */
 bool generation_serves(const struct generation *generation);
-/* Has every one said that it takes none any more, or ended? */
+/* Has each of them ended, or said that it takes no more? */
 bool generation_is_closed(const struct generation *generation);
 /* Does any of them run? */
 bool generation_has_proxy(const struct generation *generation);
 /* What would be lost with them. */
 uint32_t generation_count_sessions(const struct generation *generation);
 
-/* It takes nothing any more. */
+/* Makes it take no more connections. */
 void generation_drain(struct generation *generation);
 bool generation_has_ended(const struct generation *generation);
 /* Ends what is left of it at once, and makes the place free. */
 void generation_discard(struct generation *generation);
-/* In a new process: lets go of all that is not kept's. */
+/* In a new process: lets go of everything but what belongs to kept. */
 void generation_leave(struct generation *generation, const struct child *kept);
 
 #endif

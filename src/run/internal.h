@@ -6,12 +6,12 @@
  *   posts.c        workers, each with its broker
  *   renewal.c      which generation of the proxy serves: the next one, the last ones, a reload
  *   estate.c       the supervisor's program is replaced
- *   desk.c         control, which tells what happens, and its orders
+ *   desk.c         control, which reports what happens, and its orders
  *   doors.c        the sockets by which clients come to it
- *   witness.c      what the kernel tells control
- *   feeds.c        the rings through which it is told
+ *   witness.c      what control hears from the kernel
+ *   feeds.c        the rings through which it hears from the other processes
  *   processes.c    what concerns all of its processes
- *   standing.c     what the service manager is told
+ *   standing.c     what the service manager hears
  *   names.c        the addresses of hosts that are announced by name
  *   rules.c        whether the firewall's rules are still there
  */
@@ -36,13 +36,13 @@
 #include "run/supervisor.h"
 #include "run/vigil.h"
 
-/* One that begins, one that serves, and those that drain. Of one more, the oldest ends. */
+/* One that begins, one that serves, and those that drain. To make room for one more, the oldest is ended. */
 #define SUPERVISOR_GENERATIONS 8
 #define POST_NAME_MAX 40
 
 _Static_assert(SUPERVISOR_GENERATIONS <= SUCCESSOR_DRAINING_MAX, "all of them can be left to a successor");
 
-/* The firewall's rules, and who looks after them. */
+/* The firewall's rules, and the processes that look after them. */
 struct rules_guard {
 	struct rulewatch watch;
 	struct vigil vigil;
@@ -138,12 +138,12 @@ struct supervisor {
 void *supervisor_share(size_t size);
 /* What a process of its own lets go of. */
 struct child_home supervisor_home(struct supervisor *supervisor);
-/* Tells the log's reader and the events' what became of a reload. fault: why it is not in force, or NULL. */
+/* Reports what became of a reload, in the log and as an event. fault: why it is not in force, or NULL. */
 void supervisor_tell(struct supervisor *supervisor, enum notice_type type, enum reason reason, const char *text,
 		     uint64_t count);
-/* Lets go of what it has of the rules, or what a process has that it has forked. shows: but for the page. */
+/* Lets go of what it knows of the rules, here or in a process that it has forked. shows: but not of the page. */
 void supervisor_forget_rules(struct supervisor *supervisor, bool shows);
-/* Makes policy that of all who have one. */
+/* Makes this the policy of all processes that have one. */
 void supervisor_enforce(struct supervisor *supervisor, const struct policy *policy);
 /* Is there a worker, or a broker? */
 bool supervisor_has_workers(const struct supervisor *supervisor);
@@ -163,11 +163,11 @@ bool posts_open(struct supervisor *supervisor);
 bool posts_start(struct supervisor *supervisor);
 /* look: a second has passed without a signal. */
 void posts_tend(struct supervisor *supervisor, bool look);
-/* Does one begin, which is told in its page? */
+/* Does one begin, as its page says? */
 bool posts_begin(const struct supervisor *supervisor);
 /* All of them end, and are not started again. */
 void posts_dismiss(struct supervisor *supervisor);
-/* Who has the sessions with numbers like this one; NULL: nobody. */
+/* The worker whose sessions have numbers like this one; NULL: there is none. */
 struct child *posts_find_owner(struct supervisor *supervisor, uint64_t session);
 void posts_close(struct supervisor *supervisor);
 
@@ -182,7 +182,7 @@ void witness_ask(struct supervisor *supervisor, const struct channel_message *or
 bool desk_open(struct supervisor *supervisor, bool inherited);
 bool desk_start(struct supervisor *supervisor);
 void desk_tend(struct supervisor *supervisor, bool look);
-/* Has control told all that happened, after which it has ended? */
+/* Has control reported all that happened, and ended? */
 bool desk_is_done(const struct supervisor *supervisor);
 /* All ended but this program, which goes on. */
 void desk_go_on(struct supervisor *supervisor);
@@ -224,7 +224,7 @@ void standing_refuse(struct supervisor *supervisor, const char *fault);
 void standing_begin_reload(struct supervisor *supervisor);
 /* Tells the service manager what has changed, and that all is well, if it is. To be called at least once a second. */
 void standing_tell(struct supervisor *supervisor);
-/* The same for control alone, which tells whoever asks. */
+/* The same for control alone, which tells the clients that ask. */
 void standing_show(struct supervisor *supervisor);
 
 /* run/names.c */

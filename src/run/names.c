@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The supervisor's part in looking up names: it says which, has a process that does it, and never waits for a name service
- * but for a moment at the start, so that the first session announces the right address where that is to be had at once.
+ * The supervisor's part in looking up names: it says which, has a process look them up, and never waits for a name service
+ * except for a moment at the start, so that the first session announces the right address if that is to be had at once.
  *
- * A proxy that serves its sessions to their end for a program that has been replaced keeps the addresses that it had.
+ * A proxy that serves its sessions to their end after its program has been replaced keeps the addresses that it had.
  */
 #include <errno.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ static void names_tell_host(struct supervisor *supervisor, const struct names_ho
 	}
 }
 
-/* Once a second at most, whatever a resolver does that somebody has taken over. */
+/* Once a second at most, even if somebody has taken the resolver over. */
 static void names_tell(struct supervisor *supervisor)
 {
 	const struct names_list former = supervisor->hosts;
@@ -61,8 +61,8 @@ static void names_tell(struct supervisor *supervisor)
 }
 
 /*
- * Which names there are is what the policy says, each time anew; of what the last resolver left in the page, who may have
- * been taken over, addresses alone are kept.
+ * The names are taken from the policy each time. Only addresses are kept of what the last resolver left in the page, since
+ * somebody may have taken it over.
  */
 static void names_start(struct supervisor *supervisor)
 {

@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * A post is a queue and who serves it: a worker and its broker, which are one. They begin with a socket whose two ends are
- * theirs alone, neither lives without the other, and the next pair begins when both have ended.
+ * A post is a queue and the two processes that serve it: a worker and its broker. They begin with a socket whose two ends
+ * are theirs alone, neither lives without the other, and the next pair begins when both have ended.
  *
  *   rules --sessions, by their ports or addresses--> queue --> worker, broker     post 0
  *                                               +--> queue + 1 --> worker, broker post 1
@@ -11,11 +11,11 @@
  *            what all may have together (ftpalg/share.h) <-----------+
  *
  * Posts know nothing of each other but what they count together. One that dies or hangs is replaced as if it were alone, and
- * its successor adopts the connections that go on; what it had of the counts is taken back here as soon as it is known to
- * have ended, because the successor counts what it adopts again. Sessions stay in their queue as long as there are as many
- * queues. Of another number all posts must end before the first of the new ones begins, or a session could come back to a
- * worker that remembers where it stood before: the number is that of the start, and of a program that takes this one's
- * place.
+ * its successor adopts the connections that go on; its part of the counts is taken back here as soon as it is known to have
+ * ended, because the successor counts again what it adopts. Sessions stay in their queue as long as the number of queues
+ * stays the same. For another number, all posts must end before the first of the new ones begins, or a session could come
+ * back to a worker that remembers where it stood before. So the number is chosen at the start, and again only by a program
+ * that takes this one's place.
  */
 #include <errno.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static int post_run_worker(struct child *child, pid_t self)
 	return worker_run(&start);
 }
 
-/* A broker ends with its channel, and not by signals that are meant for all of the service: they stay blocked. */
+/* A broker ends with its channel, not by signals that are meant for the whole service: these stay blocked. */
 static int post_run_broker(struct child *child, pid_t self)
 {
 	const struct post *post = child->owner;
@@ -148,15 +148,15 @@ static bool post_reap(struct post *post, struct child *child, const struct child
 	if (supervisor->ending) {
 		supervisor_take_end(supervisor, child, status);
 	} else if (!child->was_ready && !child->leaves) {
-		/* What keeps the first one from starting (a taken queue) will last. */
+		/* What keeps the first one from starting (a queue that is taken) will last. */
 		child_tell_failed_start(child, status);
 		supervisor_end(supervisor, -1);
 	} else {
 		if (!child->leaves || !child_ended_well(status))
 			child_tell_death(child, status, child->fate);
 		/*
-		 * One that ended well was told to, by somebody who may be about to tell this process too; then the other one
-		 * ends as well.
+		 * If it ended well, somebody told it to, and may be about to tell this process too; then the other one ends
+		 * as well.
 		 */
 		if (partner->pid != 0 && !child->leaves && !child_ended_well(status))
 			kill(partner->pid, SIGKILL);

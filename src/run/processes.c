@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What concerns all processes of a service at once, whoever looks after each. */
+/* What concerns all processes of a service at once, whichever file looks after each. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ void *supervisor_share(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* It takes SIGHUP once it has a handler, and ends by SIGTERM until then. */
+/* A process takes SIGHUP once it has a handler; until then SIGTERM ends it. */
 static void supervisor_unblock(const struct supervisor *supervisor)
 {
 	sigset_t signals = supervisor->signals;
@@ -22,7 +22,7 @@ static void supervisor_unblock(const struct supervisor *supervisor)
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
-/* Control alone has the other end, and the file. */
+/* Only control has the other end, and the files. */
 static void supervisor_leave_desk(struct supervisor *supervisor, const struct child *kept)
 {
 	if (supervisor->desk.channel >= 0)
@@ -30,7 +30,7 @@ static void supervisor_leave_desk(struct supervisor *supervisor, const struct ch
 	for (enum journal_file i = 0; i < JOURNAL_FILES; i++)
 		if (supervisor->desk.files[i] >= 0 && kept != &supervisor->control)
 			close(supervisor->desk.files[i]);
-	/* Who reads from peers must not tell how all stands. */
+	/* A process that reads from peers must not say how the service stands. */
 	if (kept != &supervisor->control) {
 		doors_leave(supervisor);
 		witness_close(supervisor);
@@ -52,7 +52,7 @@ void supervisor_forget_rules(struct supervisor *supervisor, bool shows)
 	guard->page = NULL;
 }
 
-/* Who has sessions reads what another has found. */
+/* Processes with sessions read what the resolver has found. */
 static void supervisor_leave_names(struct supervisor *supervisor, const struct child *kept)
 {
 	if (kept == &supervisor->resolver)
@@ -178,8 +178,8 @@ void supervisor_enforce(struct supervisor *supervisor, const struct policy *poli
 
 	/*
 	 * The broker has no files, so the policy that was read again comes to it from here, and first: what a worker asks
-	 * for by a wider policy must not be refused. Who has peers reads the file for itself, and tells what is wrong with
-	 * it; those that come after them begin with this.
+	 * for by a wider policy must not be refused. Processes with peers read the file themselves, and report what is wrong
+	 * with it; those that are started later begin with this policy.
 	 */
 	standing_refuse(supervisor, "");
 	standing_note_config(supervisor);

@@ -5,20 +5,21 @@
  * Which generation of the proxy serves. What a reload brings is tried beside what runs, and takes its place once it is
  * ready:
  *
- *   SIGHUP --> the file is read --bad--------------------------------> told; nothing has changed
+ *   SIGHUP --> the file is read --bad--------------------------------> reported; nothing has changed
  *                 |
  *                 |--nothing but the policy has changed--> it is enforced
+ *                 |--no proxy is wanted any more---------> the policy is enforced; the one that serves drains
  *                 v
- *              next: STARTING --a key, a certificate, a socket is bad--> told; nothing has changed
+ *              next: STARTING --a key, a certificate, a socket is bad--> reported; nothing has changed
  *                 | ready
  *                 v
  *              serving <- next; the policy is enforced; the one before it drains
  *
- * So all of the file is in force, or nothing of it. Sessions stay with the generation that they began in; the policy is that
- * of all of them. One reload at a time: of those that come meanwhile one is made up for.
+ * So all of the file is in force, or nothing of it. Sessions stay with the generation that they began in; the policy is the
+ * same for all generations. One reload at a time: however many come meanwhile, one more follows.
  *
- * A proxy that dies is replaced in its generation and finds what waited in the inlets. How many sessions were lost with it
- * stands in its page. One that drains is not replaced: nothing could go on.
+ * A proxy that dies is replaced in its generation, and its successor finds what waited in the inlets. How many sessions were
+ * lost with it stands in its page. One that drains is not replaced: none of its sessions could go on.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static struct generation *renewal_find_place(struct supervisor *supervisor)
 		if (generation->state == GENERATION_DRAINING && (!oldest || generation->deadline < oldest->deadline))
 			oldest = generation;
 	}
-	/* There are more places than one that serves and one that begins. */
+	/* One always drains here: there are more places than those for the one that serves and the one that begins. */
 	log_message(LOG_LEVEL_WARNING, "%d proxies serve sessions to their end: the oldest is ended, with %u sessions",
 		    SUPERVISOR_GENERATIONS - 1, generation_count_sessions(oldest));
 	supervisor_tell(supervisor, NOTICE_SESSIONS_LOST, REASON_NONE, NULL, generation_count_sessions(oldest));
@@ -66,7 +67,7 @@ static void renewal_refuse(struct supervisor *supervisor, const char *fault)
 	supervisor_tell(supervisor, NOTICE_RELOAD, REASON_UNUSABLE, fault, 0);
 }
 
-/* False: it can't begin, which has been told. */
+/* False: it can't begin, which has been reported. */
 static bool renewal_prepare(struct supervisor *supervisor, const struct config *config, bool reload)
 {
 	const struct child_home home = supervisor_home(supervisor);
@@ -83,7 +84,7 @@ static bool renewal_prepare(struct supervisor *supervisor, const struct config *
 	return false;
 }
 
-/* Reads the file into spare. False, with the first of its errors, all of which have been told. */
+/* Reads the file into spare. False, with the first of its errors, all of which have been reported. */
 static bool renewal_read(struct supervisor *supervisor, char *error, size_t size)
 {
 	char *text = NULL;
@@ -107,7 +108,7 @@ static bool renewal_read(struct supervisor *supervisor, char *error, size_t size
 	return good;
 }
 
-/* The generation that serves would be the same but for its policy. */
+/* Would the generation that serves be the same, but for its policy? */
 static bool renewal_is_current(const struct supervisor *supervisor)
 {
 	const struct generation *serving = supervisor->serving;
@@ -121,7 +122,7 @@ static bool renewal_is_current(const struct supervisor *supervisor)
 	return sources_are_same(&serving->sources, serving->config, &sources, supervisor->spare);
 }
 
-/* From here on no session begins in a generation before the one that serves. */
+/* Once it is closed, no session begins any more in a generation before the one that serves. */
 static void renewal_tend_leaving(struct supervisor *supervisor)
 {
 	const struct generation *leaving = supervisor->leaving;
@@ -154,7 +155,7 @@ bool renewal_begin(struct supervisor *supervisor)
 	return true;
 }
 
-/* One thing at a time. A program that takes this one's place has read the configuration then. */
+/* One thing at a time. If another program takes this one's place meanwhile, it will have read the configuration. */
 static bool renewal_must_wait(const struct supervisor *supervisor)
 {
 	return supervisor->next || supervisor->leaving || supervisor->trial || supervisor->departing;
@@ -238,7 +239,7 @@ static void renewal_tend_next(struct supervisor *supervisor)
 	}
 }
 
-/* Tells how many sessions a proxy had that was killed. */
+/* Reports how many sessions a killed proxy had. */
 static void renewal_tell_loss(struct supervisor *supervisor, const struct child *proxy, int status)
 {
 	const uint32_t sessions = atomic_load(&proxy->page->sessions);
@@ -249,7 +250,7 @@ static void renewal_tell_loss(struct supervisor *supervisor, const struct child 
 	supervisor_tell(supervisor, NOTICE_SESSIONS_LOST, REASON_NONE, NULL, sessions);
 }
 
-/* Has it ended? How, where that is not told. */
+/* Has it ended? If so, says how, unless that was expected. */
 static bool renewal_reap(struct supervisor *supervisor, const struct generation *generation, struct child *child,
 			 int *status)
 {
@@ -278,12 +279,12 @@ static void renewal_reap_all(struct supervisor *supervisor, struct generation *g
 		generation_take_back(generation, member);
 		if (!supervisor->ending)
 			renewal_tell_loss(supervisor, &member->proxy, status);
-		/* The others' go on, and are counted. */
+		/* The sessions of the others go on, and still count. */
 		atomic_store(&member->proxy.page->sessions, 0);
 	}
 }
 
-/* Starts again what has ended, where that may be now. */
+/* Starts again what has ended, where it is time for that. */
 static void renewal_restart(struct supervisor *supervisor, struct generation *generation, bool look)
 {
 	const struct child_home home = supervisor_home(supervisor);
@@ -308,7 +309,7 @@ static void renewal_tend_serving(struct supervisor *supervisor, struct generatio
 		renewal_restart(supervisor, generation, look);
 		return;
 	}
-	/* Nothing of it can be started again: if a process of its proxy dies, a generation of this program's own is due. */
+	/* None of its processes can be started again: if one of its proxy's dies, this program's own generation is due. */
 	for (uint32_t i = 0; i < generation->members; i++)
 		whole = whole && generation->member[i].proxy.pid;
 	if (!whole && !supervisor->next && child_may_restart(&generation->keys, look))

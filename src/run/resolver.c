@@ -3,15 +3,15 @@
  * Theory of operation
  *
  * The C library asks whatever the host's nsswitch.conf names, waits for it, and does not say how long an answer is good for.
- * So nothing else is done here: each host is asked for, one after the other, and after `resolve-interval` again.
+ * So this process does nothing else: it asks for one host after another, and again after `resolve-interval`.
  *
  *   unknown --found--> known --other address--> known
  *                        |  ^
  *             not found  v  | found
- *                      stale: the last address is announced, which is told once
+ *                      stale: the last address is announced, which is reported once
  *
- * An address that is not found any more is not taken back: a name service that is away for a minute would otherwise end what
- * works. A host without any address is asked for again sooner, since at a start the network may come later.
+ * An address that is no longer found is not taken back: otherwise a name service that is away for a minute would end what
+ * works. A host without any address is asked for again sooner, since the network may come up after the service.
  */
 #include "run/resolver.h"
 
@@ -37,7 +37,7 @@ static bool resolver_is_known(const struct names_host *host)
 	return host->ipv4.family != FAMILY_NONE || host->ipv6.family != FAMILY_NONE;
 }
 
-/* Names are of the configuration, and addresses are written here, so nothing that a stranger said is in these lines. */
+/* Names are the configuration's, and addresses are formatted here, so nothing that a stranger said is in these lines. */
 static void resolver_tell_failure(const struct names_host *host, const char *fault)
 {
 	char text[NAMES_TEXT_MAX];
@@ -71,7 +71,7 @@ static void resolver_ask(struct resolver *resolver, size_t i)
 		names_publish(resolver->page, &resolver->list);
 }
 
-/* Asks for all. Returns the seconds until the next time. */
+/* Asks for all hosts. Returns the seconds until the next time. */
 static uint32_t resolver_ask_all(struct resolver *resolver)
 {
 	const uint32_t interval = resolver->config->resolve_interval;

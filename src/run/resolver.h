@@ -10,8 +10,8 @@
 #include "process/names.h"
 
 /*
- * Looks up what page lists, again and again, and writes there what it finds; ready once all has been asked for. Ends by a
- * signal, or with the process supervisor. Returns -1 after a failure that it has told.
+ * Looks up what page lists, again and again, and writes there what it finds; ready once it has asked for everything. Ends by
+ * a signal, or with the process supervisor. Returns -1 after a failure that it has reported.
  */
 int resolver_run(const struct config *config, struct names_page *page, struct heartbeat *heart, pid_t supervisor);
 

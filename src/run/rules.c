@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * The supervisor hears of each change of nft's rules (rulewatch.c) and decides when to look (vigil.c). It does not look by
- * itself: programs of the system tell what is loaded, and may take their time, so a process of its own asks them, leaves
- * what it has seen in memory that both map, and ends.
+ * The supervisor hears of each change of nft's rules (rulewatch.c) and decides when to look (vigil.c). It does not look
+ * itself: programs of the system say what is loaded, and may take their time, so a separate process asks them, leaves what
+ * it has seen in memory that both map, and ends.
  *
  *   nft, firewalld, iptables-nft... --netlink--> rules_tend --fork--> looker: nft, iptables-save --> sight
  *                                                     |<-------------- its end ------------------------+
@@ -68,7 +68,7 @@ void rules_end(struct supervisor *supervisor)
 	rules_kill(&supervisor->rules.loader);
 }
 
-/* A process of a moment, whose signals are nobody's business. Returns its number in the supervisor and 0 in it; or -1. */
+/* A process that soon ends and takes signals as usual. Returns its number in the supervisor, and 0 in the process; or -1. */
 static pid_t rules_fork(void)
 {
 	const pid_t pid = fork();
@@ -154,7 +154,7 @@ static void rules_tell_back(struct supervisor *supervisor, int family)
 	supervisor_tell(supervisor, NOTICE_RULES_BACK, REASON_NONE, rules_family[family], 0);
 }
 
-/* Whoever reads the page has a clock on the wall. */
+/* Those who read the page have a clock on the wall. */
 static void rules_publish(struct rules_guard *guard)
 {
 	static const enum rulestate shown[] = {
@@ -199,7 +199,7 @@ static void rules_see(struct supervisor *supervisor, uint64_t now)
 		rules_restore(guard, supervisor->config);
 }
 
-/* Takes the end of a process of a moment. True: it has ended, well or not. */
+/* Has such a process ended, well or not? One that takes too long is killed. */
 static bool rules_reap(struct rules_guard *guard, pid_t *pid, uint64_t now, bool *well)
 {
 	int status;

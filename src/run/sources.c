@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A reload that changes the policy alone needs no new process: nothing of what the sessions that are open have is lost, and
- * a script that reloads each minute does not pile processes up. So it must be known whether anything else has changed. The
- * settings are compared as they are in memory, where equal ones may look different (bytes behind the end of a shorter
- * string): that costs a process, and the other error can't happen. A file's time of change can't be set back, but has the
- * clock's grain: two contents of one size within a few milliseconds are taken for one.
+ * A reload that changes only the policy needs no new process: open sessions lose nothing, and a script that reloads each
+ * minute does not pile up processes. So it must be known whether anything else has changed. Settings are compared as they
+ * are in memory, where equal ones may look different (bytes after the end of a shorter string): that costs a process, and
+ * the opposite error can't happen. A file's time of change can't be set back, but has the clock's grain: two contents of the
+ * same size within a few milliseconds are taken for one.
  */
 #include "run/sources.h"
 

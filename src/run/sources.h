@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a proxy was made from: its settings, and the files that they name. Has any of it changed since? */
+/* What a proxy was made from: its settings, and the files that they name. Has anything in them changed since? */
 #ifndef RUN_SOURCES_H
 #define RUN_SOURCES_H
 
@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-/* Which file it is, and which content it has, as far as that is known without reading it. */
+/* Which file it is, and what it contains, as far as that can be known without reading it. */
 struct source_file {
 	uint64_t device;
 	uint64_t inode;
@@ -16,7 +16,7 @@ struct source_file {
 	uint64_t changed;
 };
 
-/* The four of [proxy], the system's trust anchors, and two of each [server]. */
+/* The four of [proxy], its trust anchors or the system's, and two of each [server]. */
 #define SOURCES_MAX (5 + 2 * CONFIG_SERVERS_MAX)
 
 struct sources {

@@ -2,9 +2,9 @@
 /*
  * How the service stands, for the service manager.
  *
- * It is ready once all that was configured serves, and stays so: a worker that dies later is this supervisor's business, and
- * the status says so. Signs of life need more: they are given while all serves, so that a supervisor which hangs is
- * replaced, and so is one that has not brought its processes back for as long as the manager waits.
+ * It is ready once everything that was configured serves, and remains so: a worker that dies later is this supervisor's
+ * business, and the status says so. Signs of life need more: they are given while everything serves. So a supervisor that
+ * hangs is replaced, and so is one that has not brought its processes back for as long as the manager waits.
  */
 #include <stdio.h>
 #include <string.h>

@@ -3,12 +3,12 @@
  * Theory of operation
  *
  * execve(2) keeps the process: its number, by which a service manager knows it; its children, which don't notice; and the
- * descriptors that are not to be closed. What they are stands in one variable of the environment, as numbers separated by
- * spaces, in the order of estate_visit(), behind the version of that order. So both programs read and write it by one
- * function. A successor that can't read it can't go on with anything, hence the trial before: the same file, told to look at
- * the configuration alone (-t), and by the variable at the version, must end well.
+ * descriptors that are not to be closed. What these are is said in one variable of the environment: the version of the
+ * order of estate_visit(), then numbers in that order, separated by spaces. So one function both reads and writes it. A
+ * successor that can't read it can't go on with anything. Hence the trial before: the same file, run only to read the
+ * configuration (-t) and, because of the variable, to compare the version, must end well.
  *
- * The signals that the supervisor waits for stay blocked across it, and are there for the successor.
+ * The signals that the supervisor waits for stay blocked across execve(2), and are there for the successor.
  */
 #include "run/successor.h"
 

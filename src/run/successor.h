@@ -53,13 +53,13 @@ void successor_find(struct successor *successor, const char *command, const char
 /* Starts the file that has the program's name now, to see whether it takes the configuration. Returns its process, or -1. */
 pid_t successor_try(const struct successor *successor);
 
-/* Puts it where a program finds it that this process becomes. False: it can't. */
+/* Puts it where the program that this process becomes finds it. False: it can't. */
 bool successor_write(const struct successor_estate *estate);
 
 /* Becomes that program. Returns only if it fails, with errno. */
 void successor_become(const struct successor *successor, const struct successor_estate *estate);
 
-/* In a trial: could this program go on with what the one before it has? */
+/* In a trial: could this program go on with what the program before it has? */
 bool successor_could_inherit(void);
 
 /* Is there something to inherit? */

@@ -2,23 +2,24 @@
 /*
  * Theory of operation
  *
- * The supervisor reads nothing from a peer, and no key. It starts control, which tells what happens (desk.c), workers with
- * their brokers (posts.c) and, where the policy terminates TLS, generations of the proxy (renewal.c), or these alone; waits
- * for them; and looks once a second at a counter that each one's loop moves, in a page that it maps with that one alone.
+ * The supervisor reads nothing from a peer, and no key. It starts control, which reports what happens (desk.c), workers with
+ * their brokers (posts.c) and, where the policy terminates TLS, generations of the proxy (renewal.c), or these alone; and a
+ * resolver, where the policy has names (names.c). It waits for them, and looks once a second at a counter that the loop of
+ * each of them moves, in a page that it shares with that process only.
  *
  *   STARTING --ready--> RUNNING --died, hung--> PAUSE --none, or a second--> STARTING
  *      |  (the first time: give up)                |
  *      +------------------- SIGTERM, SIGINT -------+--> end
  *
- * Who ends is replaced at once, since clients wait; who does it again and again, after a second.
+ * A process that ends is replaced at once, since clients wait; one that does so again and again, after a second.
  *
- * A queue that a hung process holds is not bypassed: the kernel sees somebody who listens. So a process whose counter has
+ * A queue that a hung process holds is not bypassed: the kernel sees that a program listens. So a process whose counter has
  * stood still for `watchdog` looks in a row is killed. Looks are counted, not seconds: if the whole machine stood still,
  * or this process did, the other has done nothing wrong.
  *
  * What a worker agreed lives in the kernel; the next one adopts the connections that go on. What the proxy relays ends
- * with it. A reload is passed on, and its policy is kept for those that are started later. Giving up
- * means all: a gateway that inspects what is in clear and leaves TLS to nobody is not what was asked for.
+ * with it. A reload is passed on, and its policy is kept for processes that are started later. Giving up ends everything: a
+ * gateway that inspects what is in clear and leaves TLS to nobody is not what was asked for.
  */
 #include "run/supervisor.h"
 
@@ -36,7 +37,7 @@
 #include "run/internal.h"
 
 #define SUPERVISOR_SECOND UINT64_C(1000000)
-/* While a generation begins, which tells it in its page. */
+/* While a process begins or leaves, which it says in its page. */
 #define SUPERVISOR_GLANCE 10000000 /* nanoseconds */
 #define SUPERVISOR_ERROR_MAX 512
 static void supervisor_take_signal(struct supervisor *supervisor, int number)
@@ -53,7 +54,7 @@ static void supervisor_take_signal(struct supervisor *supervisor, int number)
 		supervisor_end(supervisor, 0);
 }
 
-/* Something is under way that is told in a page. */
+/* Is something under way whose end will be seen in a page? */
 static bool supervisor_is_busy(const struct supervisor *supervisor)
 {
 	return supervisor->next || supervisor->leaving || supervisor->departing || posts_begin(supervisor);
@@ -68,7 +69,7 @@ static int supervisor_loop(struct supervisor *supervisor)
 	while (!supervisor->ending || supervisor_has_processes(supervisor)) {
 		const int signal = sigtimedwait(&supervisor->signals, NULL,
 						supervisor_is_busy(supervisor) ? &glance : &second);
-		/* Control speaking is no sign of anything. */
+		/* SIGIO only says that control has spoken. */
 		const int number = signal == SIGIO ? 0 : signal;
 		const uint64_t now = clock_microseconds();
 		const bool look = number <= 0 && now - looked >= SUPERVISOR_SECOND;
@@ -115,7 +116,7 @@ static int supervisor_prepare(struct supervisor *supervisor, const struct config
 	return 0;
 }
 
-/* Starts all, or goes on with what a program before this one has left. */
+/* Starts everything, or goes on with what the program before this one has left. */
 static int supervisor_begin(struct supervisor *supervisor)
 {
 	struct successor_estate estate;

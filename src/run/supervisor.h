@@ -6,13 +6,14 @@
 #include "config/config.h"
 
 enum supervisor_kind {
-	SUPERVISE_GATEWAY, /* a worker with its broker and, where the policy terminates TLS, the proxy */
+	SUPERVISE_GATEWAY, /* workers with their brokers and, where the policy terminates TLS, the proxy */
 	SUPERVISE_PROXY,   /* the proxy alone */
 };
 
 /*
- * Runs them until SIGTERM or SIGINT. SIGHUP takes the configuration over and SIGUSR2 this program's file, both anew. Returns
- * 0, or -1 if one of them could not start the first time (it has said why), or did not end well.
+ * Runs them until SIGTERM or SIGINT. SIGHUP reads the configuration again, SIGUSR1 opens the files of events again, and
+ * SIGUSR2 runs this program's file again. Returns 0, or -1 if one of them could not start the first time (it has said why),
+ * or did not end well.
  */
 int supervisor_run(const struct config *config, const char *config_path, enum supervisor_kind kind);
 

@@ -2,15 +2,15 @@
 /*
  * Theory of operation
  *
- * Nobody asks before he flushes a firewall: another manager that reloads, a service that starts, a hand at a terminal. Most
- * of them put back what they have taken within a moment, and our own unit loads what it loads again after them. So a change
- * is looked at half a second later, whatever comes meanwhile, and rules that are not there are told, and restored, only if
- * they are not there 2 s later either. A look costs two or three programs; without any change there is one a minute, for
- * what changes unseen (iptables-legacy tells nobody).
+ * Nobody asks before a firewall is flushed: another manager reloads, a service starts, somebody types a command. Most of
+ * them put back what they have taken within a moment, and our own unit loads its rules again after them. So a look follows
+ * a change by half a second, whatever comes meanwhile, and rules that are missing are reported, and restored, only if they
+ * are still missing 2 s later. A look costs two or three programs; without any change there is one a minute, for changes
+ * that nobody reports (iptables-legacy's).
  *
- * Who flushes rules again and again is not fought: each restoration doubles the pause before the next one, up to ten
- * minutes, and an hour without any makes it short again. What was never there is not restored, for nobody knows of which
- * kind it was to be.
+ * A program that flushes rules again and again is not fought: each restoration doubles the pause before the next one, up to
+ * ten minutes, and an hour without any makes it short again. What was never there is not restored, since it is not known of
+ * which kind it should be.
  */
 #include "run/vigil.h"
 
@@ -71,7 +71,7 @@ static enum vigil_state vigil_next(const struct vigil_family *family, bool wante
 	return family->state == VIGIL_LOADED ? VIGIL_DOUBTED : VIGIL_GONE;
 }
 
-/* Is it time to load them again? If so, that is counted. */
+/* Is it time to load them again? If so, that counts as a restoration. */
 static bool vigil_restores(struct vigil *vigil, uint64_t now)
 {
 	if (now < vigil->restore_at)

@@ -10,8 +10,10 @@
 
 /*
  *   UNKNOWN --there--> LOADED <--there-- DOUBTED --not there--> GONE --there--> LOADED
- *      |                  +---not there--^                       ^   (told)
- *      +------------------not there (told at the start)----------+
+ *      |                  +---not there--^         (reported)    ^   (reported)
+ *      +----------not there (which the start has reported)-------+
+ *
+ *   Any of them --the family is not forwarded, or its rules can't be seen--> UNKNOWN
  */
 enum vigil_state {
 	VIGIL_UNKNOWN,

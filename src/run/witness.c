@@ -6,11 +6,11 @@
  *                                                                 ^
  *                                     supervisor asks on them ----+--- what control lacks: it gives an order
  *
- * Control has no capability, and both to open these sockets and to ask the kernel something takes CAP_NET_ADMIN. So the
- * supervisor opens them and keeps them: a control that is started again finds what came meanwhile. It reads none of it. What
- * it asks for comes to the same sockets, so control hears the answers.
+ * Control has no capability, and it takes CAP_NET_ADMIN both to open these sockets and to ask the kernel something. So the
+ * supervisor opens and keeps them: a control that is started again finds what came meanwhile. The supervisor reads none of
+ * it; what it asks for comes to the same sockets, so control hears the answers.
  *
- * A gateway without them works; what became of its transfers is known by their replies alone.
+ * A gateway works without them; then only replies say what became of its transfers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void witness_open_news(struct supervisor *supervisor)
 			    " known by replies alone: modprobe nf_conntrack_netlink", strerror(-result));
 }
 
-/* Data connections of a proxy end here, and its relay counts. */
+/* A proxy needs none: its data connections end on this host, and its relays count. */
 static void witness_open_copies(struct supervisor *supervisor)
 {
 	const uint16_t group = supervisor->config->nflog_group;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The worker opens everything, closes the sandbox behind itself, and only then takes the first packet. It is a single
- * thread: a packet is read, judged with whatever ctnetlink writes that takes, and its verdict noted before the next one is
- * read. What needs a right over the kernel, verdicts too, its broker does (broker.c).
+ * The worker opens everything, enters its sandbox, and only then takes the first packet. It is a single thread: a packet is
+ * judged, with whatever requests to the kernel that takes, and its verdict noted, before the next one is. What needs a right
+ * over the kernel, verdicts too, is done by its broker (broker.c).
  *
  * On the way out nothing is taken down. NAT, expectations and sequence adjustments live in conntrack, so what was
  * agreed goes on without a gateway, and the next gateway finds it.
@@ -31,7 +31,7 @@
 #define WORKER_WATCHES 5 /* the queue, four signals */
 
 struct worker {
-	const struct config *config; /* as at the start; of later ones only the policy is used */
+	const struct config *config; /* as at the start; only the policy of later ones is used */
 	const struct worker_start *start;
 	struct enforced enforced;
 
@@ -51,8 +51,8 @@ struct worker {
 };
 
 /*
- * The broker, which is woken once, is asked for all connections that begin in this batch. It must know whose packets these
- * are: the numbers in them depend on what it is asked for later.
+ * The broker is woken once, and asked about all connections that begin in this batch. It must know whose packets these are:
+ * the numbers in them depend on what it is asked for later.
  */
 static void worker_foresee(void *context, struct bytes bytes)
 {
@@ -65,15 +65,15 @@ static void worker_foresee(void *context, struct bytes bytes)
 			    readable && (packet.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK));
 }
 
-/* Nobody else writes it. */
+/* No other process writes it. */
 static void worker_count(_Atomic uint64_t *count, uint64_t more)
 {
 	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more, memory_order_relaxed);
 }
 
 /*
- * The verdicts of a batch leave together, so each took as long as all of it: one class to find, and one reading of the clock
- * that somebody needs anyway.
+ * The verdicts of a batch leave together, so each took as long as the whole batch: that takes one class to find, and one
+ * reading of the clock, which is needed anyway.
  */
 static void worker_count_batch(struct worker *worker, uint64_t now)
 {
@@ -145,7 +145,7 @@ static void worker_fail(struct worker *worker)
 	event_base_loopbreak(worker->base);
 }
 
-/* Without its broker it can do nothing. The supervisor tells what became of that, and starts both anew. */
+/* Without its broker it can do nothing. The supervisor reports what became of the broker, and starts both again. */
 static bool worker_has_lost_broker(struct worker *worker)
 {
 	if (worker->host.link.broken)
@@ -157,8 +157,8 @@ static bool worker_has_lost_broker(struct worker *worker)
 #define WORKER_TURN 1000
 
 /*
- * Takes the packets that wait, and where it is configured those that come soon after, for which it waits awake: others may
- * run meanwhile, its broker first of all. Returns as nfqueue_receive does, of the last batch; now: when that was done.
+ * Takes the packets that wait and, where that is configured, those that come soon after, for which it waits awake: others
+ * may run meanwhile, its broker above all. Returns what nfqueue_receive did for the last batch; now: when that was done.
  */
 static int worker_take_packets(struct worker *worker, uint64_t *now)
 {
@@ -246,7 +246,7 @@ static int worker_create_gateway(struct worker *worker)
 		log_message(LOG_LEVEL_ERROR, "the kernel gives no random numbers");
 		return -1;
 	}
-	/* Nobody can lend another one of its blocks. */
+	/* Workers can't lend each other blocks. */
 	limits.memory /= share->members;
 	size = gateway_memory(&limits);
 	worker->memory = calloc(1, size);

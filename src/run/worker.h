@@ -25,9 +25,8 @@ struct worker_start {
 
 /*
  * Runs the gateway until SIGTERM or SIGINT, and leaves in the kernel what the kernel holds. SIGHUP reads the policy
- * again from config_path. Without its broker it ends, and it does not outlive the process supervisor. What happens is left
- * in events.
- * Returns 0, or -1 after a failure that it has told.
+ * again from config_path, and SIGUSR1 ends the session that page condemns. Without its broker it ends, and it does not
+ * outlive the process supervisor. What happens is left in events. Returns 0, or -1 after a failure that it has reported.
  */
 int worker_run(const struct worker_start *start);
 
