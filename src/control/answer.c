@@ -6,7 +6,7 @@
 #define SECOND UINT64_C(1000000)
 /* An order is carried out at once, or as soon as the files have been read. */
 #define ORDER_PATIENCE (40 * SECOND)
-/* Of long answers, so much at a time. */
+/* How much of a long answer is made at a time. */
 #define FOLLOW_BEGINNING 10 /* transfers */
 #define PIECE_MAX ((size_t)32 << 10)
 
@@ -28,7 +28,7 @@ static void read_arguments(struct answer *answer, const struct answer_source *so
 	case REQUEST_TRANSFERS:
 		answer->fault = request_read_transfers(&answer->request, &answer->transfers);
 		answer->transfer = tables_first_transfer(source->tables);
-		/* Who follows wants to see what comes, and where it goes on from. */
+		/* A client that follows wants to see what comes, and a little of what came before. */
 		if (answer->transfers.follow && answer->transfers.since == 0 && end - answer->transfer > FOLLOW_BEGINNING)
 			answer->transfer = end - FOLLOW_BEGINNING;
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a client is told. An answer is made a piece at a time, as its reader takes it, so a long one takes neither memory nor
- * anybody else's time.
+ * What clients are answered. An answer is made piece by piece, as its reader takes it, so a long one takes neither memory
+ * nor anybody else's time.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
@@ -14,7 +14,7 @@
 #include "control/metrics.h"
 #include "control/request.h"
 
-/* What shall be done, and who wants it. */
+/* What is to be done, and for whom. */
 struct answer_order {
 	enum request_command command;
 	uint64_t session; /* of kill */
@@ -28,7 +28,7 @@ struct answer_source {
 	void *context;
 	/* How all else stands now. */
 	void (*look)(void *context, struct facts *facts);
-	/* Passes an order on to who can carry it out. Returns its number, or 0: not now. */
+	/* Passes an order on to the process that can carry it out. Returns its number, or 0: not now. */
 	uint32_t (*order)(void *context, const struct answer_order *order);
 	/* Appends the metrics. NULL: there are none. */
 	void (*metrics)(void *context, struct evbuffer *out, enum metrics_format format);
@@ -58,7 +58,7 @@ struct answer {
 	char said[FACTS_TEXT_MAX];
 };
 
-/* A request was said, on a socket on which what changes something is allowed, or is not. */
+/* A request has come, by a socket where orders are allowed, or are not. */
 void answer_begin(struct answer *answer, const struct answer_source *source, struct bytes line, bool may_change,
 		  uint64_t now);
 /* Appends the next piece. */
@@ -66,7 +66,7 @@ enum answer_progress answer_go_on(struct answer *answer, const struct answer_sou
 				  uint64_t now);
 /* An order was carried out, or was not. */
 void answer_take(struct answer *answer, uint32_t order, bool done, const char *text);
-/* One without a request. */
+/* An answer to what is not a request. */
 void answer_put_fault(struct evbuffer *out, const struct request_fault *fault);
 
 /* Private to answer*.c. */
@@ -75,7 +75,7 @@ void answer_put_fault(struct evbuffer *out, const struct request_fault *fault);
 void answer_put(struct evbuffer *out, json_t *object);
 void answer_set(json_t *object, const char *key, json_t *value);
 void answer_set_string(json_t *object, const char *key, const char *value);
-/* A peer's: escaped as in the events. No bytes: null. */
+/* A peer's words: escaped as in the events. No bytes: null. */
 void answer_set_said(json_t *object, const char *key, struct bytes bytes);
 void answer_set_number(json_t *object, const char *key, uint64_t value);
 /* FACTS_UNKNOWN: null. */

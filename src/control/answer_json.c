@@ -8,7 +8,7 @@
 #include "control/words.h"
 
 #define MICROSECONDS UINT64_C(1000000)
-/* Whatever is kept of a peer's, with each byte as \xNN. */
+/* The longest text of a peer that is kept, with each byte as \xNN. */
 #define SAID_MAX (TABLE_PATH_MAX * 4 + 1)
 
 static int append(const char *text, size_t length, void *context)

@@ -113,7 +113,7 @@ bool answer_fits(const struct request_filter *filter, const struct session_row *
 {
 	const char *state = row_state_name(session_row_state(row));
 
-	/* What has ended is shown to who asks for it. */
+	/* What has ended is shown only if it is asked for. */
 	if (!filter->state.data && row->state == ROW_CLOSED)
 		return false;
 	if (filter->by_network && !is_in_network(&filter->network, row))
@@ -180,7 +180,7 @@ static json_t *make_news(const struct tables *tables, const struct decision *dec
 	return object;
 }
 
-/* So many sessions a frame: what moves, then what else is open. */
+/* Sessions in a frame: those in which something moves, then other open ones. */
 #define FRAME_SESSIONS 256
 
 static void add_sessions(json_t *list, const struct answer_source *source, bool moving, uint64_t now)

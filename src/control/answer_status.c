@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The answer to status: how all of it stands. */
+/* The answer to status: how everything stands. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whose doing each refusal and fault is, and what mends it. What ends a session in the usual way has no mending. */
+/* Who caused each refusal and fault, and what mends it. What ends a session in the usual way needs no mending. */
 #include "control/words.h"
 
 #define OFFER_MEND "the program that made the offer writes it wrongly: update it, or have the client use the other mode"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What goes between the supervisor and control: a packet for each message, with descriptors where it has any. */
+/* What goes between the supervisor and control: one packet for each message, with its descriptors if it has any. */
 #ifndef CONTROL_CHANNEL_H
 #define CONTROL_CHANNEL_H
 

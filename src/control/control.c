@@ -2,17 +2,19 @@
 /*
  * Theory of operation
  *
- *   supervisor ---channel: rings, the file of events---> control <---rings of records--- worker, proxies, keys processes
- *        ^                                               |  |                            and the supervisor
- *        +---------------channel: orders-----------------+  +---> events, sentences in the log
+ *   supervisor ---channel: rings, files, what became of orders---> control <---rings of records--- workers, proxies,
+ *        ^                                                         |  |  ^                         keys processes and
+ *        +--------------channel: orders----------------------------+  |  +---the kernel's news     the supervisor
+ *                                                                     |      (data.c)
+ *                                                                     +---> events, the transfer log, sentences in the log,
+ *                                                                           answers to clients (server.c, web.c)
  *
- * All that happens is told by this process, and it is told on when it can be: the others put records into rings
- * (record/ring.h) and go on. If it dies or hangs, the next one reads on where it stood, and what a ring had no room for has
- * been counted.
+ * This process reports all that happens, as soon as it can: the others put records into rings (record/ring.h) and go on. If
+ * it dies or hangs, the next one reads on where it stopped, and what a ring had no room for has been counted.
  *
- * It ends when the channel does, which is after all the others have, and not by a signal: who ends a service may send one to
- * each of its processes, and the last events of the others come after that. So signals stay blocked as the supervisor has
- * them.
+ * It ends when the channel does, which is after all the others have ended, and not by a signal: whatever ends a service may
+ * send a signal to each of its processes, and the last events of the others come after that. So signals stay blocked, as the
+ * supervisor has them.
  */
 #include "control/control.h"
 
@@ -33,7 +35,7 @@
 #define CONTROL_BEAT_MICROSECONDS 250000
 #define CONTROL_BEATS 4 /* a second */
 #define CONTROL_MESSAGES 64
-/* What is kept of what has ended: enough for an afternoon of a small host, and some megabytes where there is much. */
+/* How much is kept of what has ended: enough for an afternoon on a small host, and some megabytes on a busy one. */
 #define CONTROL_ENDED 1024
 #define CONTROL_ENDED_MICROSECONDS UINT64_C(600000000)
 #define CONTROL_TRANSFERS 4096
@@ -126,7 +128,7 @@ static int control_create_loop(struct control *control)
 	       journal_watch(&control->journal, control->base) == 0 ? 0 : -1;
 }
 
-/* Sessions that one more proxy drains than there are in the tables are told as events, and not shown. */
+/* Where proxies that drain have more sessions than the tables have room for, these are in the events, but not shown. */
 static int control_open_tables(struct control *control)
 {
 	struct table_limits limits = {
@@ -143,7 +145,7 @@ static int control_open_tables(struct control *control)
 
 static int control_open_server(struct control *control)
 {
-	/* It reads a file for it. */
+	/* For this it reads a file. */
 	json_object_seed(0);
 	facts_host_open(&control->host);
 	control->answers = (struct answer_source){
@@ -155,7 +157,7 @@ static int control_open_server(struct control *control)
 	return control->server && control->web ? 0 : -1;
 }
 
-/* The process before this one has died with things in its hands. */
+/* Counts what the process before this one lost when it died. */
 static void control_inherit(struct control *control)
 {
 	struct control_estate *estate = control->start->estate;

@@ -2,21 +2,21 @@
 /*
  * Theory of operation
  *
- *   rings ---notices---> account ---passed on, or told later with the truth in it---> tables, events, log
+ *   rings ---notices---> account ---passed on, or later with the truth in it---> tables, events, log
  *   conntrack, NFLOG ---facts---^
  *
  * The account has to hear of an offer before it hears who came to it. The gateway puts its notice into a ring before the
- * offer leaves, so whatever fact has been read, the notice is in a ring by then: the rings are read between the reading of a
- * fact and its taking.
+ * offer leaves, so when a fact can be read, the notice is in a ring already: after a fact has been read, and before the
+ * account takes it, the rings are read.
  *
- * What came while this process had no time waits in the sockets, and was in time all the same: so the account's patience is
+ * What came while this process had no time waits in the sockets, and still came in time: so the account's patience is
  * measured up to the last moment at which both were empty.
  *
- * The account stands in memory that the supervisor has, so that what is kept back when this process dies is told by the next
+ * The account is in memory that the supervisor has, so that what is kept back when this process dies is reported by the next
  * one.
  *
- * Where the kernel had more to tell than there was room for, all connections that live and were expected are asked for, once
- * a second at most.
+ * Where the kernel had more news than room for them, the supervisor asks it for all connections that live and were
+ * expected, once a second at most.
  */
 #include <event2/event.h>
 #include <string.h>
@@ -30,7 +30,7 @@
 
 #define DATA_TICK_MICROSECONDS 100000
 #define DATA_SECOND UINT64_C(1000000)
-/* An offer and the transfer of the one before it, of each session. */
+/* For each session an offer, and the transfer of the one before it. */
 #define DATA_ROWS_PER_SESSION 2
 #define DATA_ROWS_MAX 65536U
 
@@ -97,7 +97,7 @@ static void data_take_news(void *context, const struct fact *fact)
 	data_take_fact(context, fact);
 }
 
-/* True: all is heard. What can't be read, nobody will hear. */
+/* True: all has been heard. What can't be read is never heard. */
 static bool data_hear_news(struct control *control)
 {
 	return news_receive(control->start->news, data_take_news, control) <= 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How the gateway and its host stand, besides the sessions: whoever can see it fills it in, and what nobody sees is unknown.
+ * How the gateway and its host stand, besides the sessions. A fact is filled in where it can be seen; the rest is unknown.
  */
 #ifndef CONTROL_FACTS_H
 #define CONTROL_FACTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the kernel says of itself, in files. Some are root's, and this process is nobody in particular once it serves: so
- * they are opened before, and read again and again from their beginning.
+ * What the kernel says of itself, in files. Some belong to root, and this process is an ordinary user once it serves: so
+ * they are opened before that, and read again and again from their beginning.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define LIMIT_PATH "/proc/sys/net/netfilter/nf_conntrack_expect_max"
 #define CARRIER_PATH "/sys/module/nf_conntrack_sane"
 
-/* Each of the kernel's lines is a few dozen bytes; of expectations only the number of lines counts. */
+/* Each of the kernel's lines has a few dozen bytes; expectations only need counting. */
 #define TABLE_SIZE ((size_t)16 << 10)
 #define EXPECTATIONS_READS_MAX 64
 #define QUEUE_COLUMNS 9
@@ -45,7 +45,7 @@ void facts_host_close(struct facts_host *host)
 	*host = (struct facts_host){ .queues = -1, .expectations = -1, .limit = -1 };
 }
 
-/* All of a file that is made as it is read. Returns how much of it there is room for. */
+/* Reads a file that is made as it is read, from its start. Returns how much of it there was room for. */
 static size_t read_from_start(int file, char *text, size_t size)
 {
 	size_t length = 0;
@@ -108,7 +108,7 @@ bool facts_read_queue(struct bytes table, uint16_t queue, struct facts_worker *w
 	return false;
 }
 
-/* Of more than the kernel holds of them in usual places nobody counts each. */
+/* Where there are more than the kernel usually holds, they are not counted one by one. */
 static uint64_t count_lines(int file)
 {
 	char text[TABLE_SIZE];

@@ -3,14 +3,17 @@
  * Theory of operation
  *
  *   LISTENS --a whole line--> TELLS --the answer and an empty line have been taken--> LISTENS
- *      |                        |
- *      | 4 kB without a line    | nothing was taken for 5 s, or 1 MB waits
- *      v                        v
- *    ENDS --said why-------> closed   <-- 5 s without a line, the end of its words
+ *    |   |                      |
+ *    |   | 4 kB, or within a    | nothing was taken for 5 s, or 1 MB waits
+ *    |   | line 5 s or the end  v
+ *    |   +--> ENDS --------> closed
+ *    |         said why         ^
+ *    +--with nothing said-------+
+ *         5 s, or the end
  *
- * An answer is made as its reader takes it: as long as there is something to be sent no more of it is made, so what a client
- * can have of our memory is a piece of it. A client that ends what it says is answered to the end, as a pipe into a program
- * is; one that has closed both ways is closed.
+ * An answer is made as its reader takes it: as long as something is to be sent, no more of it is made, so a client takes no
+ * more of our memory than one piece. A client that ends what it says is answered to the end, as a program at the end of a
+ * pipe is; one that has closed both ways is closed.
  *
  * What a client says while it is answered waits in its socket.
  */
@@ -26,7 +29,7 @@
 
 #define PATIENCE UINT64_C(5000000)
 #define WAITING_MAX ((size_t)1 << 20)
-/* Pieces of an answer that are made in one go: others have their turn then. */
+/* Pieces of an answer that are made at a time: then others have their turn. */
 #define TURN_PIECES 4
 
 static void on_read(evutil_socket_t descriptor, short what, void *context)
@@ -97,7 +100,7 @@ static bool guest_owes(const struct guest *guest)
 	return evbuffer_get_length(guest->out) > 0;
 }
 
-/* What it said is no request. It may read why. */
+/* What it said is not a request. It may read why. */
 static void guest_refuse(struct guest *guest, const char *code, const char *sentence)
 {
 	const struct request_fault fault = { code, sentence };
@@ -138,7 +141,7 @@ static bool guest_take_request(struct guest *guest)
 	return guest->state == GUEST_ENDS;
 }
 
-/* More of the answer, as long as it is taken. False: it is not. */
+/* Says more of the answer, as long as it is taken. False: it is not. */
 static bool guest_tell(struct guest *guest)
 {
 	const struct answer_source *source = guest->server->source;
@@ -205,7 +208,7 @@ void guest_read(struct guest *guest)
 	}
 	guest->request_length += (size_t)length;
 	guest->heard_all = length == 0;
-	/* What has no end may be a part of something else. */
+	/* A line without an end may be a part of another one. */
 	if (guest->heard_all)
 		guest_refuse(guest, "syntax", "the request does not end with a newline");
 	if (guest->heard_all || guest_take_request(guest))

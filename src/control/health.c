@@ -20,7 +20,7 @@ struct judgement {
 __attribute__((format(printf, 2, 3)))
 static struct problem *complain(struct judgement *judgement, const char *format, ...)
 {
-	/* There is room for all that can be wrong at once. */
+	/* There is room for everything that can be wrong at once. */
 	struct problem *problem =
 		&judgement->problems[judgement->count < FACTS_PROBLEMS_MAX - 1 ? judgement->count++ : judgement->count];
 	va_list arguments;

@@ -4,9 +4,9 @@
  *
  *   control.c   the process: its loop, its channel to the supervisor, its end
  *   source.c    the rings, and the sleep while they are empty
- *   take.c      what becomes of what was taken from them
+ *   take.c      what happens to the records that were taken from them
  *   look.c      the facts for status
- *   order.c     what the supervisor is asked to do
+ *   order.c     what the supervisor is asked for
  *   data.c      the truth about data connections, which the kernel tells
  *   channel.c   messages between it and the supervisor
  */
@@ -76,31 +76,31 @@ struct control {
 	struct control_source source[CONTROL_SOURCES_MAX];
 	uint64_t lost;         /* events that had no room in their ring */
 	struct control_data data;
-	struct journal_voice stray; /* of what is told of sessions whose process has ended */
+	struct journal_voice stray; /* for what is reported of sessions whose process has ended */
 	struct log_limit lost_limit;
 	uint32_t orders;       /* the number of the last one */
 };
 
 /* control.c */
-/* Takes all that was told before what is known now: of new rings, and what is in all of them. */
+/* Takes what was said before anything that is known now: of new rings, and all that the rings hold. */
 void control_catch_up(struct control *control);
 
 /* take.c */
 
-/* So many events will never be told. */
+/* Counts events that will never be reported. */
 void control_lose(struct control *control, uint64_t count);
 
-/* Something happened, and voice tells it: a wall clock's time, in microseconds. notice is valid during the call. */
+/* Something happened, at time, microseconds of the wall clock; voice reports it. notice is valid during the call. */
 void control_take(struct control *control, struct journal_voice *voice, const struct notice *notice, uint64_t microseconds);
 /*
- * The process whose sessions have the numbers from first_session on, up to those of the next process, has ended: of those
- * that are not closed nothing more will be told.
+ * The process whose sessions have the numbers from first_session on, up to those of the next process, has ended: nothing
+ * more will be heard of those that are not closed.
  */
 void control_forget(struct control *control, uint64_t first_session);
 
 /* look.c */
 
-/* Fills in all that is not in the tables. */
+/* Fills in everything that is not in the tables. */
 void control_look(void *context, struct facts *facts);
 /* Appends the metrics. */
 void control_measure(void *context, struct evbuffer *out, enum metrics_format format);
@@ -117,20 +117,20 @@ void control_hear(struct control *control, uint32_t number, bool done, const cha
 /* data.c */
 /* Opens the account, if the kernel tells anything. Returns 0 or -1. */
 int data_open(struct control *control);
-/* Takes a notice. False: it will be told when it is known what became of its data connection. */
+/* Takes a notice. False: it will be reported when it is known what became of its data connection. */
 bool data_take_notice(struct control *control, const struct notice *notice, uint64_t time);
-/* Of what the process before this one kept back, so much is lost. */
+/* How much is lost of what the process before this one kept back. */
 uint64_t data_count_forgotten(const struct control *control);
 /* How often the kernel had more to tell than there was room for. */
 uint64_t data_count_lost(const struct control *control);
-/* Tells what waits. */
+/* Reports what waits. */
 void data_finish(struct control *control);
 void data_close(struct control *control);
 
 /* source.c */
 /* Whose voice tells of a session. */
 struct journal_voice *source_voice(struct control *control, uint64_t session);
-/* Takes what is in the rings now, as far as it is not a flood. */
+/* Takes what is in the rings now, unless it is a flood. */
 void source_catch_up(struct control *control);
 /* A ring to read. Both descriptors are taken over. */
 void source_add(struct control *control, const struct channel_message *message, int memory, int wake);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who is refused by a socket that is there has found one whose owner has died: it is removed, and made again. Who is let in
- * has found a gateway that runs, and is told which by the kernel (SO_PEERCRED has who called listen). Of two that start at
- * the same moment the second may take the first one's place; but they can't both have the queue.
+ * If a socket that exists refuses us, its owner has died: it is removed, and made again. If it lets us in, another gateway
+ * runs, and the kernel says which (SO_PEERCRED is the process that called listen). Of two that start at the same moment the
+ * second may take the first one's place; but they can't both have the queue.
  *
- * Nobody may connect before the socket has its mode and its group: it has the one from the moment at which it is there, and
- * the other before it listens. Nothing is done by its path that would follow a link, which whoever may write to the
- * directory can put in its place.
+ * Nobody may connect before the socket has its mode and its group: it has the mode from the moment at which it exists, and
+ * the group before it listens. Nothing that is done by its path would follow a link, which anybody who may write to the
+ * directory could put in its place.
  */
 #include "control/listen.h"
 
@@ -32,14 +32,14 @@ static bool listen_set_address(struct sockaddr_un *address, const char *path)
 }
 
 /*
- * A process that had the socket from one which was killed has it still, for a moment; who has called listen is no more then.
+ * Children of a process that was killed have its socket for a moment longer; the process that called listen is gone then.
  */
 static bool owner_is_gone(const struct ucred *owner)
 {
 	return owner->pid > 0 && kill(owner->pid, 0) < 0 && errno == ESRCH;
 }
 
-/* True: somebody listens there, and error says who. */
+/* True: another process listens there, and error says which. */
 static bool listen_is_taken(const char *path, char *error, size_t size)
 {
 	const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -50,7 +50,7 @@ static bool listen_is_taken(const char *path, char *error, size_t size)
 
 	if (probe < 0)
 		return false;
-	/* EAGAIN: it is there, and busy. */
+	/* EAGAIN: it exists, and is busy. */
 	if (listen_set_address(&address, path) &&
 	    (connect(probe, (const struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)) {
 		if (getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &owner, &length) < 0)
@@ -85,7 +85,7 @@ static int listen_make_directory(const char *path, char *error, size_t size)
 	if (!end || end == directory)
 		return 0;
 	*end = '\0';
-	/* Whatever the mask is: the sockets have modes of their own. */
+	/* Whatever the mask is: the sockets have their own modes. */
 	if (mkdir(directory, 0755) == 0)
 		return chmod(directory, 0755) == 0 ? 0 : listen_fail(error, size, "set the mode of", directory);
 	return errno == EEXIST ? 0 : listen_fail(error, size, "make the directory", directory);

@@ -29,15 +29,15 @@ struct door {
 };
 
 /*
- * Makes a listening socket, and its directory where that is missing. A socket that nobody listens to any more is replaced,
- * and one whose owner is gone; one that somebody listens to is left alone, and so is what is no socket. Unless it is GOOD,
- * error has what is wrong and what to do. settings' path must outlive the door.
+ * Makes a listening socket, and its directory where that is missing. A socket to which nobody listens any more is replaced,
+ * and so is one whose owner is gone; one to which somebody listens is left alone, and so is what is not a socket. Unless the
+ * result is GOOD, error has what is wrong and what to do. settings' path must outlive the door.
  */
 enum listen_result listen_open(struct door *door, const struct listen_settings *settings, char *error, size_t size);
 
-/* Closes it, and removes its path unless that is another's by now. */
+/* Closes it, and removes its path unless that now belongs to another. */
 void listen_close(struct door *door);
-/* Closes it in a process that it is not for: the path stays. */
+/* Closes it in a process that has no use for it: the path stays. */
 void listen_leave(struct door *door);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The facts for status, from whoever has them: the supervisor, the kernel's files, the configuration, this process. */
+/* The facts for status, from where they are: the supervisor, the kernel's files, the configuration, this process. */
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +94,7 @@ void control_look(void *context, struct facts *facts)
 	facts_host_read(&control->host, facts);
 	facts->kernel_events_lost = control->start->news ? data_count_lost(control) : FACTS_UNKNOWN;
 	memcpy(facts->user, control->config->user, sizeof(facts->user));
-	/* The broker alone keeps one, and each process is told to rule out new ones before it serves. */
+	/* The broker keeps this capability, and each process rules out new privileges before it serves. */
 	facts->net_admin = true;
 	facts->seccomp = sandbox_has_filter();
 	facts->no_new_privileges = true;

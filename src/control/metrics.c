@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A family is its comment and its samples. In OpenMetrics a counter's family is named without the "_total" of its samples,
- * in the format before it with; that is all the difference, but for the end. Counters are never put back: they begin at 0
- * with this process, and who collects them sees that.
+ * A family is its comment and its samples. In OpenMetrics a counter's family is named without the "_total" of its samples;
+ * in the format before it, with it. That and the end are the only differences. Counters never go back: they begin at 0 with
+ * this process, and a collector can see that.
  */
 #include "control/metrics.h"
 
@@ -27,7 +27,7 @@ static void metrics_begin(struct metrics_page *page, const char *name, bool coun
 			    counts ? "counter" : "gauge");
 }
 
-/* label: NULL where there is none. No value of one holds anything that would have to be escaped. */
+/* label: NULL where there is none. No label's value has anything in it that would have to be escaped. */
 static void metrics_put(const struct metrics_page *page, const char *label, const char *value, uint64_t number)
 {
 	if (number == FACTS_UNKNOWN)
@@ -50,7 +50,7 @@ static void metrics_put_counter(struct metrics_page *page, const char *name, con
 	metrics_put(page, NULL, NULL, number);
 }
 
-/* Microseconds, as seconds of a point in time. 0: it is not known. */
+/* A point in time, in microseconds, as seconds. 0: it is not known. */
 static void metrics_put_time(struct metrics_page *page, const char *name, const char *help, uint64_t microseconds)
 {
 	metrics_put_gauge(page, name, help, microseconds == 0 ? FACTS_UNKNOWN : microseconds / SECOND);
@@ -70,7 +70,7 @@ static void metrics_put_bound(const struct metrics_page *page, const char *bound
 	evbuffer_add_printf(page->out, "ftpalg_%s_bucket{le=\"%s\"} %" PRIu64 "\n", page->name, bound, number);
 }
 
-/* Each bound has all that did not exceed it, as both formats want it. */
+/* Each bound counts all that did not exceed it, as both formats require. */
 static void metrics_put_histogram(struct metrics_page *page, const char *name, const char *help,
 				  const struct histogram_scale *scale, const struct histogram *histogram)
 {
@@ -143,7 +143,7 @@ static void metrics_put_workers(struct metrics_page *page, const struct facts *f
 	}
 }
 
-/* Of all workers: their queues say what each has to do. */
+/* Of all workers together: what each has to do, its queue says. */
 static void metrics_put_verdicts(struct metrics_page *page, const struct facts *facts)
 {
 	static const char *const names[HEARTBEAT_VERDICTS] = {

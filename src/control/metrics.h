@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How the gateway stands, in numbers for a program that collects them: OpenMetrics 1.0.0, or the text format that was before
- * it. No label holds an address, a user or a file, so that there are as many series as there are reasons, and no peer can
- * make more.
+ * How the gateway stands, in numbers for a program that collects them: OpenMetrics 1.0.0, or the text format before it. No
+ * label is an address, a user or a file, so the number of series is that of reasons and the like, and no peer can make more.
  */
 #ifndef CONTROL_METRICS_H
 #define CONTROL_METRICS_H
@@ -16,7 +15,7 @@ enum metrics_format {
 	METRICS_TEXT,        /* text/plain; version=0.0.4; charset=utf-8 */
 };
 
-/* Appends all of them. What nobody knows now has no sample. */
+/* Appends all of them. What is not known now has no sample. */
 void metrics_write(struct evbuffer *out, enum metrics_format format, const struct tables *tables, const struct facts *facts);
 
 #endif

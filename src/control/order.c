@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Control may do nothing to others itself: it asks the supervisor. */
+/* Control itself may do nothing to other processes: it asks the supervisor. */
 #include <inttypes.h>
 
 #include "base/log.h"

@@ -86,7 +86,7 @@ static struct bytes keep(struct request *request, size_t *used, const json_t *st
 	const size_t length = json_string_length(string);
 	struct bytes kept = { (const uint8_t *)request->text + *used, length };
 
-	/* It was in a line that is no longer than this, where it took more than it does here. */
+	/* It came from a line that is no longer than this, and took more room there than it does here. */
 	memcpy(request->text + *used, json_string_value(string), length);
 	*used += length;
 	return kept;
@@ -138,7 +138,7 @@ struct request_fault request_read(struct bytes line, struct request *request)
 	return read_words(request, line.length);
 }
 
-/* True, and value what stands behind "key=". */
+/* True, with what stands after "key=" in value. */
 static bool take_key(struct bytes argument, const char *key, struct bytes *value)
 {
 	const size_t length = strlen(key);

@@ -30,7 +30,7 @@ struct request {
 	char text[REQUEST_MAX]; /* what the arguments lie in */
 };
 
-/* Why a request is none. */
+/* Why something is not a request. */
 struct request_fault {
 	const char *code;     /* a word for programs; NULL: it is good */
 	const char *sentence;
@@ -41,7 +41,7 @@ bool request_changes(enum request_command command);
 /* Reads a line, without its newline. */
 struct request_fault request_read(struct bytes line, struct request *request);
 
-/* Which sessions are wanted: all that fit each of these. */
+/* Which sessions are wanted: those that match each of these. */
 struct request_filter {
 	bool by_network;
 	struct network network;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who is let in. There are so many places on each socket, and a user who is not root can't have more than a part of them,
- * nor can all such users together: who has to see what is wrong finds a place. Where
- * there is none, the client that has waited longest without a word gives up its place: who speaks at once finds one, however
- * many connect and say nothing. Where all are being answered, who comes is told so.
+ * Who is let in. The places on each socket are limited, and a user who is not root can't have more than a part of them, nor
+ * can all such users together: so root finds a place when something is wrong. Where there is none, the client that has been
+ * silent for longest gives up its place: a client that speaks at once finds one, however many connect and say nothing. Where
+ * all are being answered, a new client is told so.
  *
- * The sockets have places of their own: who may only look can't keep out who may act.
+ * Each socket has its own places: those who may only look can't keep out those who may act.
  */
 #include "control/server_internal.h"
 
@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/starved.h"
 
-/* Of those that wait, in one turn of the loop. */
+/* How many clients that wait are taken in one turn of the loop. */
 #define ACCEPTS_MAX 16
 
 static const char busy[] = "{\"error\":\"there are as many clients as there may be; try again\",\"code\":\"busy\"}\n\n";
@@ -30,7 +30,7 @@ static struct guest *find_place(struct server_socket *socket)
 	return NULL;
 }
 
-/* Of one user, or of all but root. */
+/* Is it a client of this user, or, with others, of any user but root? */
 static bool guest_is_of(const struct guest *guest, uid_t user, bool others)
 {
 	return guest->state != GUEST_NONE && (others ? guest->user != 0 : guest->user == user);
@@ -45,7 +45,7 @@ static uint32_t count_guests(const struct server_socket *socket, uid_t user, boo
 	return count;
 }
 
-/* The oldest one that says nothing: of one user, of all but root, or of anybody. */
+/* The oldest client that is silent: of one user, of all but root, or of anybody. */
 static struct guest *find_silent(struct server_socket *socket, uid_t user, bool others, bool anybody)
 {
 	struct guest *found = NULL;
@@ -93,7 +93,7 @@ static void let_in(struct server_socket *socket, int descriptor)
 		return;
 	guest->user = peer.uid;
 	guest->pid = peer.pid;
-	/* Most have said it by now. */
+	/* Most clients have said their request by now. */
 	guest_read(guest);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The two sockets, and who speaks there. Nobody waits for a client, and no client waits for another: each has its own bounds
+ * The two sockets, and their clients. Nothing waits for a client, and no client waits for another: each has its own bounds
  * of time and memory, and each user a bounded number of clients.
  */
 #ifndef CONTROL_SERVER_H
@@ -23,7 +23,7 @@ struct server *server_open(struct event_base *base, const struct server_sockets 
 			   const struct answer_source *source);
 void server_close(struct server *server);
 
-/* Something has happened, or a quarter of a second has passed: who follows is told. now: wall clock, microseconds. */
+/* Something has happened, or a quarter of a second has passed: clients that follow hear of it. */
 void server_tick(struct server *server);
 /* An order was carried out, or was not. */
 void server_hear(struct server *server, uint32_t order, bool done, const char *text);

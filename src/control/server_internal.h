@@ -12,7 +12,7 @@
 
 #include "control/server.h"
 
-/* On each socket, and of them those of one user who is not root, and of all such users. */
+/* Clients of each socket; of these, those of one user who is not root, and those of all such users. */
 #define SERVER_CLIENTS_MAX 64
 #define SERVER_USER_CLIENTS_MAX 16
 #define SERVER_OTHERS_MAX 48
@@ -48,7 +48,7 @@ struct server_socket {
 	int descriptor;
 	bool may_change;
 	struct event *accepts;
-	bool paused;         /* nobody more can be let in, for want of descriptors */
+	bool paused;         /* nobody more can be let in, for lack of descriptors */
 	struct guest guest[SERVER_CLIENTS_MAX];
 };
 
@@ -65,7 +65,7 @@ struct server {
 bool guest_open(struct guest *guest, struct server_socket *socket, int descriptor);
 void guest_close(struct guest *guest);
 void guest_read(struct guest *guest);
-/* Time has passed: it is closed if it has had enough of it, and goes on if it can. */
+/* Time has passed: the client is closed if its time is over, and goes on if it can. */
 void guest_tick(struct guest *guest, uint64_t now);
 void guest_hear(struct guest *guest, uint32_t order, bool done, const char *text);
 

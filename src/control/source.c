@@ -8,12 +8,12 @@
  *                                                                else after some milliseconds
  *
  * A look that has found something is followed by another one, a little later, and nobody has to wake this process for what
- * comes until then: what costs a writer a system call is the first event after a pause. A writer that keeps its word from us
- * costs a quarter of a second.
+ * comes until then: only the first event after a pause costs a writer a system call. If a writer does not wake us, its
+ * events come a quarter of a second late.
  *
- * What wakes is never read: an edge is all that there is to it, and a counter that a writer may empty, or have wait, would
- * be a lock in its hands. Of each ring a bounded number of records is taken at a time, so that none has this process for
- * itself.
+ * The descriptor that wakes is never read: only its edge counts, and a counter that a writer may empty, or keep from being
+ * read, would be a lock in its hands. A bounded number of records is taken from each ring at a time, so that none has this
+ * process to itself.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,15 +26,15 @@
 
 #define SOURCE_BATCH 128
 #define SOURCE_PAUSE_MICROSECONDS 10000
-/* So many can be in a ring before somebody hears of it who reads a fact that came after. */
+/* So many records can be in a ring, at most, that came before a fact which has just been read. */
 #define SOURCE_FRESH 4096
-/* No ring has as many records at a time: a writer that goes on writing is left for the next one who reads. */
+/* No ring has room for so many records: a writer that never stops writing is left to the process that reads next. */
 #define SOURCE_RECORDS_MAX (1 << 20)
 
 /*
- * A process is started once a second at most, and while nobody reads, some more of them may have come and gone. One that
- * says that it begins more often is the same: each time costs a look at all sessions, and gives it all that may be told
- * anew.
+ * A process is started once a second at most, and a few more may have come and gone while nothing was read. One that says
+ * more often that it begins is still the same process: each time costs a look at all sessions, and gives it all its limits
+ * of what may be reported once more.
  */
 #define SOURCE_BEGINS_MAX 30
 #define SOURCE_BEGINS_TIME UINT64_C(10000000)
@@ -126,8 +126,8 @@ static bool source_take_one(struct control_source *source)
 }
 
 /*
- * What kills this process does it once, so a record is taken before it is known what it does: who comes next knows that
- * there was one.
+ * A record that kills this process does so only once, because it is taken from the ring first; and the next process learns
+ * from the estate that there was one.
  */
 static bool source_take(struct control_source *source)
 {
@@ -284,7 +284,7 @@ void source_catch_up(struct control *control)
 	source_take_all(control, SOURCE_FRESH);
 }
 
-/* The process that has the numbers which begin closest below. */
+/* The voice of the process whose numbers begin closest below this one. */
 struct journal_voice *source_voice(struct control *control, uint64_t session)
 {
 	struct control_source *found = NULL;

@@ -48,7 +48,7 @@ struct standing_page {
 };
 
 void standing_write(struct standing_page *page, const struct standing *standing);
-/* False, with the last try's in standing: it was written again and again meanwhile. */
+/* False, with the result of the last try in standing: it was written again and again meanwhile. */
 bool standing_read(struct standing_page *page, struct standing *standing);
 
 #endif

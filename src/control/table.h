@@ -3,10 +3,10 @@
  * What is known of all sessions, made from notices: who is connected, which pinhole waits, what moves and what has moved,
  * and why.
  *
- * No I/O and no clock: whoever gives a notice says when it was. All memory is bounded by the limits, taken in blocks as rows
+ * No I/O and no clock: the caller says when a notice was made. All memory is bounded by the limits, taken in blocks as rows
  * are used for the first time, and used again; a notice costs the same whatever the tables hold.
  *
- * What peers said is kept as they said it, cut to the room there is. Escape it where it is shown.
+ * What peers said is kept as they said it, cut to the room that there is. Escape it where it is shown.
  */
 #ifndef CONTROL_TABLE_H
 #define CONTROL_TABLE_H
@@ -22,19 +22,19 @@
 #define TABLE_SESSION_DECISIONS 32
 
 struct table_limits {
-	uint32_t sessions;  /* that are open at a time; of one more nothing is kept but that there is one */
+	uint32_t sessions;  /* that are open at a time; more than that are only counted */
 	uint32_t ended;     /* that ended, and can still be asked about */
 	uint64_t ended_time;/* for so many microseconds */
 	uint32_t transfers; /* that ended */
 	uint32_t decisions; /* of all sessions together */
-	uint64_t key;       /* random: where a session's row is found is nobody's choice */
-	bool accounted;     /* of each transfer NOTICE_TRANSFER tells, though its session has ended */
+	uint64_t key;       /* random: nobody chooses where a session's row is found */
+	bool accounted;     /* each transfer has a NOTICE_TRANSFER, even after its session has ended */
 };
 
-/* So many bytes of a peer's. */
+/* As many bytes of a peer's words as there is room for. */
 struct table_path {
 	uint16_t length;
-	uint16_t cut; /* and so many more, which are left out */
+	uint16_t cut; /* how many more there were, which are left out */
 	uint8_t bytes[TABLE_PATH_MAX];
 };
 
@@ -274,46 +274,46 @@ struct tables *tables_make(const struct table_limits *limits);
 void tables_free(struct tables *tables);
 
 /*
- * Takes what happened at time, microseconds of any clock. Returns the transfer that has ended with it, which is what is to
- * be told of it; or NULL. Valid until the next call.
+ * Takes what happened at time, microseconds of any clock. Returns the transfer that has ended with it, as it is to be
+ * reported; or NULL. Valid until the next call.
  */
 const struct transfer *tables_take(struct tables *tables, const struct notice *notice, uint64_t time);
 
 /*
  * What is known now of the file that a notice is about: a transfer's command, a reply that begins one, its end, or the
- * refusal of its command. False: it is about none, or its session is not known. path is where it is put together; file is
+ * refusal of its command. False: it is about no file, or its session is not known. The name is put together in path; file is
  * valid until the next tables_take().
  */
 bool tables_describe(const struct tables *tables, const struct notice *notice, struct table_path *path,
 		     struct notice_file *file);
 
-/* The same of a transfer that has ended. */
+/* The same for a transfer that has ended. */
 struct notice_file transfer_file(const struct transfer *transfer);
 
 /*
- * Of the sessions of the process whose first one has this number nothing more will be told: those that are open go on
- * without us, or with another number.
+ * The process whose first session has this number will say nothing more of its sessions: those that are open go on unseen,
+ * or with another number.
  */
 void tables_forget(struct tables *tables, uint64_t first_session, uint64_t time);
 
-/* Does what time demands; to be called once a second or more often. */
+/* Does what is due; to be called once a second or more often. */
 void tables_tick(struct tables *tables, uint64_t time);
 
-/* So many bytes have moved in the transfer that runs. */
+/* Notes how many bytes have moved in the transfer that runs. */
 void tables_note_progress(struct tables *tables, uint64_t session, uint64_t bytes, uint64_t time);
 
 const struct table_counters *tables_counters(const struct tables *tables);
 struct table_gauges tables_gauges(const struct tables *tables);
 const struct table_refusal *tables_last_refusal(const struct tables *tables);
 
-/* Rows in use, ended ones too, by a number that stays theirs: the first from number on, or NULL. *number becomes its own. */
+/* Rows in use, ended ones too, keep their numbers: the first from *number on, which becomes its own; or NULL. */
 const struct session_row *tables_session_from(const struct tables *tables, uint32_t *number);
 /* By its id; NULL: there is none. */
 const struct session_row *tables_find_session(const struct tables *tables, uint64_t id);
 /* The session of this client that was active last, an open one first; NULL: there is none. */
 const struct session_row *tables_find_client(const struct tables *tables, const struct address *client);
 
-/* The decisions of a row, the oldest first. before: the one that was given last, or NULL. NULL: that was all. */
+/* The decisions of a row, the oldest first. before: the one that was returned last, or NULL. NULL: there are no more. */
 const struct decision *tables_next_decision(const struct tables *tables, const struct session_row *row,
 					    const struct decision *before);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Decisions of all sessions stand in one pool, each session's in a chain from the oldest to the newest. A session keeps 32
- * at most; where the pool is full, who has most gives its oldest one. So a peer that causes decisions without end forgets
- * its own, and nobody else's. Rows stand in lists by how many they have, which makes that one step.
+ * Decisions of all sessions are in one pool, each session's in a chain from the oldest to the newest. A session keeps 32 at
+ * most; where the pool is full, the session that has most loses its oldest one. So a peer that causes decisions without end
+ * displaces its own, and nobody else's. Rows are in lists by how many decisions they have, so the one with most is found at
+ * once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ bool table_open_decisions(struct tables *tables)
 	return tables->decisions != NULL;
 }
 
-/* The row has so many now. */
+/* The row has count of them now. */
 static void set_count(struct tables *tables, struct session_row *row, uint32_t count)
 {
 	if (row->decision_count > 0)
@@ -151,7 +152,7 @@ static enum decision_kind kind_of(const struct notice *notice)
 	}
 }
 
-/* Where a session is, it is asked for often, and decides nothing. */
+/* Of lines, only those that decide something: questions like PWD are many. */
 static bool is_worth_it(const struct notice *notice)
 {
 	if (notice->type != NOTICE_LINE)

@@ -15,10 +15,10 @@
 
 #include "control/table.h"
 
-/* Rows are taken from the system so many at a time. */
+/* How many rows are taken from the system at a time. */
 #define TABLE_BLOCK 128
 #define TABLE_NEWS 64
-/* Sessions of one process differ in so many of the lowest bits of their ids (run/feeds.c). */
+/* The lowest bits of the ids, in which sessions of one process differ (run/feeds.c). */
 #define TABLE_PROCESS_BITS 32
 
 /* A list of rows, by their numbers. */
@@ -68,16 +68,16 @@ void table_close_sessions(struct tables *tables);
 /* table_place.c */
 /* A line about where the session is. */
 void place_take_line(struct session_row *row, const struct notice *line);
-/* Nothing is known of it any more. */
+/* Where the session is, is no longer known. */
 void place_forget(struct session_row *row);
 /*
- * path: what name is called, from the root where that is known. now: it is the name of what the server is doing now; else of
- * what it will do once it has done all that it was told before.
+ * Puts name, from the root where that is known, into path. now: it is the name of what the server is doing now; otherwise of
+ * what it will do once it has done everything that it was asked for before.
  */
 void place_resolve(const struct session_row *row, struct bytes name, bool now, struct table_path *path);
 /* The same of a transfer's file, or of the directory that is listed. */
 void place_resolve_file(const struct session_row *row, enum verb verb, struct bytes name, bool now, struct table_path *path);
-/* What stands behind the verb and the spaces after it. Telnet codes may stand in front of a verb. */
+/* What follows the verb and the spaces after it. Telnet codes may precede a verb. */
 struct bytes place_argument(struct bytes line);
 /* As a client said it. */
 void place_set_name(struct table_path *path, struct bytes name);
@@ -89,7 +89,7 @@ void transfer_take_line(struct session_row *row, const struct notice *line, uint
 const struct transfer *transfer_take_notice(struct tables *tables, struct session_row *row, const struct notice *notice,
 					    uint64_t time);
 void transfer_take_relay(struct session_row *row, const struct notice *notice);
-/* A session ends, and nobody will tell what became of what it was moving. */
+/* A session ends, and what became of the transfer that it had will not be known. */
 void transfer_drop(struct tables *tables, struct session_row *row, uint64_t time);
 
 /* table_decision.c */
@@ -97,12 +97,12 @@ void transfer_drop(struct tables *tables, struct session_row *row, uint64_t time
 bool table_open_decisions(struct tables *tables);
 /* Never NULL: an older one makes room. */
 struct decision *table_add_decision(struct tables *tables, struct session_row *row, enum decision_kind kind, uint64_t time);
-/* Somebody came to the pinhole and nothing came of it, or nobody could. */
+/* Somebody came to the pinhole but no connection was made, or nobody could come. */
 bool table_reason_is_of_data(enum reason reason);
 void table_note(struct tables *tables, struct session_row *row, const struct notice *notice, uint64_t time);
 void table_forget_decisions(struct tables *tables, struct session_row *row);
 void decision_set_words(struct decision *decision, struct bytes words);
-/* One that all should see. */
+/* Adds one that everybody should see. */
 void table_add_news(struct tables *tables, const struct decision *decision);
 
 /* table_list.c */

@@ -2,13 +2,13 @@
 /*
  * Theory of operation
  *
- * A notice says which session it is of. Its row is found, and changed by what the notice means; then the notice becomes a
- * decision of the session. A row exists from session-open, or where that came before this process did, from whatever is
- * heard first, to some minutes after session-close. Notices of a session for which there is no room count, and change
- * nothing else.
+ * A notice says to which session it belongs. The session's row is found, and changed by what the notice means; then the
+ * notice becomes a decision of the session. A row exists from session-open, or, where that came before this process began,
+ * from whatever is heard first, until some minutes after session-close. Notices of a session for which there is no room are
+ * counted, and change nothing else.
  *
- * Who writes the notices reads what peers send, and may be theirs: nothing in a notice is believed to be the next one that
- * it should be, and a second session-open of one id is the end of the first.
+ * The processes that write notices read what peers send, and a peer may have taken them over: no notice is believed to be
+ * the one that should come next, and a second session-open with one id ends the first session.
  */
 #include <string.h>
 
@@ -96,7 +96,7 @@ static void use_pinhole(struct tables *tables, struct session_row *row)
 	row->pinhole.used = true;
 }
 
-/* The server's side of what is refused is the client's as well: it is the pair that matters. */
+/* A refusal on the server's side counts for the client too: it is the pair that matters. */
 static void count_refusal(struct tables *tables, const struct notice *notice, uint64_t time)
 {
 	tables->counters.refusals[(unsigned int)notice->reason < REASON_COUNT ? notice->reason : REASON_NONE]++;
@@ -180,7 +180,7 @@ static void close_session(struct tables *tables, struct session_row *row, enum r
 	table_end_row(tables, row, reason, time);
 }
 
-/* What becomes of a data connection may be known when its session has ended. */
+/* What became of a data connection may be known only after its session has ended. */
 static bool may_come_late(enum notice_type type)
 {
 	return type == NOTICE_TRANSFER || type == NOTICE_PINHOLE_USED || type == NOTICE_PINHOLE_CLOSE;

@@ -7,13 +7,13 @@
  *   several of them at once, a reply that fits none, a login, a new name for the directory or for one above it:
  *                         unknown, until the next 257
  *
- * Names are followed as they are written: what a link leads to is known to the server alone, and told by the next PWD. So
- * what is shown is what the client called the file, not where it lies on a disk. Where nobody can say what it is called from
- * the root, it is shown as it was said: a name without a slash in front is one in a directory that is not known.
+ * Names are followed as they are written: only the server knows where a link leads, and its next answer to PWD says so. So
+ * the name that is shown is what the client called the file, not where it lies on a disk. Where its name from the root is
+ * not known, it is shown as it was said: a name without a slash in front is one in an unknown directory.
  *
- * A server does one thing after the other, and answers in that order. So when it says that a transfer begins, the directory
- * is the one that is known then, whatever has been asked for meanwhile; when the client asks for the transfer, it is that
- * only if no change of directory waits for its answer.
+ * A server does one thing after another, and answers in that order. So when it says that a transfer begins, the directory is
+ * the one that is known then, whatever has been asked for meanwhile; when the client asks for the transfer, the directory is
+ * the one known then only if no change of directory waits for its answer.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ static bool changes_place(enum verb verb)
 	return verb == VERB_CWD || verb == VERB_XCWD || verb == VERB_CDUP || verb == VERB_XCUP;
 }
 
-/* Those with which a reply to CWD may be taken for another command's (src/core/ftp/session_pipeline.c). */
+/* Commands for whose reply that to CWD may be taken (src/core/ftp/session_pipeline.c). */
 static bool may_answer_change(enum verb verb)
 {
 	return changes_place(verb) || verb == VERB_PWD || verb == VERB_XPWD || verb == VERB_NOOP || verb == VERB_TYPE ||
@@ -113,7 +113,7 @@ static bool is_absolute(struct bytes name)
 	return name.length > 0 && name.data[0] == '/';
 }
 
-/* Where name leads from the row's place. False: that is not known, or too long. */
+/* Finds where name leads from the row's place. False: that is not known, or too long. */
 static bool follow(const struct session_row *row, struct bytes name, struct table_path *path)
 {
 	path_clear(path);
@@ -150,8 +150,7 @@ void place_resolve_file(const struct session_row *row, enum verb verb, struct by
 	const bool lists = transfer_direction_of(verb) == TRANSFER_LIST;
 
 	/*
-	 * Without a name it is the directory that is listed; and many servers take what begins with a dash for options of
-	 * ls.
+	 * Without a name the directory is listed; and many servers take what begins with a dash for options of ls.
 	 */
 	if (lists ? name.length > 0 && name.data[0] == '-' : name.length == 0)
 		place_set_name(path, name);
@@ -189,7 +188,7 @@ static void change_place(struct session_row *row)
 
 static void answer_change(struct session_row *row, uint16_t code)
 {
-	/* A reply to something that was not seen. */
+	/* It answers something that was not seen. */
 	if (row->moves_waiting == 0) {
 		if (code == 250)
 			place_forget(row);
@@ -201,7 +200,7 @@ static void answer_change(struct session_row *row, uint16_t code)
 	row->place_lost = row->place_lost && row->moves_waiting > 0;
 }
 
-/* RFC 959 Appendix II: the path stands in quotation marks, and one of its own is doubled. */
+/* RFC 959 Appendix II: the path is in quotation marks, and a quotation mark in it is doubled. */
 static void take_place(struct session_row *row, struct bytes line)
 {
 	struct table_path path = { .length = 0 };
@@ -229,7 +228,7 @@ bool place_read_size(struct bytes line, uint64_t *size)
 	size_t at = 0;
 	size_t digits = 0;
 
-	/* In a 150 it stands in parentheses, before the word "bytes"; in a 213 it is all there is. */
+	/* In a 150 it is in parentheses, before the word "bytes"; in a 213 there is nothing else. */
 	if (line.length < 5)
 		return false;
 	if (line.data[0] == '1')
@@ -250,7 +249,7 @@ static bool leads_to_place(const struct session_row *row, const struct table_pat
 {
 	const struct table_path *place = &row->place;
 
-	/* Nobody knows what it is. */
+	/* It may be any directory. */
 	if (path->length == 0 || path->bytes[0] != '/')
 		return true;
 	return path->length <= place->length && memcmp(path->bytes, place->bytes, path->length) == 0 &&
@@ -292,7 +291,7 @@ static void take_command(struct session_row *row, const struct notice *line)
 	}
 }
 
-/* Of those that wait together with TYPE. Returns whether it was TYPE's. */
+/* Takes a reply to one of the commands that wait together with TYPE. Was it TYPE's? */
 static bool answer_type(struct session_row *row, const struct notice *line)
 {
 	const bool good = line->code == 200;
@@ -302,7 +301,7 @@ static bool answer_type(struct session_row *row, const struct notice *line)
 	row->type_asked = false;
 	if (good)
 		row->ascii = row->next_ascii;
-	/* CDUP is answered by 200 as well: nobody can say which of them it is. */
+	/* CDUP is answered by 200 as well: which of them this answers is not known. */
 	row->place_lost = row->place_lost ||
 			  (row->moves_waiting > 0 && (row->next_verb == VERB_CDUP || row->next_verb == VERB_XCUP));
 	return true;

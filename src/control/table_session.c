@@ -4,8 +4,8 @@
  *
  *   FREE --session-open--> OPEN --session-close--> ENDED --too old, too many, no free row--> FREE
  *
- * Rows that have ended are what answers "why" when somebody asks after the fact. They give way to sessions that open, so
- * there is a row for each of these as long as no more are open than the limit says.
+ * Rows that have ended answer "why" when somebody asks after the fact. They give way to sessions that open, so each of these
+ * has a row as long as no more are open than the limit says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static void leave_chain(struct tables *tables, const struct session_row *row)
 	*place = row->hash_next;
 }
 
-/* Nothing can be asked about it any more. */
+/* The session of this row can no longer be asked about. */
 static void free_row(struct tables *tables, struct session_row *row)
 {
 	table_forget_decisions(tables, row);
@@ -64,7 +64,7 @@ void table_forget_ended(struct tables *tables, uint64_t time)
 	}
 }
 
-/* A row that was never used, with its block where that is not there yet. */
+/* A row that was never used; its block is made if it does not exist yet. */
 static struct session_row *take_fresh_row(struct tables *tables)
 {
 	const uint32_t block = tables->fresh / TABLE_BLOCK;
@@ -141,7 +141,7 @@ const struct session_row *tables_find_session(const struct tables *tables, uint6
 	return id == 0 ? NULL : table_find_row(tables, id);
 }
 
-/* The one that an operator means: what goes on before what has ended, and the newest of these. */
+/* Does an operator rather mean this row? Open sessions come before ended ones, and then the newest. */
 static bool is_meant_rather(const struct session_row *row, const struct session_row *than)
 {
 	if (!than)

@@ -4,10 +4,11 @@
  *
  *   NONE --command--> ASKED --1yz--> RUNNING --final reply, and what became of it is known--> kept
  *
- * What became of it comes with the notice of its end, which may be later than that of its session. Where it does not,
- * because nobody has looked at its data connection, the reply decides.
+ * What became of it comes with the notice of its end, which may be later than that of its session. Where nobody watches its
+ * data connection, the reply decides.
  *
- * Of transfers that a client asks for in advance only the first is followed; the others are known when they have ended.
+ * Where a client asks for several transfers in advance, only the first is followed; the others are known when they have
+ * ended.
  */
 #include <string.h>
 
@@ -39,7 +40,7 @@ static void begin_move(struct session_row *row, enum verb verb, struct bytes nam
 	place_resolve_file(row, verb, name, false, &move->transfer.path);
 }
 
-/* The server is at it, or has chosen a name: "150 FILE: NAME", of RFC 1123. False: that is not known. */
+/* The file of a transfer that begins; the server may have chosen its name: "150 FILE: NAME", RFC 1123. False: not known. */
 static bool name_begun(const struct session_row *row, const struct notice *line, struct table_path *path)
 {
 	static const char word[] = "FILE: ";
@@ -62,7 +63,7 @@ static bool name_begun(const struct session_row *row, const struct notice *line,
 	return true;
 }
 
-/* As far as the dialogue tells. */
+/* What became of it, as far as the dialogue tells. */
 static void judge_by_reply(const struct session_row *row, struct transfer *transfer)
 {
 	const struct table_move *move = &row->move;
@@ -207,7 +208,7 @@ const struct transfer *transfer_take_notice(struct tables *tables, struct sessio
 	return settle(tables, row, time);
 }
 
-/* Which path a notice speaks of, as far as that is known now. False: of none. */
+/* The path that a notice is about, as far as it is known now. False: it is about none. */
 static bool find_path(const struct session_row *row, const struct notice *notice, struct table_path *path)
 {
 	const struct table_move *move = &row->move;

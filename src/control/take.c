@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The way of what happens: into the tables, and out as events and sentences. Who tells of a transfer knows its command and
- * its reply; its file, whose it is and what became of it are the tables' to say. So what is told of it is what the tables
- * have made of it, and the answers at the sockets say the same.
+ * The way of what happens: into the tables, and out as events and sentences. The process that reports a transfer knows its
+ * command and its reply; its file, its user and what became of it are known to the tables. So what is written of it is what
+ * the tables have made of it, and the answers at the sockets say the same.
  */
 #include "base/clock.h"
 #include "control/internal.h"

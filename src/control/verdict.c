@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Who is at fault, and what mends it: what came last decides. A refusal after a transfer is what hurts now; a transfer that
- * went well after a refusal has mended it.
+ * went well after a refusal shows that it is mended.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -165,7 +165,7 @@ static void judge_transfer(const struct verdict_facts *facts, struct verdict *ve
 	}
 }
 
-/* There has been nothing to complain of; what is going on, then? */
+/* Nothing went wrong. What is going on, then? */
 static void judge_state(const struct verdict_facts *facts, struct verdict *verdict)
 {
 	char from[ADDRESS_TEXT_MAX];
@@ -195,7 +195,7 @@ static void judge_state(const struct verdict_facts *facts, struct verdict *verdi
 void verdict_judge(const struct verdict_facts *facts, struct verdict *verdict)
 {
 	memset(verdict, 0, sizeof(*verdict));
-	/* What goes on now tells more than what went wrong before it. */
+	/* What goes on now says more than what went wrong before it. */
 	if (facts->opaque || facts->moving)
 		judge_state(facts, verdict);
 	else if (facts->last == VERDICT_REFUSAL)
@@ -215,7 +215,7 @@ static void gather_refusal(const struct decision *decision, struct verdict_facts
 	facts->by_reply = decision->direction == DIRECTION_REPLY;
 }
 
-/* What an offer that nobody came to means depends on why it ended: a newer one, or an error of the server, ends it too. */
+/* What it means that nobody came depends on why the offer ended: a newer one, or the server's error, ends it too. */
 static void gather_pinhole(const struct decision *decision, struct verdict_facts *facts)
 {
 	facts->from = decision->from;
@@ -225,7 +225,7 @@ static void gather_pinhole(const struct decision *decision, struct verdict_facts
 		facts->last = VERDICT_UNUSED;
 }
 
-/* Who came to the pinhole, and what came of it. The transfer is told later, or there is none. */
+/* What became of the connection to the pinhole. The transfer comes later, or there is none. */
 static void gather_data(const struct decision *decision, struct verdict_facts *facts)
 {
 	if (decision->type != NOTICE_PINHOLE_CLOSE)

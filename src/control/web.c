@@ -6,12 +6,12 @@
  *                         |                                                 |
  *                         +----- 5 s from when it came are over ----------- + ----> FREE
  *
- * There are sixteen places. Where all are taken, who came first and has not yet said its request gives up its place; where
- * all are being answered, who comes is closed. Five seconds are all that a client has, however busily it sends, so that a
- * place can be held by nobody for longer.
+ * There are sixteen places. Where all are taken, the oldest client that has not yet said its request gives up its place;
+ * where all are being answered, a new client is closed. A client has five seconds in all, however busily it sends, so nobody
+ * can hold a place for longer.
  *
  * Libevent's HTTP server (2.1) would not do: its time limit begins again with each byte, it has no bound on the number of
- * its connections, and it tells of none before its request is complete.
+ * connections, and it reports none before its request is complete.
  */
 #include "control/web_internal.h"
 
@@ -54,7 +54,7 @@ struct web {
 	struct event_base *base;
 	const struct answer_source *source;
 	struct event *accepts;
-	bool paused; /* nobody more can be let in, for want of descriptors */
+	bool paused; /* nobody more can be let in, for lack of descriptors */
 	struct web_client clients[WEB_CLIENTS_MAX];
 };
 
@@ -73,7 +73,7 @@ static void client_close(struct web_client *client)
 	client->out = NULL;
 }
 
-/* What its socket takes now. */
+/* Sends what its socket takes now. */
 static void client_tell(struct web_client *client)
 {
 	struct evbuffer_iovec piece;

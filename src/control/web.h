@@ -10,8 +10,8 @@
 struct web;
 
 /*
- * Makes the socket that web_open() serves. Processes of one user may have it at a time, so that a service can be replaced
- * while it serves. Returns it, or -1 with errno.
+ * Makes the socket that web_open() serves. Several processes of one user may have it at a time, so that a service can be
+ * replaced while it serves. Returns it, or -1 with errno.
  */
 int web_listen(const struct endpoint *endpoint);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One request is one answer, after which the connection is closed: GET or HEAD of /metrics, and nothing else. Of a request
- * only its first line and whether its "Accept" names OpenMetrics count.
+ * One request has one answer, after which the connection is closed: GET or HEAD of /metrics, and nothing else. Only the
+ * request's first line counts, and whether its "Accept" names OpenMetrics.
  */
 #include <string.h>
 #include <strings.h>
@@ -40,7 +40,7 @@ static struct bytes take_line(struct bytes *text)
 	return line;
 }
 
-/* Takes what stands before the next blank, and that. */
+/* Takes what stands before the next blank, and the blank. */
 static struct bytes take_word(struct bytes *line)
 {
 	const uint8_t *end = memchr(line->data, ' ', line->length);

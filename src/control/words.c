@@ -70,7 +70,7 @@ static void add_open(struct phrase *words, const struct session_row *row)
 		phrase_add(words, ", under way already");
 }
 
-/* As a peer would have written it, whatever it wrote. */
+/* The offer as a peer would write it, whatever this one wrote. */
 static void add_offer(struct phrase *words, enum form form, const struct endpoint *endpoint)
 {
 	const bool active = form_is_active(form);

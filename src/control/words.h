@@ -8,7 +8,7 @@
 /* With a NUL. */
 #define WORDS_MAX 768
 
-/* What peers said is escaped in it. row is the decision's. */
+/* What peers said is escaped. row is the decision's. */
 void words_format(const struct decision *decision, const struct session_row *row, char text[WORDS_MAX]);
 /* What can be done about it, where that is known; else NULL. */
 const char *words_advice(const struct decision *decision);
@@ -28,7 +28,7 @@ enum fault {
 	FAULT_COUNT,
 };
 
-/* Whose doing a refusal or a fault is, and what mends it. */
+/* Who caused a refusal or a fault, and what mends it. */
 struct verdict_cause {
 	enum fault fault;
 	const char *mend;
