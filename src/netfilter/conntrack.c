@@ -11,19 +11,19 @@
  *   DNAT only            neither               the reply tuple       the tuple server -> client
  *   both                 neither               neither               a dump
  *
- * The tuple as seen and its reverse are therefore asked for first. Whatever comes back counts only if the client is the
- * source of its original tuple and the server that of its reply tuple: with NAT around, another connection can own a
- * tuple that looks like this one's.
+ * Whatever comes back counts only if the client is the source of its original tuple and the server that of its reply tuple:
+ * with NAT around, another connection can own a tuple that looks like this one's.
  *
  * For a dump the kernel walks through the whole of its table, which takes it 10 to 60 ms, and anybody who opens
  * connections can cause it. What the packet does not tell is under which name (endpoint) the client knows the server, and
- * to which address the client is translated. There are few of either, so they are remembered, and the original tuple is
- * made of the one, the reply tuple of the other, and asked for. A guess that is wrong finds nothing. A dump is made
- * where no guess is right, for no more than a tenth of the time.
+ * to which address the client is translated. There are few of either, so they are remembered. The kernel is asked, in this
+ * order, for the original tuple with each name that the server is known by; for the tuple as seen, reversed and as it is;
+ * for the reply tuple with each address that clients are known to be translated to. A guess that is wrong finds nothing. A
+ * dump is made where no guess is right, for no more than a tenth of the time.
  *
- * The names serve for another question: do two connections that live look alike here? They do if one client uses one port
- * for two names of a server. To know all names there is a dump with the first lookup, of what was translated while nobody
- * watched; all later ones are seen here when they begin.
+ * The names answer another question too: do two live connections look alike here? They do if one client uses one port for
+ * two names of a server. So that all names are known, there is a dump with the first lookup, of what was translated while
+ * nobody watched; all later ones are seen here when they begin.
  */
 #include "netfilter/conntrack.h"
 
@@ -47,7 +47,7 @@
 #define CONNTRACK_FILTER_PROTOCOL       (1U << 3)
 #define CONNTRACK_FILTER_SOURCE_PORT    (1U << 4)
 
-/* After a dump there is none for so many times as long as it took. */
+/* After a dump there is none for this many times as long as it took. */
 #define CONNTRACK_DUMP_REST 9
 
 static void conntrack_describe(const struct conntrack_entry *entry, struct connection *connection)
@@ -129,7 +129,7 @@ static int conntrack_dump(struct conntrack *conntrack, const struct endpoint *cl
 
 	/*
 	 * Up to 6.18 at least, ctnetlink_filter_match_tuple() drops the IPv6 entries whose address is equal and keeps
-	 * the others. The two ports leave little enough to look at.
+	 * the others. The two ports leave few enough to look at.
 	 */
 	if (family == AF_INET)
 		flags |= CONNTRACK_FILTER_SOURCE_ADDRESS;
@@ -188,7 +188,7 @@ static void conntrack_learn(struct conntrack *conntrack)
 	conntrack->learnt = netlink_call(conntrack->netlink, header, conntrack_learn_entry, conntrack) == 0;
 }
 
-/* Goes on with the next question while there is no other error than that nothing was found. */
+/* May the next question be asked? Not after any other error than that nothing was found. */
 static bool conntrack_may_ask(int error)
 {
 	return !error || error == -ENOENT;
@@ -216,7 +216,7 @@ static int conntrack_ask_by_server(struct conntrack *conntrack, struct conntrack
 	return error;
 }
 
-/* Asks for it as the server would speak to an address that clients are known to have; NAT keeps the port if it can. */
+/* Asks for it as the server would send to an address that clients are known to have; NAT keeps the port if it can. */
 static int conntrack_ask_by_client(struct conntrack *conntrack, struct conntrack_search *search)
 {
 	const struct tuple *seen = &search->seen;
@@ -302,7 +302,7 @@ static void conntrack_take_read_back(const struct nlmsghdr *answer, void *contex
 	read_back->valid = conntrack_get_entry(answer, &read_back->entry);
 }
 
-/* By its original tuple the kernel finds an entry that has both tuples of the view, or another that has taken its place. */
+/* By its original tuple the kernel finds the entry that has both tuples of the view, or another that has taken its place. */
 static bool conntrack_is_of(const struct conntrack_read_back *read_back, const struct nat_view *view)
 {
 	const struct tuple original = conntrack_original_tuple(view);
@@ -371,10 +371,9 @@ static void conntrack_put_seqadj(struct nlmsghdr *request, enum direction direct
  * BE_LIBERAL goes with it: without it, a lost edit that later segments overtake makes conntrack judge the receiver's
  * SACK invalid, and the router resets the connection.
  *
- * The timeout goes with it for a second router, to which conntrackd carries the entry as it is told of here. What it is
- * then, of a connection that has something unacknowledged, is 300 s; nobody tells the other router of a longer one when all
- * is acknowledged, and there the entry ends, and with it what the numbers are adjusted by. Here the next packet sets it
- * anew.
+ * The timeout goes with it for the sake of a second router, to which conntrackd carries the entry as it is reported here.
+ * For a connection that has something unacknowledged that is 300 s; nothing tells the other router of a longer timeout when
+ * all is acknowledged, so the entry there would end, and with it the adjustment. Here the next packet sets it again.
  */
 enum reason conntrack_adjust(struct conntrack *conntrack, const struct nat_view *master, enum direction direction,
 			     const struct seqadj *seqadj)

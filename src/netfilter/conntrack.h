@@ -47,8 +47,8 @@ enum reason conntrack_create(struct conntrack *conntrack, const struct nat_view 
 			     uint32_t timeout);
 
 /*
- * For who has the connection's description from elsewhere: REASON_NONE where there is just this connection and the helper
- * called carrier is attached to it, REASON_NO_CARRIER, REASON_NO_CONNECTION, REASON_KERNEL_REFUSED.
+ * For a caller that has the connection's description from elsewhere: REASON_NONE where exactly this connection exists and
+ * the helper called carrier is attached to it, REASON_NO_CARRIER, REASON_NO_CONNECTION, REASON_KERNEL_REFUSED.
  */
 enum reason conntrack_confirm(struct conntrack *conntrack, const struct nat_view *master, const char *carrier);
 
@@ -64,7 +64,7 @@ uint8_t conntrack_family(const struct address *address);
 struct tuple conntrack_original_tuple(const struct nat_view *view);
 void conntrack_put_tuple(struct nlmsghdr *request, uint16_t attribute, const struct tuple *tuple);
 void conntrack_put_zone(struct nlmsghdr *request, uint16_t attribute, uint16_t zone);
-/* False where the attribute is no complete TCP tuple. */
+/* False where the attribute is not a complete TCP tuple. */
 bool conntrack_get_tuple(const struct nlattr *attribute, struct tuple *tuple);
 
 #endif

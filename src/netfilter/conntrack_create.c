@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An entry for a connection whose first packet has yet to come: conntrack then does to it what the entry says. */
+/* An entry for a connection whose first packet has yet to come: conntrack then does with it what the entry says. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -26,8 +26,8 @@ static void create_put_nat(struct nlmsghdr *request, uint16_t attribute, const s
 }
 
 /*
- * Where no translation is given the kernel leaves the entry open to the rules of the nat table. Given, even as what it
- * is anyway, it is settled, and no rule changes it.
+ * Where no translation is given, the kernel leaves the entry open to the rules of the nat table. A translation that is
+ * given, even to the same endpoint, is settled, and no rule changes it.
  */
 enum reason conntrack_create(struct conntrack *conntrack, const struct nat_view *view, const char *helper,
 			     uint32_t timeout)

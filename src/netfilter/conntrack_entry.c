@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Tuples and entries as ctnetlink writes them. The kernel is believed in what it says, not in how much: an attribute that
- * is not there, or shorter than it should be, leaves its field at nothing.
+ * Tuples and entries as ctnetlink writes them. What the kernel says is believed, but not that it says everything: an
+ * attribute that is missing, or shorter than it should be, leaves its field empty.
  */
 #include "netfilter/conntrack_entry.h"
 

@@ -22,7 +22,7 @@ struct conntrack_entry {
 	struct seqadj seqadj[2];
 };
 
-/* Fills entry from an answer of ctnetlink. False where that is no entry of a TCP connection. */
+/* Fills entry from an answer of ctnetlink. False where that is not an entry of a TCP connection. */
 bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *entry);
 
 #endif

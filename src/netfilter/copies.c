@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The kernel gathers copies and hands them over together: after a tenth of a second, or so many of them, or when there is no
- * more room. A group that has a reader already is no error to the kernel where that reader is the same socket; where it is
- * another one, it says EBUSY, or EPERM.
+ * The kernel gathers copies and hands them over together: after a tenth of a second, after a number of them, or when there
+ * is no more room. If the group already has this socket as its reader, that is no error to the kernel; if it has another
+ * reader, the kernel says EBUSY, or EPERM.
  */
 #include "netfilter/copies.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Copies of segments of data connections, which a rule makes (NFLOG): those with SYN, FIN and RST, and samples of the
- * others. The packets themselves are not waited for by anybody.
+ * others. The packets themselves wait for nobody.
  */
 #ifndef NETFILTER_COPIES_H
 #define NETFILTER_COPIES_H
@@ -17,7 +17,7 @@ struct copies {
 typedef void copies_take(void *context, const struct fact *fact);
 
 /*
- * Binds the group, which needs CAP_NET_ADMIN, and which one process only can have. Returns 0 or -errno; then nothing needs
+ * Binds the group, which needs CAP_NET_ADMIN, and which only one process can have. Returns 0 or -errno; then nothing needs
  * closing. -EBUSY: another one has it.
  */
 int copies_open(struct copies *copies, uint16_t group);

@@ -3,13 +3,13 @@
  * A pinhole is an expectation of the carrier helper on the control connection. It is created with CREATE|EXCL: without
  * EXCL, a message about any tuple that exists, even another master's, is answered with success and changes only the
  * timeout. For the same reason the kernel ignores the timeout on creation, and a second message sets it. That one may not
- * share a datagram with the first: were that refused, it would set the timeout of another's. But it may wait, until several
- * go together.
+ * share a datagram with the first: if the first were refused, it would set the timeout of another's. But it may wait, until
+ * several go together.
  *
- * What the kernel finds taken is another connection's expectation, or our own: a client repeats its PORT after the
- * gateway was restarted, and the old expectation is still there. Ours is deleted and made again. For another's, the
- * gateway tries other ports, which it may do only where NAT is in between: without it, the peer listens on the port
- * that it named.
+ * Where the kernel finds the tuple taken, the expectation is another connection's, or our own: a client repeats its PORT
+ * after the gateway was restarted, and the old expectation is still there. Ours is deleted and made again. Where it is
+ * another's, the gateway tries other ports, which it may do only where NAT is in between: without it, the peer listens on
+ * the port that it named.
  */
 #include "netfilter/expect.h"
 
@@ -97,7 +97,7 @@ static void expect_put_mask(struct nlmsghdr *request, const struct expectation *
 	conntrack_put_tuple(request, CTA_EXPECT_MASK, &mask);
 }
 
-/* Of this tuple, nat-follow-master reads the source port; the kernel insists on the rest. */
+/* nat-follow-master reads only the source port of this tuple; the kernel insists on the rest. */
 static void expect_put_nat(struct nlmsghdr *request, const struct expectation *expectation)
 {
 	const struct address none = { .family = expectation->source.family };
@@ -244,7 +244,7 @@ static enum reason expect_reason(struct expect *expect, int error)
 	}
 }
 
-/* Returns 0, or -errno, and then the expectation is gone: better no pinhole than one of unknown life. */
+/* Returns 0, or -errno, and then the expectation is gone: better no pinhole than one of unknown lifetime. */
 static int expect_set_timeout(struct expect *expect, const struct nat_view *master, const struct expectation *expectation)
 {
 	union netlink_request request;
@@ -345,7 +345,7 @@ int expect_settle(struct expect *expect)
 									     &expect->late[i].expectation));
 	netlink_batch_change(batch, expect->netlink);
 	for (size_t i = 0; i < expect->late_count; i++) {
-		/* A data connection may have been quicker. */
+		/* A data connection may have come first. */
 		if (batch->errors[i] == 0 || batch->errors[i] == -ENOENT)
 			continue;
 		result = batch->errors[i];
@@ -360,7 +360,7 @@ void expect_tell_again(struct expect *expect, const struct nat_view *master)
 	for (size_t i = 0; i < expect->late_count; i++) {
 		const struct expect_owned *late = &expect->late[i];
 
-		/* Its line waits for this, so nobody can have used it. Where it can't be made, it is missed by its peers. */
+		/* Its line waits for this, so nobody can have used it. If it can't be made again, peers do without it. */
 		if (nat_view_equal(&late->master, master) && expect_remove(expect, master, &late->expectation) == 0)
 			expect->error = expect_add(expect, master, &late->expectation);
 	}

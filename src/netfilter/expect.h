@@ -6,7 +6,7 @@
 #include "ftpalg/nat.h"
 #include "netfilter/netlink.h"
 
-/* Expectations of which one message can tell, or end. */
+/* How many expectations one datagram can change, or end. */
 #define EXPECT_TOGETHER NETLINK_BATCH_MAX
 
 /* An expectation and whose it is. */
@@ -37,14 +37,14 @@ void expect_delete_all(struct expect *expect, const struct expect_owned *owned, 
 
 /*
  * Sets the timeouts that wait. Where the kernel refuses one, its expectation is deleted: better no pinhole than one of
- * unknown life. Returns 0, or the last such -errno.
+ * unknown lifetime. Returns 0, or the last such -errno.
  */
 int expect_settle(struct expect *expect);
 
 /*
  * After a change of the master: deletes its expectations whose timeout waits, and makes them again. On a second router
- * conntrackd (1.4.7) makes an IPv6 connection that is translated anew for each change that it is told of, and expectations
- * end with their master; what is told of after the change stays.
+ * conntrackd (1.4.7) makes a translated IPv6 connection again for each change that it hears of, and expectations end with
+ * their master; those that it hears of after the change stay.
  */
 void expect_tell_again(struct expect *expect, const struct nat_view *master);
 
@@ -57,7 +57,7 @@ void expect_tell_again(struct expect *expect, const struct nat_view *master);
 #define EXPECT_TRIES_ANY 16
 #define EXPECT_TRIES (EXPECT_TRIES_SHAPE + EXPECT_TRIES_ANY)
 
-/* Fills ports for the wanted port; salt spreads those who want the same one. Returns how many there are. */
+/* Fills ports for the wanted port; salt spreads the ports of clients that want the same one. Returns how many there are. */
 size_t expect_candidates(uint16_t wanted, uint32_t salt, uint16_t ports[EXPECT_TRIES]);
 
 #endif

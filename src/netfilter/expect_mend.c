@@ -3,13 +3,13 @@
  * Theory of operation
  *
  * conntrackd carries a control connection to another router whole: translation, carrier, sequence adjustment. Of its
- * expectations it carries tuple, mask and master. It loses what the kernel shall do with the data connection (CTA_EXPECT_NAT
- * and CTA_EXPECT_FN: libnetfilter_conntrack 1.0.9 writes neither), so an active transfer that a client behind SNAT has
- * announced never reaches it; and the timeout, because ours is set by a second message, which makes no event.
+ * expectations it carries tuple, mask and master. It loses what the kernel has to do with the data connection
+ * (CTA_EXPECT_NAT and CTA_EXPECT_FN: libnetfilter_conntrack 1.0.9 writes neither), so an active transfer that a client behind
+ * SNAT has announced never reaches it; and the timeout, because ours is set by a second message, which makes no event.
  *
- * Both can be told from what is there:
+ * Both can be seen in what has arrived:
  *
- *   no function, master translated    came from elsewhere; what it is translated by follows from the master
+ *   no function, master translated    came from elsewhere; its translation follows from the master
  *   more time left than we give       came from elsewhere, with the 300 s that the carrier gives
  *
  *   source is   destination is   the offer             direction of the translation
@@ -19,7 +19,7 @@
  * The port at the real destination is not carried over either. It is the announced one, unless that was taken when the offer
  * was made; then this offer fails, and the client's next one works.
  *
- * Only after the other router is gone: what is written here is told to it, and its conntrackd would take it for news.
+ * Mend only after the other router is gone: it hears of what is written here, and its conntrackd would take it for news.
  */
 #include "netfilter/expect_mend.h"
 
@@ -80,7 +80,7 @@ static void expect_collect(const struct nlmsghdr *answer, void *context)
 	all->rows[all->count++] = row;
 }
 
-/* What the gateway that made it has told the kernel. False: it is no offer of either peer. */
+/* What the gateway that made it has told the kernel. False: it is not an offer of either peer. */
 static bool expect_restore(const struct expect_carried *row, const struct nat_view *view, struct expectation *expectation)
 {
 	const struct address *source = &row->tuple.source.address;

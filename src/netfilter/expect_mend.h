@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Expectations that another router has made, and that came here without a part of what they were. */
+/* Expectations that another router has made, and that have lost a part of themselves on the way here. */
 #ifndef NETFILTER_EXPECT_MEND_H
 #define NETFILTER_EXPECT_MEND_H
 
@@ -15,8 +15,8 @@ struct expect_mended {
 };
 
 /*
- * Makes all pinholes of control connections whole that have come from another router: translated as their masters are, and
- * with the time left that policy gives them. Returns 0, or -errno where the kernel told of none.
+ * Makes whole all pinholes of control connections that have come from another router: translated as their masters are, and
+ * with the time left that policy gives them. Returns 0, or -errno where the kernel did not list them.
  */
 int expect_mend_all(struct conntrack *conntrack, const struct policy *policy, struct expect_mended *mended);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The kernel tells the netlink port of the listener, /proc/net/netlink the inode of the socket that has this port, and the
- * descriptors of the processes which of them has that socket.
+ * The kernel says which netlink port the listener has, /proc/net/netlink which inode the socket with this port has, and the
+ * descriptors of processes which of them has that socket.
  */
 #include "netfilter/holder.h"
 
@@ -14,7 +14,7 @@
 
 #define NETLINK_OF_NETFILTER 12 /* NETLINK_NETFILTER, as /proc prints it */
 
-/* One line a queue that somebody listens on: queue number, netlink port of the listener, packets waiting, and more. */
+/* A line for each queue that has a listener: queue number, netlink port of the listener, packets waiting, and more. */
 static bool holder_find_port(struct holder *holder, unsigned long wanted)
 {
 	FILE *file = fopen("/proc/net/netfilter/nfnetlink_queue", "re");

@@ -14,7 +14,7 @@ struct holder {
 	char name[64];         /* what it calls itself, in printable characters */
 };
 
-/* False: nobody does, or that can't be told. */
+/* False: nobody does, or that can't be found out. */
 bool holder_find(struct holder *holder, uint16_t queue);
 
 #endif

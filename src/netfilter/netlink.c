@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * ctnetlink answers in the sender's own context: when sendto() returns, the answer already waits in the socket's
- * buffer. Waiting for it therefore costs nothing, and it is what makes "the kernel has the pinhole before the line
- * leaves" true. The receive timeout is for the case that this stops being so; an answer that comes after it is
- * recognised by its sequence number and skipped.
+ * buffer. Waiting for it therefore costs nothing, and makes "the kernel has the pinhole before the line leaves" true. The
+ * receive timeout is there in case kernels change in this; an answer that comes after it is recognised by its sequence
+ * number and skipped.
  */
 #include "netfilter/netlink.h"
 
@@ -83,8 +83,8 @@ static bool netlink_take_message(const struct nlmsghdr *message, void (*take)(co
 }
 
 /*
- * What answers take, and until when: the requests of one datagram have numbers in a row, and their answers come in that
- * order. One that is not acknowledged is silent where it succeeds. single: the first answer to the last request ends it.
+ * What takes the answers, and until when: the requests of one datagram have numbers in a row, and their answers come in
+ * that order. One that is not acknowledged is silent when it succeeds. single: the first answer to the last request ends it.
  */
 struct netlink_wait {
 	uint32_t first;
@@ -173,7 +173,7 @@ int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, str
 	look->nlmsg_seq = ++netlink->sequence;
 	memcpy(both[0].bytes, change, first);
 	memcpy(both[0].bytes + first, look, look->nlmsg_len);
-	/* The change has no answer, but for an error. */
+	/* The change has no answer, unless it fails. */
 	result = netlink_exchange(netlink, both, first + look->nlmsg_len, &(struct netlink_wait){
 		.first = change->nlmsg_seq, .last = look->nlmsg_seq, .single = true, .take = take, .context = context,
 		.errors = errors,
@@ -236,7 +236,7 @@ static int netlink_index_attribute(const struct nlattr *attribute, void *data)
 {
 	const struct netlink_index_target *target = data;
 
-	/* A newer kernel's attributes are no error. */
+	/* Attributes of a newer kernel are not an error. */
 	if (mnl_attr_get_type(attribute) <= target->max)
 		target->table[mnl_attr_get_type(attribute)] = attribute;
 	return MNL_CB_OK;

@@ -2,7 +2,7 @@
 /*
  * Requests to netfilter's netlink subsystems, each acknowledged before the function returns.
  *
- * One struct netlink is one socket, for one thread. It belongs to whoever opened it; conntrack.c and expect.c borrow
+ * One struct netlink is one socket, for one thread. It belongs to the code that opened it; conntrack.c and expect.c borrow
  * it.
  */
 #ifndef NETFILTER_NETLINK_H
@@ -31,7 +31,7 @@ union netlink_request {
 	uint8_t bytes[NETLINK_REQUEST_SIZE];
 };
 
-/* So many requests go in one datagram that their answers find room in any receive buffer. */
+/* As many requests as go in one datagram: their answers find room in any receive buffer. */
 #define NETLINK_BATCH_MAX 16
 
 /* Requests of one kind that are sent together, and what has become of each. */
@@ -63,16 +63,16 @@ int netlink_call(struct netlink *netlink, struct nlmsghdr *request,
 		 void (*take)(const struct nlmsghdr *answer, void *context), void *context);
 
 /*
- * The same for a request that one answer, or an error, ends: the kernel is not asked for an acknowledgement besides, which
+ * The same for a request that ends with one answer, or an error: the kernel is not asked for an acknowledgement too, which
  * would be one more message to wait for.
  */
 int netlink_get(struct netlink *netlink, struct nlmsghdr *request,
 		void (*take)(const struct nlmsghdr *answer, void *context), void *context);
 
 /*
- * Sends a change and a look at what it has made of something, in one datagram; the kernel takes them in this order. It is
- * silent of a change that it made. take is handed the answer to the look. Returns 0, or the error of the first that failed.
- * Only for a look that shows whether the change was made: it is carried out in any case.
+ * Sends a change, and a look at what it has changed, in one datagram; the kernel takes them in this order. It says nothing
+ * about a change that it made. take is handed the answer to the look. Returns 0, or the error of the first that failed.
+ * Only for a look that shows whether the change was made: the look is carried out in any case.
  */
 int netlink_change_and_get(struct netlink *netlink, struct nlmsghdr *change, struct nlmsghdr *look,
 			   void (*take)(const struct nlmsghdr *answer, void *context), void *context);
@@ -88,13 +88,13 @@ void netlink_batch_change(struct netlink_batch *batch, struct netlink *netlink);
 void netlink_batch_get(struct netlink_batch *batch, struct netlink *netlink,
 		       void (*take)(const struct nlmsghdr *answer, void *context), void *contexts, size_t stride);
 
-/* Gives the socket so many bytes for what it has not read yet, or what its rights allow. Returns 0 or -errno. */
+/* Gives the socket room for bytes that are not read yet, or as much as its rights allow. Returns 0 or -errno. */
 int netlink_enlarge(struct netlink *netlink, int bytes);
 
-/* Of what the kernel tells by itself, so many datagrams are read at a time. */
+/* How many datagrams are read at a time of what the kernel says unasked. */
 #define NETLINK_HEAR_MAX 64
 
-/* What is heard: messages, and that the kernel had more to tell than there was room for. */
+/* What is heard: messages, and that the kernel had more to say than there was room for. */
 struct netlink_ear {
 	void (*take)(const struct nlmsghdr *message, void *context);
 	void (*lose)(void *context);
@@ -102,8 +102,8 @@ struct netlink_ear {
 };
 
 /*
- * Hands what waits to ear, without waiting, but for what is more than NETLINK_HEAR_MAX datagrams: peers cause it, and who
- * reads it has others to serve. Returns 0: nothing waits any more; 1: something may; -errno.
+ * Hands what waits to ear, without waiting, NETLINK_HEAR_MAX datagrams at most: peers cause them, and the reader has others
+ * to serve. Returns 0: nothing waits any more; 1: something may; -errno.
  */
 int netlink_hear(struct netlink *netlink, const struct netlink_ear *ear);
 

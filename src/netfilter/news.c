@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Of all that conntrack tells, data connections are a small part: those with the status bit EXPECTED. A program in the
- * socket lets only these pass (a router with 100,000 connections has nothing to wake anybody for), the ends of those that a
+ * Of all that conntrack reports, data connections are a small part: those with the status bit EXPECTED. A program in the
+ * socket lets only these pass (100,000 other connections of a router need not wake anybody), the ends of connections that a
  * rule gave a helper, as control connections have, and everything of other kinds:
  *
  *   message                              passes
@@ -9,12 +9,12 @@
  *   conntrack's others                   if its attribute CTA_STATUS has EXPECTED
  *   of expectations, of netlink itself   always
  *
- * An expectation that somebody deletes by itself bears the number of the socket that asked for it, the gateway's as a rule.
- * One that was used up, one whose time is over, and one that goes with its master bear none; the last is told at once after
- * its master.
+ * If an expectation alone is deleted, its message bears the number of the socket that asked for it, usually the gateway's.
+ * One that was used up, one whose time is over, and one that goes with its master bear none; the last is reported right
+ * after its master.
  *
  * Answers to what is asked on this socket go through the same program. A dump has several connections in a datagram, all of
- * them expected where the kernel knows the filter (5.15); its end is of netlink itself.
+ * them expected where the kernel knows the filter (5.15); its end comes from netlink itself.
  */
 #include "netfilter/news.h"
 
@@ -30,10 +30,10 @@
 #include "netfilter/conntrack.h"
 #include "netfilter/conntrack_entry.h"
 
-/* A second of the highest rate that was measured. */
+/* Room for a second at the highest rate that was measured. */
 #define NEWS_BUFFER (8 << 20)
 
-/* Where the subsystem and its message stand, and where attributes begin. */
+/* The places of the subsystem and of its message, and where attributes begin. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define NEWS_SUBSYSTEM (offsetof(struct nlmsghdr, nlmsg_type) + 1)
 #define NEWS_MESSAGE offsetof(struct nlmsghdr, nlmsg_type)
@@ -164,7 +164,7 @@ static bool news_read_entry(const struct news *news, const struct nlmsghdr *mess
 	return true;
 }
 
-/* Its end: of a data connection, or of a connection that had a helper. */
+/* Reads the end of a data connection, or of a connection that had a helper. */
 static bool news_read_end(const struct news *news, const struct nlmsghdr *message, struct fact *fact)
 {
 	struct conntrack_entry entry;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What conntrack tells by itself: which connections that were expected are there, how they stand and when they are gone, and
+ * What conntrack reports unasked: which connections that were expected exist, how they stand and when they are gone, and
  * which expectations are used up. A filter in the socket keeps all other connections out.
  */
 #ifndef NETFILTER_NEWS_H
@@ -29,8 +29,8 @@ int news_descriptor(const struct news *news);
 int news_receive(struct news *news, news_take *take, void *context);
 
 /*
- * Asks for all connections that were expected, after a loss, and for one of them with its counters. The answers come as news
- * do. Each needs CAP_NET_ADMIN, of the process that calls it: any that has the socket. Returns 0 or -errno.
+ * Asks for all connections that were expected, after a loss; and for one of them, with its counters. The answers come as
+ * news do. The process that calls needs CAP_NET_ADMIN, and may be any that has the socket. Returns 0 or -errno.
  */
 int news_ask_all(struct news *news);
 int news_ask(struct news *news, const struct tuple *original);

@@ -5,9 +5,8 @@
  * error is the first thing in the socket's buffer when sendto() returns, and what lies there otherwise is a packet that
  * must keep its place until the sandbox is closed.
  *
- * F_GSO stays off: the kernel then segments, and finishes checksums, before it queues. NETLINK_NO_ENOBUFS: a receive
- * buffer that is full is a matter of the queue's own fail policy, which the kernel applies; an error here would only
- * say that it did.
+ * F_GSO stays off: the kernel then segments, and finishes checksums, before it queues. NETLINK_NO_ENOBUFS: when the receive
+ * buffer is full, the kernel applies the queue's own fail policy; an error here would only say that it did.
  */
 #include "netfilter/nfqueue.h"
 
@@ -28,11 +27,11 @@
 
 #include "netfilter/holder.h"
 
-/* What one packet of a control connection takes of a receive buffer, in the kernel's accounting. */
+/* How much of a receive buffer one packet of a control connection takes, by the kernel's accounting. */
 #define NFQUEUE_PACKET_COST 4096
 /*
- * A queue that is taken is tried again for two seconds: the process that had it may be dying. A process that was killed has
- * left its sockets when the kernel has come to them, and nothing says when.
+ * A queue that is taken is tried again for two seconds: the process that had it may be dying. When a process was killed, the
+ * kernel closes its sockets in its own time, and nothing says when.
  */
 #define NFQUEUE_RETRIES 100
 #define NFQUEUE_PAUSE 20000000 /* nanoseconds */
@@ -78,13 +77,13 @@ static int nfqueue_configure(struct nfqueue *queue, struct nlmsghdr *message)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!mnl_nlmsg_ok(answer, (int)length) || answer->nlmsg_type != NLMSG_ERROR)
 		return 0;
-	/* It has been read; the next message's answer is to be the first again. */
+	/* The answer has been read; that to the next message has to be the first again. */
 	recv(descriptor, queue->sent.bytes, sizeof(queue->sent.bytes), 0);
 	error = mnl_nlmsg_get_payload(answer);
 	return error->error;
 }
 
-/* An obsolete command that does nothing. It tells whether the kernel has queues at all, and whether we may use one. */
+/* An obsolete command that does nothing. It shows whether the kernel has queues at all, and whether we may use one. */
 static int nfqueue_try(struct nfqueue *queue)
 {
 	struct nlmsghdr *message = nfq_nlmsg_put(queue->sent.bytes, NFQNL_MSG_CONFIG, queue->number);
@@ -364,7 +363,7 @@ int nfqueue_receive(struct nfqueue *queue, const struct nfqueue_judge *judge)
 		judge->foresee(judge->context, queue->waiting[i].packet);
 	for (size_t i = 0; i < queue->count && result == 0; i++)
 		result = nfqueue_judge_packet(queue, &queue->waiting[i], judge);
-	/* Decisions that were taken stand, whatever became of the socket. */
+	/* Decisions that were made are valid, whatever became of the socket. */
 	if (queue->outlet.flush(queue->outlet.context) < 0 && result == 0)
 		result = -EPIPE;
 	return result < 0 ? result : (int)queue->count;

@@ -28,14 +28,14 @@ enum nfqueue_verdict {
 	NFQUEUE_REPLACE,
 };
 
-/* What shall become of a packet. */
+/* What is to happen to a packet. */
 struct nfqueue_answer {
 	enum nfqueue_verdict verdict;
 	struct bytes packet; /* NFQUEUE_REPLACE: what leaves instead; valid until the next packet is judged */
 };
 
 /*
- * Where decisions go: to the kernel, by who may do that (src/netfilter/nfverdict.h). flush is called before
+ * Where decisions go: to the kernel, by a process that may do that (src/netfilter/nfverdict.h). flush is called before
  * nfqueue_receive() returns. Both return 0, or -errno where nothing can be sent any more.
  */
 struct nfqueue_outlet {
@@ -80,7 +80,7 @@ struct nfqueue {
 	struct nfqueue_counters counters;
 	struct mmsghdr headers[NFQUEUE_BATCH];
 	struct iovec contents[NFQUEUE_BATCH];
-	/* A datagram each. What no large packet has touched takes no memory. */
+	/* A datagram each. Pages that no large packet has touched take no memory. */
 	union nfqueue_message received[NFQUEUE_BATCH];
 	union nfqueue_message sent;
 };
@@ -93,15 +93,15 @@ int nfqueue_open(struct nfqueue *queue, const struct nfqueue_settings *settings,
 void nfqueue_close(struct nfqueue *queue);
 
 /*
- * For who binds and does not read: a descriptor that is bound, or -1 with text in error. And for who reads: takes over such
- * a descriptor, of the queue number. Returns 0 or -errno; then it is closed.
+ * For a process that binds and does not read: a descriptor that is bound, or -1 with text in error. And for the one that
+ * reads: takes over such a descriptor, of the queue number. Returns 0 or -errno; then it is closed.
  */
 int nfqueue_bind_only(const struct nfqueue_settings *settings, char *error, size_t size);
 int nfqueue_attach(struct nfqueue *queue, int descriptor, uint16_t number);
 
 /*
- * Where the queue's decisions go from now on; to be told before the first packet is taken. Or, for who may send verdicts
- * itself: opens verdict for the queue. Returns 0, or -errno with nothing to close.
+ * Says where the queue's decisions go from now on; to be called before the first packet is taken. Or, for a process that may
+ * send verdicts itself: opens verdict for the queue. Returns 0, or -errno with nothing to close.
  */
 void nfqueue_set_outlet(struct nfqueue *queue, const struct nfqueue_outlet *outlet);
 int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict);

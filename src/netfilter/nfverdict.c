@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Each message of a batch is taken by the kernel for itself, and what it refuses it answers on the queue's socket, for
- * whoever reads that.
+ * The kernel takes each message of a batch separately, and answers those that it refuses on the queue's socket, to the
+ * process that reads there.
  *
  * Most packets leave as they came, several in a row. NFQNL_MSG_VERDICT_BATCH is a verdict on every packet that waits and is
- * not younger than the one that it names, so a run of such packets takes one message. It would accept an older packet too
- * that waits without a verdict, and that may be one that was to be dropped or replaced. Two things keep it from that:
+ * not younger than the one that it names, so a run of such packets takes one message. But it would also accept an older
+ * packet that waits without a verdict, which may be one that was to be dropped or replaced. Two things prevent that:
  *
  *   - each packet is judged, in the order of the queue (nfqueue.c)
  *   - a verdict that could not be sent, nor a drop in its place, is remembered: until a batch that drops everything up to
@@ -52,7 +52,7 @@ static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, uint8
 	struct nlmsghdr *message = nfq_nlmsg_put(at, type, verdict->number);
 
 	nfq_nlmsg_verdict_put(message, (int)decision->id, decision->accept ? NF_ACCEPT : NF_DROP);
-	/* The kernel replaces the whole mark, so what others have put there goes back with it. */
+	/* The kernel replaces the whole mark, so what others have put there is put back. */
 	if (verdict->passed_mark && decision->accept)
 		nfq_nlmsg_verdict_put_mark(message, decision->mark | verdict->passed_mark);
 	if (decision->packet.length)
@@ -62,7 +62,7 @@ static struct nlmsghdr *nfverdict_put(struct nfverdict *verdict, char *at, uint8
 
 static struct nfqnl_msg_verdict_hdr *nfverdict_of(struct nlmsghdr *message)
 {
-	/* It is the first attribute of what is made here. */
+	/* It is the first attribute of the messages that are made here. */
 	return mnl_attr_get_payload(mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg)));
 }
 
@@ -83,7 +83,7 @@ static void nfverdict_drop(struct nfverdict *verdict, uint8_t type, uint32_t id)
 	verdict->lost_id = id;
 }
 
-/* Drops what may still wait without its verdict. False: it can't be told yet. */
+/* Drops what may still wait without its verdict. False: the kernel can't be told yet. */
 static bool nfverdict_settle(struct nfverdict *verdict)
 {
 	if (!verdict->lost)

@@ -28,9 +28,9 @@ struct nfverdict {
 	/* the packet lost_id, or some before it, wait without the verdict that they were to have */
 	bool lost;
 	uint32_t lost_id;
-	bool inherits;             /* what waits in front of the first packet was another process's, which has died */
+	bool inherits;             /* packets that wait before the first one belonged to another process, which has died */
 	size_t used;
-	/* The last message, where it accepts packets as they came: what follows them in the queue may go with them. */
+	/* The last message, where it accepts packets as they came: the next ones in the queue may go with them. */
 	struct nlmsghdr *run; /* NULL: it does something else */
 	uint32_t run_mark;    /* that its packets had */
 	union {
@@ -43,8 +43,8 @@ struct nfverdict {
 int nfverdict_open(struct nfverdict *verdict, int descriptor, uint16_t number, uint32_t passed_mark);
 void nfverdict_close(struct nfverdict *verdict);
 /*
- * The queue was another process's before. What that one has taken and not decided waits for ever, and takes room: it is
- * dropped with the first decision.
+ * The queue belonged to another process before. Packets that this one took and did not decide wait for ever, and take room:
+ * they are dropped with the first decision.
  */
 void nfverdict_inherit(struct nfverdict *verdict);
 

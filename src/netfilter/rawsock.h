@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whole IP packets that the gateway sends on its own: resets, and acknowledgements of held bytes. */
+/* Whole IP packets that the gateway itself sends: resets, and acknowledgements of held bytes. */
 #ifndef NETFILTER_RAWSOCK_H
 #define NETFILTER_RAWSOCK_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The kernel tells each transaction to a group of nfnetlink: a message for each thing that was made or unmade, and at the
- * end one with the number of the new generation and with who has made it. What does not fit into the socket is lost, which
- * the kernel tells too, and which is a change then.
+ * The kernel reports each transaction to a group of nfnetlink: a message for each thing that was added or removed, and at
+ * the end one with the number of the new generation and the process that made it. What does not fit into the socket is lost;
+ * the kernel reports that too, and it counts as a change.
  */
 #include "netfilter/rulewatch.h"
 
@@ -26,7 +26,7 @@ int rulewatch_open(struct rulewatch *watch)
 	*watch = (struct rulewatch){ .socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK) };
 	if (!watch->socket)
 		return -errno;
-	/* More room is better, and whatever there is will do. */
+	/* More room is better, but what there is will do. */
 	(void)setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	if (mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    mnl_socket_setsockopt(watch->socket, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&group, sizeof(group)) < 0) {
@@ -94,7 +94,7 @@ static int rulewatch_take_message(const struct nlmsghdr *message, void *context)
 		round->changed = true;
 		break;
 	case NFT_MSG_NEWGEN:
-		/* Of a transaction that changes elements alone nobody asks whose it was. */
+		/* Where a transaction changes only elements, it does not matter who made it. */
 		if (round->changed)
 			mnl_attr_parse(message, sizeof(struct nfgenmsg), rulewatch_take_actor, round->watch);
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Has somebody changed nft's rules? iptables' are among them, but for those of its legacy variant, which tells nobody. */
+/* Has somebody changed nft's rules? iptables' are among them, but not its legacy variant's, of which nobody hears. */
 #ifndef NETFILTER_RULEWATCH_H
 #define NETFILTER_RULEWATCH_H
 
@@ -10,7 +10,7 @@ struct mnl_socket;
 
 struct rulewatch {
 	struct mnl_socket *socket;
-	uint32_t pid;  /* who made the last change; 0: not known */
+	uint32_t pid;  /* the process that made the last change; 0: not known */
 	char name[32]; /* what that process calls itself, in printable characters */
 };
 

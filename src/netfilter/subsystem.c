@@ -41,7 +41,7 @@ int subsystem_try_conntrack(void)
 	return subsystem_ask(netlink_begin(&memory, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET_STATS, 0, AF_UNSPEC));
 }
 
-/* A message about a group that has no reader, which binds none, changes nothing. */
+/* A message about a group without a reader, which does not bind one either, changes nothing. */
 int subsystem_try_log(void)
 {
 	union netlink_request memory;
