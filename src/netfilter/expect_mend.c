@@ -4,8 +4,9 @@
  *
  * conntrackd carries a control connection to another router whole: translation, carrier, sequence adjustment. Of its
  * expectations it carries tuple, mask and master. It loses what the kernel has to do with the data connection
- * (CTA_EXPECT_NAT and CTA_EXPECT_FN: libnetfilter_conntrack 1.0.9 writes neither), so an active transfer that a client behind
- * SNAT has announced never reaches it; and the timeout, because ours is set by a second message, which makes no event.
+ * (CTA_EXPECT_NAT and CTA_EXPECT_FN: libnetfilter_conntrack 1.0.9 writes neither), so an active transfer that a client
+ * behind SNAT has announced never reaches it; and the timeout, because ours is set by a second message, which makes no
+ * event.
  *
  * Both can be seen in what has arrived:
  *

@@ -74,7 +74,7 @@ bool certs_add_extension(X509 *certificate, X509 *issuer, int identifier, const 
 
 bool certs_sign(X509 *certificate, EVP_PKEY *key)
 {
-	/* RFC 8032: these have a digest of their own. */
+	/* RFC 8032: these keys have their own digest. */
 	const bool whole = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
 
 	return X509_sign(certificate, key, whole ? NULL : EVP_sha256()) != 0;
@@ -97,7 +97,7 @@ X509 *certs_make_authority(EVP_PKEY *key, const char *name, long seconds)
 	return NULL;
 }
 
-/* A file that nobody had before. NULL: errno says why. */
+/* A file that did not exist before. NULL: errno says why. */
 static FILE *file_create(const char *path, unsigned int mode)
 {
 	const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Makes a key and a certificate of its own for it, in two PEM files that must not exist yet; the key's is readable by
- * its owner only. Returns 0, or -1 with what is wrong in error.
+ * Makes a key and a self-signed certificate, in two PEM files that must not exist yet; the key's is readable by its owner
+ * only. Returns 0, or -1 with what is wrong in error.
  */
 int authority_create(const char *certificate, const char *key, const char *name, unsigned int days, char *error,
 		     size_t size);

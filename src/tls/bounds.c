@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What a server chooses, and the proxy computes with: its group for Diffie-Hellman, its certificates, their keys. All
- * sessions wait meanwhile, and a server has to be trusted by nobody to make the proxy work. So each is bounded, before it is
- * used, by what servers of today have at the most:
+ * sessions wait meanwhile, and nobody has to trust a server for it to make the proxy work. So each is bounded, before it is
+ * used, by the most that servers of today have:
  *
- *   finite fields   none by default: elliptic curves do (demand.c); where the operator names them, 4096 bits: a group of
- *                   10,000, which OpenSSL takes, costs a quarter of a second
- *   keys            8192 bits: RSA's cost 0.4 ms, and DSA's are as dear as the groups
+ *   finite fields   none by default: elliptic curves will do (demand.c); where the operator names them, 4096 bits: a group
+ *                   of 10,000, which OpenSSL accepts, costs a quarter of a second
+ *   keys            8192 bits: RSA's cost 0.4 ms, and DSA's cost as much as the groups
  *   certificates    ten, in 64 KiB
  */
 #include <openssl/x509.h>
@@ -19,7 +19,7 @@
 #define CHAIN_MAX 10
 #define CHAIN_BYTES_MAX 65536
 
-/* For the security callback: bits are those of strength, and say nothing of a group that is large and bad. */
+/* The security callback. Its bits are those of strength, and say nothing of a group that is large and bad. */
 static int judge_strength(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int identifier, void *other,
 			  void *of)
 {
@@ -39,7 +39,7 @@ bool tls_bounds_take_key(X509 *certificate)
 	const EVP_PKEY *key = X509_get0_pubkey(certificate);
 	const bool rsa = key && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"));
 
-	/* A key that nobody can read is refused elsewhere. */
+	/* A key that can't be read is refused elsewhere. */
 	return !key || EVP_PKEY_get_bits(key) <= (rsa ? KEY_BITS_MAX : OTHER_KEY_BITS_MAX);
 }
 
@@ -55,7 +55,7 @@ static const char *find_excess(X509_STORE_CTX *chain)
 	return NULL;
 }
 
-/* Whether the chain is good is asked later (tls_stream_objection), so that a bad certificate can be shown. */
+/* Whether the chain is good is found out later (tls_stream_objection), so that a bad certificate can be shown. */
 static int verify_chain(X509_STORE_CTX *chain, void *context)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -77,7 +77,7 @@ void tls_bounds_apply(SSL_CTX *context, struct tls_bounds *bounds)
 	SSL_CTX_set0_security_ex_data(context, bounds);
 	SSL_CTX_set_security_callback(context, judge_strength);
 	SSL_CTX_set_cert_verify_callback(context, verify_chain, NULL);
-	/* The callback's answer counts, and it is yes to all that is bounded. */
+	/* The callback's answer counts, and it is yes to everything that is within bounds. */
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_max_cert_list(context, CHAIN_BYTES_MAX);
 }

@@ -120,7 +120,7 @@ enum certs_result certs_find(struct certs *certs, X509 *server, const char *name
 	const bool may_order = *order;
 
 	/*
-	 * A given certificate is the operator's word for the servers behind the gateway. It must not speak for a server
+	 * With a given certificate the operator vouches for the servers behind the gateway. It must not vouch for a server
 	 * whose own certificate is bad.
 	 */
 	certs->refusal = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Certificates that clients are shown: a given one, or one minted for the names of the server's own by a local authority,
- * whose key somebody else may have (mint_wire.h). Private to src/tls.
+ * Certificates that clients are shown: a given one, or one that a local authority, whose key another process may have
+ * (mint_wire.h), has minted for the names in the server's own. Private to src/tls.
  */
 #ifndef TLS_CERTS_H
 #define TLS_CERTS_H
@@ -21,12 +21,12 @@ struct certs_identity {
 
 struct certs;
 
-/* Sends an order to who mints. False: not now. The answer is given to certs_take_answer, at once or later. */
+/* Sends an order to the minter. False: not now. The answer is given to certs_take_answer, at once or later. */
 typedef bool certs_ask(void *context, const struct mint_order *order);
 
 /*
- * The given pair, and the authority, may be absent (NULL or ""). ca_key: NULL: who mints is asked, see certs_set_minter.
- * NULL with what is wrong, and what to do, in error.
+ * The given pair, and the authority, may be absent (NULL or ""). ca_key: NULL: another process mints, see certs_set_minter.
+ * Returns NULL, with what is wrong, and what to do, in error.
  */
 struct certs *certs_open(const char *certificate, const char *key, const char *ca_certificate, const char *ca_key,
 			 char *error, size_t size);
@@ -35,8 +35,8 @@ void certs_close(struct certs *certs);
 void certs_set_minter(struct certs *certs, certs_ask *ask, void *context);
 
 /*
- * Another given certificate, whose number is how many there were before; NULL or "": the number stays without one. False:
- * error says what is wrong.
+ * Adds another given certificate, whose number is how many there were before; NULL or "": the number has none. False: error
+ * says what is wrong.
  */
 bool certs_add(struct certs *certs, const char *certificate, const char *key, char *error, size_t size);
 /* A reference to the one with that number, which the caller drops; NULL: it has expired. */
@@ -57,7 +57,7 @@ enum certs_result {
  */
 enum certs_result certs_find(struct certs *certs, X509 *server, const char *name, const struct address *address,
 			     bool trusted, struct certs_identity **identity, bool *order);
-/* What belongs to no order that waits is thrown away. */
+/* An answer to no order that waits is thrown away. */
 void certs_take_answer(struct certs *certs, const struct mint_answer *answer);
 
 /* Why the last certs_find had nothing, where it was refused; else NULL. */

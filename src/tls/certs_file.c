@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keys and certificates in PEM files, and whether the one belongs to the other. */
+/* Keys and certificates in PEM files, and whether they belong together. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -10,8 +10,8 @@
 #include "tls/certs_internal.h"
 
 /*
- * A service manager's copy for this service alone (systemd.exec(5)), which is root's: an access control list lets one user
- * more read it, and that looks like a group that may.
+ * A service manager's copy for this service alone (systemd.exec(5)), which belongs to root: an access control list lets one
+ * more user read it, and that looks like a group that may.
  */
 static bool key_is_credential(const char *path)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A certificate, what is sent after it, and its key: held by whoever shows it, and freed by the last. */
+/* A certificate, what is sent after it, and its key: held by each stream that shows it, and freed by the last. */
 #include <openssl/crypto.h>
 
 #include "tls/certs_internal.h"

@@ -14,7 +14,7 @@ X509 *certs_draft(EVP_PKEY *key, long seconds);
 bool certs_add_extension(X509 *certificate, X509 *issuer, int identifier, const char *value);
 /* Self-signed authority. NULL: no memory. */
 X509 *certs_make_authority(EVP_PKEY *key, const char *name, long seconds);
-/* With the digest that fits key. */
+/* Signs with the digest that belongs to key. */
 bool certs_sign(X509 *certificate, EVP_PKEY *key);
 
 /* certs_file.c; NULL or false, with what is wrong, and what to do, in error (of size bytes) */
@@ -22,11 +22,11 @@ bool certs_sign(X509 *certificate, EVP_PKEY *key);
 EVP_PKEY *certs_read_key(const char *path, char *error, size_t size);
 /* The first certificate of the file; the others go to chain where that is not NULL. */
 X509 *certs_read_certificate(const char *path, STACK_OF(X509) *chain, char *error, size_t size);
-/* Is key the certificate's, which has not expired? */
+/* Does key belong to the certificate, and has that not expired? */
 bool certs_pair_fits(X509 *certificate, EVP_PKEY *key, const char *path, const char *key_path, char *error, size_t size);
 
 /*
- * end.c; notAfter in seconds from 1970 on, which a time_t of 32 bits has not from 2038 on. False: it is no time.
+ * end.c; notAfter in seconds since 1970, which a time_t of 32 bits can't hold after 2038. False: it is not a time.
  */
 bool certs_read_end(const X509 *certificate, int64_t *end);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Minted certificates are judged as their clients will judge them: a root, or a subordinate authority, whose keyUsage,
- * pathlen, name constraints or weak signature make clients refuse what it signs is found out here, at the start, and for a
- * single name when it is asked for.
+ * Minted certificates are judged as clients will judge them. Where the keyUsage, pathlen, name constraints or weak signature
+ * of a root, or of a subordinate authority, make clients refuse what it signs, that is found out here: at the start, and for
+ * a single name when it is asked for.
  */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -10,9 +10,9 @@
 
 #include "tls/certs_internal.h"
 
-/* What clients of today demand: keys and digests of 112 bits (OpenSSL's security level 2). */
+/* What clients of today require: keys and digests of 112 bits (OpenSSL's security level 2). */
 #define CLIENT_LEVEL 2
-/* RFC 2606 2: nobody's. */
+/* RFC 2606 2: a name that nobody has. */
 #define TRIAL_NAME "ftpalg.invalid"
 
 static bool is_root(X509 *certificate)
@@ -25,7 +25,7 @@ STACK_OF(X509) *certs_chain_to_send(X509 *authority, STACK_OF(X509) *rest)
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	bool done = chain && (is_root(authority) || X509_add_cert(chain, authority, X509_ADD_FLAG_UP_REF) == 1);
 
-	/* Clients have the root, or will not believe it. */
+	/* Clients have the root already, or will not believe it. */
 	for (int i = 0; done && i < sk_X509_num(rest); i++)
 		done = is_root(sk_X509_value(rest, i)) ||
 		       X509_add_cert(chain, sk_X509_value(rest, i), X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) == 1;

@@ -2,20 +2,22 @@
 /*
  * Theory of operation
  *
- * The key of the authority belongs to somebody who is asked (minter.c), so a certificate is either here, or on its way, or
- * was refused. All minted ones share one key, which is made here and lives as long as this process. The cache, by the hash
- * of the server's certificate, makes it one order for each server and not for each connection.
+ * The minter, which may be another process, has the authority's key and is asked (minter.c), so a certificate is here, or on
+ * its way, or was refused. All minted ones share one key, which is made here and lives as long as this process. The cache,
+ * by the hash of the server's certificate, makes it one order for each server and not for each connection.
  *
  *   FREE --asked for--> ASKED --answer--> MINTED --expired--> FREE
- *                       |   \--answer, or none in time--> REFUSED --a second--> FREE
- *                       +-- again after a second: an order or its answer may be lost, with who had it
+ *                       |   \--answer, or none in ten seconds--> REFUSED --a second--> FREE
+ *                       +-- again after a second: an order or its answer may be lost, with the process that had it
  *
- * What is ordered for a server's certificate follows from the server. Where there is none to show, because it speaks in
- * clear or must not be used, the client chooses the name, and could choose one after the other: those have rows of their
- * own, and push nothing out that was made for a server. How many may be ordered for whom is the caller's to say, and who may
- * order none changes nothing here.
+ *   Where none is FREE, the row that has not been used for longest is.
  *
- * Nobody waits in here: whoever wants one asks again when it likes.
+ * What is ordered for a server's certificate follows from the server. Where there is none to show, because the server speaks
+ * in clear or must not be used, the client chooses the name, and could choose one after another: such names have their own
+ * rows, and displace nothing that was made for a server. The caller says how many may be ordered for whom, and a caller that
+ * may order none changes nothing here.
+ *
+ * Nothing waits in here: a caller that wants a certificate asks again when it likes.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -53,11 +55,11 @@ struct cache_row {
 struct certs_minted {
 	X509 *authority;
 	STACK_OF(X509) *rest; /* its file's other certificates, which lead to a root */
-	struct minter *minter; /* NULL: it is somebody else */
+	struct minter *minter; /* NULL: another process is */
 	certs_ask *ask;
 	void *context;
 	EVP_PKEY *key;
-	uint64_t number; /* of the latest order; begins anywhere, so that answers to another process fit none of ours */
+	uint64_t number; /* of the latest order; begins anywhere, so that answers to another process match none of ours */
 	uint64_t clock;  /* counts look-ups: the least recently used row is replaced */
 	/* First those for certificates of servers, then those for names and addresses. */
 	struct cache_row cache[CACHE_SIZE];
@@ -71,7 +73,7 @@ static uint64_t now_milliseconds(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Where the key is in the same process. */
+/* For where the key is in the same process. */
 static bool ask_own_minter(void *context, const struct mint_order *order)
 {
 	struct certs_minted *minted = context;
@@ -154,7 +156,7 @@ static void row_clear(struct cache_row *row)
 	row->refused = 0;
 }
 
-/* The row of key, or else the one that has not been used for longest. */
+/* The row of key, or otherwise the one that has not been used for longest. */
 static struct cache_row *cache_find(struct certs_minted *minted, const uint8_t *key, bool of_server)
 {
 	const size_t end = of_server ? CACHE_SERVERS : CACHE_SIZE;
@@ -190,7 +192,7 @@ static void row_refuse(struct cache_row *row, const char *text, uint64_t now)
 	snprintf(row->refusal, sizeof(row->refusal), "%s", text);
 }
 
-/* Only what was ordered is believed: by the authority that is expected, for the key that is here. */
+/* Only what was ordered is believed: a certificate by the expected authority, for the key that is here. */
 static struct certs_identity *read_answer(const struct certs_minted *minted, bool trusted, const struct mint_answer *answer)
 {
 	const unsigned char *data = answer->certificate;
@@ -233,20 +235,20 @@ void certs_minted_take(struct certs_minted *minted, const struct mint_answer *an
 				? answer->text : "what the authority has signed can't be used", now_milliseconds());
 }
 
-/* Would another one be newer? What was minted for a certificate that has expired shows that it has. */
+/* Would another one be newer? What was minted for an expired certificate has to show that it has expired. */
 static bool row_is_stale(const struct cache_row *row, const X509 *server)
 {
 	return !certs_is_current(row->identity->certificate) && (!server || certs_is_current(server));
 }
 
-/* Is what is known of key no longer good? */
+/* Is what is known of key out of date? */
 static bool row_has_passed(const struct cache_row *row, const uint8_t *key, const X509 *server, uint64_t now)
 {
 	return row->used && memcmp(row->key, key, CACHE_KEY_SIZE) == 0 &&
 	       ((row->identity && row_is_stale(row, server)) || (row->refused && now - row->refused >= REFUSED_FOR));
 }
 
-/* Under a new number: a late answer to the order before is no harm, but only one is waited for. */
+/* Orders it under a new number: a late answer to the order before does no harm, but only one is awaited. */
 static void row_ask(struct certs_minted *minted, struct cache_row *row, X509 *server, const char *name,
 		    const struct address *address, uint64_t now)
 {
@@ -261,7 +263,7 @@ static void row_ask(struct certs_minted *minted, struct cache_row *row, X509 *se
 	minted->number++;
 	row->number = minted->number ? minted->number : ++minted->number;
 	order.number = row->number;
-	/* It may be answered before this returns. */
+	/* The answer may come before this returns. */
 	row->asked = now;
 	if (!minted->ask || !minted->ask(minted->context, &order))
 		row->asked = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a leg may use. Left alone, that is TLS 1.2 and 1.3 with ephemeral keys and authenticated encryption: a peer that has
- * nothing else is told so, rather than shown to the other one as if it were as good as that one's own leg.
+ * What a leg may use. By default that is TLS 1.2 and 1.3 with ephemeral keys and authenticated encryption: a peer that has
+ * only worse is told so, rather than shown to the other peer as if both legs were equally good.
  *
  * Ephemeral keys are those of elliptic curves: a finite field costs a hundred times as much, by the peer's choice, and all
- * who have it have curves too.
+ * peers that have it have curves too.
  *
- * OpenSSL takes a list if it knows one word of it, so that a slip of the pen would leave another list than was meant. Here
- * each word is tried by itself.
+ * OpenSSL accepts a list if it knows one word of it, so that a typing error would leave another list than was meant. Here
+ * each word is tried alone.
  */
 #include <openssl/err.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static const char *const default_groups[] = { "X25519MLKEM768:X25519:P-256:P-384
 
 typedef bool word_try(SSL_CTX *context, const char *word);
 
-/* The next word of a list into word. Moves list past it; false: there is none. */
+/* Takes the next word of a list into word, and moves list past it. False: there is none. */
 static bool word_next(const char **list, char *word)
 {
 	const size_t skipped = strspn(*list, ":");
@@ -49,7 +49,7 @@ static bool try_cipher(SSL_CTX *context, const char *word)
 
 	if (is_suite(word))
 		return SSL_CTX_set_ciphersuites(context, word) == 1;
-	/* What is taken away, or says how to sort, selects nothing by itself. */
+	/* A word that takes away, or says how to sort, selects nothing alone. */
 	snprintf(alone, sizeof(alone), "%s%s", *word == '@' ? "ALL:" : "", word + strspn(word, "!-+"));
 	return SSL_CTX_set_cipher_list(context, alone) == 1;
 }

@@ -10,7 +10,7 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name, 
 {
 	struct tls_tickets *tickets = tls_tickets_make();
 	BIO *in = BIO_new_mem_buf(bytes.data, (int)bytes.length);
-	/* Takes the alert for what is no ClientHello, and is thrown away. */
+	/* Takes the alert where it is not a ClientHello, and is thrown away. */
 	BIO *out = BIO_new(BIO_s_mem());
 	struct tls_stream *stream = NULL;
 	enum tls_result result = TLS_FAILED;
@@ -18,7 +18,7 @@ enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name, 
 
 	*length = 0;
 	if (tickets && in && out) {
-		/* Behind what there is, there may be more. */
+		/* After what there is, more may come. */
 		BIO_set_mem_eof_return(in, -1);
 		stream = tls_stream_accept_from(tls, in, out, tickets);
 	}

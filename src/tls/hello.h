@@ -6,9 +6,9 @@
 #include "tls/tls.h"
 
 /*
- * The name in a ClientHello, or "", into name (of TLS_NAME_MAX bytes). TLS_WAIT: more of it has to come; TLS_FAILED: it is
- * none, or has a name in it that is no host name, or more than one, of which others may read another. *length: its own, of
- * what is in bytes.
+ * Puts the name in a ClientHello, or "", into name (of TLS_NAME_MAX bytes). TLS_WAIT: more of it has to come; TLS_FAILED: it
+ * is not a ClientHello, or its name is not a host name, or it has more than one, of which others may read another. *length:
+ * how many of bytes belong to it.
  */
 enum tls_result tls_hello_name(struct tls *tls, struct bytes bytes, char *name, size_t *length);
 

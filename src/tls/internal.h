@@ -8,14 +8,14 @@
 #include "tls/certs.h"
 #include "tls/tls.h"
 
-/* OpenSSL's servers give two tickets at first and one with each resumption; more are not worth keeping. */
+/* OpenSSL's servers give two tickets first and one with each resumption; more are not worth keeping. */
 #define TLS_SESSIONS_MAX 4
-/* Of the bytes of a data connection that wait to be decrypted, and of those that wait to leave: eight records. */
+/* For bytes of a data connection that wait to be decrypted, and for those that wait to leave: eight records. */
 #define TLS_BULK_BUFFER 139264U
 #define TLS_BINDING_SIZE 16
 #define TLS_FINGERPRINT_SIZE 32
 #define TLS_TICKET_KEY_SIZE 32
-/* The longest that RFC 8446 4.6.1 allows: what a client holds is to resume as long as its control connection lives. */
+/* The longest that RFC 8446 4.6.1 allows: a client has to be able to resume as long as its control connection lives. */
 #define TLS_TICKET_SECONDS (7L * 86400)
 
 /* OpenSSL's own judgement of a key's strength, after ours. */
@@ -51,12 +51,13 @@ struct tls_tickets {
 };
 
 /*
- * Records in a row that a peer may send with nothing in them for us: renewals of keys, tickets, refused renegotiations, no
- * byte at all. OpenSSL deals with them for as long as there are any, within one call. Servers give four tickets at the most.
+ * How many records in a row may have nothing in them for us: renewals of keys, tickets, refused renegotiations, no byte at
+ * all. OpenSSL deals with them for as long as there are any, within one call. Servers give four tickets at most.
  */
 #define TLS_BARREN_MAX 32U
 /*
- * And in a handshake. The longest messages are chains of certificates, of 100 KiB, and some peers send pieces of 512 bytes.
+ * And how many in a handshake. The longest messages are chains of certificates, of 100 KiB, and some peers send pieces of
+ * 512 bytes.
  */
 #define TLS_HANDSHAKE_RECORDS_MAX 512U
 
@@ -73,7 +74,7 @@ struct tls_stream {
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	const char *excess; /* what the server has chosen too large; NULL: nothing */
 	const char *status; /* what its stapled response says against it; NULL: nothing */
-	bool misnamed;  /* the client's name is none that everybody would read alike */
+	bool misnamed;  /* not everybody would read the client's name alike */
 	char name[TLS_NAME_MAX];
 	char error[TLS_ERROR_MAX];
 };
@@ -97,7 +98,7 @@ bool tls_bounds_take_key(X509 *certificate);
 
 /* staple.c; for a server's leg, before its handshake. False: no memory. */
 bool staple_ask(SSL *ssl);
-/* What a stapled response, or that there is none, says against a certificate whose chain is good; static text. Once. */
+/* What a stapled response, or its absence, says against a certificate whose chain is good; static text. Call it once. */
 const char *staple_objection(SSL *ssl);
 
 /* demand.c. False, with what is wrong in error. */

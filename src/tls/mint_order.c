@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A server's certificate is a peer's: whoever reads it may be had by it. So it is read by who speaks to the peer anyway, and
- * what leaves is a list of names in plain form. A minted certificate has no other extensions of the server's than its
- * names, and of those only what an FTP client compares: host names and addresses. Its subject is for people, and for the few
- * clients that still look for a host name there.
+ * A server's certificate is a peer's: it may take over whatever reads it. So the process that speaks to the peer anyway
+ * reads it, and what leaves that process is a list of names in plain form. A minted certificate has no other extensions of
+ * the server's than its names, and of those only what an FTP client compares: host names and addresses. Its subject is for
+ * people, and for the few clients that still look for a host name there.
  */
 #include "tls/mint_order.h"
 
@@ -34,7 +34,7 @@ static bool is_host(struct bytes text)
 	return text.length > 0 && text.length <= MINT_HOST_MAX;
 }
 
-/* Whether it is text at all is judged by who puts it into a certificate. */
+/* Whether it is text at all is judged when it is put into a certificate. */
 static bool is_attribute(uint8_t kind, struct bytes text)
 {
 	const unsigned int number = (unsigned int)kind - MINT_SUBJECT;
@@ -57,7 +57,7 @@ static bool is_name(const struct mint_name *name)
 	return name->kind >= MINT_SUBJECT && is_attribute(name->kind, name->text);
 }
 
-/* What is no name is left out; false: there is no room for one that is. */
+/* What is not a name is left out. False: there is no room for one that is. */
 static bool order_add(struct mint_order *order, uint8_t kind, const uint8_t *data, int length)
 {
 	const struct mint_name name = { kind, { data, length > 0 ? (size_t)length : 0 } };
@@ -117,7 +117,7 @@ static bool order_add_names(struct mint_order *order, X509 *server)
 	return done;
 }
 
-/* One without an end that can be read has had it. */
+/* A certificate whose end can't be read counts as expired. */
 static int64_t end_of(const X509 *server)
 {
 	int64_t end;

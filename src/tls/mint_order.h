@@ -14,7 +14,7 @@ extern const int mint_attributes[MINT_ATTRIBUTES];
 
 /*
  * Fills an order but for its number: for the names of server's certificate; where server is NULL, for name, or where that
- * is "", for address. key: the one whose public half is to be certified. What no client could match is left out.
+ * is "", for address. key: the one whose public half is to be certified. Names that no client could match are left out.
  * False: there are more names than an order holds, or no memory.
  */
 bool mint_order_fill(struct mint_order *order, X509 *server, const char *name, const struct address *address,
@@ -25,10 +25,10 @@ struct mint_name {
 	struct bytes text;
 };
 
-/* Takes the next entry. False: there is none, and then *rest is empty; or it is none, and then it is not. */
+/* Takes the next entry. False: there are no more, and *rest is empty; or what comes is not an entry, and it is not. */
 bool mint_order_next(struct bytes *rest, struct mint_name *name);
 
-/* NULL: datagram is an order, and every entry of it is what it says; or what is wrong with it. */
+/* NULL: datagram is an order, and each of its entries is what it claims to be. Otherwise, what is wrong with it. */
 const char *mint_order_check(struct bytes datagram);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What goes between who speaks to peers and who has the authority's key: datagrams of one host, so in its byte order, each
- * kind of one size, without padding. Whatever they hold is a number or a text, which the receiver then believes or not.
+ * What goes between the process that speaks to peers and the one that has the authority's key: datagrams of one host, so in
+ * its byte order, each kind of one size, without padding. Whatever they hold is a number or a text, which the receiver then
+ * believes or not.
  *
- * An order has facts and no certificate: what a peer made is taken apart where the peer is, and whoever has the key puts
- * the new one together from names that it has checked one by one.
+ * An order has facts and no certificate: what a peer made is taken apart by the process that speaks to peers, and the one
+ * that has the key puts the new certificate together from names that it has checked one by one.
  */
 #ifndef TLS_MINT_WIRE_H
 #define TLS_MINT_WIRE_H
@@ -37,7 +38,7 @@ struct mint_order {
 
 enum mint_result {
 	MINT_DONE,
-	MINT_REFUSED,   /* what the authority would sign, clients would refuse; or the order is none */
+	MINT_REFUSED,   /* clients would refuse what the authority would sign; or there is no authority */
 	MINT_TOO_MANY,  /* in this minute */
 };
 

@@ -2,13 +2,13 @@
 /*
  * Theory of operation
  *
- * A minted certificate says what the server's own said: its subject, its names, and no longer validity than its own.
- * Only the key and the signature are others. It is signed by the local authority where the server's certificate was
- * good; where it was bad and the configuration lets it pass, by a second authority that each process makes for itself
- * and written nowhere, so no client can trust it: a bad certificate stays visibly bad.
+ * A minted certificate says what the server's own said: its subject, its names, and no longer validity. Only the key and the
+ * signature are different. It is signed by the local authority where the server's certificate was good. Where that was bad
+ * and the configuration lets it pass, it is signed by a second authority, which each process makes for itself and writes
+ * nowhere, so no client can trust it: a bad certificate stays visibly bad.
  *
- * All of it but the names, the validity and the key is said here, so whoever orders can have no authority made, no other
- * purpose, and nothing that outlives the authority.
+ * Everything in it but the names, the validity and the key is decided here, so an order can't have an authority made, nor
+ * another purpose, nor anything that outlives the authority.
  */
 #include "tls/minter.h"
 
@@ -23,7 +23,7 @@
 #include "tls/mint_order.h"
 
 #define MINTER_NAME_MAX 256
-/* What is minted without a server's certificate to take the validity from. */
+/* The validity of what is minted without a server's certificate to take it from. */
 #define MINTED_DAY 86400L
 #define MINTED_SECONDS (7 * MINTED_DAY)
 /* The end of the year 9999 (RFC 5280 4.1.2.5). */
@@ -166,7 +166,7 @@ void minter_mint(struct minter *minter, const struct mint_order *order, struct m
 	ERR_clear_error();
 }
 
-/* Mints one, so that an authority that clients would not believe is known before the first of them comes. */
+/* Mints one, to find out whether clients will believe the authority before the first of them comes. */
 static bool minter_try(struct minter *minter, const char *path, char *error, size_t size)
 {
 	struct mint_order order;

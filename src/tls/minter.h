@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who has the key of the local authority: makes certificates from orders, and nothing else. */
+/* Has the key of the local authority: makes certificates from orders, and nothing else. */
 #ifndef TLS_MINTER_H
 #define TLS_MINTER_H
 
@@ -16,7 +16,7 @@ struct minter *minter_open(const char *certificate, const char *key, char *error
 /* NULL is nothing to close. */
 void minter_close(struct minter *minter);
 
-/* Answers an order that mint_order_check has found to be one. */
+/* Answers an order that mint_order_check has accepted. */
 void minter_mint(struct minter *minter, const struct mint_order *order, struct mint_answer *answer);
 
 #endif

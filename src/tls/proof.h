@@ -11,7 +11,7 @@
 
 /* False: no memory. */
 bool proof_make(const char *secret, const char *challenge, char proof[PROOF_SIZE]);
-/* In a time that does not tell how far they are equal. */
+/* Takes a time that does not show how far they are equal. */
 bool proof_equals(const char *proof, const char *expected);
 /* Random. False: the host has no randomness. */
 bool proof_challenge(char challenge[PROOF_CHALLENGE_SIZE]);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A stapled OCSP response (RFC 6066 8), which a server shows beside its certificate: the proxy asks for one, since its
- * clients can't any more. Nobody is asked over the network, and no certificate needs one that does not say so. What is there
- * is judged behind the chain, so only a server that an anchor vouches for makes anybody compute, within the bounds of
+ * clients no longer can. Nobody is asked over the network, and no certificate needs one unless it says so. A response is
+ * judged after the chain, so only a server that an anchor vouches for causes any computing, within the bounds of
  * certificates (bounds.c).
  *
  *                                        the chain demands one (RFC 7633)    it does not
  *   none                                 bad                                 good
- *   not to be read, out of date,         bad                                 good, as with most clients: whoever could
- *     by a stranger, of another                                                alter it could leave it away
+ *   not to be read, out of date,         bad                                 good, as with most clients: anybody who
+ *     by a stranger, of another                                                could alter it could leave it out
  *     certificate, or "unknown"
  *   "revoked"                            bad                                 bad
  *   "good"                               good                                good
  *
- * A certificate demands one by naming status_request, and an authority by naming it in its own: what it signs has to have
- * the feature too. A second version of that extension is in no ClientHello, so naming it demands nothing.
+ * A certificate demands one by naming status_request. So does an authority, by naming it in its own certificate: what it
+ * signs has to have the feature too. The extension's second version is in no ClientHello, so naming that demands nothing.
  */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
@@ -29,7 +29,7 @@
 #define RESPONSE_CERTIFICATES_MAX 4
 #define RESPONSE_ANSWERS_MAX 16
 #define CLOCKS_DIFFER_SECONDS 300L
-/* Of one that does not say when the next one comes. */
+/* For a response that does not say when the next one comes. */
 #define RESPONSE_AGE_MAX 86400L
 
 enum staple {
@@ -58,7 +58,7 @@ static bool chain_demands(STACK_OF(X509) *chain)
 	return demands;
 }
 
-/* NULL: there is none, or nobody should look into it. */
+/* NULL: there is none, or one that should not be looked into. */
 static OCSP_BASICRESP *staple_read(SSL *ssl)
 {
 	const unsigned char *data;
@@ -82,7 +82,7 @@ static OCSP_BASICRESP *staple_read(SSL *ssl)
 	return NULL;
 }
 
-/* Is this answer about certificate? Whoever gives it chooses the digest of its name. */
+/* Is this answer about certificate? It may name it by any digest. */
 static bool answer_is_about(const OCSP_SINGLERESP *answer, const X509 *certificate, const X509 *issuer)
 {
 	/* A copy, since OpenSSL looks into none that it can't change. */
@@ -124,7 +124,7 @@ static enum staple staple_judge(SSL *ssl, STACK_OF(X509) *chain)
 {
 	X509_STORE *anchors = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
 	X509 *certificate = sk_X509_value(chain, 0);
-	/* A certificate that is an anchor itself has been issued by itself, or nobody knows by whom. */
+	/* A certificate that is itself an anchor has issued itself, or its issuer is not known. */
 	X509 *issuer = sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : certificate;
 	OCSP_BASICRESP *basic = staple_read(ssl);
 	enum staple found = STAPLE_USELESS;
@@ -153,7 +153,7 @@ const char *staple_objection(SSL *ssl)
 		else if (found == STAPLE_USELESS && chain_demands(chain))
 			objection = "the certificate demands a stapled OCSP response (must-staple), and there is no good one";
 	}
-	/* A control connection lives long, and nobody reads it again. */
+	/* A control connection lives long, and the response is not read again. */
 	SSL_set_tlsext_status_ocsp_resp(ssl, NULL, 0);
 	ERR_clear_error();
 	return objection;

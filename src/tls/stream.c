@@ -3,8 +3,8 @@
  * One TLS connection on a non-blocking socket. Whatever OpenSSL answers becomes one of enum tls_result; the distinction
  * that matters is between an end that the peer said (close_notify) and one that anybody on the way could have made.
  *
- * No call may take as long as the peer likes. A record with a byte for us ends a call, whoever calls has a bound for those,
- * and all others are counted here.
+ * No call may take as long as the peer likes. A record with a byte for us ends a call; callers bound the number of these,
+ * and all other records are counted here.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,7 +58,7 @@ static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int des
 	return stream;
 }
 
-/* A data connection moves much and lives shortly: it keeps its buffers, and reads several records with one call. */
+/* A data connection moves much and lives briefly: it keeps its buffers, and reads several records with one call. */
 static void stream_expect_bulk(struct tls_stream *stream)
 {
 	SSL_clear_mode(stream->ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -76,7 +76,7 @@ struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls
 	stream->follows = tickets->identity != NULL;
 	if (stream->follows) {
 		stream_expect_bulk(stream);
-		/* The control connection gives them; see tls/tickets.c. */
+		/* The control connection gives tickets; see tls/tickets.c. */
 		SSL_set_num_tickets(stream->ssl, 0);
 	}
 	SSL_set_accept_state(stream->ssl);
@@ -210,7 +210,7 @@ static void stream_begin(void)
 
 /*
  * Records of a data connection wait until there are several, or for a flush: every send goes all the way to the peer's
- * socket, and wakes the peer. A handshake has a buffer of its own, so this comes after it.
+ * socket, and wakes the peer. A handshake has its own buffer, so this comes after it.
  */
 static bool stream_gather(struct tls_stream *stream)
 {

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Servers insist that a data connection resumes the TLS session of its control connection: it proves that both have the
+ * Servers insist that a data connection resumes the TLS session of its control connection: that proves that both have the
  * same client. So the sessions that a server gives us, on the control connection and on its data connections, are kept
  * with the control connection and used for nothing else.
  *
- * A TLS 1.3 ticket is used once (RFC 8446 C.4), the latest first, for it lives longest: where each data connection brings
- * a new one, a control connection may be older than any ticket's lifetime. TLS 1.2 has one session for all connections. A
- * server that gives fewer tickets than it wants connections gets its last one again: to come without one would be to be
- * refused. So does one whose data connection failed: OpenSSL takes the tickets that came on it for spent, as a server may
- * that remembers them (RFC 8446 6.2). A client's upload without close_notify is such a failure to most servers.
+ * A TLS 1.3 ticket is used once (RFC 8446 C.4), the latest first, because it lives longest: where each data connection
+ * brings a new one, a control connection may be older than any ticket's lifetime. TLS 1.2 has one session for all. A
+ * server that gives fewer tickets than it wants connections gets its last one again: a connection without one would be
+ * refused. So does a server whose data connection failed: OpenSSL takes the tickets that came on it for spent, as a server
+ * may that remembers them (RFC 8446 6.2). A client's upload without close_notify is such a failure to most servers.
  *
  * Our own clients get no TLS 1.3 tickets on data connections. Tickets follow the handshake, so a client that only writes
- * never reads them; and a socket that is closed with bytes unread is reset, with which the part of the file that the
- * client's host has yet to send is lost (curl with GnuTLS, Go, Perl, Ruby). Some clients (curl with OpenSSL) use a ticket
- * only once, so each that is used is replaced on the control connection, where the client reads anyway: it comes before
- * the reply that ends the transfer.
+ * never reads them; and a socket that is closed with bytes unread is reset, which loses the part of the file that the
+ * client's host has yet to send (curl with GnuTLS, Go, Perl, Ruby). Some clients (curl with OpenSSL) use a ticket only once,
+ * so each that is used is replaced on the control connection, where the client reads anyway: the new one comes before the
+ * reply that ends the transfer.
  *
  * The keys of our own tickets belong to the control connection too, and are gone with it: there is nothing to rotate, and
- * a key that is stolen later opens none of the sessions before.
+ * a key that is stolen later opens none of the earlier sessions.
  */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -91,7 +91,7 @@ void tls_tickets_put(struct tls_tickets *tickets, SSL_SESSION *session)
 	tickets->sessions[tickets->session_count++] = session;
 }
 
-/* Would the server take it? It has said for how long (RFC 8446 4.6.1, RFC 5077 5.6); 0 in TLS 1.2: it has not. */
+/* Would the server still accept it? It has said for how long (RFC 8446 4.6.1, RFC 5077 5.6); 0 in TLS 1.2: it has not. */
 static bool session_is_current(const SSL_SESSION *session)
 {
 	const unsigned long lifetime = SSL_SESSION_get_ticket_lifetime_hint(session);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The settings of both roles: what the legs demand (demand.c), no renegotiation, no compression, no early data. ALPN is
- * "ftp" or absent (a client that wants another protocol was lured here; ALPACA), and tickets resume nothing but data
- * connections of the control connection that they were given on.
+ * The settings of both roles: what the legs require (demand.c), no renegotiation, no compression, no early data. ALPN is
+ * "ftp" or absent (a client that wants another protocol was lured here; ALPACA), and tickets resume only data connections of
+ * the control connection on which they were given.
  */
 #include <openssl/err.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ static bool name_is_host(const unsigned char *name, size_t length)
 }
 
 /*
- * RFC 6066 3: a list of names, of which only host_name (0) exists, once. Whatever is no host name in ASCII is taken as no
- * name, so that it can't reach a certificate or a log. False: there is something, and it is no such name.
+ * RFC 6066 3: a list of names, of which only host_name (0) exists, once. Whatever is not a host name in ASCII is taken as no
+ * name, so that it can't reach a certificate or a log. False: there is something, and it is not such a name.
  */
 static bool read_name(SSL *ssl, char *out)
 {
@@ -62,7 +62,7 @@ static bool read_name(SSL *ssl, char *out)
 	return true;
 }
 
-/* Stops a control connection's handshake until somebody has chosen the certificate. */
+/* Stops a control connection's handshake until its certificate has been chosen. */
 static int take_hello(SSL *ssl, int *alert, void *context)
 {
 	struct tls_stream *stream = SSL_get_app_data(ssl);
@@ -100,7 +100,7 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key)
 
 /*
  * Some clients refuse tickets in TLS 1.2 (curl) and resume by session id. The control connection's session is kept with
- * the control connection, so there is no table that a flood could fill, and nothing of another's could be found. Each
+ * the control connection, so there is no table that a flood could fill, or in which another's session could be found. Each
  * data connection has a copy: OpenSSL marks a session as bad when a connection that uses it ends without close_notify,
  * which is no reason not to resume it (RFC 5246 7.2.1).
  */
@@ -166,7 +166,7 @@ static SSL_CTX *acceptor_make(const struct tls_demand *demand, char *error, size
 	return context;
 }
 
-/* All anchors are read now: in the sandbox no directory can be looked into any more. */
+/* All anchors are read now: in the sandbox directories can no longer be looked into. */
 static bool read_anchors(SSL_CTX *context, const char *path, char *error, size_t size)
 {
 	const bool given = path && *path;
@@ -193,7 +193,7 @@ static SSL_CTX *connector_make(struct tls *tls, const struct tls_demand *demand,
 	return context;
 }
 
-/* Those of the pairs have the anchors of the one for all. */
+/* The connectors of the pairs have the same anchors as the one for all servers. */
 static bool open_connectors(struct tls *tls, const struct tls_settings *settings, char *error, size_t size)
 {
 	bool done;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TLS on a connected, non-blocking socket, in either role. Nothing here knows what is said inside, and nobody above
+ * TLS on a connected, non-blocking socket, in either role. Nothing here knows what is said inside, and no folder above
  * needs OpenSSL's headers.
  *
  *   struct tls          keys, certificates and trust of one process
@@ -28,7 +28,7 @@ struct tls_demand {
 	const char *of; /* in error messages, before the name of the setting; or NULL */
 };
 
-/* Files of one of one's own servers, and what its leg may use. */
+/* The files of one of the operator's servers, and what its leg may use. */
 struct tls_pair {
 	const char *certificate;
 	const char *key;
@@ -42,7 +42,8 @@ struct mint_order;
 struct mint_answer;
 
 /*
- * Sends an order to who has the authority's key. False: not now; it will be tried again. Its answer goes to tls_take_answer.
+ * Sends an order to the process with the authority's key. False: not now; it will be tried again. The answer goes to
+ * tls_take_answer.
  */
 typedef bool tls_ask(void *context, const struct mint_order *order);
 
@@ -75,7 +76,7 @@ struct tls;
 struct tls_tickets;
 struct tls_stream;
 
-/* What was agreed on. Texts live as long as the stream, and as this. */
+/* What was agreed on. Texts live as long as both the stream and this. */
 #define TLS_NAMES_MAX 16
 struct tls_description {
 	const char *name;   /* that the client asked for; "": none */
@@ -89,20 +90,20 @@ struct tls_description {
 	size_t text_length;
 };
 
-/* Where anchors are read from that are not configured. */
+/* Where anchors are read from if none are configured. */
 extern const char tls_system_anchors[];
 
 /* Reads all files. NULL, with what is wrong in error (of size bytes). */
 struct tls *tls_open(const struct tls_settings *settings, char *error, size_t size);
 void tls_close(struct tls *tls);
-/* From who mints. Whoever has had TLS_WAIT from tls_stream_present calls that again. */
+/* Takes an answer of the minter. Callers that have had TLS_WAIT from tls_stream_present call that again. */
 void tls_take_answer(struct tls *tls, const struct mint_answer *answer);
 
-/* Counted references: whoever calls _make or _hold owes a _drop. NULL where there is no memory. */
+/* Counted references: each _make or _hold needs a _drop. NULL where there is no memory. */
 struct tls_tickets *tls_tickets_make(void);
 struct tls_tickets *tls_tickets_hold(struct tls_tickets *tickets);
 void tls_tickets_drop(struct tls_tickets *tickets);
-/* Has a data connection of the client's resumed the session of this control connection, or one of its own? */
+/* Has a data connection of the client resumed the session of this control connection, or of one of its data connections? */
 void tls_tickets_show(struct tls_tickets *tickets);
 bool tls_tickets_shown(const struct tls_tickets *tickets);
 
@@ -112,8 +113,8 @@ bool tls_tickets_shown(const struct tls_tickets *tickets);
  */
 struct tls_stream *tls_stream_accept(struct tls *tls, int descriptor, struct tls_tickets *tickets);
 /*
- * name: the host name that the server shall prove, sent as SNI; "": the address, in binary, is what it shall prove, or where
- * address is NULL, nothing but that an anchor vouches for it. pair: whose demand holds, or TLS_NO_PAIR.
+ * name: the host name that the server has to prove, sent as SNI; "": it has to prove the address, in binary, or, where
+ * address is NULL, only that an anchor vouches for it. pair: whose demand holds, or TLS_NO_PAIR.
  */
 struct tls_stream *tls_stream_connect(struct tls *tls, int descriptor, struct tls_tickets *tickets, const char *name,
 				      const struct address *address, size_t pair);
@@ -131,7 +132,7 @@ const char *tls_stream_name(const struct tls_stream *stream);
  * Chooses the certificate for a client after TLS_HELLO: that of pair, or TLS_NO_PAIR; else the given one; else one minted
  * for the names of server's certificate; else, where server is NULL, one for the name in the ClientHello or for address.
  * A server whose certificate is bad gets none of the given ones. TLS_DONE; TLS_WAIT: it is being minted, and this is to be
- * called again once there are answers, and now and then without them; TLS_DENIED: it is not there, and must not be ordered;
+ * called again once there are answers, and now and then without them; TLS_DENIED: there is none, and it must not be ordered;
  * TLS_FAILED: there is none, and tls_stream_error says so. *order: may one be ordered? And then: has one been?
  */
 enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_stream *server,
@@ -146,7 +147,7 @@ const char *tls_stream_objection(const struct tls_stream *stream);
 /* *length is what was read or written, at least 1, with TLS_DONE. */
 enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length);
 enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length);
-/* What a data connection was given to write may wait here for more. TLS_DONE: the socket has all of it. */
+/* What is written to a data connection may wait here for more. TLS_DONE: the socket has all of it. */
 enum tls_result tls_stream_flush(struct tls_stream *stream);
 /* Bytes that the socket has taken, handshake and records. */
 uint64_t tls_stream_written(const struct tls_stream *stream);
@@ -154,7 +155,7 @@ uint64_t tls_stream_written(const struct tls_stream *stream);
 enum tls_result tls_stream_finish(struct tls_stream *stream);
 
 bool tls_stream_is_resumed(const struct tls_stream *stream);
-/* Of a stream whose handshake is done. */
+/* For a stream whose handshake is done. */
 void tls_stream_describe(const struct tls_stream *stream, struct tls_description *out);
 /* "TLSv1.3"; static text. */
 const char *tls_stream_version(const struct tls_stream *stream);

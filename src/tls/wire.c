@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h, which don't go together with netinet/in.h, have it too. */
+/* linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h have it too, but clash with netinet/in.h. */
 #define ORIGINAL_DESTINATION 80
 
 /* A host that says nothing for a minute is asked; after five questions without an answer, two minutes later, it is gone. */
@@ -219,7 +219,7 @@ static int socket_make(const struct endpoint *local, enum family family, enum so
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (kind == SOCKET_SHARED)
 		setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* IPv4 has a socket of its own. */
+	/* IPv4 has its own socket. */
 	if (domain == AF_INET6)
 		setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (local->address.family == FAMILY_NONE)
@@ -266,7 +266,7 @@ bool wire_probe_route(int descriptor, const struct endpoint *remote, struct endp
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	/* What an earlier connect() has chosen stays until this one. */
+	/* What an earlier connect() has chosen would stay without this one. */
 	return connect(descriptor, &none, sizeof(none)) == 0 && wire_connect(descriptor, remote) == 0 &&
 	       wire_local(descriptor, local);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A connected, non-blocking socket, in clear or with TLS on it. The results are those of tls/tls.h; a plain connection
- * ends with TLS_END, for there is nothing better to be had.
+ * ends with TLS_END, since it has no better end.
  */
 #ifndef TLS_WIRE_H
 #define TLS_WIRE_H
@@ -16,7 +16,7 @@ struct wire {
 	uint64_t acknowledged;  /* by wire_guard: what the peer's host had acknowledged then, where it counts the SYN */
 };
 
-/* What has become of an end that was written. */
+/* What has happened to an end that was written. */
 enum wire_arrival {
 	WIRE_PENDING,
 	WIRE_ARRIVED, /* the peer's host has acknowledged it */
@@ -29,20 +29,20 @@ enum tls_result wire_read(struct wire *wire, uint8_t *out, size_t size, size_t *
 enum tls_result wire_peek(const struct wire *wire, uint8_t *byte);
 /* What there is, up to size bytes, which stays where it is. */
 enum tls_result wire_peek_all(const struct wire *wire, uint8_t *out, size_t size, size_t *length);
-/* What a data connection with TLS has written leaves with wire_flush at the latest. */
+/* What is written to a data connection with TLS leaves with wire_flush at the latest. */
 enum tls_result wire_write(struct wire *wire, struct bytes bytes, size_t *length);
 /* TLS_DONE: the socket has all that was written. TLS_WAIT: it has no room. */
 enum tls_result wire_flush(struct wire *wire);
 /*
  * Nothing more will be written: close_notify where TLS is on, then FIN. TLS_WAIT: there is no room for close_notify yet;
- * call again. Without it the peer would take all that it has for a part.
+ * call again. Without close_notify the peer would take all that it has for a part.
  */
 enum tls_result wire_finish(struct wire *wire);
 /* FIN without close_notify, once all is flushed. */
 void wire_finish_bare(struct wire *wire);
 /*
  * From now on the peer sees a reset whenever the socket is closed without wire_finish, even by the kernel because the
- * process is gone; and a peer whose host answers no more is noticed within minutes.
+ * process is gone; and a peer whose host no longer answers is noticed within minutes.
  */
 void wire_guard(struct wire *wire);
 /* written: bytes of TCP's stream before the end. A socket that is not TCP's keeps nothing on the way: ARRIVED. */
@@ -57,9 +57,9 @@ void wire_abort(struct wire *wire);
 int wire_socket(const struct endpoint *local, enum family family);
 /* The same with SO_REUSEADDR: for a port that a process before this one may have left a moment ago. */
 int wire_socket_shared(const struct endpoint *local, enum family family);
-/* The same, and local may be another host's address: what comes for it must be routed here. Needs CAP_NET_ADMIN. */
+/* The same, and local may be another host's address: packets for it must be routed here. Needs CAP_NET_ADMIN. */
 int wire_socket_foreign(const struct endpoint *local, enum family family);
-/* The same for a socket that is bound to no address: it takes connections to any. 0, or -1 with errno. */
+/* The same for a socket that is bound to no address, and takes connections to any. 0, or -1 with errno. */
 int wire_allow_foreign(int descriptor, enum family family);
 /* A socket to look routes up with, which sends nothing; or -1 with errno. */
 int wire_probe(enum family family);
@@ -71,7 +71,7 @@ bool wire_local(int descriptor, struct endpoint *endpoint);
 bool wire_remote(int descriptor, struct endpoint *endpoint);
 /* Where the client wanted to go before it was redirected. */
 bool wire_original_destination(int descriptor, enum family family, struct endpoint *endpoint);
-/* IPv4 in IPv6 clothes becomes IPv4. False: another family. */
+/* An IPv4 address in IPv6 form becomes IPv4. False: another family. */
 bool wire_read_address(const struct sockaddr_storage *storage, struct endpoint *endpoint);
 
 #endif

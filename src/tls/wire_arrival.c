@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What of a stream has arrived at the peer's host. The kernel counts what is acknowledged and keeps the count when the
- * connection is gone (tcp_info, Linux 4.1). linux/tcp.h has the count and does not go together with netinet/tcp.h, hence
- * a file of its own.
+ * How much of a stream has arrived at the peer's host. The kernel counts what is acknowledged, and keeps the count when the
+ * connection is gone (tcp_info, Linux 4.1). linux/tcp.h has the count and clashes with netinet/tcp.h, hence a separate file.
  */
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -10,7 +9,7 @@
 
 #include "tls/wire.h"
 
-/* The states of include/net/tcp_states.h in which our FIN has been acknowledged, or nothing is on its way any more. */
+/* The states of include/net/tcp_states.h in which our FIN has been acknowledged, or nothing is under way any more. */
 #define STATE_FIN_WAIT2 5
 #define STATE_TIME_WAIT 6
 #define STATE_CLOSE 7
