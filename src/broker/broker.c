@@ -2,23 +2,23 @@
 /*
  * Theory of operation
  *
- * The kernel asks for CAP_NET_ADMIN, of the process that sends and of the one that opened the socket, for any message to
- * any netfilter subsystem, and which subsystem a message is for stands in its bytes, where no filter of system calls can
- * see it. Whoever may set a verdict or an expectation may therefore delete the whole rule set. So the worker, which reads
+ * The kernel requires CAP_NET_ADMIN, of the process that sends and of the one that opened the socket, for any message to
+ * any netfilter subsystem. Which subsystem a message is for is in its bytes, where no filter of system calls can see it. So
+ * a process that may set a verdict or an expectation may also delete the whole rule set. Therefore the worker, which reads
  * what peers send, may do neither: it has a queue to read from and this process to ask.
  *
  *   peers --> kernel's queue --> worker ==== requests, verdicts ====> broker --> kernel: ctnetlink, verdicts, raw packets
  *
- * The broker reads nothing but its requests (broker/wire.h). Each is checked by itself (broker/check.h) and then against
- * conntrack, here: a master must be a connection that exists, with both tuples as they were said, and with the carrier;
- * an injected packet must belong to a control connection. Only then a netlink message is made, from the numbers that were
- * checked. The packets in verdicts are copied and not looked into.
+ * The broker reads nothing but its requests (broker/wire.h). Each is first checked alone (broker/check.h) and then against
+ * conntrack, here: for a change, the master must be a connection that exists, with both tuples as they were said, and with
+ * the carrier; an injected packet must belong to a control connection, or be a reset to or from a control port. Only then is
+ * a netlink message made, from the numbers that were checked. The packets in verdicts are copied and not looked into.
  *
  * The two are one thread of work on two sides of a wall: one waits while the other runs. A scheduler doesn't see that, and
- * wakes the broker on another processor, which takes several times what the request does. So the broker goes where its
- * worker is.
+ * wakes the broker on another processor, which takes several times as long as the request. So the broker goes to the
+ * processor of its worker.
  *
- * What a worker that was taken over can do with that is what a gateway does, to control connections only: see
+ * With all this, a worker that was taken over can do what a gateway does, to control connections only: see
  * doc/threat-model.md, A90.
  */
 #include "broker/broker.h"
@@ -44,14 +44,14 @@
 #define BROKER_ERROR_MAX 512
 /* The kernel module that is the carrier, and the name of its helper. */
 #define BROKER_CARRIER "sane"
-/* It moves for its supervisor even where nobody asks. */
+/* It shows its supervisor that it moves even when nobody asks. */
 #define BROKER_BEAT_MICROSECONDS 250000
 /*
- * So long a master counts as confirmed. Who could have conntrack replace a connection by another with both its tuples in
- * this time could do so between a look and the change that follows it.
+ * How long a master counts as confirmed. Anybody who could make conntrack replace a connection by another with both its
+ * tuples in this time could do so between a look and the change that follows it.
  */
 #define BROKER_CONFIRMED_MICROSECONDS 1000
-/* A worker that the scheduler moves to and fro is not followed at each step. */
+/* A worker that the scheduler moves back and forth is not followed at each step. */
 #define BROKER_FOLLOW_MICROSECONDS 10000
 
 struct broker {
@@ -106,7 +106,7 @@ static void put_connection(const struct connection *connection, struct broker_an
 	}
 }
 
-/* Others' connections are nobody's business. */
+/* Connections that are not control connections are not shown. */
 static enum reason broker_look_up(struct broker *broker, const struct tuple *seen, struct broker_answer *answer)
 {
 	struct connection connection = { .carrier = false };
@@ -131,7 +131,7 @@ static enum reason broker_recall(struct broker *broker, const struct nat_view *m
 	return reason;
 }
 
-/* An offer is an expectation and, as a rule, an adjustment at once: conntrack is asked once for both. */
+/* An offer is an expectation and usually an adjustment too, at the same time: conntrack is asked once for both. */
 static enum reason broker_confirm(struct broker *broker, const struct nat_view *master)
 {
 	enum reason reason = REASON_NONE;
@@ -165,8 +165,8 @@ static enum reason broker_change(struct broker *broker, struct broker_order *ord
 }
 
 /*
- * Neither this nor a deletion needs the master to be confirmed: what is looked for is an expectation that says itself, in
- * the kernel, that it is this master's.
+ * Neither this nor a deletion needs the master to be confirmed: the kernel's expectation itself says which master it
+ * belongs to.
  */
 static enum reason broker_peek(struct broker *broker, const struct broker_order *order, struct broker_answer *answer)
 {
@@ -201,7 +201,7 @@ static void broker_note_end(struct broker *broker, const struct broker_order *or
 
 /*
  * A packet leaves on a control connection, or it is a reset to or from a control port: peers of a connection that conntrack
- * has forgotten shall hear of it.
+ * has forgotten need to hear of that.
  */
 static bool broker_may_inject(struct broker *broker, const struct broker_order *order)
 {
@@ -218,7 +218,7 @@ static void broker_object(struct broker *broker, const char *fault)
 		log_message(LOG_LEVEL_ERROR, "the broker has refused a request: %s", fault);
 }
 
-/* Pinholes have their timeouts before the lines leave that announce them. */
+/* Pinholes get their timeouts before the lines that announce them leave. */
 static void broker_settle(struct broker *broker)
 {
 	const int error = expect_settle(&broker->expect);
@@ -268,7 +268,7 @@ static int broker_send_answers(const struct broker *broker, const struct broker_
 	return sent == (ssize_t)length ? 0 : -1;
 }
 
-/* A processor that this process may not have is no harm. */
+/* A processor that this process may not use does no harm. */
 static void broker_follow(struct broker *broker, uint16_t processor)
 {
 	const uint64_t now = clock_microseconds();
@@ -336,7 +336,7 @@ static bool broker_serve_request(struct broker *broker, struct bytes request, st
 	return order.kind != BROKER_INJECT && order.kind != BROKER_VERDICTS;
 }
 
-/* Returns -1 where nobody takes the answers any more. */
+/* Returns -1 when nothing takes the answers any more. */
 static int broker_serve(struct broker *broker, struct bytes datagram)
 {
 	struct broker_answer answers[BROKER_REQUESTS_MAX];
@@ -350,7 +350,7 @@ static int broker_serve(struct broker *broker, struct bytes datagram)
 	return count ? broker_send_answers(broker, answers, count) : 0;
 }
 
-/* Takes the queue's socket from the first datagram: -1 where there is none, -2 where nobody is there. */
+/* Takes the queue's socket from the first datagram: -1 where there is none, -2 where the worker has gone. */
 static int broker_take_queue(int channel)
 {
 	union {
@@ -375,7 +375,7 @@ static int broker_take_queue(int channel)
 	return queue;
 }
 
-/* 1: the worker ended before it had a queue, because it was told to or with a message of its own. */
+/* 1: the worker ended before it had a queue, because it was told to, or after a message about why. */
 static int broker_open_sockets(struct broker *broker)
 {
 	const struct config *config = broker->config;
@@ -430,12 +430,12 @@ static int broker_loop(struct broker *broker)
 
 		atomic_fetch_add(&broker->page->beat, 1);
 		log_flush();
-		/* The worker has gone. It is a reset where an answer was yet to be read. */
+		/* The worker has gone. That is a reset if an answer was yet to be read. */
 		if (length == 0 || (length < 0 && error == ECONNRESET))
 			return 0;
 		if (length < 0 && error != EAGAIN && error != EINTR)
 			return -1;
-		/* A longer datagram than there are is one that was made to be misread. */
+		/* A datagram longer than any that exists was made to be misread. */
 		if (length > (ssize_t)sizeof(broker->datagram))
 			return -1;
 		if (length > 0 && broker_serve(broker, datagram) < 0)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The broker's door. What comes is what a process may say that a peer has taken over, so nothing is taken on its word:
+ * The broker's door. The process that asks may have been taken over by a peer, so nothing is believed because it says so:
  *
- *   every kind    its exact length; numbers in their ranges; what it has no use for is zero; one address family
- *   LOOKUP        any tuple; what is answered is limited to control connections, in broker.c
+ *   every kind    its exact length; numbers in their ranges; fields that it does not use are zero; one address family
+ *   LOOKUP        any tuple; the answer is limited to control connections, in broker.c
  *   a master      its server's port, as clients or as itself sees it, is a control port; that conntrack has such a
  *                 connection is asked in broker.c
  *   EXPECT        one of the master's two peers comes to the other, or the server to a listed third party; the endpoint is
  *                 judged by the same function of the policy that judged the offer, with the rule for this master
- *   ADJUST        offsets in bounds. The sender of this could as well change the connection's bytes
+ *   ADJUST        offsets in bounds. Whatever sends this could change the connection's bytes just as well
  *   INJECT        20 or 40 bytes of IP and a TCP header; a reset without payload, or a segment that begins and ends nothing;
  *                 its checksum right
  *   VERDICTS      whole, each with a verdict of two; packets are not looked into
  *
- * What can't be known here is whether there was an offer at all: the policy's limits hold against whoever has the worker,
- * the dialogue's do not.
+ * What can't be known here is whether there was an offer at all: the policy's limits hold against an attacker who has the
+ * worker, the dialogue's do not.
  */
 #include "broker/check.h"
 
@@ -22,7 +22,7 @@
 
 #include "ftpalg/address.h"
 
-/* Of one direction in all: far more than any session's edits come to, and far from where the sum of two wraps. */
+/* For one direction in all: far more than any session's edits amount to, and far from where the sum of two wraps. */
 #define BROKER_OFFSET_MAX (1 << 28)
 #define BROKER_IPV4_HEADER 20
 #define BROKER_IPV6_HEADER 40
@@ -111,8 +111,8 @@ static const char *take_expectation(const struct broker_request *request, uint8_
 }
 
 /*
- * Is this the expectation that an allowed offer leads to? The offer is made up again from it, and judged. Its port may not
- * have been changed yet: which other one it gets is the broker's to find.
+ * Is this the expectation that an allowed offer leads to? The offer is reconstructed from it, and judged. Its port must not
+ * have been changed yet: the broker finds which other one it gets.
  */
 static const char *judge_expectation(const struct broker_rules *rules, const struct nat_view *view,
 				     const struct expectation *expectation)
@@ -157,7 +157,7 @@ static const char *take_adjustment(const struct broker_request *request, struct 
 	return NULL;
 }
 
-/* What a kind has no use for must be zero: a field that is ignored here could be read by a later version. */
+/* Fields that a kind does not use must be zero: what is ignored here could be read by a later version. */
 static bool is_sparse(const struct broker_request *request)
 {
 	const uint8_t kind = request->header.kind;
@@ -302,6 +302,6 @@ const char *broker_check(const struct broker_rules *rules, struct bytes datagram
 	case BROKER_HELLO:
 		break;
 	}
-	/* The greeting was taken before there was a sandbox. */
+	/* The greeting was received before there was a sandbox. */
 	return "an unknown request";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which requests the broker may carry out, as far as the request alone tells: a pure function of bytes. */
+/* Which requests the broker may carry out, as far as the request alone says: a pure function of bytes. */
 #ifndef BROKER_CHECK_H
 #define BROKER_CHECK_H
 
@@ -30,8 +30,8 @@ struct broker_order {
 };
 
 /*
- * Takes the first request off a datagram that holds several of one size, or the whole of any other: what broker_check() is
- * given, each as if it had come alone.
+ * Takes the first request off a datagram that holds several of one size, or the whole of any other datagram. broker_check()
+ * is given each as if it had come alone.
  */
 struct bytes broker_next_request(struct bytes *datagram);
 

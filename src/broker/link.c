@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A request waits for its answer, because the core acts on what the kernel has acknowledged. Verdicts wait for nothing and
- * go together, once for each turn of the loop, and before whatever must not overtake them. What a line needed of the kernel
- * was answered before its verdict was noted here.
+ * go together, once for each turn of the loop, and before anything that must not overtake them. What a line needed from the
+ * kernel was answered before its verdict was noted here.
  *
- * Waking the broker and being woken by it costs more than what it does meanwhile. The packet that a connection begins with
- * has it looked up, and a batch may hold many such packets, so these lookups are foreseen, and asked for together. An answer
- * is from after all packets of its batch were queued, as it would be if it were asked for later, and serves one packet.
+ * Waking the broker and being woken by it costs more than what it does meanwhile. The first packet of a connection makes the
+ * gateway look it up, and a batch may hold many such packets, so these lookups are foreseen, and asked for together. An
+ * answer was given after all packets of its batch were queued, as it would be if it were asked for later, and serves one
+ * packet.
  *
- * The expectation of a session that has ended keeps nobody waiting either: its end goes with the next request, in front of
- * it, so that a pinhole to the same port finds the way free, or with the verdicts.
+ * The expectation of a session that has ended makes nothing wait either: its deletion goes with the next request, in front
+ * of it, so that a pinhole to the same port finds that free; or with the verdicts.
  *
- * The socket tells at once that a broker has gone, and then everything fails until the loop ends. One that hangs
- * makes this process hang with it, which the supervisor sees.
+ * The socket shows at once that a broker has gone, and then everything fails until the loop ends. One that hangs makes this
+ * process hang with it, which the supervisor sees.
  */
 #include "broker/link.h"
 
@@ -145,7 +146,7 @@ static enum reason link_take_answer(struct broker_link *link, const struct broke
 	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
 }
 
-/* Asks what is released, and then the request, unless it is NULL. */
+/* Sends the releases, and then the request, unless it is NULL. */
 static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
 {
 	const size_t count = link->releasing;
@@ -215,7 +216,7 @@ void broker_link_foresee(struct broker_link *link, const struct tuple *seen, boo
 	link->lookups[link->foreseen++] = link_put_lookup(seen);
 }
 
-/* The answer to this lookup, of those that were foreseen; or NULL. Each serves once: a second packet asks again. */
+/* The answer to this lookup, if it was foreseen; or NULL. Each serves once: a second packet asks again. */
 static const struct broker_answer *link_find_foreseen(struct broker_link *link, const struct broker_request *lookup)
 {
 	const size_t count = link->foreseen;
@@ -300,7 +301,7 @@ enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view
 
 void broker_link_release(struct broker_link *link, const struct session_farewell *end)
 {
-	/* One place is that of the request after them. */
+	/* One place is kept for the request after them. */
 	if (link->releasing == BROKER_REQUESTS_MAX - 1)
 		link_call(link, NULL, NULL);
 	link->releases[link->releasing] = link_put_expectation(BROKER_UNEXPECT, &end->view, &end->expectation);
@@ -315,7 +316,7 @@ enum reason broker_link_peek(struct broker_link *link, const struct nat_view *ma
 	return link_ask(link, BROKER_PEEK, master, expectation, &answer);
 }
 
-/* Has a packet of this connection its decision, which has not left yet? */
+/* Does a packet of this connection have a decision that has not left yet? */
 static bool link_keeps_packet_of(const struct broker_link *link, const struct nat_view *master)
 {
 	const struct tuple original = { master->client, master->server };
@@ -356,7 +357,7 @@ void broker_link_inject(struct broker_link *link, struct bytes packet)
 	if (packet.length > sizeof(datagram.packet))
 		return;
 	memcpy(datagram.packet, packet.data, packet.length);
-	/* A reset follows what it comes after. */
+	/* A reset must not overtake what was decided before it. */
 	link_send_verdicts(link);
 	link_send(link, &datagram, sizeof(datagram.header) + packet.length);
 }

@@ -39,16 +39,16 @@ struct broker_link {
 };
 
 /*
- * Gives the broker the queue's socket, or none where it is negative, and waits until it is ready. Returns 0, or -1 where it
- * could not start: it has told why.
+ * Gives the broker the queue's socket, or none where that is negative, and waits until the broker is ready. Returns 0, or -1
+ * where it could not start: it has said why.
  */
 int broker_link_open(struct broker_link *link, int descriptor, int queue);
 void broker_link_close(struct broker_link *link);
 
 /*
- * The next packet of a batch, none of which was judged yet: seen is its tuple, all zeros where it has none. One that begins
- * a connection will probably have it looked up: the first lookup of several asks for all of them, and what is not needed
- * is forgotten with the next flush.
+ * Shows the next packet of a batch that has not been judged yet: seen is its tuple, all zeros where it has none. One that
+ * begins a connection will probably make the gateway look it up: the first lookup asks for all of these, and what is not
+ * needed is forgotten with the next flush.
  */
 void broker_link_foresee(struct broker_link *link, const struct tuple *seen, bool begins);
 

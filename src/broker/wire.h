@@ -2,8 +2,8 @@
 /*
  * What goes between a process that reads peers' bytes and its broker: datagrams of one host, so in its byte order.
  *
- * Every field has a fixed width and no structure has padding, so that any bytes may be read as one: whatever they hold is
- * a number, which broker_check() then believes or not.
+ * Every field has a fixed width and no structure has padding, so that any bytes may be read as a structure: whatever they
+ * hold is numbers, which broker_check() then believes or not.
  */
 #ifndef BROKER_WIRE_H
 #define BROKER_WIRE_H
@@ -47,8 +47,8 @@ struct broker_header {
 };
 
 /*
- * The first six kinds. What a kind has no use for is 0. A datagram may hold several, one after the other; their answers
- * come in one datagram too, in the same order.
+ * The first six kinds. Fields that a kind does not use are 0. A datagram may hold several requests, one after another; their
+ * answers come in one datagram too, in the same order.
  */
 struct broker_request {
 	struct broker_header header;
@@ -85,8 +85,8 @@ struct broker_answer {
 	} seqadj[2];
 };
 
-/* BROKER_INJECT: the header, and the packet. BROKER_VERDICTS: the header, and verdicts, as many as there is room for. */
-/* Followed by length bytes of what leaves instead of the packet, and by zeros up to a multiple of four. */
+/* BROKER_INJECT: the header, and the packet. BROKER_VERDICTS: the header, and as many verdicts as there is room for. */
+/* Followed by length bytes that leave instead of the packet, and by zeros up to a multiple of four. */
 struct broker_verdict {
 	uint32_t id;
 	uint32_t mark;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Everything that a session decides is an event. The log gets only what says that the host needs attention, and that at
- * a bounded rate, because traffic causes it.
+ * a bounded rate, because peers cause it.
  */
 #include "host/host.h"
 
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "ftpalg/address.h"
 
-/* What the operator can do, where it is the operator's to do; else NULL. */
+/* What the operator can do about it; NULL: nothing. */
 static const char *host_advice(enum reason reason)
 {
 	switch (reason) {
@@ -28,7 +28,7 @@ static const char *host_advice(enum reason reason)
 	}
 }
 
-/* Passes reason on. error is the kernel's, behind a REASON_KERNEL_REFUSED. */
+/* Passes reason on. error is the kernel's, where reason is REASON_KERNEL_REFUSED. */
 static enum reason host_tell(struct host *host, const struct endpoint *client, enum reason reason, int error)
 {
 	const char *advice = host_advice(reason);

@@ -2,24 +2,24 @@
 /*
  * Theory of operation
  *
- * Whoever has the key of an authority that clients trust can be any server to them, for years. The proxy reads what anybody
- * sends, in OpenSSL's parsers and its own, so it has no such key: it has one process more to ask.
+ * Anybody who has the key of an authority that clients trust can pose as any server to them, for years. The proxy reads what
+ * anybody sends, with OpenSSL's parsers and its own, so it does not have that key: it asks another process.
  *
  *   peers --> proxy ==== names, validity, a public key ====> keys process --> the authority's key
  *                   <=== a certificate, or why there is none ===
  *
- * Of several processes of the proxy each has a channel of its own, and they are heard in turns: what one orders, another
- * neither sees nor waits for longer than a batch.
+ * Where the proxy is several processes, each has its own channel, and they are heard in turn: none sees what another orders,
+ * or waits for it longer than a batch takes.
  *
- * This process reads nothing but its orders. They are of one size and hold no structure that a peer made; each name is
- * checked by itself (mint_order.c). What a certificate is for is said here and not in the order (minter.c). It has no
- * files and no network, and tells everything that it signs as an event of its own, which who orders can't suppress.
+ * This process reads nothing but its orders. They have one size and hold no structure that a peer made; each name is checked
+ * (mint_order.c). What a certificate is for is decided here and not by the order (minter.c). It has no files and no network,
+ * and itself reports everything that it signs as an event, which the process that orders can't suppress.
  *
- * The proxy does not wait for it, and it does not wait for the proxy. An answer that finds no room is lost, as is an order
- * that a process had taken which died: who misses an answer asks again.
+ * The proxy does not wait for it, and it does not wait for the proxy. An answer that finds no room is lost, and so is an
+ * order that was taken by a process that died: a proxy that misses an answer asks again.
  *
  * A proxy that was taken over can have certificates made for any names, for its own key. It needs that key to begin with,
- * so it can do it for as long as it lives and no longer; mint-rate bounds how many they are, and the events name them.
+ * so it can do that for as long as it lives and no longer; mint-rate bounds how many there are, and the events name them.
  */
 #include "keys/keys.h"
 
@@ -46,7 +46,7 @@
 #define KEYS_BEAT_MICROSECONDS 250000
 #define KEYS_SIGNALS 2
 #define KEYS_MINUTE UINT64_C(60000000)
-/* Of the names of a certificate, as an event tells them. */
+/* For the names of a certificate, as they are in an event. */
 #define KEYS_NAMES_MAX 1024
 
 struct keys;
@@ -110,7 +110,7 @@ static size_t keys_list_names(const struct mint_order *order, char *text, size_t
 			shown = address;
 			shown_length = strlen(address);
 		}
-		/* A subject says nothing about who may be taken for it, but for its common name. */
+		/* Clients may compare only the common name of a subject. */
 		if (name.kind > MINT_SUBJECT || shown_length + 1 > size - length)
 			continue;
 		if (length > 0)
@@ -160,11 +160,11 @@ static void keys_serve(struct keys *keys, int channel, size_t length)
 	else
 		minter_mint(keys->minter, &keys->order, &keys->answer);
 	keys_tell(keys);
-	/* Without room there is nobody who reads, or somebody who will ask again. */
+	/* If there is no room, nothing reads any more, or the proxy will ask again. */
 	send(channel, &keys->answer, sizeof(keys->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* This process of the proxy has ended, and the supervisor gives its end to no other. */
+/* This process of the proxy has ended, and the supervisor will give its end to no other. */
 static void keys_lose(struct keys_client *client)
 {
 	event_del(client->watch);
@@ -235,7 +235,7 @@ static int keys_create_loop(struct keys *keys)
 			return -1;
 	if (!keys_watch(keys) || !keys->heart || event_add(keys->heart, &beat) < 0 || log_watch(keys->base) < 0)
 		return -1;
-	/* What a reload means to others is nothing here. */
+	/* A reload means nothing to this process. */
 	signal(SIGHUP, SIG_IGN);
 	service_take_signals();
 	return 0;
