@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A row is an offer, a transfer, or both. Two stories are told of it: one by the kernel, of its data connection, one by the
+ * A row is an offer, a transfer, or both. It has two stories: one from the kernel, of its data connection, and one from the
  * gateway, of its transfer.
  *
  *                      expectation used up      entry               established
@@ -13,31 +13,31 @@
  *
  *   a transfer without an offer: BARE         an offer or a transfer that the gateway refused: FORBIDDEN
  *
- *   NO_TRANSFER --- its command ---> ASKED --- its final reply, or the session's end ---> ANSWERED --> told
+ *   NO_TRANSFER --- its command ---> ASKED --- its final reply, or the session's end ---> ANSWERED --> reported
  *
- * An EXP DEL comes when the first packet has matched, before any filter has seen it; conntrack's entry is announced once it
- * has passed them all. So what is called and has no entry a little later was dropped by this host. An EXP DEL comes also for
- * all that goes with the entry of its control connection, but then the end of that one has been told right before. News of
- * one kind come in order, but copies of segments, conntrack's news and the gateway's notices come by different ways, so a
- * transfer that has its final reply waits for what is still missing: briefly for news, longer for the end of a data
- * connection that is still open, because servers say 226 when the last byte is in their own buffer.
+ * An EXP DEL comes when the first packet has matched, before any filter has seen it; conntrack's entry is announced once the
+ * packet has passed them all. So what is called and has no entry a little later was dropped by this host. An EXP DEL also
+ * comes for everything that goes with the entry of its control connection, but then the end of that entry has been reported
+ * right before. News of one kind come in order, but copies of segments, conntrack's news and the gateway's notices come by
+ * different ways, so a transfer that has its final reply waits for what is still missing: briefly for news, longer for the
+ * end of a data connection that is still open, because servers say 226 when the last byte is in their own buffer.
  *
- * The offer of a row is told as used when its data connection is established, by the account itself. What the gateway says
- * of it later is swallowed if it was told, and put right if the gateway could not know better: that the kernel has an
- * expectation no more means only that somebody came.
+ * The account itself reports the offer of a row as used when its data connection is established. What the gateway says of
+ * the offer later is swallowed if that was done, and corrected if the gateway could not know better: that the kernel no
+ * longer has an expectation only means that somebody came.
  */
 #include <string.h>
 
 #include "account/steps.h"
 #include "ftpalg/address.h"
 
-/* Copies of segments are kept by the kernel for a tenth of a second. */
+/* The kernel keeps copies of segments for a tenth of a second. */
 #define ACCOUNT_BRIEF UINT64_C(500000)
 #define ACCOUNT_LONG UINT64_C(30000000)
 /*
- * Of one session: transfers that are asked for in advance, and those that have ended and wait for facts, which on a busy
- * host come a second late: some tens of small files. A server that answers none and a client that goes on asking have their
- * own forgotten, and nobody else's.
+ * The rows of one session: transfers that are asked for in advance, and those that have ended and wait for facts, which come
+ * a second late on a busy host: some tens of small files. If a server answers none, and its client goes on asking, their own
+ * rows are forgotten, and nobody else's.
  */
 #define ACCOUNT_SESSION_ROWS 64
 
@@ -47,8 +47,7 @@ size_t account_size(uint32_t rows)
 }
 
 /*
- * Something may be half done, so nothing but the rows themselves is believed; of the one at hand something may have been
- * told.
+ * Something may be half done, so only the rows themselves are believed; a part of the one at hand may have been reported.
  */
 static uint64_t count_kept(const struct account *account, uint32_t rows)
 {
@@ -122,7 +121,7 @@ void account_give_row(struct account *account, struct row *row)
 	heir->farewell_time = gone.farewell_time;
 }
 
-/* While samples of segments come, 4 GiB without one are not possible, unless they take the short cut. */
+/* While samples of segments come, 4 GiB can't pass without one, unless segments take the short cut. */
 static bool row_doubts(const struct account *account, const struct row *row)
 {
 	return row->measures[verdict_direction(row)].doubtful && (row->offloaded || account->sampled <= row->began);
@@ -173,7 +172,7 @@ static void tell_offer(struct account *account, struct row *row)
 	account->ops.tell(account->ops.context, &notice, row->close_time);
 }
 
-/* Tells what the row has to tell, and gives it back unless something of it may still be asked for. */
+/* Reports what the row has to report, and gives it back unless a part of it may still be needed. */
 static void tell_all(struct account *account, struct row *row)
 {
 	table_wait(&account->table, row, ROW_WAIT_NONE, 0);
@@ -188,25 +187,25 @@ static void tell_all(struct account *account, struct row *row)
 		account_give_row(account, row);
 }
 
-/* Has the gateway told all that it will tell of what is not told yet? */
+/* Has the gateway said everything that it will say of what is not reported yet? */
 static bool row_is_due(const struct row *row)
 {
 	return row->transfer == ROW_ANSWERED || (row->transfer == ROW_NO_TRANSFER && row->offer == ROW_OFFER_ENDING);
 }
 
-/* Was it deleted by somebody else than the gateway, which says so itself? */
+/* Was it deleted by somebody other than the gateway, which would say so itself? */
 static bool row_was_deleted(const struct row *row)
 {
 	return row->state == ROW_DELETED || (row->state == ROW_WAITING && row->deleted && !row->closed);
 }
 
-/* Is it told as failed, if nothing is heard of its data connection for a while? */
+/* Is it reported as failed if nothing is heard of its data connection for a while? */
 static bool row_is_lost(const struct row *row)
 {
 	return (row->state == ROW_CALLED || row_was_deleted(row)) && row->offer == ROW_OFFER_OPEN;
 }
 
-/* Counters are asked for once, and when there will be no more of them. */
+/* Counters are asked for once, when they will no longer grow. */
 static void ask_kernel(struct account *account, struct row *row)
 {
 	if (!account->ops.ask || row->inquired || !row->known || !row_doubts(account, row))
@@ -229,7 +228,7 @@ void account_settle(struct account *account, struct row *row, uint64_t now)
 	if (row->state == ROW_ENDED || (row->state == ROW_OPEN && (row->fin[0] || row->fin[1])))
 		ask_kernel(account, row);
 	if (!row_is_due(row)) {
-		/* An offer that was called for has a while to get its entry. */
+		/* An offer that was called has a little time to get its entry. */
 		if (row_is_lost(row) && row->wait == ROW_WAIT_NONE)
 			table_wait(&account->table, row, ROW_WAIT_BRIEF, now);
 		return;
@@ -295,7 +294,7 @@ void account_finish(struct account *account, uint64_t now)
 		finish_row(account, row);
 }
 
-/* Facts of it may be on their way, so nobody is blamed. */
+/* Facts about it may be on their way, so nobody is blamed. */
 static void give_way(struct account *account, struct row *row)
 {
 	account->counters.evicted++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the kernel tells of data connections. netfilter/facts.h has the sockets that bring it. */
+/* What the kernel says of data connections. netfilter/news.h and netfilter/copies.h have the sockets that bring it. */
 #ifndef ACCOUNT_FACT_H
 #define ACCOUNT_FACT_H
 
@@ -7,15 +7,15 @@
 
 enum fact_type {
 	FACT_CALLED,  /* an expectation is used up: the first packet of what was expected has come, or its time is over */
-	FACT_DELETED, /* somebody has deleted an expectation: the gateway, as a rule */
-	FACT_MASTER_GONE, /* the entry of a control connection is no more; what was expected of it goes at once after it */
-	FACT_ENTRY,   /* an entry of conntrack that was expected: that it is there, and its state */
-	FACT_GONE,    /* and that it is no more */
+	FACT_DELETED, /* somebody has deleted an expectation: usually the gateway */
+	FACT_MASTER_GONE, /* the entry of a control connection is gone; its expectations go right after it */
+	FACT_ENTRY,   /* an expected entry of conntrack exists, and has this state */
+	FACT_GONE,    /* and has gone */
 	FACT_SEGMENT, /* a copy of a segment as it was forwarded */
-	FACT_LOST,    /* the kernel had more to tell than there was room for */
+	FACT_LOST,    /* the kernel had more to say than there was room for */
 };
 
-/* As far as it matters here, in their order. */
+/* As far as they matter here, in their order. */
 enum fact_state {
 	FACT_STATE_UNKNOWN,
 	FACT_STATE_CALLING,     /* SYN */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which row a fact is about. An expectation is known by its tuple, whose source has no port; conntrack's entry by the same
- * tuple when it is new, by its id from then on; a segment by the tuple at the FORWARD hook, which has the caller's address
- * as it arrives and the called one's as it is there. Which port the caller has, the first SYN tells, or the entry.
+ * tuple when it is new, and by its id from then on; a segment by the tuple at the FORWARD hook, which has the caller's
+ * address as it arrives and the called peer's own. The first SYN, or the entry, says which port the caller has.
  */
 #include "account/steps.h"
 #include "ftpalg/address.h"
 
 #define SECOND UINT64_C(1000000)
-/* The kernel expects one connection of a tuple at a time, and older ones of it have ended: more are nobody's. */
+/*
+ * The kernel expects one connection of a tuple at a time, and older ones with it have ended: there are no more than these.
+ */
 #define FACT_LOOKS 64
 
 static bool tuple_is_of(const struct tuple *tuple, const struct tuple *row)
@@ -23,7 +25,7 @@ static bool row_was_taken_back(const struct row *row)
 	return row->closed && row->close_reason != REASON_USED;
 }
 
-/* May the kernel still expect it? When its time is over the kernel says the same as when somebody has come. */
+/* May the kernel still expect it? When its time is over, the kernel says the same as when somebody has come. */
 static bool row_may_be_called(const struct row *row, uint64_t now)
 {
 	return row->state <= ROW_CALLED && !row->heard && !row->known && !row_was_taken_back(row) &&
@@ -31,13 +33,13 @@ static bool row_may_be_called(const struct row *row, uint64_t now)
 }
 
 /*
- * The rows of a tuple. A port may be offered again before what became of the offer before is read, but the kernel has one
- * expectation of a tuple at a time, and tells things in their order: that somebody has come, at once after it the entry, and
- * only then anything of the next offer.
+ * The rows of a tuple. A port may be offered again before it is read what became of the last offer, but the kernel has one
+ * expectation of a tuple at a time, and reports things in order: that somebody has come, right after that the entry, and
+ * only then anything about the next offer.
  */
 struct expected_rows {
 	struct row *newest;
-	/* the newest of which the kernel has said so and told no entry: that of one before it will not come */
+	/* the newest of which the kernel has said so without an entry: entries of older ones will not come */
 	struct row *called;
 	struct row *waiting; /* the oldest that may be called */
 };
@@ -88,9 +90,9 @@ static void take_call(struct account *account, const struct fact_expectation *fa
 }
 
 /*
- * If it was the gateway, it says so at once, with its reason; but of what it deleted before its offer nothing is said: the
- * offer before, which had the same port, or what it had to make anew. Notices are taken before the facts that they come
- * after, and so before some older ones. What all facts have been heard since is not among those.
+ * If it was the gateway, it says so at once, with its reason. But it says nothing of what it deleted before its offer: the
+ * last offer, which had the same port, or an expectation that it had to make again. Notices are taken before the facts that
+ * they come after, and so before some older facts. A row that began before all facts had last been heard is not affected.
  */
 static void take_deletion(struct account *account, const struct fact_expectation *fact, uint64_t now)
 {
@@ -99,7 +101,7 @@ static void take_deletion(struct account *account, const struct fact_expectation
 	if (!row || row->began > account->heard)
 		return;
 	row->deleted = true;
-	/* That somebody has come was the gateway's guess, and may be known before this. */
+	/* That somebody has come was the gateway's guess, which may arrive before this. */
 	if (row->state == ROW_CALLED)
 		row->state = ROW_DELETED;
 	account_settle(account, row, now);
@@ -164,7 +166,7 @@ static void take_entry(struct account *account, const struct fact_entry *entry, 
 		bind_entry(account, row, entry);
 	}
 	state = state_of(row, entry->state);
-	/* What was established was not refused, whatever a copy that came too early has said. */
+	/* What was established was not refused, whatever a copy that came too early said. */
 	if (row->state == ROW_REFUSED && state == ROW_OPEN)
 		row->state = ROW_ENDED;
 	if (state > row->state)
@@ -176,8 +178,8 @@ static void take_entry(struct account *account, const struct fact_entry *entry, 
 }
 
 /*
- * An entry goes at once where its first packet was answered with a reset; else long after its end. One that goes before that
- * was deleted by somebody: what its connection carries from then on passes by, if it passes, and nobody tells of it.
+ * An entry goes at once where its first packet was answered with a reset; otherwise long after its end. One that goes
+ * earlier was deleted by somebody: what its connection carries from then on, if it passes at all, is not seen.
  */
 static void take_farewell(struct account *account, const struct fact_entry *entry, uint64_t now)
 {
@@ -205,9 +207,9 @@ static bool row_is_over(const struct row *row)
 }
 
 /*
- * All but a SYN of the caller's has a port that is known. Of a SYN conntrack's entry has told it, as a rule, since copies
- * come late; so late that the same address may have been offered again meanwhile. Where it has not, the SYN is that of the
- * oldest row without one; and so it is where the port is that of a connection which began and ended, and begins again.
+ * The port is known for all segments but the caller's SYN. For a SYN, conntrack's entry has usually given it already, since
+ * copies come late; so late that the same address may have been offered again meanwhile. Where it has not, the SYN belongs
+ * to the oldest row without one; likewise where the port is that of a connection which began and ended, and begins again.
  */
 static struct row *find_segment(const struct account *account, const struct tuple *tuple, bool opens)
 {
@@ -249,7 +251,7 @@ static void measure_segment(struct row *row, enum direction direction, const str
 	struct measure *sent = &row->measures[direction];
 	struct measure *received = &row->measures[direction_opposite(direction)];
 
-	/* Where it ends is not known, and so is not how much came before. */
+	/* Its end is not known, nor how much came before it. */
 	if (!segment->measured)
 		sent->doubtful = true;
 	measure_take_sent(sent, segment->sequence, segment->measured ? segment->length : 0, segment->flags & FACT_SYN,
@@ -289,7 +291,7 @@ static void take_segment(struct account *account, const struct fact_segment *seg
 	note_end(row, direction, segment->flags);
 	if (sample)
 		tell_progress(account, row, now);
-	/* In case that conntrack's word for it is lost. */
+	/* In case conntrack's news of it is lost. */
 	if (direction == DIRECTION_REPLY && segment->flags & FACT_RST && !row->established && !row->answered)
 		row->state = ROW_REFUSED;
 	account_settle(account, row, now);

@@ -26,11 +26,11 @@ enum row_transfer {
 	ROW_ANSWERED, /* its final reply, or its session's end */
 };
 
-/* What is told of a row's offer. */
+/* What has been reported of a row's offer. */
 enum row_offer {
 	ROW_OFFER_NONE,
 	ROW_OFFER_OPEN,
-	ROW_OFFER_ENDING, /* the gateway has told its end, which waits for the truth */
+	ROW_OFFER_ENDING, /* the gateway has reported its end, which waits for the truth */
 	ROW_OFFER_TOLD,
 };
 
@@ -42,7 +42,7 @@ enum row_index {
 	ROW_INDEX_COUNT,
 };
 
-/* The order of those that wait for the same time, and of all. */
+/* The order of rows that wait equally long, and of all rows. */
 enum row_order {
 	ROW_BY_AGE,
 	ROW_BY_WAIT,
@@ -63,7 +63,7 @@ struct row_links {
 
 /* A transfer's file: struct notice_file. */
 struct row_file {
-	bool followed;  /* told by who follows the session; else all there is is a path as the client said it */
+	bool followed;  /* by what follows the session; otherwise there is only a path as the client said it */
 	bool ascii;
 	enum protection protection;
 	uint8_t user_length;
@@ -89,7 +89,7 @@ struct row {
 	bool offloaded;
 	bool inquired;          /* its counters have been asked for */
 	bool answered;          /* the called peer's SYN and ACK came to this host */
-	bool heard;             /* the kernel has told that somebody came; the gateway may have guessed so before */
+	bool heard;             /* the kernel has said that somebody came; the gateway may have guessed so before */
 	bool deleted;           /* somebody has deleted the expectation, and the gateway says so if it was the gateway */
 	bool known;             /* conntrack's entry: */
 	uint32_t id;
@@ -148,7 +148,7 @@ struct table {
 	uint8_t key[16];
 };
 
-/* So many control connections may end at a time, on as many processors, before what was expected of each is gone. */
+/* As many control connections may end at a time, on as many processors, before their expectations are gone. */
 #define MASTERS_GONE_MAX 64
 
 struct master_gone {
@@ -162,7 +162,7 @@ struct account {
 	bool busy;        /* a row is being changed */
 	struct account_counters counters;
 	uint64_t sampled; /* when a sample of any data connection was seen */
-	uint64_t heard;   /* all facts have been taken that were there by then */
+	uint64_t heard;   /* all facts that existed by then have been taken */
 	struct master_gone gone[MASTERS_GONE_MAX]; /* the last of them */
 	uint32_t gone_next;
 	struct table table;
@@ -179,7 +179,7 @@ void table_give(struct table *table, struct row *row);
 struct row *table_oldest(const struct table *table);
 struct row *table_newer(const struct table *table, const struct row *row);
 
-/* Puts the row into an index, under what it has there now, or takes it out. */
+/* Puts the row into an index, under the key that it has now, or takes it out. */
 void table_index(struct table *table, struct row *row, enum row_index index);
 void table_unindex(struct table *table, struct row *row, enum row_index index);
 
@@ -189,7 +189,7 @@ struct row *table_find_tuple(const struct table *table, enum row_index index, co
 struct row *table_find_id(const struct table *table, uint32_t id);
 struct row *table_find_next(const struct table *table, const struct row *row, enum row_index index);
 
-/* The row waits from now on, or no more. */
+/* The row waits from now on, or no longer. */
 void table_wait(struct table *table, struct row *row, enum row_wait wait, uint64_t now);
 
 /* The one that has waited for longest; NULL: none does. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "account/measure.h"
 
-/* So long can a number of 32 bits be trusted. */
+/* For how long a number of 32 bits can be trusted. */
 #define MEASURE_PAUSE UINT64_C(1700000)
-/* A number that is so little behind the highest one is an old one. More than a window is not on its way. */
+/* A number that is no further below the highest one is an old one. No more than a window is under way. */
 #define MEASURE_OLD (UINT32_C(1) << 24)
 #define MEASURE_WRAP (UINT64_C(1) << 32)
 
@@ -11,7 +11,7 @@
 #define MEASURE_HEADERS_IPV4 40
 #define MEASURE_HEADERS_IPV6 60
 #define MEASURE_TIMESTAMPS 12
-/* Of what is counted, so much (one in so many) may have been sent again. */
+/* Of what is counted, one byte in this many may have been sent again. */
 #define MEASURE_REPEATED 10
 
 /* The position of a number, which may be the highest one so far. last: there is no higher one, unless it is an old one. */
@@ -41,7 +41,7 @@ void measure_take_sent(struct measure *measure, uint32_t sequence, uint32_t leng
 	if (syn || !measure->begun)
 		return;
 	place = measure_place(measure, sequence + length, fin, now);
-	/* Of a FIN that was cut anew when it was sent again, the last end counts. */
+	/* Where a FIN was cut differently when it was sent again, the last end counts. */
 	if (fin && (!measure->ended || place > measure->end)) {
 		measure->ended = true;
 		measure->end = place;
@@ -55,7 +55,7 @@ void measure_take_acknowledged(struct measure *measure, uint32_t acknowledgement
 	if (!measure->begun)
 		return;
 	if (measure->ended && acknowledgement - measure->next == 1) {
-		/* The number after a FIN is no byte of the file. */
+		/* The number after a FIN is not that of a byte of the file. */
 		measure->answered = true;
 		place = measure->position;
 	} else {

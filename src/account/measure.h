@@ -9,8 +9,8 @@
  *
  * A position is the sum of steps from one number that was seen to the next. A step is known while less than 2 GiB can have
  * passed since the last one: at 10 Gbit/s, 1.7 seconds. After a longer pause the sum is in doubt by a multiple of 4 GiB,
- * unless whoever sees the samples knows better; what conntrack has counted, headers and repetitions included, then says
- * which one.
+ * unless the caller, which sees the samples, knows better; what conntrack has counted, headers and repetitions included,
+ * then says which one.
  */
 #ifndef ACCOUNT_MEASURE_H
 #define ACCOUNT_MEASURE_H
@@ -30,12 +30,12 @@ struct measure {
 	uint64_t seen;     /* when position was */
 };
 
-/* What a segment of this direction tells. syn, fin: its flags. now: microseconds. */
+/* Takes what a segment of this direction says. syn, fin: its flags. now: microseconds. */
 void measure_take_sent(struct measure *measure, uint32_t sequence, uint32_t length, bool syn, bool fin, uint64_t now);
 
 /*
- * What an acknowledgement from the other side tells. rst: it stands in a RST, so there will be no more. The one in a FIN
- * says no such thing: who has nothing to send may say so at once, and go on reading.
+ * Takes what an acknowledgement from the other side says. rst: it is in a RST, so there will be no more. One in a FIN does
+ * not mean that: a peer that has nothing to send may say so at once, and go on reading.
  */
 void measure_take_acknowledged(struct measure *measure, uint32_t acknowledgement, bool rst, uint64_t now);
 
@@ -48,7 +48,7 @@ bool measure_settle(struct measure *measure, uint64_t bytes, uint64_t packets, b
 /* Does the receiver have all, its end included? */
 bool measure_is_whole(const struct measure *measure);
 
-/* What the receiver has got, as far as anybody can know. False: nothing can be said. */
+/* What the receiver has got, as far as it can be known. False: it can't. */
 bool measure_read(const struct measure *measure, uint64_t *bytes);
 
 #endif

@@ -4,7 +4,7 @@
  * command takes the newest offer that has no transfer yet; its final reply belongs to the oldest command of that verb; an
  * offer that comes after the command of a transfer without one, as with pipelined EPSV and RETR, is that transfer's.
  *
- * An active offer that was used before its transfer was asked for is made anew by the gateway, under the same name: the
+ * An active offer that was used before its transfer was asked for is made again by the gateway, under the same name: the
  * transfer goes with it.
  */
 #include <string.h>
@@ -17,7 +17,7 @@ static bool expectation_equal(const struct expectation *a, const struct expectat
 	return address_equal(&a->source, &b->source) && endpoint_equal(&a->destination, &b->destination);
 }
 
-/* Is its data connection that of a transfer which begins now? What ended before may have been what it was asked for. */
+/* Can its data connection be that of a transfer which begins now? What ended before may have served its purpose. */
 static bool row_is_on_offer(const struct row *row)
 {
 	if (row->transfer != ROW_NO_TRANSFER || row->closed)
@@ -25,7 +25,7 @@ static bool row_is_on_offer(const struct row *row)
 	return row->state == ROW_FORBIDDEN || (row->offer != ROW_OFFER_NONE && (row->state < ROW_ENDED || !row->served));
 }
 
-/* The transfer of a command, which has no offer or the newest one. */
+/* The transfer of a command, with the newest offer or without one. */
 static struct row *begin_transfer(struct account *account, const struct notice *notice, uint64_t now)
 {
 	struct row *row = account_first_row(account, notice->session);
@@ -52,8 +52,8 @@ static void keep_path(struct row_file *file, struct bytes path)
 }
 
 /*
- * As it was when the transfer was asked for: what the client does meanwhile changes nothing. said: its path, where that is
- * all.
+ * Keeps the file as it was when the transfer was asked for: what the client does meanwhile changes nothing. said: its path,
+ * where there is nothing else.
  */
 static void keep_file(struct row_file *file, const struct notice_file *known, struct bytes said)
 {
@@ -96,7 +96,7 @@ static struct row *find_asked(const struct account *account, uint64_t session, e
 	return found;
 }
 
-/* A server that chooses a file's name says it when it begins. */
+/* A server that chooses a file's name says it when the transfer begins. */
 static void take_reply(const struct account *account, const struct notice *notice)
 {
 	struct row *row = notice->file ? find_asked(account, notice->session, notice->verb) : NULL;
@@ -195,7 +195,7 @@ static void take_offer(struct account *account, const struct notice *notice, uin
 		move_transfer(account, waiting, row, now);
 }
 
-/* Returns whether what the gateway says is the truth, and to be told. */
+/* Returns whether what the gateway says is the truth, and to be reported. */
 static bool take_offer_end(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)
 {
 	struct row *row = account_first_row(account, notice->session);
@@ -210,7 +210,7 @@ static bool take_offer_end(struct account *account, const struct notice *notice,
 	row->close_reason = notice->reason;
 	row->close_time = time;
 	if (row->offer == ROW_OFFER_OPEN) {
-		/* The kernel has it no more, and its time was not over: somebody has come, or deleted it. */
+		/* The kernel no longer has it, and its time was not over: somebody has come, or deleted it. */
 		if (row->state == ROW_WAITING && notice->type == NOTICE_PINHOLE_USED)
 			row->state = row->deleted ? ROW_DELETED : ROW_CALLED;
 		pass = row->state == ROW_WAITING;
@@ -231,7 +231,7 @@ static void take_refused_offer(struct account *account, const struct notice *not
 	row->form = notice->form;
 }
 
-/* What it would have used is there for the next one. */
+/* The offer that it would have used is there for the next one. */
 static void take_refused_transfer(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)
 {
 	struct row *asked = account_first_row(account, notice->session);
@@ -299,7 +299,7 @@ static void take_relay(struct account *account, const struct notice *notice, uin
 }
 
 /*
- * A transfer that never had its reply is told all the same, and before the session's end. Returns whether that can be told
+ * A transfer that never had its reply is still reported, and before the session's end. Returns whether that can be reported
  * now.
  */
 static bool end_session(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)

@@ -6,19 +6,19 @@
 #include "account/internal.h"
 
 /*
- * A row for a session; the oldest one gives way where there is none, and the session's own oldest one where it has many.
- * What gives way is told, and is none of the caller's any more.
+ * A row for a session. Where there is none, the oldest gives way; where the session has many, its own oldest does. What
+ * gives way is reported, and the caller must not use it any more.
  */
 struct row *account_take_row(struct account *account, uint64_t session, const struct nat_view *view, uint64_t now);
 
-/* The row is no more. The last one of a session that has ended takes the session's end with it, which is told then. */
+/* Gives a row back. With the last one of a session that has ended, the session's end is reported. */
 void account_give_row(struct account *account, struct row *row);
 
 /* The newest row of a session, and the next older one. NULL: there is none. */
 struct row *account_first_row(const struct account *account, uint64_t session);
 struct row *account_next_row(const struct account *account, const struct row *row);
 
-/* To be called when something of the row has changed: tells what can be told, and may give the row back. */
+/* To be called when the row has changed: reports what can be reported, and may give the row back. */
 void account_settle(struct account *account, struct row *row, uint64_t now);
 
 #endif

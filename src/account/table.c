@@ -154,7 +154,7 @@ void table_index(struct table *table, struct row *row, enum row_index index)
 	*bucket = table_link(table, row);
 }
 
-/* However many have the same key: who makes offers chooses it. */
+/* However many have the same key: peers choose it, by what they offer. */
 void table_unindex(struct table *table, struct row *row, enum row_index index)
 {
 	const uint32_t next = row->next[index];

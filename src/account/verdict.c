@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What became of a transfer. The data connection decides whatever the dialogue says, and the dialogue where that is silent:
+ * What became of a transfer. The data connection decides, whatever the dialogue says; where there was none, the dialogue
+ * does:
  *
  *   data connection                        final reply      outcome
  *   never called                           2yz              complete: it did not pass here
@@ -12,12 +13,20 @@
  *   entry, reset before it was open        any              refused-by-peer
  *   open                                   2yz              complete, unless it was cut
  *                                          other, none      aborted
+ *   not watched: there was no offer        as never called, but unknown where that would be never-came
+ *   refused here, offer or transfer        2yz              complete
+ *                                          other, none      refused-by-policy
+ *   relayed by the proxy                   2yz              complete, if the relay ended well; otherwise aborted
+ *                                          other, none      aborted
  *
- * It was cut where somebody reset it before the sender's FIN, or the receiver after that and before it had all: servers call
- * a transfer complete when the last byte is in their own host's buffer.
+ * Where facts were lost, what is not open is unknown instead of never-came, filtered-here, no-answer or refused-by-peer.
  *
- * Whose doing: who said ABOR, or reset first, or the receiver if its FIN came first, else the server, who gave it up. Where
- * there is no reply, nobody knows why the sender ended, but it was the sender who did.
+ * It was cut where either peer reset it before the sender's FIN, or where the receiver did after that, before it had
+ * everything: servers call a transfer complete when the last byte is in their own host's buffer.
+ *
+ * At fault is the client if it said ABOR, or the peer that reset first, or the receiver if its FIN came first; otherwise the
+ * server, which gave the transfer up. Where there is no reply, it is not known why the sender ended, but it was the sender
+ * that did.
  */
 #include "account/internal.h"
 
@@ -74,7 +83,7 @@ static void judge_open(const struct row *row, struct notice_transfer *verdict)
 	verdict->outcome = row->code / 100 == 2 && !was_cut(row) ? TRANSFER_COMPLETE : TRANSFER_ABORTED;
 	if (verdict->outcome == TRANSFER_ABORTED)
 		verdict->by = judge_culprit(row);
-	/* Of copies that were lost nobody knows what they said; a FIN says it again. */
+	/* What lost copies said is not known; a FIN says it again. */
 	if (!row->lossy || measure->ended)
 		verdict->counted = measure_read(measure, &verdict->bytes);
 }
@@ -98,7 +107,7 @@ static void judge_relayed(const struct row *row, struct notice_transfer *verdict
 	verdict->bytes = verb_is_upload(row->verb) ? row->to_server : row->to_client;
 }
 
-/* No data connection was seen. known: it would have been, so what it failed of is outcome. */
+/* No data connection was seen. known: it would have been, so outcome is what it failed of. */
 static void judge_absent(const struct row *row, bool known, enum transfer_outcome outcome, struct notice_transfer *verdict)
 {
 	if (row->code / 100 == 2) {
@@ -181,7 +190,7 @@ bool verdict_is_final(const struct row *row)
 {
 	const enum direction sender = verdict_direction(row);
 
-	/* Of a connection that nobody expects nothing will be heard. */
+	/* Of a connection that is not expected nothing will be heard. */
 	if (row->relayed || row->state == ROW_BARE || row->state == ROW_REFUSED || row->state == ROW_FORBIDDEN)
 		return true;
 	if (row->state != ROW_ENDED && row->state != ROW_OPEN)
