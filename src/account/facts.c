@@ -92,7 +92,8 @@ static void take_call(struct account *account, const struct fact_expectation *fa
 /*
  * If it was the gateway, it says so at once, with its reason. But it says nothing of what it deleted before its offer: the
  * last offer, which had the same port, or an expectation that it had to make again. Notices are taken before the facts that
- * they come after, and so before some older facts. A row that began before all facts had last been heard is not affected.
+ * they come after, and so before some older facts. So a deletion counts only for a row that began before all facts were
+ * last heard.
  */
 static void take_deletion(struct account *account, const struct fact_expectation *fact, uint64_t now)
 {

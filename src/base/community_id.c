@@ -10,7 +10,7 @@
 #define IPV4_SIZE 4
 #define IPV6_SIZE 16
 
-/* Is it to come first? The lower address does, and of two ports at one address the lower one. */
+/* Does a come first? The lower address does, and of two ports at one address the lower one. */
 static bool endpoint_precedes(const struct endpoint *a, const struct endpoint *b, size_t size)
 {
 	const int order = memcmp(a->address.octets, b->address.octets, size);

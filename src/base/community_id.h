@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Community ID, version 1: a name of a connection that every monitor computes alike from its ends, so that what one of them
- * says can be found in what another says (https://github.com/corelight/community-id-spec).
+ * Community ID, version 1: a name of a connection that all monitors compute alike from its ends, so that what one of them
+ * says can be matched with what another says (https://github.com/corelight/community-id-spec).
  */
 #ifndef BASE_COMMUNITY_ID_H
 #define BASE_COMMUNITY_ID_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a peer said, made fit to be shown. A byte that is not a printable character becomes \xNN, so that nobody's words
- * move a cursor, end a line or turn the direction of what stands beside them.
+ * What a peer said, made fit to be shown. A byte that is not a printable character becomes \xNN, so that no peer's words
+ * move a cursor, end a line or turn the direction of the text beside them.
  */
 #ifndef BASE_ESCAPE_H
 #define BASE_ESCAPE_H
@@ -12,7 +12,7 @@
 
 #define ESCAPE_MAX 4
 
-/* In all of them a backslash is doubled: so what is shown stands for one text, and no other. */
+/* All of them double a backslash: so what is shown stands for exactly one text. */
 enum escape_style {
 	ESCAPE_UNICODE,  /* characters of UTF-8 stay */
 	ESCAPE_ASCII,    /* only those of ASCII */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How long things took, in a few classes: enough for a median and for what is late, at the price of an addition. */
+/* How long things took, in a few classes: enough for a median and for the slowest, at the price of an addition. */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
 
@@ -27,8 +27,8 @@ extern const struct histogram_scale histogram_transfers;
 size_t histogram_find(const struct histogram_scale *scale, uint64_t microseconds);
 void histogram_add(struct histogram *histogram, const struct histogram_scale *scale, uint64_t microseconds);
 /*
- * What so many of a hundred did not exceed, as if each class were evenly full; of the last one its lower bound is told.
- * False: there was nothing, and nothing is told.
+ * What this many of a hundred did not exceed, as if each class were evenly full; for the last class, its lower bound. False:
+ * there was nothing.
  */
 bool histogram_quantile(const struct histogram *histogram, const struct histogram_scale *scale, unsigned int percent,
 			uint64_t *microseconds);

@@ -14,7 +14,7 @@
 #include "base/outlet.h"
 
 #define LOG_MESSAGE_MAX 1024
-/* Messages of a quarter of an hour in which everything that can be told is told as often as it may be. */
+/* Enough for a quarter of an hour in which every message comes as often as it may. */
 #define LOG_QUEUE_SIZE ((size_t)64 << 10)
 #define LOG_FINISH_MILLISECONDS 1000
 

@@ -55,7 +55,7 @@ static void notice_append_string(struct notice_line *line, const char *text)
 	notice_append(line, text, strlen(text));
 }
 
-/* At least digits of them, with zeros in front. */
+/* With at least this many digits, filled with zeros in front. */
 static void notice_append_number(struct notice_line *line, uint64_t number, unsigned int digits)
 {
 	char text[NOTICE_NUMBER_MAX];
@@ -107,7 +107,7 @@ static void notice_set_string(struct notice_line *line, const char *key, const c
 	notice_append(line, "\"", 1);
 }
 
-/* No larger than what readers of JSON, and databases behind them, can have: one that is would cost them the whole line. */
+/* Cut to what readers of JSON, and their databases, can hold: a larger number would cost them the whole line. */
 static void notice_set_number(struct notice_line *line, const char *key, uint64_t value)
 {
 	notice_set_key(line, key);
@@ -288,7 +288,7 @@ static void notice_set_said(struct notice_line *line, const char *key, struct by
 
 static void notice_set_text(struct notice_line *line, const struct notice *notice)
 {
-	/* Whatever the core meant to report: no password leaves by this door. */
+	/* Whatever the core meant to report: no password leaves here. */
 	if (notice->verb == VERB_PASS || notice->verb == VERB_ACCT || notice->verb == VERB_ADAT)
 		return;
 	notice_set_said(line, notice_text_key(notice->type), notice->text);
@@ -301,7 +301,7 @@ static void notice_set_file(struct notice_line *line, const struct notice_file *
 	line->cut += file->cut;
 }
 
-/* The beginning of a member that is of one leg: "client_tls_" or "server_tls_", and its name. */
+/* The key of a member that belongs to one leg: "client_tls_" or "server_tls_", and its name. */
 static void notice_set_leg_key(struct notice_line *line, const char *leg, const char *name)
 {
 	notice_append(line, ",\"", 2);

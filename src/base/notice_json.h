@@ -61,12 +61,12 @@
 
 #include "ftpalg/notice.h"
 
-/* Of what is described above: another one where a member that there was is no more, or means something else. */
+/* Changes where a member that existed is gone, or means something else. */
 #define NOTICE_JSON_VERSION 1
 
 /*
- * What is the same in all events of a session, written before. Zero-initialised; or NULL wherever one is asked for, and it
- * is written anew each time, at three times the price of the rest of the line.
+ * What is the same in all events of a session, kept once it is written. Zero-initialised; it may be NULL wherever one is
+ * asked for, and then this is written again each time, at three times the price of the rest of the line.
  */
 #define NOTICE_MEMORY_SESSIONS 256
 #define NOTICE_ENDS_MAX 480
@@ -87,12 +87,12 @@ struct notice_memory {
  */
 int notice_json_print(FILE *out, const struct notice *notice, const struct timespec *time, struct notice_memory *memory);
 
-/* A line has at most so many bytes without its text, which is the only member of any length. */
+/* The most bytes that a line has without its text, which is the only member of any length. */
 #define NOTICE_JSON_REST_MAX 1536
 
 /*
- * Writes one line into line, with as much of its text as fits into size bytes, and without anything but what it is should it
- * not fit otherwise. Returns its length.
+ * Writes one line into line, with as much of its text as fits into size bytes; where even the rest does not fit, only what
+ * kind of event it is. Returns its length.
  */
 size_t notice_json_format(char *line, size_t size, const struct notice *notice, const struct timespec *time,
 			  struct notice_memory *memory);

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * An event passes the buckets of its session, of its source and of all together, and takes a token from each; where one
- * is empty, it is added to a sum. Who has the sum is the session, or the gateway where there is none.
+ * is empty, it is added to a sum, which belongs to the session, or to the gateway where there is none.
  *
  *   kind of event                  session            source              all
  *   noise: anomaly, refuse         100, 10 a minute   500, 10 a second    2000, 100 a second
@@ -16,9 +16,9 @@
  * else, and what comes later is at least in its session's sum. Sums are few: six kinds a session, once a minute.
  *
  * A session has a row from its session-open to its session-close, which are both always reported, so rows can't be used up
- * by what comes for sessions that are gone: that is judged as if it had none. Sources are many, and can be feigned. They
- * have a table of sets, in which the one that was silent for longest makes room; what it may do anew then is bounded by
- * the bucket of all. Which addresses share a set is known to anybody who reads this, and is worth nothing: to be forgotten
+ * by events of sessions that are gone: these are judged as if they had none. Sources are many, and can be feigned. They have
+ * a table of sets, in which the one that was silent for longest makes room; what it may then do once more is bounded by the
+ * bucket of all. Which addresses share a set is known to anybody who reads this, but that is worth nothing: being forgotten
  * gives a source its burst back, and no more.
  */
 #include "base/notice_limit.h"
@@ -149,7 +149,7 @@ static bool bucket_take(struct bucket *bucket, const struct bucket_size *size, u
 	return true;
 }
 
-/* Sessions are numbered one after the other. */
+/* Sessions are numbered one after another. */
 static uint32_t *row_chain(struct notice_limit *limit, uint64_t session)
 {
 	return &limit->chains[session & limit->chain_mask];
@@ -251,7 +251,7 @@ static void add_to_row(struct row *row, const struct notice *notice, uint64_t no
 		row->due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }
 
-/* Deeds come here too where their session was forgotten: they are told by the reason that they have. */
+/* Deeds come here too where their session was forgotten: they are counted under their reason. */
 static void add_to_strays(struct notice_limit *limit, const struct notice *notice, uint64_t now)
 {
 	struct sum *sum = &limit->strays[(unsigned int)notice->reason < REASON_COUNT ? notice->reason : REASON_NONE];
@@ -263,7 +263,7 @@ static void add_to_strays(struct notice_limit *limit, const struct notice *notic
 		limit->strays_due = now + NOTICE_LIMIT_SUM_SECONDS * SECOND;
 }
 
-/* Whoever has one address of a /64 has them all. */
+/* A host that has one address of a /64 has them all. */
 static struct address source_address(const struct notice *notice)
 {
 	struct address address = { .family = FAMILY_NONE };

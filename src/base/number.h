@@ -29,7 +29,7 @@ void number_write_bytes(struct bytes bytes, char *out);
 /* Sixteen digits and a NUL. */
 #define NUMBER_HEXADECIMAL_MAX 17
 
-/* Without zeros in front: how sessions are named wherever one is shown. */
+/* Without zeros in front: sessions are named so wherever one is shown. */
 void number_write_hexadecimal(uint64_t number, char out[NUMBER_HEXADECIMAL_MAX]);
 
 #endif

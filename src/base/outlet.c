@@ -2,25 +2,26 @@
 /*
  * Theory of operation
  *
- * Whoever reads events or messages can stand still: a log shipper that hangs, a terminal after Control-S, journald under
+ * A reader of events or messages can stand still: a log shipper that hangs, a terminal after Control-S, journald under
  * pressure. write(2) would then wait for it, and with it every control connection. So lines go into a ring, and from there
  * as far as the descriptor takes them.
  *
  *   put ----> ring ----> write: taken   ----> next
  *     |full              |     EAGAIN   ----> when the loop says that it can be written to
  *     v                  |     an error ----> in a second: a disk has room again, a pipe never has its reader back, but
- *   counted, told later                       asking costs nothing
+ *   counted, noted later                      asking costs nothing
  *
  * Not to wait is a property of the open file (O_NONBLOCK), which a standard output shares with the shell and with whatever
  * else was started on it: setting the flag would break their writes. So a pipe or a terminal is opened once more, through
- * /proc/self/fd, which makes an open file of our own on the same pipe. That needs the right to open it, which a service
+ * /proc/self/fd, which makes a separate open file on the same pipe. That needs the right to open it, which a service
  * manager's pipe of another user does not give; there poll(2) is asked first, and one write of at most PIPE_BUF bytes
  * then has room (a pipe is writable while a page of it is free), unless another process takes that room in between. A
- * socket has a flag for the single call. A regular file never says EAGAIN: a write waits for a disk that is behind, or for
- * a file server that is gone, and nothing that a single thread can do prevents it.
+ * socket has a flag for the single call. A regular file never says EAGAIN: a write waits for a slow disk, or for a file
+ * server that is gone, and nothing that a single thread can do prevents it.
  *
- * Lines are never torn. The rest of a line that was written in part comes before anything else, and what is written to
- * a pipe at a time is whole lines of at most PIPE_BUF bytes, so that lines of several processes don't mix either.
+ * Lines are not torn. The rest of a line that was written in part comes before anything else, and what is written to a pipe
+ * at a time is whole lines of at most PIPE_BUF bytes, so that lines of several processes don't mix either. Only where the
+ * process dies, or its file is changed, in the middle of a line is the rest of it missing; the next process ends that line.
  */
 #include "base/outlet.h"
 
@@ -127,7 +128,7 @@ static size_t outlet_stretch(const struct outlet *outlet)
 	return (outlet->tail > outlet->head ? outlet->tail : outlet->wrap) - outlet->head;
 }
 
-/* A file takes all of that; else whole lines that are written at once. */
+/* A file takes all of that; anything else takes whole lines that are written at once. */
 static size_t outlet_piece(const struct outlet *outlet)
 {
 	const size_t length = outlet_stretch(outlet);
@@ -197,7 +198,7 @@ static void outlet_drain(struct outlet *outlet)
 		outlet_note_written(outlet, (size_t)written);
 		outlet_advance(outlet, (size_t)written);
 	}
-	/* What was lost has been told, if it can be. */
+	/* What was lost has been noted, if it can be. */
 	if (outlet->estate && outlet->lost == 0)
 		atomic_store(&outlet->estate->lost, 0);
 }
@@ -230,7 +231,7 @@ static bool outlet_append(struct outlet *outlet, const char *line, size_t length
 	return true;
 }
 
-/* Tells what was lost, in the place where it is missing. */
+/* Notes what was lost, in the place where it is missing. */
 static void outlet_tell_lost(struct outlet *outlet)
 {
 	char line[OUTLET_LINE_MAX];
@@ -280,7 +281,7 @@ static bool outlet_lose(struct outlet *outlet, uint64_t count)
 	return false;
 }
 
-/* Who dies in the middle of a write to a file may have written a part of it. */
+/* A process that died in the middle of a write to a file may have written a part of a line. */
 static void outlet_end_line(const struct outlet *outlet)
 {
 	char path[sizeof("/proc/self/fd/") + 11], last = '\n';
@@ -364,7 +365,7 @@ void outlet_unwatch(struct outlet *outlet)
 	outlet->timer = NULL;
 }
 
-/* Of a line that was written in part nothing more is: its beginning is in another file. */
+/* The rest of a line that was written in part is skipped: its beginning is in another file. */
 static void outlet_skip_rest(struct outlet *outlet)
 {
 	const char *rest = outlet->ring + outlet->head;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Lines on their way out of a process that must not wait: events and messages. They stand in a queue of fixed size until
- * whoever reads them takes them. What there is no room for is lost, counted, and told as soon as there is room again.
+ * their reader takes them. What there is no room for is lost and counted, and noted as soon as there is room again.
  */
 #ifndef BASE_OUTLET_H
 #define BASE_OUTLET_H
@@ -22,7 +22,7 @@ enum outlet_kind {
 	OUTLET_STREAM, /* a pipe or a terminal, through an open file of our own that never waits */
 	OUTLET_SOCKET,
 	OUTLET_FILE,   /* or a device: never busy, but it may be full */
-	OUTLET_SHARED, /* a pipe or a terminal that could not be opened anew: asked before each write */
+	OUTLET_SHARED, /* a pipe or a terminal that could not be opened again: asked before each write */
 };
 
 /* Lines of low weight leave a quarter of the queue to the others. */
@@ -35,8 +35,8 @@ enum outlet_weight {
 typedef size_t outlet_note(void *context, uint64_t count, char line[OUTLET_LINE_MAX]);
 
 /*
- * What would be lost with this process, kept where the next one sees it. All zeros at first. Who dies between a write and
- * this counts what it has written as lost.
+ * What would be lost with this process, kept where the next one sees it. All zeros at first. If a process dies between a
+ * write and this, what it has written counts as lost.
  */
 struct outlet_estate {
 	_Atomic uint64_t lines; /* that wait */
@@ -54,7 +54,7 @@ struct outlet {
 	size_t wrap; /* tail is in front of head: where the lines end that head is in */
 	size_t used;
 	bool torn;           /* of the line at head a part has been written */
-	bool losing;         /* until half of the queue is free again: one gap, and not a gap behind every other line */
+	bool losing;         /* until half of the queue is free again: one gap, and not a gap after every other line */
 	uint64_t lost;       /* what the lines stood for that were lost since it was told last */
 	uint64_t lost_total;
 	struct outlet_estate *estate; /* or NULL */
@@ -77,13 +77,13 @@ int outlet_open_inherited(struct outlet *outlet, int descriptor, size_t size, ou
 
 /*
  * From now on estate says what would be lost; it outlives outlet. What the process before this one left in it is lost,
- * counted, and told, and a line that it has not written to its end is ended. Returns how many lines these are.
+ * counted, and noted, and a line that was not written to its end is ended. Returns how many lines are lost.
  */
 uint64_t outlet_inherit(struct outlet *outlet, struct outlet_estate *estate);
 
 /*
- * Writes what waits to the file that it has, and what that does not take, with all that comes, to this one, which is taken
- * over. base: as for outlet_watch(). Returns 0 or -1.
+ * Writes what waits to the file that the outlet has; what that does not take, and all that comes, goes to this file, which
+ * is taken over. base: as for outlet_watch(). Returns 0 or -1.
  */
 int outlet_change(struct outlet *outlet, int file, struct event_base *base);
 
@@ -100,10 +100,10 @@ bool outlet_put(struct outlet *outlet, const char *line, size_t length, enum out
 /* Writes what can be written now. */
 void outlet_flush(struct outlet *outlet);
 
-/* Waits until half of the queue is free: for who has nothing else to do any more. False: not within milliseconds. */
+/* Waits until half of the queue is free: for a process that has nothing else to do. False: not within milliseconds. */
 bool outlet_wait(struct outlet *outlet, int milliseconds);
 
-/* Is it a file that has no name any more? */
+/* Is it a file that no longer has a name? */
 bool outlet_is_removed(const struct outlet *outlet);
 
 /* In a process that has just been forked: what waits is the other's. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A text that is put together in a room of fixed size: what does not fit is cut. */
+/* A text that is put together in a buffer of fixed size: what does not fit is cut. */
 #ifndef BASE_PHRASE_H
 #define BASE_PHRASE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SHA-1 (RFC 3174), for identifiers that others compute with it. Not for secrets, which src/tls has digests for: SHA-1
- * withstands nobody.
+ * SHA-1 (RFC 3174), for identifiers that others compute with it. Not for secrets, for which src/tls has digests: SHA-1
+ * withstands no attacker.
  */
 #ifndef BASE_SHA1_H
 #define BASE_SHA1_H

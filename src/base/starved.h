@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-/* Did accept(2) fail for want of descriptors or memory? The connection still waits then, and its listener stays ready. */
+/* Did accept(2) fail for lack of descriptors or memory? Then the connection still waits, and its listener stays ready. */
 static inline bool is_starved(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;

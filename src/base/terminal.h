@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What can be shown to who reads the output: how wide, in which characters, with colours or without. */
+/* What the output can show: how wide, in which characters, with colours or without. */
 #ifndef BASE_TERMINAL_H
 #define BASE_TERMINAL_H
 

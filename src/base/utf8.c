@@ -30,8 +30,8 @@ size_t character_read(struct bytes text, uint32_t *character)
 }
 
 /*
- * Controls, what turns the direction of the text beside it, and what is not seen, so that two names look like one: those
- * that Unicode calls default-ignorable, and the marks of annotations.
+ * Controls; characters that turn the direction of the text beside them; and those that are not seen, so that two names look
+ * like one: what Unicode calls default-ignorable, and the marks of annotations.
  */
 static const struct {
 	uint32_t first;

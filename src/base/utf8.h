@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What bytes stand for as characters; which can be shown to somebody as they are, and which must be escaped. */
+/* What bytes stand for as characters; which can be shown as they are, and which must be escaped. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -9,8 +9,8 @@
 size_t character_read(struct bytes text, uint32_t *character);
 
 /*
- * Not so are control characters, line and paragraph separators, what turns the direction of the text around it, and what is
- * not seen at all.
+ * Not printable are control characters, line and paragraph separators, what turns the direction of the text around it, and
+ * what is not seen at all.
  */
 bool character_is_printable(uint32_t character);
 

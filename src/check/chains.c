@@ -5,8 +5,8 @@
  * Their first packet is RELATED to the control connection, all later ones are ESTABLISHED. Each chain on the forward hook
  * is walked in the order of its rules, with the chains that it jumps to, until both states are accepted or a rule or the
  * policy drops what is left. A rule counts fully if nothing narrows it but the state, the carrier and TCP with ports that
- * data connections have; what is narrowed by anything else, an interface say, counts for some of them: whether for those
- * that matter is more than its words tell.
+ * data connections have; a rule that anything else narrows, an interface say, counts for some of them: its words don't tell
+ * whether these are the ones that matter.
  *
  * The listings of nft and iptables-save, which src/check/forward_nft.c and forward_iptables.c read, are for people; so, as
  * in src/check/ruleset.c, they are read for the words that can't be missing.
@@ -108,7 +108,7 @@ static enum walk walk_unpack(unsigned char known, struct states *states)
 
 static enum walk chain_enter(struct chains *chains, struct chain *chain, struct states *states);
 
-/* Narrow: what is found behind the jump counts for some, and its end is not the end of all. */
+/* Narrow: what is found after the jump counts for some connections, and its end is not the end for all. */
 /* NOLINTNEXTLINE(misc-no-recursion) as deep as there are chains */
 static enum walk chain_jump(struct chains *chains, const struct chain *from, const struct rule *rule, struct states *states)
 {
@@ -142,7 +142,7 @@ static enum walk chain_walk(struct chains *chains, const struct chain *chain, st
 	return walk;
 }
 
-/* Many rules may lead to one chain, and on from there: with the same states it is walked once. */
+/* Many rules may lead to one chain, and on from there: it is walked only once with the same states. */
 /* NOLINTNEXTLINE(misc-no-recursion) as deep as there are chains */
 static enum walk chain_enter(struct chains *chains, struct chain *chain, struct states *states)
 {
@@ -180,7 +180,7 @@ void chains_judge(struct chains *chains, struct forward_finding *finding)
 	}
 }
 
-/* A rule without a word about states takes them all; one that names only others takes no data connection. */
+/* A rule that does not mention states takes them all; one that names only others takes no data connection. */
 void rule_finish(struct rule *rule)
 {
 	const bool named = rule->states.related || rule->states.established;

@@ -46,7 +46,7 @@ struct chain {
 	struct rule *rules;
 	size_t count;
 	size_t size;
-	bool walking;                                /* whoever jumps here now goes round in a circle */
+	bool walking;                                /* a jump to here now would go round in a circle */
 	unsigned char known[COVERAGES * COVERAGES]; /* by the states that came in; 0: it was not walked with these */
 };
 

@@ -16,7 +16,7 @@ void check_keys(struct check *check);
 void check_failover(struct check *check);
 void check_names(struct check *check);
 
-/* Of the families that this host forwards, those without a rule that feeds the queue; where that can't be told, none. */
+/* The families that this host forwards and that have no rule which feeds the queue; where that can't be seen, none. */
 struct check_forwards check_find_unfed(const struct config *config);
 
 #endif

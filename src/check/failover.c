@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * conntrackd's configuration is words, some of which stand in the braces of others. Of the words that matter here each
- * stands in one place only, so there is no need to know the whole language: a word, what follows it, and how deep it is.
+ * conntrackd's configuration is words, some of which stand in the braces of others. Each word that matters here stands in
+ * one place only, so there is no need to know the whole language: only a word, what follows it, and how deep it is.
  */
 #include "check/failover.h"
 
@@ -16,7 +16,7 @@
 #define CONNTRACKD_PATH "/etc/conntrackd/conntrackd.conf"
 #define CONNTRACKD_MAX 65536
 
-/* The next word, a brace being one; a comment is none. False at the end. */
+/* The next word. A brace is one, a comment is not. False at the end. */
 static bool next_word(struct bytes *text, struct bytes *word)
 {
 	size_t at = 0;

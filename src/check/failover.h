@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A router that another one stands in for: does conntrackd carry over what that one needs? */
+/* For a router that has a stand-in: does conntrackd carry over what that needs? */
 #ifndef CHECK_FAILOVER_H
 #define CHECK_FAILOVER_H
 

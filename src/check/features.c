@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A symbol of each part is looked for among those of the kernel: it is there whether the part is built in or a module that
- * has been loaded, which nothing else tells of both. What is not there may be in the list of the modules that there are.
+ * has been loaded, which nothing else shows of both. What is not there may be in the list of modules that exist.
  */
 #include "check/features.h"
 
@@ -22,7 +22,7 @@ static const struct feature known[FEATURE_COUNT] = {
 	{ "nft_tproxy", "nft_tproxy_init", "interception = tproxy with nft", FEATURE_UNKNOWN },
 };
 
-/* "ffffffff81000000 t NAME" or the same with a tab and [MODULE] behind it. */
+/* "ffffffff81000000 t NAME" or the same with a tab and [MODULE] after it. */
 static bool line_has_symbol(const char *line, const char *symbol)
 {
 	const char *name = strchr(line, ' ');
@@ -48,7 +48,7 @@ static void read_symbols(const char *path, struct feature features[FEATURE_COUNT
 		fclose(file);
 }
 
-/* "kernel/net/netfilter/NAME.ko.xz: what it depends on", or no more than that path. */
+/* "kernel/net/netfilter/NAME.ko.xz: what it depends on", or only that path. */
 static bool line_has_module(const char *line, const char *module)
 {
 	const char *name = line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which parts of the kernel that ftpalg can use are there, as far as anybody may know who has no privileges. */
+/* Which parts of the kernel that ftpalg can use are there, as far as that can be known without privileges. */
 #ifndef CHECK_FEATURES_H
 #define CHECK_FEATURES_H
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A path may have bytes that are no UTF-8; JSON has no way to say them. */
+/* A path may have bytes that are not UTF-8, which JSON has no way to say. */
 static json_t *text_to_json(char *text, size_t length)
 {
 	json_t *value = json_stringn(text, length);
@@ -25,7 +25,7 @@ static void check_collect(struct check *check, const char *finding, char *text)
 	char *rest = text + (colon ? about + 2 : 0);
 	json_t *entry = json_object();
 
-	/* Each takes what it is given, and NULL. */
+	/* Each of these takes over what it is given, and accepts NULL. */
 	json_object_set_new(entry, "finding", json_string(finding));
 	json_object_set_new(entry, "about", text_to_json(text, about));
 	json_object_set_new(entry, "text", text_to_json(rest, strlen(rest)));

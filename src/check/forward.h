@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What becomes of the data connections of one family in the forward chains. */
+/* What happens to the data connections of one family in the forward chains. */
 enum forward_verdict {
 	FORWARD_ADMITS,      /* no chain drops them */
 	FORWARD_ADMITS_SOME, /* one drops all but those of some interfaces or addresses */

@@ -56,7 +56,7 @@ static void nft_read_ct(struct words *words, struct rule *rule)
 	}
 }
 
-/* After "meta", "ip" or "ip6": a protocol or the family; all else is of some connections only. */
+/* After "meta", "ip" or "ip6": a protocol or the family; anything else narrows the rule. */
 static void nft_read_header(struct words *words, struct rule *rule)
 {
 	static const char *const protocols[] = { "l4proto", "protocol", "nexthdr", NULL };

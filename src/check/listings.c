@@ -48,7 +48,7 @@ void listings_see(const struct config *config, struct listings_sight *sight)
 	struct check_ruleset rules[2], foreign[2];
 
 	listings_read(&listings, config, rules);
-	/* nft lists those of iptables too, in words of its own. */
+	/* nft lists those of iptables too, in its own words. */
 	listings_read(&by_iptables, config, foreign);
 	*sight = (struct listings_sight){ .nft = !foreign[0].queue && !foreign[1].queue };
 	for (size_t i = 0; i < 2; i++) {

@@ -5,7 +5,7 @@
 
 #include "check/ruleset.h"
 
-/* Texts of the heap, each NULL where the program is not there or refuses. */
+/* Texts on the heap, each NULL where the program is missing or refuses. */
 struct listings {
 	char *nft;
 	char *save[2]; /* of iptables-save and ip6tables-save */
@@ -26,7 +26,7 @@ struct check_forwards check_read_forwards(void);
 
 /* Of each family, IPv4 first. */
 struct listings_sight {
-	bool told[2];   /* this host forwards it, and a program tells its rules */
+	bool told[2];   /* this host forwards it, and a program lists its rules */
 	bool queue[2];  /* a rule feeds the queue */
 	bool loaded[2]; /* ... and one attaches the carrier */
 	bool nft;       /* the rules that feed the queue are nft's own, and not those of iptables */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Firewall managers take each other's rules away, each in a way of its own:
+ * Firewall managers take each other's rules away, each in its own way:
  *
  *                              rules of iptables     tables of nft
  *   firewalld, at each reload  gone                  stay
@@ -8,8 +8,8 @@
  *   ufw                        stay                  stay
  *   Docker                     stay; it puts its own chains first, and drops what it does not know
  *
- * A daemon is known by the name of its process; a service that has done its work and ended, by what systemd keeps of it
- * while it counts as active.
+ * A daemon is recognised by the name of its process; a service that has done its work and ended, by what systemd keeps of
+ * it while it counts as active.
  */
 #include "check/managers.h"
 

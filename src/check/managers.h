@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who else sets this host's firewall up, and what that means for the gateway's rules. */
+/* Which other programs set up this host's firewall, and what that means for the gateway's rules. */
 #ifndef CHECK_MANAGERS_H
 #define CHECK_MANAGERS_H
 
@@ -15,7 +15,7 @@ struct managers {
 /* Those that can be seen from here. */
 struct managers managers_find(void);
 
-/* What to know of each. by_iptables: the gateway's rules are loaded, and iptables' own. */
+/* Reports what to know about each. by_iptables: the gateway's rules are loaded, and are iptables' own. */
 void managers_judge(struct check *check, const struct managers *managers, bool by_iptables);
 
 #endif

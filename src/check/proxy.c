@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How connections get to the proxy: rules that intercept them, a route that delivers what has the mark, an INPUT that
+ * How connections get to the proxy: rules that intercept them, a route that delivers packets with the mark, an INPUT that
  * lets them in, settings of the kernel that would lead its answers astray, and a proxy that listens.
  *
  * As in check/ruleset.c, what nft and iptables-save say is searched for the few words that can't be missing.
@@ -53,7 +53,7 @@ static bool kernel_has_symbol(const char *symbol)
 	return found;
 }
 
-/* Built in, loaded, or there to be loaded by itself. */
+/* Built in, loaded, or there to be loaded when it is needed. */
 static void check_module(struct check *check, const char *module, const char *symbol)
 {
 	const char *const dry_run[] = { "modprobe", "--dry-run", "--quiet", module, NULL };
@@ -139,8 +139,8 @@ static bool has_words(const struct proxy_rules *rules, const char *nft, const ch
 }
 
 /*
- * Rules of earlier versions took connections in PREROUTING, before any forward chain was asked. No rules are left of them
- * where the present ones were loaded by the same means.
+ * Rules of earlier versions took connections in PREROUTING, before any forward chain was asked. None of these are left where
+ * the present ones were loaded by the same means.
  */
 static void check_bypass(struct check *check, const struct family_words *family, const struct proxy_rules *rules)
 {
@@ -179,8 +179,8 @@ static int read_priority(const char *text)
 }
 
 /*
- * The proxy has connections by then: what a later chain would have dropped it never sees. iptables-nft has its security
- * table at priority 150, and not at the kernel's 50.
+ * The proxy has connections by then: a later chain never sees what it would have dropped. iptables-nft has its security
+ * table at priority 150, not at the kernel's 50.
  */
 static void check_late_chains(struct check *check, const struct family_words *family, const char *nft)
 {
@@ -242,7 +242,7 @@ static void check_interception(struct check *check, const struct family_words *f
 			 proxy->tproxy ? "TPROXY" : "REDIRECT");
 }
 
-/* A filter on input that drops by default, and no rule in it that lets in what was intercepted. */
+/* Does a filter on input drop by default, without a rule that lets in what was intercepted? */
 static void check_input(struct check *check, const struct family_words *family, const char *nft, const char *iptables)
 {
 	const struct config_proxy *proxy = &check->config->proxy;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Are the rules in force, for each family that this host forwards, and does its own filter let pass what they open? */
+/* Are the rules in force, for each family that this host forwards, and does its own filter pass what they open? */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static void check_ports(struct check *check, const char *family, uint32_t ports,
 				      check->config->control_ports[i], check_load_rules(check));
 }
 
-/* Where the rules leave it to conntrack how a connection may begin, the sysctl has to hold. */
+/* Where the rules leave it to conntrack how a connection may begin, the sysctl has to be right. */
 static void check_pickup(struct check *check, const char *family, const struct check_ruleset *ruleset)
 {
 	if (check_read_sysctl("net/netfilter/nf_conntrack_tcp_loose") == 0)
@@ -36,9 +36,9 @@ static void check_pickup(struct check *check, const char *family, const struct c
 }
 
 /*
- * Whatever a flowtable has goes past the queue. The kernel gives it no connection that a helper is attached to, so the
- * carrier keeps control connections out, and nothing else does: a port that it is not attached to is lost to the gateway
- * with its first packets.
+ * Whatever is in a flowtable bypasses the queue. The kernel puts no connection there to which a helper is attached, so the
+ * carrier keeps control connections out, and nothing else does: a port without it is lost to the gateway after its first
+ * packets.
  */
 static void check_offload(struct check *check, const char *family, const struct check_ruleset *ruleset)
 {
@@ -67,7 +67,7 @@ static void check_queues(struct check *check, const char *family, const struct c
 	if (ruleset->scatters)
 		check_missing(check, "rules, %s: the queue is chosen for each packet anew (cpu-fanout, numgen), so no worker sees the "
 			      "whole of a connection: %s", family, check_load_rules(check));
-	/* Another gateway of this host may have them. */
+	/* Another gateway on this host may have them. */
 	while (queue <= ruleset->last_queue && ((queue >= first && queue <= last) || holder_find(&holder, (uint16_t)queue)))
 		queue++;
 	if (queue <= ruleset->last_queue)

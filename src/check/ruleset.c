@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What nft and iptables-save say is loaded, searched for what the gateway needs. These are words for people, so the
- * search is for the few that can't be missing: who attaches which helper, who feeds which queue, and which ports are
- * named there. Rules that an operator wrote otherwise than "ftpalg rules" prints them are recognised too.
+ * search is for the few that can't be missing: which rule attaches which helper, which feeds which queue, and which ports
+ * are named there. Rules that an operator wrote differently from what "ftpalg rules" prints are recognised too.
  */
 #include "check/ruleset.h"
 
@@ -12,7 +12,7 @@
 
 #include "rules/rules.h"
 
-/* The rest of line behind words, where they stand as words of their own; else NULL. */
+/* The rest of line after words, where they stand as separate words; otherwise NULL. */
 static const char *line_behind(const char *line, const char *words)
 {
 	size_t length = strlen(words);
@@ -24,7 +24,7 @@ static const char *line_behind(const char *line, const char *words)
 	return NULL;
 }
 
-/* Reads N, FIRST-LAST or FIRST:LAST from where digits begin. Returns what is behind it. */
+/* Reads N, FIRST-LAST or FIRST:LAST from where digits begin. Returns what comes after it. */
 static const char *range_read(const char *text, unsigned long *first, unsigned long *last)
 {
 	char *end;
@@ -63,7 +63,7 @@ static void queues_add(struct check_ruleset *ruleset, unsigned long first, unsig
 	ruleset->scatters |= scatters;
 }
 
-/* Reads the first number in text, or the range there; of nft's hashes the numbers behind "mod" and "offset". */
+/* Reads the first number in text, or the range there; for nft's hashes the numbers after "mod" and "offset". */
 static bool queues_read(const char *text, unsigned long *first, unsigned long *last)
 {
 	const char *count = line_behind(text, "mod"), *offset = line_behind(text, "offset");
@@ -80,7 +80,7 @@ static bool queues_read(const char *text, unsigned long *first, unsigned long *l
 	return *text != '\0';
 }
 
-/* Adds what is fed by a rule that queues to what stands in text. False: none of the workers' queues. */
+/* Adds the queues in text, which a rule feeds. False: none of them is a worker's. */
 static bool queues_take(const struct config *config, const char *text, bool scatters, struct check_ruleset *ruleset)
 {
 	unsigned long first, last;
@@ -100,7 +100,7 @@ static bool is_control_port(const struct config *config, unsigned long port)
 	return false;
 }
 
-/* Does the rule copy packets of data connections to the configured group, which stands behind option? */
+/* Does the rule copy packets of data connections to the configured group, which stands after option? */
 static bool copies_are_made(const struct config *config, const char *line, const char *option)
 {
 	const char *group = line_behind(line, option);
@@ -108,7 +108,7 @@ static bool copies_are_made(const struct config *config, const char *line, const
 	return group && config->nflog_group && strtoul(group, NULL, 10) == config->nflog_group;
 }
 
-/* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; else 0. */
+/* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; otherwise 0. */
 static uint16_t translated_port_read(const struct config *config, const char *target)
 {
 	const size_t length = strcspn(target, " \n");
@@ -191,7 +191,7 @@ struct table {
 	struct check_ruleset ruleset;
 };
 
-/* Only the ports of a table that attaches the carrier, or feeds the queue, mean anything. */
+/* Ports mean something only in a table that attaches the carrier, or feeds the queue. */
 static void table_merge(const struct table *table, struct check_ruleset *ruleset)
 {
 	ruleset->carrier |= table->ruleset.carrier;

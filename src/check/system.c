@@ -18,7 +18,7 @@
 
 /* No rule set is that long; a program that never stops printing must not fill the memory. */
 #define OUTPUT_MAX (64U << 20)
-/* Nor must one that never ends keep a gateway from its start. */
+/* Nor must one that never ends keep a gateway from starting. */
 #define PROGRAM_MICROSECONDS UINT64_C(10000000)
 
 bool check_find_program(const char *name, char *path, size_t size)
@@ -47,7 +47,7 @@ static int program_spawn(const char *path, const char *const *argv, int output, 
 	error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
 	if (!error)
 		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	/* POSIX has the arguments constant in fact; only the prototype lacks the word. */
+	/* POSIX does not change the arguments; only the prototype lacks the word. */
 	if (!error)
 		error = posix_spawn(pid, path, &actions, NULL, (char *const *)(uintptr_t)argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
@@ -69,7 +69,7 @@ static bool program_says(int descriptor, uint64_t deadline)
 	return ready > 0;
 }
 
-/* All there is until the end, with a NUL; NULL where it can't be had. */
+/* Everything until the end, with a NUL; NULL where it can't be had. */
 static char *program_read(int descriptor)
 {
 	const uint64_t deadline = clock_microseconds() + PROGRAM_MICROSECONDS;

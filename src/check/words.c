@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The words of a rule in a listing, read one after the other. */
+/* The words of a rule in a listing, read one after another. */
 #include "check/words.h"
 
 #include <stdio.h>

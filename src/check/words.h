@@ -4,7 +4,7 @@
 
 #include "check/chains.h"
 
-/* The words of a rule, one after the other. What stands in quotation marks is one word, and is never a key word. */
+/* The words of a rule, one after another. What stands in quotation marks is one word, and is never a key word. */
 struct words {
 	const char *next;
 	const char *word;
@@ -22,7 +22,7 @@ bool words_are(const struct words *words, const char *word);
 bool words_are_any(const struct words *words, const char *const *list);
 void words_copy(const struct words *words, char *text, size_t size);
 
-/* Take a list of ports, of protocols, or of nothing but a state, and add to the rule what they mean for data connections. */
+/* Take a list of ports, a list of protocols, or only a state, and add to the rule what it means for data connections. */
 void words_read_ports(struct words *words, struct rule *rule);
 void words_read_protocols(struct words *words, struct rule *rule);
 void words_read_state(const struct words *words, struct states *states);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "Permission denied" is what administrators of such sockets ask about most, so it is said in whose hands it is. */
+/* "Permission denied" is what administrators of such sockets ask about most, so the message says who can change it. */
 #include "client/access.h"
 
 #include <grp.h>
@@ -70,7 +70,7 @@ void access_tell(const char *path, char *text, size_t size)
 	}
 	name_user(state.st_uid, user);
 	name_group(state.st_gid, group);
-	/* To become one of root's group is no advice. */
+	/* Nobody is advised to join root's group. */
 	if ((state.st_mode & bits) && state.st_gid != 0)
 		snprintf(text, size, "%s: the user %s may not use it; %s may, and who is in the group %s: usermod -aG %s %s, and log in again",
 			 culprit, own, user, group, group, own);

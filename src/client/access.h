@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Writes into text who may use the socket at path, for somebody who may not. */
+/* Writes into text who may use the socket at path, for a user who may not. */
 void access_tell(const char *path, char *text, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Asks the gateway that runs, over one of its two sockets. Who answers there is believed no more than it must be: a line, an
- * answer and the time for it have bounds, and whatever is wrong is a sentence that says what to do.
+ * Asks the running gateway, over one of its two sockets. What answers there is believed no more than it has to be: a line,
+ * an answer and the time for it have bounds, and whatever is wrong becomes a sentence that says what to do.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -25,7 +25,7 @@ struct client {
 	int socket;       /* -1: not connected */
 	const char *path;
 	bool absent_open; /* what the configuration says of packets while no gateway runs */
-	bool endless;     /* the answer has no end that anybody waits for, and no bound */
+	bool endless;     /* nobody waits for the answer's end, and it has no bound */
 	uint8_t *buffer;
 	size_t size;
 	size_t start;     /* of what has come and was not taken */
@@ -52,7 +52,7 @@ int client_ask(struct client *client, const char *const *words, size_t count);
  */
 enum client_result client_read(struct client *client, int milliseconds, struct bytes *line, json_t **object);
 
-/* Says in problem that nothing came for so long. */
+/* Says in problem that nothing came for this long. */
 void client_tell_silence(struct client *client, unsigned int seconds);
 
 #endif
