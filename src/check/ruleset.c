@@ -234,7 +234,7 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 		table->ruleset.carrier = true;
 	if (queue && queues_take(config, queue, strstr(queue, "fanout") || line_behind(queue, "numgen"), &table->ruleset))
 		table->ruleset.bypass |= strstr(queue, "bypass") != NULL;
-	/* That packets to a port are dropped says nothing about who else gets them. */
+	/* That packets to a port are dropped says nothing about where others go. */
 	if (line_behind(line, "drop"))
 		return;
 	if ((port = line_behind(line, "dport")) || (port = line_behind(line, "proto-dst")))

@@ -52,8 +52,8 @@ static void keep(struct asking *asking, const struct config *config)
 }
 
 /*
- * Whoever may ask need not be able to read the configuration, and a gateway goes on with the last one that was good: so what
- * can be read is taken, unless a file was named that can't.
+ * A user who may ask need not be able to read the configuration, and a gateway goes on with the last one that was good: so
+ * what can be read is used, unless a file was named that can't be read.
  */
 static int load_config(struct asking *asking)
 {
@@ -161,7 +161,7 @@ json_t *asking_collect(struct asking *asking, const char *const *words, size_t c
 	return NULL;
 }
 
-/* RFC 8259 7: what is beyond four digits is two halves. */
+/* RFC 8259 7: a character beyond four digits is written as two halves. */
 static void print_character(uint32_t character)
 {
 	if (character > UINT16_MAX)
@@ -170,7 +170,7 @@ static void print_character(uint32_t character)
 		printf("\\u%04x", (unsigned int)character);
 }
 
-/* As it is; but what a terminal would take for more than a character is written as JSON writes it too. */
+/* As it is; but what a terminal would take for more than a character is written as in JSON. */
 void asking_print_line(struct bytes line)
 {
 	while (line.length > 0) {
@@ -210,7 +210,7 @@ int asking_pass_on(struct asking *asking, const char *const *words, size_t count
 			asking_print_line(line);
 		json_decref(object);
 		object = NULL;
-		/* Who follows sees each line when it comes. */
+		/* Where the answer is followed, each line is shown when it comes. */
 		written = !ferror(stdout) && (!asking->client.endless || fflush(stdout) == 0);
 	}
 	return asking_flush() && result == CLIENT_END && written ? CMD_SUCCESS : CMD_FAILURE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the commands have in common that ask the gateway which runs. */
+/* What the commands that ask the running gateway have in common. */
 #ifndef CMD_ASKING_H
 #define CMD_ASKING_H
 
@@ -12,7 +12,7 @@
 
 /* Seconds until the first line of an answer, and between two of them. */
 #define ASKING_SECONDS 5
-/* What is to be done may take a while: a reload tries the whole configuration first. */
+/* An order may take a while: a reload tries the whole configuration first. */
 #define ASKING_ACTS_SECONDS 60
 
 struct asking {
@@ -42,9 +42,9 @@ int asking_prepare(struct asking *asking);
 
 /* Asks words. Returns a CMD_ status; what is wrong has been said. */
 int asking_begin(struct asking *asking, const char *const *words, size_t count);
-/* The next object of an answer: CLIENT_LINE, CLIENT_END, or CLIENT_FAILED, which has been told. */
+/* The next object of an answer: CLIENT_LINE, CLIENT_END, or CLIENT_FAILED, which has been reported. */
 enum client_result asking_next(struct asking *asking, struct bytes *line, json_t **object);
-/* All of an answer as an array, which the caller frees; NULL where it failed, which has been told. */
+/* All of an answer as an array, which the caller frees; NULL where it failed, which has been reported. */
 json_t *asking_collect(struct asking *asking, const char *const *words, size_t count);
 /* Passes the lines of an answer on as they are, which are objects or text. Returns a CMD_ status. */
 int asking_pass_on(struct asking *asking, const char *const *words, size_t count, bool objects);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "cmd/options.h"
 
-/* Files that are shorter are done before one could read how far they are. */
+/* Shorter files are done before anybody could read the progress. */
 #define PROGRESS_SIZE (UINT64_C(32) << 20)
 #define PROGRESS_PACKETS 65536
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the commands share that replay a capture: their options, the run itself, and what they say about it. */
+/* What the commands that replay a capture share: their options, the run itself, and what they say about it. */
 #ifndef CMD_CAPTURE_RUN_H
 #define CMD_CAPTURE_RUN_H
 

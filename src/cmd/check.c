@@ -3,7 +3,7 @@
  * ftpalg check: is this host fit for the gateway? It changes nothing, except that asking the kernel for a netlink
  * subsystem loads the module of that subsystem, as running the gateway would.
  *
- * A finding is "ok", "note" (works, but worth knowing) or "MISSING" (FTP does not work as configured until it is mended).
+ * A finding is "ok", "note" (works, but worth knowing) or "MISSING" (FTP does not work as configured until that is mended).
  * Everything is looked at, whatever was found before.
  */
 #include <getopt.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands of ftpalg. Each is one file with one function, but for those of act.c, and main.c has them in its table. */
+/* The commands of ftpalg. Each is one file with one function, except those of act.c, and main.c has them in its table. */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 

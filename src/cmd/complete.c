@@ -11,10 +11,10 @@
 #include "cmd/cmd.h"
 #include "cmd/help.h"
 
-/* Who types waits no longer for a gateway. */
+/* A user at a prompt waits no longer for a gateway. */
 #define PATIENCE_MILLISECONDS 300
 
-/* What stands for something else is in capitals. */
+/* Words that stand for something else are in capitals. */
 static bool is_placeholder(const char *word, size_t length)
 {
 	return length > 1 && isupper((unsigned char)word[0]) && isupper((unsigned char)word[1]);
@@ -32,7 +32,7 @@ static const char *text_of(const json_t *session, const char *name)
 	return text ? text : "";
 }
 
-/* What the sessions of the gateway that runs have as this member; nothing where none answers. */
+/* The values that the running gateway's sessions have for this member; none if no gateway answers. */
 static void complete_sessions(const char *member, FILE *out)
 {
 	static const char *const words[] = { "sessions" };
@@ -71,7 +71,7 @@ static void complete_placeholder(const struct command_row *table, const char *wo
 			fprintf(out, "%s\t%s\n", row->name, row->help);
 }
 
-/* What stands behind the option in an item's text: "FILE" of "-c FILE". NULL: nothing, or it is another option's item. */
+/* What follows the option in an item's text: "FILE" in "-c FILE". NULL: nothing, or it is another option's item. */
 static const char *value_of(const struct command_item *item, const char *option)
 {
 	const size_t length = strcspn(item->text, " ");
@@ -82,7 +82,7 @@ static const char *value_of(const struct command_item *item, const char *option)
 	return item->text + length + 1;
 }
 
-/* The words of an item that can be typed as they are, and what others stand for. */
+/* The words of an item that can be typed as they are, and what the others stand for. */
 static void complete_item(const struct command_row *table, const struct command_item *item, const char *begun, FILE *out)
 {
 	const char *word = item->text;
@@ -90,7 +90,7 @@ static void complete_item(const struct command_row *table, const struct command_
 	while (*word) {
 		const size_t length = strcspn(word, ", ");
 
-		/* Options are many: they are shown to who asks for one. */
+		/* Options are many: they are shown only if one is asked for. */
 		if (is_placeholder(word, length)) {
 			if (word == item->text && begun[0] != '-')
 				complete_placeholder(table, word, length, out);

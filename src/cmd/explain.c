@@ -42,7 +42,7 @@ static const char *request_for(const struct reply *reply)
 	return reply->code == 229 ? "EPSV" : "PASV";
 }
 
-/* A single line: which side says it is told by the line, and what comes before it is made up. */
+/* A single line: the line itself shows which side says it, and what comes before it is made up. */
 static int explain_argument(struct explanation *explanation, const char *text)
 {
 	struct explain_burst *burst = &explanation->burst;
@@ -84,7 +84,7 @@ static int explain_said(struct explanation *explanation, const char *text, size_
 	}
 	if (empty)
 		return CMD_SUCCESS;
-	/* A server speaks first. A dialogue that begins with its client is one that has been going on. */
+	/* A server speaks first. A dialogue that begins with its client is already under way. */
 	if (!*opened) {
 		explain_tell_ends(explanation);
 		explain_open(explanation, explanation->burst.direction == DIRECTION_ORIGINAL);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define HELP_WIDTH 79
-/* What stands in front of an item's help, at most: longer items have a line of their own. */
+/* The longest item that stands before its help in one line: longer ones have their own line. */
 #define ITEM_WIDTH 21
 
 const struct command_row *help_find(const struct command_row *table, const char *name)

@@ -10,8 +10,8 @@
 
 /*
  * What a command takes, as its help shows it: "-4, -6" and "--port NUMBER" are options, "nft" is a word that is typed as it
- * stands, and "CAPTURE" stands for something. What FILE, PATH and CAPTURE stand for is completed from the files there are,
- * what SESSION and CLIENT stand for from the sessions of the gateway that runs.
+ * stands, and "CAPTURE" stands for something. FILE, PATH and CAPTURE are completed from the files that exist, SESSION and
+ * CLIENT from the sessions of the running gateway.
  */
 struct command_item {
 	const char *text;
@@ -34,7 +34,7 @@ void help_print(const struct command_row *command, FILE *out);
 const struct command_row *help_find(const struct command_row *table, const char *name);
 
 /*
- * What can come next, a candidate a line with a tab and its help behind it: words are those behind "ftpalg", the last of
+ * What can come next: one candidate a line, followed by a tab and its help. words are those after "ftpalg"; the last of
  * them, which may be empty, is the one to be completed. A line ":files" says that it can be the name of a file.
  */
 void help_complete(const struct command_row *table, int count, char **words, FILE *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The program: finds the command and calls it. A command is one row here and one function in a file of its own. */
+/* The program: finds the command and calls it. A command is one row here and one function in its own file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -207,8 +207,8 @@ static int main_help(int argc, char **argv)
 }
 
 /*
- * --help answers for every command, wherever it stands before "--" and what a shell wants completed, and -h in front or at
- * the end.
+ * --help answers for every command, wherever it stands before "--" and before what a shell wants completed, and -h does at
+ * the beginning or the end.
  */
 static bool asks_for_help(int argc, char **argv)
 {
@@ -220,22 +220,22 @@ static bool asks_for_help(int argc, char **argv)
 	return i == argc && argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[argc - 1], "-h") == 0);
 }
 
-/* What stands in for a closed stream can't be used the way that stream is: whoever uses it hears of it, as before. */
+/* A closed stream's stand-in can't be used as that stream is: code that tries gets an error, as it would have before. */
 static bool fill_gap(int stream)
 {
 	return fcntl(stream, F_GETFD) >= 0 || open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) == stream;
 }
 
 /*
- * What is opened next has the lowest number that is free. Where that is a standard stream's, which whoever started this
- * program had closed, messages would go there: into the kernel's queue, or to a client.
+ * What is opened next gets the lowest number that is free. If that is a standard stream's, which was closed when this
+ * program was started, messages would go there: into the kernel's queue, or to a client.
  */
 static bool fill_gaps(void)
 {
 	return fill_gap(STDIN_FILENO) && fill_gap(STDOUT_FILENO) && fill_gap(STDERR_FILENO);
 }
 
-/* What was to be shown was shown; of a command that failed it has been said why. */
+/* Makes sure that what was to be shown was shown; a command that failed has said why. */
 static int conclude(int status)
 {
 	if (status != CMD_SUCCESS || (fflush(stdout) == 0 && !ferror(stdout)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ftpalg metrics: the numbers for who collects them by a file or a pipe. Over HTTP the gateway tells them by itself. */
+/* ftpalg metrics: the numbers for collectors that read a file or a pipe. Over HTTP the gateway itself answers. */
 #include <stdio.h>
 
 #include "cmd/asking.h"

@@ -121,7 +121,7 @@ static int read_options(struct arguments *arguments, int argc, char **argv)
 	return status;
 }
 
-/* Takes those away that no -k wants. */
+/* Takes away those that no -k wants. */
 static void filter(struct arguments *arguments, struct probe_list *list)
 {
 	size_t kept = 0;

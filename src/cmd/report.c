@@ -71,7 +71,7 @@ static void add_note(struct arguments *arguments, const char *format, ...)
 	head->notes[head->note_count++] = note;
 }
 
-/* one and several: what so many of it are. */
+/* one and several: what one, or more, of them are called. */
 static void note_count(struct arguments *arguments, uint64_t count, const char *one, const char *several)
 {
 	if (count > 0)

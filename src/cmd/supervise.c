@@ -10,7 +10,7 @@
 #include "process/service.h"
 #include "rules/rules.h"
 
-/* Rules may come after the gateway; but who forgot them hears of it here, and not from users. */
+/* Rules may be loaded after the gateway starts; but an operator who forgot them hears of it here, and not from users. */
 static void supervise_warn_unfed(const struct config *config)
 {
 	const struct check_forwards unfed = check_find_unfed(config);
@@ -25,7 +25,7 @@ static void supervise_warn_unfed(const struct config *config)
 
 static int supervise(const struct config *config, const char *path, enum supervisor_kind kind)
 {
-	/* Whoever goes on with what runs has been told, and is waited for. */
+	/* Not where a program goes on with what runs: the operator has heard this before, and sessions wait. */
 	if (kind == SUPERVISE_GATEWAY && !supervisor_goes_on())
 		supervise_warn_unfed(config);
 	return supervisor_run(config, path, kind);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ftpalg takeover: this router takes a failed one's place, and conntrackd has brought its connections, but not all of them.
+ * ftpalg takeover: this router takes a failed one's place, and conntrackd has brought its connections, but not whole.
  */
 #include <errno.h>
 #include <getopt.h>

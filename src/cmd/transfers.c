@@ -9,7 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 
-/* The head and the widths of columns are found for what comes within this time, or for so many. */
+/* The head and the widths of columns are made for what comes within this time, or for this many rows. */
 #define GATHER_MILLISECONDS 200
 #define GATHER_ROWS 1000
 
@@ -45,7 +45,7 @@ static bool read_since(const char *text, uint64_t *seconds)
 	return true;
 }
 
-/* What was gathered, below the head where that is not there yet. */
+/* Prints what was gathered, below the head if that is not there yet. */
 static int print_rows(struct transfers *transfers)
 {
 	struct screen_text text = { .style = &transfers->asking.style };
@@ -80,7 +80,7 @@ static int put_transfer(struct transfers *transfers, const json_t *transfer)
 		       ? print_rows(transfers) : CMD_SUCCESS;
 }
 
-/* All that comes; of what has no end, until it can't be written any more. */
+/* Shows all that comes; if that has no end, until it can no longer be written. */
 static int show_all(struct transfers *transfers)
 {
 	struct client *client = &transfers->asking.client;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ftpalg version: what somebody who is to help has to know of this program, its libraries and its host. */
+/* ftpalg version: what anybody who helps has to know of this program, its libraries and its host. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>

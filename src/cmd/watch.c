@@ -118,7 +118,7 @@ static bool is_known(const struct watch *watch, const json_t *decision)
 	return false;
 }
 
-/* An update may tell again what an earlier one told. */
+/* An update may repeat what an earlier one had. */
 static void keep_decisions(struct watch *watch)
 {
 	const json_t *news = update_part(watch, "decisions");
@@ -323,7 +323,7 @@ static void open_why(struct watch *watch)
 		return;
 	json_decref(watch->why);
 	watch->why = decisions;
-	/* The end of it is what it is about. */
+	/* Its end matters most. */
 	watch->why_line = SIZE_MAX / 2;
 	watch->mode = WATCH_WHY;
 }
@@ -518,7 +518,7 @@ static int watch_on_terminal(struct watch *watch)
 	return CMD_SUCCESS;
 }
 
-/* A socket that was named takes all; else kill has the one that is for it, which may be none. */
+/* A socket that was named takes everything; otherwise kill uses the socket for orders, which may not exist. */
 static int prepare_kill(struct watch *watch)
 {
 	asking_init(&watch->control, "watch");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The terminal is given back in three ways. Who ends by himself calls watch_terminal_give_back(). Signals that ask to end or
- * to stop are read from a descriptor, so that they come between two screens and not in one. And for faults of this program
- * there is a handler, which does nothing but write() and tcsetattr(), both of which signal-safety(7) allows.
+ * The terminal is given back in three ways. A program that ends calls watch_terminal_give_back(). Signals that ask to end or
+ * to stop are read from a descriptor, so that they come between two screens and not within one. And for faults of this
+ * program there is a handler, which does nothing but write() and tcsetattr(), both of which signal-safety(7) allows.
  */
 #include "cmd/watch_terminal.h"
 
@@ -142,7 +142,7 @@ static enum watch_key key_of_number(uint8_t number)
 }
 
 /*
- * ESC [ and what parameters there are up to a letter or ~ (ECMA-48 5.4), or ESC O and a letter; alone it is the key Escape.
+ * ESC [ and any parameters up to a letter or ~ (ECMA-48 5.4), or ESC O and a letter; ESC alone is the key Escape.
  */
 static enum watch_key take_sequence(struct bytes *typed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A terminal that a program has for itself, and that is as it was when the program is gone, whatever ended it. */
+/* A terminal that a program has to itself, and that is as it was when the program is gone, whatever ended it. */
 #ifndef CMD_WATCH_TERMINAL_H
 #define CMD_WATCH_TERMINAL_H
 
@@ -42,7 +42,7 @@ enum watch_signal watch_terminal_read_signal(int descriptor);
 /* Takes the next key off bytes that were typed. */
 enum watch_key watch_terminal_take_key(struct bytes *typed, char *character);
 
-/* Shows lines as all there is on it. False: it is gone. */
+/* Fills it with these lines. False: it is gone. */
 bool watch_terminal_show(const struct screen_text *text);
 
 #endif

@@ -2,19 +2,18 @@
 /*
  * Reading the configuration file.
  *
- * inih splits lines into keys and values, but its handler is not told the line, its line buffer cuts off silently what
- * is too long, it reports the first error only, and it is silent about sections without settings. So it is fed by a
- * reader of our own (inih calls it once a line), which knows the line, judges its length and its section header, and
- * notices at the next line that the handler was never called for this one. What the handler gets is judged by the key
- * tables.
+ * inih splits lines into keys and values, but its handler does not learn the line, its line buffer silently cuts off what
+ * is too long, it reports only the first error, and it says nothing of sections without settings. So it is fed by our own
+ * reader (inih calls it once a line), which knows the line, judges its length and its section header, and notices at the
+ * next line that the handler was never called for this one. What the handler gets is judged by the key tables.
  *
- * More files may stand beside the one that was named. Each is read as if it were alone, but that a setting, a rule or a
+ * More files may stand beside the one that was named. Each is read as if it were alone, except that a setting, a rule or a
  * server that an earlier one has is an error: what is in force does not depend on which file happens to be the last.
  *
- * Errors don't stop the reading: the operator sees them at once, in the order of the lines, up to a bound.
+ * Errors don't stop the reading: the operator sees them all at once, in the order of the lines, up to a bound.
  *
- * A [rule] inherits from [policy] wherever that stands in the file, so inheritance is settled at the end: of each rule,
- * the keys that it set are known, and the bytes of all others are copied from [policy].
+ * A [rule] inherits from [policy] wherever that stands in the file, so inheritance is settled at the end: the keys that each
+ * rule set are known, and the bytes of all others are copied from [policy].
  */
 #include "config/config.h"
 
@@ -152,7 +151,7 @@ static void config_begin_section(struct config_reader *reader, char *header)
 		config_complain(reader, "there is no section [%s]; expected " SECTIONS, name);
 }
 
-/* The line before was to be a setting, and inih found none in it. */
+/* The line before should have been a setting, and inih found none in it. */
 static void config_settle_line(struct config_reader *reader)
 {
 	if (!reader->pending)
@@ -163,8 +162,8 @@ static void config_settle_line(struct config_reader *reader)
 }
 
 /*
- * Cuts off a comment behind a value, which begins with a semicolon behind a blank. inih does the same, but not in lines
- * that continue a value. Then cuts off trailing blanks. Returns the new length.
+ * Cuts off a comment after a value, which begins with a semicolon after a blank. inih does the same, but not in lines that
+ * continue a value. Then cuts off trailing blanks. Returns the new length.
  */
 static size_t config_trim_line(char *text, size_t length)
 {
@@ -177,7 +176,7 @@ static size_t config_trim_line(char *text, size_t length)
 	return length;
 }
 
-/* Judges the line in reader->text and returns what inih shall see in its place; size is what inih has room for. */
+/* Judges the line in reader->text and returns what inih is to see instead; size is what inih has room for. */
 static const char *config_judge_line(struct config_reader *reader, size_t length, size_t size)
 {
 	static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -203,7 +202,7 @@ static const char *config_judge_line(struct config_reader *reader, size_t length
 	}
 	if (*text == '[') {
 		config_begin_section(reader, text);
-		/* Tells inih that lines from here on continue nothing in front of the header. */
+		/* Tells inih that lines from here on continue nothing before the header. */
 		return "[]";
 	}
 	reader->pending = true;
@@ -343,7 +342,7 @@ static int config_load_files(struct config_reader *reader)
 	return taken && reader->error_count == 0 ? 0 : -1;
 }
 
-/* absent: the file that was named is not there, and need not be. */
+/* absent: the file that was named does not exist, and need not. */
 static int config_load_with_parts(struct config *config, const char *path, bool absent, FILE *errors)
 {
 	struct config_reader reader = { .config = config, .errors = errors };

@@ -172,11 +172,11 @@ int config_load(struct config *config, const char *path, FILE *errors);
  */
 int config_load_first(struct config *config, const char *path, FILE *errors);
 
-/* How many workers this host has: of CONFIG_WORKERS_AUTO one for each processor. Asks the host, which no sandbox allows. */
+/* How many workers this host has: for CONFIG_WORKERS_AUTO one for each processor. Asks the host, which no sandbox allows. */
 uint16_t config_count_workers(const struct config *config);
 /* The same for the processes of the proxy. */
 uint16_t config_count_proxies(const struct config *config);
-/* The last queue that they may have, on whatever host. */
+/* The last queue that they may have, on any host. */
 uint32_t config_last_queue(const struct config *config);
 
 /* Does any rule send connections to the proxy? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A service manager can hand over keys that the service itself could not read (systemd.exec(5), LoadCredential=): copies of
- * them are in a directory of this service's own, which the environment names. So a key whose file has a copy there is read
- * there, and the configuration is the same with a service manager and without one.
+ * them are in a directory of this service alone, which the environment names. So a key whose file has a copy there is read
+ * from there, and the configuration is the same with a service manager and without one.
  *
  *   key = /etc/ftpalg/keys/server.key
  *     LoadCredential=server.key:/etc/ftpalg/keys/server.key   ->  server.key
@@ -14,7 +14,7 @@
 
 #include "config/reader.h"
 
-/* Of path, with length bytes of directory in front of its last component. True: there is one, and path is that now. */
+/* Looks for a copy of path. True: there is one, and path is that now. */
 static bool credential_take(char path[PATH_MAX], const char *from, const char *directory, size_t length, const char *name)
 {
 	char copy[PATH_MAX];

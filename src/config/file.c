@@ -4,12 +4,12 @@
  *
  * A file is read whole before any of it is judged, in one go and up to a bound: a worker reads it between two packets, in
  * a sandbox that knows few system calls, so nothing in it may decide how long that takes, how much memory it needs or
- * which calls the C library makes for it. A named pipe or a device would be waited for and is refused, and so is a file that
- * changes while it is read.
+ * which calls the C library makes for it. A named pipe or a device, for which the worker would wait, is refused, and so is a
+ * file that changes while it is read.
  *
- * Whoever can write to it decides what the firewall lets pass, so a file that others than its owner can change is refused
- * too, and so is a directory in which they can make one. A group of the owner's own, which has his number, is himself: that
- * is what files look like where the umask is 002.
+ * A user who can write to it decides what the firewall lets pass, so a file that others than its owner can change is refused
+ * too, and so is a directory in which they can make one. The owner's private group, which has the owner's number, counts as
+ * the owner: that is how files are where the umask is 002.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 #define SUFFIX ".conf"
 
-/* Who else can write, in words; NULL: nobody. */
+/* Says in words who else can write; NULL: nobody. */
 static const char *config_find_writers(const struct stat *status)
 {
 	const bool others = status->st_mode & S_IWOTH;
 	const bool group = (status->st_mode & S_IWGRP) && status->st_gid != status->st_uid;
 
-	/* What has no name any more is nobody's to change. */
+	/* Nobody can change what no longer has a name. */
 	if (status->st_nlink == 0)
 		return NULL;
 	return group && others ? "its group and all others" : group ? "its group" : others ? "everybody" : NULL;

@@ -25,7 +25,7 @@ static bool config_has_networks(const struct config_seen *seen)
 	return false;
 }
 
-/* Was name among the hosts of the rules before, or among those of this one before its last? */
+/* Was name among the hosts of earlier rules, or among those of this one before its last? */
 static bool config_knows_host(const struct policy *policy, size_t last, const char *name)
 {
 	bool known = false;
@@ -113,7 +113,7 @@ void config_finish_proxy(struct config_reader *reader)
 		wrong = config_judge_together(reader->config, seen);
 	if (seen)
 		config_go_to(reader, reader->proxy_seen.section);
-	/* Where a value was refused, what it leaves undone is not another error. */
+	/* Where a value was refused, its absence is not another error. */
 	if (wrong && reader->error_count == 0)
 		config_complain(reader, "[proxy]: %s", wrong);
 }

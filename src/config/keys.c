@@ -34,8 +34,8 @@ _Static_assert(CONFIG_NAMES_MAX == 16, STATED);
 #define GROUP_OR_NONE "the name of a group, or none"
 
 /*
- * What a setting of a few words may say. The place of each word is its value: a member of an enum, or, of two, false and
- * true.
+ * What a setting of a few words may say. The place of each word is its value: a member of an enum, or, where there are two,
+ * false and true.
  */
 static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const closed_open_words[] = { "closed", "open", NULL };

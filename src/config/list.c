@@ -122,7 +122,7 @@ const char *config_read_implicit_ports(struct config_value *value, void *owner)
 	return list_read(value, owner, true, value->continued, implicit_port_item);
 }
 
-/* No equals sign, which would end the list if it stood in a line that continues it. */
+/* Not an equals sign, which would end the list in a line that continues it. */
 static const char *forward_item(struct bytes word, void *owner)
 {
 	struct config_proxy *proxy = &((struct config *)owner)->proxy;
@@ -180,7 +180,7 @@ const char *config_read_addresses(struct config_value *value, void *owner)
 	return list_read(value, owner, false, value->continued, address_item);
 }
 
-/* What SNI can hold (RFC 6066 3); a dot at the end is no part of it. */
+/* What SNI can hold (RFC 6066 3); a dot at the end is not part of it. */
 static const char *host_read(struct bytes word, char *host)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
@@ -250,7 +250,7 @@ const char *config_read_hosts(struct config_value *value, void *owner)
 	return list_read(value, owner, false, value->continued, host_item);
 }
 
-/* Which words OpenSSL knows is for whoever has it to say (src/tls/demand.c). */
+/* Only src/tls/demand.c, which has OpenSSL, can say which words that knows. */
 const char *config_read_tls_words(struct config_value *value, void *owner)
 {
 	char *list = (char *)owner + value->key->offset;
@@ -374,7 +374,7 @@ const char *config_read_deny_passive_ports(struct config_value *value, void *own
 	return list_read(value, owner, true, value->continued, deny_passive_item);
 }
 
-/* An IPv6 address is full of colons: the one that begins the ports is the first behind the slash. */
+/* An IPv6 address is full of colons: the one that begins the ports is the first after the slash. */
 static const char *fxp_item(struct bytes word, void *owner)
 {
 	struct policy_rule *rule = owner;
@@ -423,7 +423,8 @@ static const char *advertise_address(struct bytes word, size_t sign, const struc
 }
 
 /*
- * A name ends in letters (RFC 1123 2.1); what ends in digits is an address that is none. It may have hyphens, so no minus.
+ * A name ends in letters (RFC 1123 2.1); what ends in digits is a wrong address. A name may have hyphens, so "-" is no
+ * minus.
  */
 static const char *advertise_host(struct bytes word, struct policy_advertise *advertise)
 {

@@ -10,7 +10,7 @@
 
 #define CONFIG_ERRORS_MAX 30
 
-/* A thousand times what the largest configuration needs that every bound of it allows. */
+/* A thousand times what the largest configuration needs that all bounds allow. */
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
 
 /* The file that was named, and those beside it. */
@@ -59,9 +59,9 @@ struct config_reader {
 	struct config_seen server_seen[CONFIG_SERVERS_MAX];
 };
 
-/* config/file.c: text holds CONFIG_FILE_MAX bytes and two more. False: it can't be read, or may not, which has been told. */
+/* config/file.c: text holds CONFIG_FILE_MAX bytes and two more. False: it can't or may not be read, which was reported. */
 bool config_take_file(struct config_reader *reader, unsigned int number, char *text);
-/* Adds the files that stand beside path to those that are read. False: it can't tell which, which has been told. */
+/* Adds the files beside path to those that are read. False: these can't be found out, which was reported. */
 bool config_add_parts(struct config_reader *reader, const char *path);
 
 /* config/credentials.c: keys are read where a service manager has put them, if one has. */

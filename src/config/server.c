@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which [server] is it: by address, and by the name that the client asks for. The first that fits is it. */
+/* Which [server] it is, by address and by the name that the client asks for: the first that matches. */
 #include <string.h>
 
 #include "config/config.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the settings of [proxy] must be together, among themselves and with the rest of the configuration. */
+/* How the settings of [proxy] must agree, with each other and with the rest of the configuration. */
 #include "config/config.h"
 #include "config/value.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Settings of one word. Each reader takes the whole of a value and accepts exactly one spelling of everything: a word
- * that could be a slip of the pen is an error, because a firewall that guesses is one nobody has configured.
+ * that could be a typing error is an error, because a firewall that guesses is one that nobody has configured.
  */
 #include "config/value.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How many workers there are, and which queues are theirs. A configuration is judged by processes too that may not ask the
- * host for anything (those that read it again), so what they judge does not depend on the host: "auto" keeps a queue for all
- * that there can be.
+ * How many workers there are, and which queues are theirs. A configuration is also judged by processes that may not ask the
+ * host for anything (those that read it again), so the judgement does not depend on the host: "auto" reserves queues for as
+ * many workers as there can be.
  */
 #include <unistd.h>
 

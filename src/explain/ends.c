@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Between whom a line is said, where that was not told. A line that offers an endpoint is taken for an honest one: its
- * sender is whom it names. A command that is to be translated is said by whoever is translated.
+ * Between which ends a line is said, where these were not given. A line that offers an endpoint is taken to be honest: it
+ * names its sender. A command that is to be translated comes from the client that is translated.
  */
 #include <string.h>
 

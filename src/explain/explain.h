@@ -128,16 +128,16 @@ bool explain_read_line(const char *text, struct explain_burst *burst, bool *empt
 
 /* Begins the session. under_way: greeting and login have passed. */
 void explain_open(struct explanation *explanation, bool under_way);
-/* Judges one line that is not shown. What became of it. */
+/* Judges one line that is not shown, and returns what became of it. */
 const struct outcome *explain_prepare(struct explanation *explanation, enum direction direction, const char *line);
 /* Judges the burst; fills the result. False where it has too many lines. */
 bool explain_judge(struct explanation *explanation);
-/* Is there anything to say about the burst but that it passes? */
+/* Is there more to say about the burst than that it passes? */
 bool explain_is_remarkable(const struct explanation *explanation);
 const char *explain_judgement_name(enum explain_judgement judgement);
 /* Does the line hold a password? Then its argument is not shown. */
 bool explain_is_secret(struct bytes line, enum direction direction, struct span *argument);
-/* The line of the burst, whole or not, that does; nothing else of the burst is shown then. No bytes: there is none. */
+/* The line of the burst, whole or not, that does; then nothing else of the burst is shown. No bytes: there is none. */
 struct bytes explain_find_secret(const struct explanation *explanation, struct span *argument);
 /* What leaves of a line, into out, which holds 2 * LINE_MAX_LENGTH. Returns its length. */
 size_t explain_leaving(const struct explain_line *line, uint8_t *out);
@@ -148,9 +148,9 @@ const char *explain_verdict_name(enum model_verdict verdict);
 
 /* explain/text.c, explain/json.c */
 
-/* Between whom it is said, as far as that was assumed. */
+/* The ends between which it is said, as far as they were assumed. */
 void explain_print_ends(const struct explanation *explanation, FILE *out);
-/* One line of FTP by itself: all that is known about it. */
+/* A single line of FTP: all that is known about it. */
 void explain_print_line(const struct explanation *explanation, FILE *out);
 /* One burst of a dialogue. */
 void explain_print_burst(const struct explanation *explanation, FILE *out);

@@ -152,7 +152,7 @@ static void judge_opaque(struct explanation *explanation, struct bytes bytes)
 		close_session(explanation, REASON_NOT_TLS);
 }
 
-/* Of a line that may be longer, since it carries a token, the beginning is judged. */
+/* Where a line may be longer, since it carries a token, its beginning is judged. */
 static bool is_token_byte(const struct explanation *explanation, enum direction direction, uint8_t byte)
 {
 	return token_is_base64((struct bytes){ &byte, 1 }) &&
@@ -183,7 +183,7 @@ static bool judge_bytes(struct explanation *explanation)
 	return true;
 }
 
-/* What the burst came to, here: what was opened last, and whether anything was refused. */
+/* What became of the burst here: what was opened last, and whether anything was refused. */
 static const struct expectation *opened_here(const struct explain_result *result, bool *refused)
 {
 	const struct expectation *opened = NULL;

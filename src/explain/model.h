@@ -10,8 +10,8 @@
  *   wrapping     the same without that patch, so numbers wrap; checked against the running 6.1.0-56 (Debian 12) and
  *                6.18.44 by tests/lab/test_models.py, which takes whichever of the two models the kernel is like
  *   conntrackd   its helper in user space: src/helpers/ftp.c of conntrack-tools; Debian's 1.4.7 checked as above
- *   naive        nobody's, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and
- *                checkers that know PORT in capitals and EPRT with bars only had in common
+ *   naive        nobody's program, one regular expression a segment, in upper case: what CVE-2000-0150, CVE-2001-0405 and
+ *                checkers that only know PORT in capitals and EPRT with bars have in common
  */
 #ifndef EXPLAIN_MODEL_H
 #define EXPLAIN_MODEL_H
@@ -33,7 +33,7 @@ enum model_verdict {
 	MODEL_DROPS,    /* and so waits for the sender to repeat it */
 };
 
-/* Positions behind a line end are remembered for each direction, as many as Linux remembers. */
+/* Positions after a line end are remembered for each direction, as many as Linux remembers. */
 #define MODEL_NEWLINES_MAX 2
 
 /* What a helper remembers of one control connection. */
@@ -57,8 +57,8 @@ struct model_answer {
 const char *model_name(enum model model);
 
 /*
- * Begins a connection. under_way: lines have passed in both directions, and both streams stand at position 0, behind a
- * line end; else nothing has passed yet, and the first byte of each direction is at position 0.
+ * Begins a connection. under_way: lines have passed in both directions, and both streams are at position 0, after a line
+ * end; otherwise nothing has passed yet, and the first byte of each direction is at position 0.
  */
 void model_open(struct model_state *state, bool under_way);
 

@@ -15,7 +15,7 @@ struct model_match {
 /* Is it the address of the peer whose segment it is, as that peer knows itself? */
 bool model_is_sender(const struct nat_view *view, enum direction direction, const struct address *address);
 
-/* Fills in what follows from match: whom to expect where, and the tuple in words for the far side. */
+/* Fills in what follows from match: who is expected where, and the tuple as the far side has to read it. */
 void model_admit(const struct nat_view *view, enum direction direction, const struct model_match *match,
 		 struct model_answer *answer);
 

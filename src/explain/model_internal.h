@@ -5,7 +5,7 @@
 
 #include "explain/model_answer.h"
 
-/* How the helpers that descend from Linux's differ from each other. */
+/* How the helpers that descend from Linux's differ. */
 struct model_lineage {
 	bool any_case;         /* of a verb */
 	bool bounds;           /* an octet above 255 or a port above 65535 is no number */

@@ -12,11 +12,10 @@
  *                   | yes
  *                 expected; where NAT is, rewritten
  *
- * and, unless it was dropped: if the segment ends with LF, the position behind it is remembered, two for each
- * direction.
+ * and, unless it was dropped: if the segment ends with LF, the position after it is remembered, two for each direction.
  *
  * Numbers are summed up in 32 bits and put together by shifting, so an octet of more than eight bits adds to its left
- * neighbour; the port of EPRT and 229 is summed up in 16. With bounds, such a number is none.
+ * neighbour; the port of EPRT and 229 is summed up in 16. With bounds, such a number is not accepted as one.
  */
 #include <string.h>
 #include <strings.h>
@@ -99,7 +98,7 @@ static bool read_port_form(struct reader *reader, size_t start, uint8_t end)
 	return true;
 }
 
-/* The digits of a port and the delimiter behind them. Returns the position behind it, 0 if they can't be read. */
+/* The digits of a port and the delimiter after them. Returns the position after it, 0 if they can't be read. */
 static size_t read_port(struct reader *reader, size_t at, uint8_t delimiter)
 {
 	uint32_t port = 0;
@@ -244,7 +243,7 @@ static void judge_offer(const struct reader *reader, const struct nat_view *view
 	}
 	answer->why = "it reads an offer";
 	model_admit(view, direction, &reader->match, answer);
-	/* A port of 0 is also how NAT says that it has found none. */
+	/* With port 0, NAT also says that it has found none. */
 	if (answer->destination.port == 0 && answer->verdict == MODEL_REWRITES) {
 		answer->verdict = MODEL_DROPS;
 		answer->expects = reader->lineage->expects_port_zero;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A helper as it is written in an afternoon: in each segment, wherever in it, the first text that looks like an offer,
- * in upper case, EPRT with bars, 227 with a parenthesis. Whatever it names is believed, as far as it fits its field.
+ * A helper as it is written in an afternoon: it finds the first text anywhere in a segment that looks like an offer, in
+ * upper case, EPRT with bars, 227 with a parenthesis. Whatever that names is believed, as far as it fits its field.
  *
  *   PORT [0-9]+(,[0-9]+){5}           EPRT \|1\|[0-9]+(\.[0-9]+){3}\|[0-9]+\|
  *   227 [^(\n]*\([0-9]+(,[0-9]+){5}   229 [^(\n]*\(\|\|\|[0-9]+\|

@@ -45,7 +45,7 @@ static bool cut(struct explain_burst *burst, const char **problem)
 	return true;
 }
 
-/* What stands behind a backslash. Moves *text behind it. *open: no end of line is to be added. */
+/* What follows a backslash. Moves *text past it. *open: no end of line is to be added. */
 static bool read_escape(const char **text, struct explain_burst *burst, bool *open, const char **problem)
 {
 	const char escape = *(*text)++;
