@@ -2,12 +2,12 @@
 /*
  * Theory of operation
  *
- * A record is a row of fields, each a tag, a length and so many bytes. What is zero is left out. A tag that a reader does
- * not know is passed over, and what a type, a reason, a verb and a form is called is their name, because their numbers are
- * other ones in the next version: a proxy of the version before may still have sessions then.
+ * A record is a row of fields, each a tag, a length and that many bytes. What is zero is left out. A tag that a reader does
+ * not know is skipped. Types, reasons, verbs and forms are written as their names, because their numbers may be others in
+ * the next version, when a proxy of the last version may still have sessions.
  *
- * Of texts there are two kinds. What a peer said is any bytes, and is escaped where it is shown. The others (rules, ciphers)
- * are words of ours, and are shown as they are; so a reader takes none that could be anything else.
+ * There are two kinds of texts. What a peer said is any bytes, and is escaped where it is shown. The others (rules, ciphers)
+ * are our own words, and are shown as they are; so a reader accepts none that could be anything else.
  */
 #include "record/record.h"
 
@@ -67,12 +67,12 @@ struct pen {
 	size_t length;
 };
 
-/* What number is called, where a field of this tag names it. NULL: it is too large. */
+/* The name of number in a field with this tag. NULL: it is too large. */
 static const char *nth_name(unsigned int tag, unsigned int number)
 {
 	switch (tag) {
 	case TAG_TYPE:
-		/* A line that was said is told to control alone, and is no event. */
+		/* A line that was said is for control alone, and is not an event. */
 		return number == NOTICE_LINE ? "line" : number < NOTICE_COUNT ? notice_name((enum notice_type)number) : NULL;
 	case TAG_REASON:
 		return number < REASON_COUNT ? reason_name((enum reason)number) : NULL;
@@ -89,7 +89,7 @@ static void put_bytes(struct pen *pen, unsigned int tag, const void *data, size_
 {
 	const struct field field = { .tag = (uint16_t)tag, .length = (uint16_t)length };
 
-	/* All that there is fits, but for names that no certificate has. */
+	/* Everything fits, except names that no certificate has. */
 	if (length > UINT16_MAX || sizeof(field) + length > RECORD_MAX - pen->length)
 		return;
 	memcpy(pen->data + pen->length, &field, sizeof(field));
@@ -473,7 +473,7 @@ static bool take_field(unsigned int tag, struct bytes value, struct record_notic
 	}
 }
 
-/* The next field. False: there is none, or these are no fields. */
+/* The next field. False: there is none, or these are not fields. */
 static bool next_field(struct bytes *rest, unsigned int *tag, struct bytes *value)
 {
 	struct field field;
@@ -495,7 +495,7 @@ static bool is_of_pinhole(enum notice_type type)
 	return type == NOTICE_PINHOLE_OPEN || type == NOTICE_PINHOLE_USED || type == NOTICE_PINHOLE_CLOSE;
 }
 
-/* What readers follow without a look is there. */
+/* Does it have the pointers that readers follow without a look? */
 static bool has_its_parts(const struct notice *notice)
 {
 	if (is_of_pinhole(notice->type))
@@ -503,7 +503,7 @@ static bool has_its_parts(const struct notice *notice)
 	return notice->type != NOTICE_LINE || notice->text.length > 0;
 }
 
-/* What no notice of this type has would be told as a part of it, and some names of members are those of two parts. */
+/* Parts that notices of this type don't have would be reported with it, and some members of two parts have one name. */
 static void leave_foreign_parts(struct notice *notice)
 {
 	if (!is_of_pinhole(notice->type))
@@ -520,7 +520,7 @@ bool record_read(struct bytes bytes, struct record_notice *record)
 	struct bytes value;
 
 	memset(record, 0, offsetof(struct record_notice, last));
-	/* What it is comes first. */
+	/* Its type comes first. */
 	if (!next_field(&bytes, &tag, &value) || tag != TAG_TYPE || !take_named(tag, value, &record->last[0], &type))
 		return false;
 	record->notice.type = (enum notice_type)type;

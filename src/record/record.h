@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A notice as bytes: without pointers, so that it can be left in memory for another process. Who reads it may be a later
- * version of the program than who wrote it, and who wrote it may have been taken over by a peer; so everything has its name
- * or a number that is never given away again, and nothing is believed before it has been looked at.
+ * A notice as bytes: without pointers, so that it can be left in memory for another process. Its reader may be a later
+ * version of the program than its writer, and the writer may have been taken over by a peer; so everything has its name, or
+ * a number that is never used for anything else, and nothing is believed before it has been checked.
  */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
@@ -11,7 +11,7 @@
 
 /* The longest line, with whatever a handshake has to tell. */
 #define RECORD_MAX 16384
-/* Of the names of a certificate, the first ones. */
+/* How many names of a certificate are kept, the first ones. */
 #define RECORD_NAMES_MAX 16
 
 /* A type, a reason, a verb, a form, an outcome. */
@@ -34,8 +34,8 @@ size_t record_write(const struct notice *notice, uint8_t buffer[RECORD_MAX]);
 
 /*
  * Reads what record_write() has written. The notice is valid for as long as the bytes are, which nobody may change
- * meanwhile. False: these bytes are no notice, or one without what its type stands on: that of a pinhole has its session,
- * both ends and the expectation, and a line has words. What belongs to notices of other types is left out.
+ * meanwhile. False: these bytes are not a notice, or one without what its type requires: a pinhole has its session, both
+ * ends and the expectation, and a line has words. What belongs to notices of other types is left out.
  */
 bool record_read(struct bytes bytes, struct record_notice *record);
 

@@ -16,7 +16,7 @@ uint16_t rules_lowest_port(const struct config *config)
 
 		if (rule->port_min < lowest)
 			lowest = rule->port_min;
-		/* What is listed for third-party transfers is exempt from the minimum. */
+		/* Ports that are listed for third-party transfers are exempt from the minimum. */
 		for (size_t j = 0; j < rule->fxp_count; j++)
 			if (rule->fxp[j].ports.first < lowest)
 				lowest = rule->fxp[j].ports.first;

@@ -8,7 +8,7 @@
 /* The carrier: the kernel's helper that does nothing and lets a control connection hold expectations. */
 #define RULES_CARRIER "sane"
 
-/* Of a copied packet so much, and of packets in the middle of data connections so many a second. */
+/* How much of a packet is copied, and how many packets a second in the middle of data connections. */
 #define RULES_COPY_BYTES 80U
 #define RULES_SAMPLES 100U
 #define RULES_SAMPLES_BURST 20U
@@ -29,7 +29,7 @@ bool rules_option_is_kept(unsigned int kind);
 extern const uint8_t rules_options_dangerous[];
 extern const size_t rules_option_dangerous_count;
 
-/* Can a packet pass the queue by, because the configuration says so? */
+/* Can a packet bypass the queue, because the configuration says so? */
 bool rules_may_bypass(const struct config *config);
 
 /* "queue 21", or "queues 21 to 22". */

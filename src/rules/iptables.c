@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The rules in the words of iptables, as a shell script for both families: chains of our own are loaded with
+ * The rules in the words of iptables, as a shell script for both families: our own chains are loaded with
  * iptables-restore --noflush, which replaces their contents and nothing else, and one jump to each is put first in the
- * kernel's chain unless it is there. No addresses occur, so both families load the same text.
+ * kernel's chain unless it is there already. No addresses occur, so both families load the same text.
  *
  * --ctorigdstport takes one port or range: one rule a port. The raw table comes before conntrack has looked at the
  * packet, so CT gives the carrier by port alone; the kernel uses it for new connections that were not expected.
  *
- * The mangle table can't reset, so what nft resets is dropped here: were it left to the filter table, nothing would
- * stop it once an operator has loaded that one again. No match knows a packet's zone; the gateway finds no connection of
- * another one, and drops.
+ * The mangle table can't reset, so what nft resets is dropped here: if that were left to the filter table, nothing would
+ * stop it once an operator had loaded that table again. No match knows a packet's zone; the gateway finds no connection in
+ * another zone, and drops.
  *
  * u32 adds and masks, and can't compare lengths. Its last number is the place three bytes before the end of the TCP
- * header, so that four bytes can be read there only if one of them follows it. For that the IP header must be of the
+ * header, so that four bytes can be read there only if a byte follows the header. For that the IP header must be of the
  * usual length, and a SYN with IPv4 options or IPv6 extension headers is dropped too.
  */
 #include "rules/rules.h"
@@ -33,7 +33,7 @@ static const struct rules_jump jumps[] = {
 };
 static const size_t jump_count = sizeof(jumps) / sizeof(jumps[0]);
 
-/* Chains that others of ours go on in. */
+/* Chains that our other chains jump to. */
 static const struct rules_jump inner[] = {
 	{ "mangle", NULL, "FTPALG_CONTROL" },
 	{ "mangle", NULL, "FTPALG_FIRST" },
@@ -110,8 +110,8 @@ static void rules_iptables_print_meeting(const struct config *config, FILE *out)
 }
 
 /*
- * Nearly all packets are further ones of a connection that was dialled at a control port, and whose server has it: neither
- * the first, nor of a handshake, nor behind a DNAT that changes the port. They need not go through what all others do.
+ * Nearly all packets belong to a connection that was dialled at a control port which its server has too, and are neither the
+ * first nor part of its handshake, nor is their port changed by a DNAT. They need not go through what all others do.
  */
 static void rules_iptables_print_usual(const struct config *config, FILE *out)
 {
@@ -163,7 +163,7 @@ static void rules_iptables_print_handshake(const struct config *config, FILE *ou
 	fprintf(out, "\n-A FTPALG_HANDSHAKE " HANDSHAKE " -j TCPMSS --set-mss %u\n", config->mss);
 }
 
-/* Behind a DNAT that changes the port, nothing else tells that the server is one. */
+/* Where a DNAT changes the port, nothing else shows that this is an FTP server. */
 static void rules_iptables_print_servers(const struct config *config, FILE *out)
 {
 	fputs("-A FTPALG_CONTROL -p tcp -m conntrack --ctdir ORIGINAL -m multiport ! --dports ", out);
@@ -195,7 +195,7 @@ static void rules_iptables_print_unmark(const struct config *config, const char 
 		fprintf(out, "-A %s -j MARK --set-xmark 0x0/0x%x\n", chain, config->passed_mark);
 }
 
-/* The target knows a connection by its two addresses alone, so all between one client and one server is one worker's. */
+/* The target knows only a connection's two addresses, so everything between one client and one server is one worker's. */
 static void rules_iptables_print_queue(const struct config *config, FILE *out)
 {
 	const unsigned int workers = config_count_workers(config);
@@ -238,7 +238,7 @@ static void rules_iptables_print_mangle(const struct config *config, FILE *out)
 	fputs("COMMIT\n", out);
 }
 
-/* The security table is the only one that comes after filter and sees no packets of this host's own. */
+/* Only the security table comes after filter and sees no packets of this host itself. */
 static void rules_iptables_print_security(const struct config *config, FILE *out)
 {
 	const char *counted = rules_may_bypass(config) ? " -m comment --comment unpassed -j RETURN"
@@ -260,7 +260,7 @@ static void rules_iptables_print_security(const struct config *config, FILE *out
 		"COMMIT\n", counted);
 }
 
-/* A script that takes away the jumps, then the chains, and those that they went on in. */
+/* A script that takes away the jumps, then the chains, and the chains that those jump to. */
 static void rules_iptables_print_unloader(const char *option, const struct rules_jump *jump, size_t count,
 					  const struct rules_jump *more, size_t more_count,
 					  struct rules_families families, FILE *out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The rules in the words of nft(8), 1.0.6 and later, in a table of their own that is replaced as a whole.
+ * The rules in the words of nft(8), 1.0.6 and later, in their own table, which is replaced as a whole.
  *
  * The control ports are a named set. "ct original proto-dst { 21, 2121 }" would load as well, but nft 1.0.6 lists the
  * elements of that anonymous set in a form that it can't read back, and rule sets are kept by listing them.
@@ -71,9 +71,9 @@ static void rules_nft_print_dispatch(FILE *out)
 }
 
 /*
- * Both directions of a connection, and all of its packets, have the client's port in common, as conntrack saw it first,
- * before any NAT. symhash would do it too, and without a seed; but in IPv6 it leaves the ports out where a packet has a flow
- * label, and the two peers may differ in that. The seed is always the same, so loading the rules again moves no session.
+ * All packets of a connection, in both directions, have the client's port in common, as conntrack first saw it, before any
+ * NAT. symhash would do too, and without a seed; but in IPv6 it leaves out the ports where a packet has a flow label, and
+ * the two peers may differ in that. The seed is always the same, so loading the rules again moves no session.
  */
 static void rules_nft_format_queue(const struct config *config, char text[RULES_RULE_MAX])
 {
@@ -242,7 +242,7 @@ void rules_nft_print(const struct config *config, FILE *out)
 		"# A forward chain of yours that drops by default needs what \"ftpalg rules nft --forward\" prints;\n"
 		"# no accept in this table could overrule it.\n\n",
 		queues, config->absent_open ? "pass uninspected" : "stand still");
-	/* To delete a table that is not there is an error; to add one that is there is none. */
+	/* It is an error to delete a table that does not exist, but not to add one that does. */
 	fputs("table inet ftpalg\n"
 	      "delete table inet ftpalg\n\n"
 	      "table inet ftpalg {\n", out);

@@ -1,44 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The rules of the proxy, apart from those of the queue: either may be used without the other.
+ * The rules of the proxy, separate from those of the queue: either may be used without the other.
  *
  *   prerouting  the first packet of a control connection gets the carrier
  *               TPROXY: what was admitted is assigned to the proxy and marked
  *               packets for the proxy's sockets with other hosts' addresses are marked
- *               a client's packets that would lead conntrack by the nose are dropped, and so are those that go for the
- *               proxy's own (below)
+ *               a client's packets that would deceive conntrack are dropped, and so are packets that pose as those of
+ *               the proxy's own connections (below)
  *   nat         what is marked is not translated: a DNAT would take it away from its socket
  *   routing     what is marked is for this host (ip rule, ip route)
- *   forward     after all filters of the operator's, at priority security: new connections that are to be terminated
- *               and that nobody has dropped by then go to the proxy's queue (proxy/admission.c)
+ *   forward     after all of the operator's filters, at priority security: new connections that are to be terminated
+ *               and have not been dropped by then go to the proxy's queue (proxy/admission.c)
  *   output      the proxy's own connections to servers get the carrier, and nothing that is sent on them makes it act
  *   input       (--forward) admitted connections and expected data connections are let in
  *
  * So the operator's forward chains decide about connections that end here as about those that pass. A connection that
  * was not admitted is not let in to the proxy's port; the proxy would close it.
  *
- * Two kinds of packets would go round that. A SYN on an entry that the proxy's reset has closed is taken by conntrack for
- * one of the old connection, and the entry leads it here: a ban would not be asked. And the carrier reads what is said on
- * both legs, in the direction of who began them: a segment of 8 bytes that begins 00 00 00 07, old bytes at that, and an
- * answer, make it expect a connection to any port. Who receives chooses by its window where a stream is cut: a client cuts
- * the proxy's answer, a server what the proxy passes on to it, whose bytes are the client's own where TLS is passed on
- * unopened. In packet mode the gateway drops the segment; here the rules do, for any that begins so: neither FTP nor a TLS
- * record does.
+ * Two kinds of packets would get around that. Conntrack takes a SYN on an entry that the proxy's reset has closed for one of
+ * the old connection, and the entry leads it here: a ban would not be asked. And the carrier reads what is said on both
+ * legs, in the direction of the side that began them: a segment of 8 bytes that begins 00 00 00 07, even of old bytes, and
+ * an answer, make it expect a connection to any port. The receiver's window decides where a stream is cut: a client can cut
+ * the proxy's answer, a server what the proxy passes on to it, and those bytes are the client's own where TLS is passed on
+ * unopened. In packet mode the gateway drops such a segment; here the rules do, and any that begins like it: neither FTP nor
+ * a TLS record does.
  *
- * And a client could have its connection be one that the server began: it calls itself in the server's name, and its own
- * SYN is a reply then, which is established to the forward chains and new to nobody. No control connection begins so.
+ * And a client could make its connection look like one that the server began: it calls itself in the server's name, so that
+ * its own SYN is a reply, which is established to the forward chains and new to none. No control connection begins like
+ * that.
  *
- * What the proxy begins from another host's address has a label in conntrack. That host, and whoever can send in its name,
- * may send packets with the same tuple from outside: conntrack takes them for the proxy's, the forward chains take them for
- * established, and no socket here is asked. Nothing that comes from outside goes in the direction of such a connection.
+ * What the proxy begins from another host's address has a label in conntrack. That host, and anybody who can send in its
+ * name, may send packets with the same tuple from outside: conntrack takes them for the proxy's, the forward chains take
+ * them for established, and no socket here is asked. So nothing that comes from outside may go in the direction of such a
+ * connection.
  *
  * Which connections are terminated is decided on their first packet, by the policy's rules in their order: the first
- * whose networks fit either has the connection queued or leaves it alone. What is left alone goes on, and was in the
+ * whose networks match either has the connection queued or leaves it alone. What is left alone goes on, and was in the
  * gateway's queue before. The addresses of servers are those that clients dial, which conntrack remembers where a DNAT
- * has changed them; a DNAT that no "forward" tells of leads nowhere.
+ * has changed them; a DNAT that no "forward" names leads nowhere.
  *
- * TPROXY decides on every packet, and not on the first alone. Where no proxy runs, packets are dropped, so that a client
- * in clear whose proxy has died does not go on talking to the server itself. With REDIRECT the entry itself brings all
+ * TPROXY decides on every packet, not only on the first. Where no proxy runs, packets are dropped, so that a client in
+ * clear whose proxy has died does not go on talking to the server itself. With REDIRECT the entry itself brings all
  * packets here. Packets to addresses of this host itself are left alone: they can't have been forwarded.
  */
 #include "rules/proxy.h"
@@ -91,7 +93,7 @@ static void network_format(const struct network *network, char *text, size_t siz
 	snprintf(text, size, "%s/%u", address, network->prefix);
 }
 
-/* Both families' networks stand in one list; a list without any means any host, of either family. */
+/* Both families' networks are in one list; an empty list means any host, of either family. */
 static bool list_has_family(const struct network *networks, size_t count, enum family family)
 {
 	for (size_t i = 0; i < count; i++)

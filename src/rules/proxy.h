@@ -5,7 +5,7 @@
 
 #include "rules/rules.h"
 
-/* Which connections the proxy gets is the first of these that fits. */
+/* Whether the proxy gets a connection: the first of these that matches decides. */
 struct rules_choice {
 	const char *rule;   /* its name in the configuration */
 	const char *client; /* a network; NULL: any */
@@ -18,7 +18,7 @@ typedef void rules_choice_print(const struct rules_choice *choice, FILE *out);
 
 /*
  * Calls print for all choices of one family, in order; those that are intercepted go to the chain target. Where no rule
- * says "terminate" all is intercepted: one choice.
+ * says "terminate", everything is intercepted: one choice.
  */
 void rules_proxy_choices(const struct config *config, enum family family, const char *target,
 			 rules_choice_print *print, FILE *out);
@@ -38,10 +38,10 @@ struct rules_forward {
 typedef void rules_forward_print(const struct rules_forward *forward, FILE *out);
 void rules_proxy_forwards(const struct config *config, enum family family, rules_forward_print *print, FILE *out);
 
-/* The label of conntrack that the proxy's own connections from other hosts' addresses have; the last one there is. */
+/* The label of conntrack for the proxy's own connections from other hosts' addresses: the last label that exists. */
 #define RULES_LEG_LABEL 127U
 
-/* Do packets arrive that are for this host though their address is not? */
+/* Do packets arrive that are for this host although their address is not? */
 bool rules_proxy_diverts(const struct config *config);
 
 /* The commands that route such packets here; */

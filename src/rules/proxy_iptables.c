@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The proxy's rules (rules/proxy.c) in the words of iptables: a shell script, as in rules/iptables.c. Networks make the
- * families' rules differ: each family has a function of its own that prints its choices.
+ * families' rules differ: each family has its own function that prints its choices.
  *
- * The chains that are jumped to are there whatever the configuration says, and empty where they are not needed: so a
- * script replaces what one for another kind of interception has loaded.
+ * The chains that are jumped to exist whatever the configuration says, and are empty where they are not needed: so a
+ * script replaces what a script for another kind of interception has loaded.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "rules/script.h"
 
 static const struct rules_jump jumps[] = {
-	/* First: what is to be terminated waits rather than passes while the others are loaded. */
+	/* First: what is to be terminated waits instead of passing while the others are loaded. */
 	{ "security", "FORWARD", "FTPALG_PROXY_ADMIT" },
 	{ "raw", "PREROUTING", "FTPALG_PROXY_IN" },
 	{ "raw", "OUTPUT", "FTPALG_PROXY_OUT" },
@@ -122,8 +122,8 @@ static void print_assignment(const struct config *config, FILE *out)
 }
 
 /*
- * Both legs end here and are in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). u32 does not
- * look past extension headers: no segment with one is taken.
+ * Both legs end here and are in no queue, so rules drop what the gateway would drop (rules/proxy.c). u32 does not look past
+ * extension headers: no segment with one is accepted.
  */
 static void print_guard(const struct config *config, FILE *out)
 {
@@ -186,8 +186,8 @@ static void print_mangle(const struct config *config, FILE *out)
 static void print_nat(const struct config *config, FILE *out)
 {
 	/*
-	 * The jump to it must be there though the chain be empty: without any of a nat table the kernel translates nothing.
-	 * The intercepting rules of earlier versions were in the other chains, which are emptied.
+	 * The jump to it must exist even if the chain is empty: without any chain of a nat table the kernel translates
+	 * nothing. The intercepting rules of earlier versions were in the other chains, which are emptied.
 	 */
 	fputs("*nat\n"
 	      ":FTPALG_PROXY_NAT - [0:0]\n"
@@ -200,7 +200,7 @@ static void print_nat(const struct config *config, FILE *out)
 	fputs("COMMIT\n", out);
 }
 
-/* A packet of no connection (NEW, but no SYN) would found one that nobody has looked at. */
+/* A packet of no connection (NEW, but not a SYN) would found one that was not judged. */
 static void print_admission(const struct config *config, FILE *out)
 {
 	const struct config_proxy *proxy = &config->proxy;

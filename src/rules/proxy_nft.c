@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The proxy's rules (rules/proxy.c) in the words of nft(8), 1.0.6 and later, in a table of their own. */
+/* The proxy's rules (rules/proxy.c) in the words of nft(8), 1.0.6 and later, in their own table. */
 #include "rules/proxy.h"
 
 /* Without a protocol, nft takes no number for a port. */
@@ -98,7 +98,7 @@ static void print_forward_ipv6(const struct rules_forward *forward, FILE *out)
 	print_forward(forward, "ip6", out);
 }
 
-/* A packet of no connection (new, but no SYN) would found one that nobody has looked at. */
+/* A packet of no connection (new, but not a SYN) would found one that was not judged. */
 static void print_admission(const struct config *config, FILE *out)
 {
 	fputs("\t# The mark tells the proxy which \"forward\" has led here.\n"
@@ -122,8 +122,8 @@ static void print_admission(const struct config *config, FILE *out)
 
 /*
  * Packets for sockets of the proxy that have another host's address. The listener for intercepted connections, which is
- * bound to none, is not meant. A socket that is not whole yet, between SYN and ACK, has no answer to "wildcard", so that
- * it can only be asked what is to be left out.
+ * bound to none, is not meant. A socket that is not complete yet, between SYN and ACK, has no answer to "wildcard", so the
+ * question can only be what is to be left out.
  */
 static void print_divert(const struct config *config, FILE *out)
 {
@@ -145,7 +145,7 @@ static void print_jump_to_divert(const struct config *config, FILE *out)
 			config->proxy.source_is_client ? "" : "ct helper \"" RULES_CARRIER "\" ");
 }
 
-/* Both legs end here and are in no queue, so what the gateway would drop is dropped by rules (rules/proxy.c). */
+/* Both legs end here and are in no queue, so rules drop what the gateway would drop (rules/proxy.c). */
 static void print_guard(FILE *out)
 {
 	fputs("\t# No segment makes the carrier act, a client's or the proxy's: its protocol's begin with 00 00 00 07.\n"
@@ -219,7 +219,7 @@ static void print_assignment(const struct config *config, FILE *out)
 	print_choices(config, "assign", out);
 }
 
-/* The chain must be there though it be empty: without any of a nat table the kernel translates nothing. */
+/* The chain must exist even if it is empty: without any chain of a nat table the kernel translates nothing. */
 static void print_nat(const struct config *config, FILE *out)
 {
 	fputs("\tchain translate {\n"

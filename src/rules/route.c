@@ -3,7 +3,7 @@
  * The policy route that TPROXY, and servers dialled from the client's address, need besides rules: packets with the mark
  * are for this host, whatever their address is. No packet filter can say that, so these are commands of ip(8).
  *
- * What is made is told by its routing protocol number from what others have made. So it can be taken away without the
+ * The routing protocol number tells what is made here from what others have made. So it can be taken away without the
  * configuration that it was made for, and made again for another mark or table.
  */
 #include "rules/proxy.h"

@@ -19,7 +19,7 @@ void rules_print(const struct rules_request *request, const struct config *confi
 
 /* The whole set, as input for nft -f. Loading it again replaces it. */
 void rules_nft_print(const struct config *config, FILE *out);
-/* Rules that accept data connections, to be included in a forward chain of the operator's own. */
+/* Rules that accept data connections, to be included in the operator's own forward chain. */
 void rules_nft_print_forward(const struct config *config, FILE *out);
 /* What takes the set away again. */
 void rules_nft_print_removal(FILE *out);
@@ -30,7 +30,7 @@ void rules_iptables_print_forward(const struct config *config, struct rules_fami
 void rules_iptables_print_removal(struct rules_families families, FILE *out);
 void rules_iptables_print_forward_removal(struct rules_families families, FILE *out);
 
-/* The same for the proxy, whose rules are apart. _input: what a filter on input needs to admit. */
+/* The same for the proxy, whose rules are separate. _input: what a filter on input needs to admit. */
 void rules_proxy_print_nft(const struct config *config, FILE *out);
 void rules_proxy_print_nft_input(const struct config *config, FILE *out);
 void rules_proxy_print_nft_removal(FILE *out);

@@ -17,7 +17,7 @@ struct rules_jump {
 void rules_script_call(const char *function, struct rules_families families, FILE *out);
 
 /*
- * Loads what the script's function "rules" prints, to which arguments are given (" \"$1\"" is the program), jumps to it, and
+ * Loads what the script's function "rules" prints, which is given arguments (" \"$1\"" is the program), jumps to it, and
  * does more: lines of a function that has the program as $1.
  */
 void rules_script_load(const struct rules_jump *jump, size_t count, const char *arguments, const char *more,
