@@ -4,15 +4,15 @@
  *
  * A capture can't be told to send again. Where the gateway drops a segment because another must come first, or because
  * there is no room, a sender would repeat it; here it is kept and offered again when the gateway has got what it waited
- * for. Where the other peer has acknowledged what the capture doesn't contain, it will never come: the connection is
- * incomplete from there on, and no longer inspected, because nothing is known of what was said. What we have put out of
- * order ourselves is not missing: it is only here that it has not come.
+ * for. Where the other peer has acknowledged bytes that the capture doesn't contain, they will never come: the connection is
+ * incomplete from there on, and no longer inspected, because it is not known what was said. What we have put out of order
+ * ourselves is not missing: it is only here that it has not come.
  *
- * The receiver of a connection that was under way when the capture began is asked by the gateway where it stands. It is
- * answered for: it stands where it has acknowledged that it does, or, where it said nothing yet or something was under
- * way, where the first segment to it begins.
+ * The gateway asks the receiver of a connection that was under way when the capture began where it stands. It is answered
+ * on the receiver's behalf: it stands where it has acknowledged that it does; or, where it said nothing yet or something was
+ * under way, where the first segment to it begins.
  *
- * A peer that was reset by the gateway says nothing any more, whatever it said when the capture was made.
+ * A peer that the gateway has reset says nothing more, whatever it said when the capture was made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@
 #include "ftpalg/address.h"
 #include "replay/internal.h"
 
-/* A missing segment is awaited for so long, and for so many segments behind it. */
+/* A missing segment is awaited for this long, and for this many segments after it. */
 #define REPLAY_GAP_PATIENCE (REPLAY_SECOND / 20)
 #define REPLAY_GAP_SEGMENTS 32
 
@@ -69,7 +69,7 @@ static void replay_leave(struct replay *replay, struct replay_connection *connec
 
 /*
  * What the packet would be if its sender had received what the gateway let out: its acknowledgements are translated.
- * Where that is what it was, bytes is left alone.
+ * Where that changes nothing, bytes is left alone.
  */
 static void replay_prepare(struct replay *replay, struct replay_connection *connection, enum direction direction,
 			   struct bytes *bytes, struct packet *packet)
@@ -97,7 +97,7 @@ static void replay_prepare(struct replay *replay, struct replay_connection *conn
 	}
 	if (change.ack == packet->ack && !changed)
 		return;
-	/* Who insists on checksums must not see a wrong one made right. */
+	/* If checksums are insisted on, a wrong one must not be made right. */
 	if (replay->settings.checksums && packet_verify_checksum(*bytes, packet) != REASON_NONE)
 		return;
 	if (changed)
@@ -132,7 +132,7 @@ bool replay_write_syn(struct replay *replay, const struct replay_packet *packet)
 	return true;
 }
 
-/* The receiver's answer to the gateway's question, which the gateway has put instead of letting packet pass. */
+/* The receiver's answer to the question that the gateway has asked instead of letting packet pass. */
 static void replay_answer(struct replay *replay, struct replay_connection *connection, enum direction direction,
 			  const struct packet *packet)
 {
@@ -193,7 +193,7 @@ static uint32_t replay_segment_end(const struct replay_stream *stream, const str
 }
 
 /*
- * Would the sender have to send this again? Not what waits in the gateway as the beginning of a line: it has that.
+ * Would the sender have to send this again? Not what waits in the gateway as the beginning of a line: the gateway has that.
  */
 static bool replay_must_repeat(const struct replay *replay, const struct replay_connection *connection,
 			       enum direction direction, const struct packet *packet)
@@ -280,7 +280,7 @@ static void replay_pass(struct replay *replay, struct replay_connection *connect
 		ip.data = replay->prepared;
 		packet_parse(ip, &packet);
 	}
-	/* The receiver had what it said that it had. */
+	/* The receiver had what it said it had. */
 	connection->stream[DIRECTION_ORIGINAL].started = false;
 	connection->stream[DIRECTION_REPLY].started = false;
 	replay_leave(replay, connection, direction, link, ip, &packet);
@@ -320,7 +320,7 @@ static bool replay_is_missing(const struct replay *replay, const struct replay_s
 
 	if (!first || first->lack == REPLAY_LACKS_ROOM || replay_is_disordered(replay))
 		return false;
-	/* The receiver has what is missing here, so nobody will send it again. */
+	/* The receiver has what is missing here, so it will not be sent again. */
 	if (first->lack == REPLAY_LACKS_BYTES && (!stream->heard || seq_before(stream->confirmed, first->seq)))
 		return false;
 	return replay->now - first->since > REPLAY_GAP_PATIENCE || stream->waiting_count >= REPLAY_GAP_SEGMENTS;

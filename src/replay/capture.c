@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Files are opened with times in nanoseconds and written so: what is copied keeps its time exactly, whatever the
- * resolution of the input was.
+ * Files are opened, and written, with times in nanoseconds: what is copied keeps its time exactly, whatever the resolution
+ * of the input was.
  *
- * A file that ends within a packet is an error behind the last whole packet; libpcap tells both, and so does this.
+ * A file that ends within a packet is an error after the last whole packet; libpcap reports both, and so does this.
  */
 #include "replay/capture.h"
 
@@ -33,7 +33,7 @@ static bool capture_is_vlan(uint16_t type)
 	return type == 0x8100 || type == 0x88a8 || type == 0x9100;
 }
 
-/* Where the payload of a frame begins whose Ethernet type stands at type_at; 0 if that is no IP packet. */
+/* Where the payload of a frame begins whose Ethernet type is at type_at; 0 if that is not an IP packet. */
 static size_t capture_skip_tags(struct bytes bytes, size_t type_at, size_t payload)
 {
 	uint16_t type;
@@ -199,7 +199,7 @@ int capture_output_open(struct capture_output *output, const struct capture *lik
 static void capture_output_dump(struct capture_output *output, const struct timespec *time, struct bytes bytes,
 				uint32_t length)
 {
-	/* The handle's precision says that what is called microseconds here is nanoseconds. */
+	/* By the handle's precision, what is called microseconds here is nanoseconds. */
 	struct pcap_pkthdr header = {
 		.ts = { .tv_sec = time->tv_sec, .tv_usec = time->tv_nsec },
 		.caplen = (bpf_u_int32)bytes.length,

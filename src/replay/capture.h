@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Captures, read and written packet by packet: pcap and pcapng in, pcap out. What a link layer puts before an IP packet
- * is found here and nowhere else.
+ * Captures, read and written packet by packet: pcap and pcapng in, pcap out. Only this file knows what a link layer puts
+ * before an IP packet.
  */
 #ifndef REPLAY_CAPTURE_H
 #define REPLAY_CAPTURE_H
@@ -63,7 +63,7 @@ int capture_output_open(struct capture_output *output, const struct capture *lik
 /* Writes a frame as it was read. */
 void capture_output_copy(struct capture_output *output, const struct capture_frame *frame);
 
-/* Writes an IP packet behind a link-layer header. */
+/* Writes an IP packet after a link-layer header. */
 void capture_output_write(struct capture_output *output, const struct timespec *time, struct bytes link,
 			  struct bytes packet);
 

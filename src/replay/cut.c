@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Control streams cut anew, before the gateway sees them: what a capture shows in one segment arrives in several, and
- * in another order. What the gateway decides must not depend on it.
+ * Control streams cut differently, before the gateway sees them: what a capture shows in one segment arrives in several, and
+ * in another order. What the gateway decides must not depend on that.
  *
  * Only neighbours of one direction change places. A segment that passed one of the other direction would be another
  * dialogue.
@@ -63,7 +63,7 @@ static void replay_send_piece(struct replay *replay, const struct replay_packet 
 	};
 	struct replay_packet part = *packet;
 
-	/* What belongs to the end belongs to the last piece. */
+	/* FIN and the like belong to the last piece. */
 	if (piece->offset + piece->length < view->payload.length)
 		change.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH | TCP_URG);
 	part.ip.data = replay->piece;
@@ -78,7 +78,7 @@ static void replay_send_pieces(struct replay *replay, const struct replay_packet
 	struct replay_piece pieces[REPLAY_PIECES_MAX];
 	size_t offset = 0;
 
-	/* A packet that no receiver would take must not be made whole by being cut; urgent data has one place only. */
+	/* A packet that no receiver would accept must not become whole by being cut; urgent data has only one place. */
 	if (replay->settings.cut == 0 || length < 2 || (packet->view.flags & TCP_URG) ||
 	    (replay->settings.checksums && packet_verify_checksum(packet->ip, &packet->view) != REASON_NONE)) {
 		replay_arrive(replay, packet);

@@ -90,7 +90,7 @@ void replay_table_free(struct replay_table *table);
 /* The connection of a packet, and its direction; NULL if there is none. */
 struct replay_connection *replay_table_find(const struct replay_table *table, const struct tuple *tuple,
 					    enum direction *direction);
-/* A row for this tuple (original direction); the one that was silent for longest goes where there is no other. */
+/* A row for this tuple (original direction); where none is free, the one that was silent for longest. */
 struct replay_connection *replay_table_take(struct replay_table *table, const struct tuple *tuple, uint64_t now,
 					    bool *displaced);
 /* Gives the row back. */
@@ -198,7 +198,7 @@ void replay_send_rest(struct replay *replay);
 /* Bytes of the connection are missing in the capture: it is not inspected any more. */
 void replay_set_incomplete(struct replay *replay, struct replay_connection *connection);
 
-/* A SYN is not the gateway's, but its checksum is made right with the others. False: there was nothing to make right. */
+/* The gateway gets no SYN, but its checksum is corrected with the others. False: there was nothing to correct. */
 bool replay_write_syn(struct replay *replay, const struct replay_packet *packet);
 
 /* An IP packet leaves. */

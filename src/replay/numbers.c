@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * A capture that was made where nothing was rewritten has one number for each byte. Behind the gateway a byte has the
+ * A capture that was made where nothing was rewritten has one number for each byte. Beyond the gateway a byte has the
  * receiver's number, and what a receiver acknowledges are such numbers. So the acknowledgements of the capture are
- * translated before the gateway sees them, by every correction of which it had been told; and a receiver can't
+ * translated before the gateway sees them, by every correction that had been acknowledged; and a receiver can't
  * acknowledge what has not left, so what it says is cut down to that: bytes that the gateway holds are not received.
  *
  * What leaves is written as its receiver sees it: the bytes under the receiver's numbers, and the acknowledgements as

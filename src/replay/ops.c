@@ -51,7 +51,7 @@ static enum reason replay_op_lookup(void *context, const struct tuple *seen, str
 	return REASON_NONE;
 }
 
-/* A capture knows one connection at a time of two that look alike. */
+/* Of two connections that look alike, a capture shows only one at a time. */
 static enum reason replay_op_recall(void *context, const struct nat_view *view, struct connection *connection)
 {
 	const struct replay_connection *row = replay_find_view(context, view);
@@ -128,7 +128,7 @@ static void replay_swap_address(const struct endpoint *endpoint, uint8_t *at)
 	memcpy(at, endpoint->address.octets, endpoint->address.family == FAMILY_IPV4 ? 4 : 16);
 }
 
-/* What the gateway sends by itself bears the addresses behind the NAT; the capture has those before it. */
+/* What the gateway itself sends has the addresses after NAT; the capture has those before it. */
 static void replay_write_injected(struct replay *replay, const struct replay_connection *connection,
 				  enum direction direction, const struct packet *packet, uint8_t *bytes)
 {
@@ -161,7 +161,7 @@ static void replay_write_injected(struct replay *replay, const struct replay_con
 								     sizeof(replay->leaving)) });
 }
 
-/* Does it lie before everything that its receiver could accept? */
+/* Is it below everything that its receiver could accept? */
 static bool replay_is_probe(const struct replay_stream *stream, const struct packet *packet)
 {
 	return !stream->heard || seq_before(packet->seq, stream->acknowledged);
@@ -192,7 +192,7 @@ static void replay_op_inject(void *context, struct bytes bytes)
 		connection->stream[direction_opposite(direction)].reset = true;
 		connection->ended = true;
 	}
-	/* What was kept of a segment is in the capture, and is offered again. */
+	/* What was kept of a segment is in the capture too, and is offered again. */
 	if (packet.payload.length > 0)
 		return;
 	/* Asked where it stands, a receiver answers (RFC 9293 3.10.7.4); the capture could not have shown either. */

@@ -16,9 +16,9 @@
 #include "ftpalg/address.h"
 #include "replay/internal.h"
 
-/* Ticks of a second that are done one by one; a longer silence is skipped, when nothing can be left to do. */
+/* Ticks of a second that are done one by one; the rest of a longer silence is skipped: nothing can be left to do by then. */
 #define REPLAY_TICKS_MAX 8000
-/* A segment that was put out of order waits for the next one for so long. */
+/* A segment that was put out of order waits this long for the next one. */
 #define REPLAY_DELAY_MAX (REPLAY_SECOND / 5)
 
 static struct address replay_translate(const struct replay *replay, const struct address *address)
@@ -77,7 +77,7 @@ static struct replay_connection *replay_begin(struct replay *replay, const struc
 	return connection;
 }
 
-/* A SYN: the row begins, or begins anew where an old connection had the same addresses and ports. */
+/* A SYN: the row begins, or begins again where an old connection had the same addresses and ports. */
 static struct replay_connection *replay_take_syn(struct replay *replay, struct replay_connection *connection,
 						 const struct packet *packet)
 {
@@ -138,7 +138,7 @@ static bool replay_parse_short(struct replay *replay, struct bytes ip, struct pa
 {
 	if (ip.length > sizeof(replay->prepared))
 		return false;
-	/* With a length that is what there is, it is a packet that can be parsed. */
+	/* With the length that was captured, it is a packet that can be parsed. */
 	memcpy(replay->prepared, ip.data, ip.length);
 	if (ip.data[0] >> 4 == 4 && ip.length >= 20) {
 		replay->prepared[2] = (uint8_t)(ip.length >> 8);
@@ -208,7 +208,7 @@ static bool replay_take_control(struct replay *replay, const struct capture_fram
 	const bool begins = (packet->view.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	struct replay_connection *connection;
 
-	/* What is delayed belongs to what was there before. */
+	/* What is delayed belongs to the connection before. */
 	if (begins)
 		replay_send_rest(replay);
 	connection = replay_table_find(&replay->table, &packet->view.tuple, &packet->direction);
@@ -254,7 +254,7 @@ void replay_frame(struct replay *replay, const struct capture_frame *frame)
 	bool taken = false;
 
 	replay->counters.packets++;
-	/* What was put out of order comes late, but not after what happens in the meantime. */
+	/* What was put out of order comes late, but not after what happens meanwhile. */
 	if (replay->delayed.full && replay_time(&frame->time) > replay->now + REPLAY_DELAY_MAX)
 		replay_send_rest(replay);
 	replay_set_time(replay, &frame->time);
@@ -273,7 +273,7 @@ void replay_frame(struct replay *replay, const struct capture_frame *frame)
 		replay_copy(replay, frame);
 }
 
-/* A fixed key: the table's order must not differ from run to run, and nobody gains from collisions here. */
+/* A fixed key: the table's order must not differ between runs, and nobody gains from collisions here. */
 static int replay_create_gateway(struct replay *replay)
 {
 	static const uint8_t key[16] = "ftpalg replay";

@@ -19,13 +19,13 @@
 
 #define REPLAY_NAT_MAX 16
 
-/* An address as the capture shows it, and as the other side of the NAT shall see it. */
+/* An address as the capture shows it, and as the other side of the NAT is to see it. */
 struct replay_translation {
 	struct address inside;
 	struct address outside;
 };
 
-/* A segment of a control connection, as an observer is told of it. Valid until its function returns. */
+/* A segment of a control connection, as an observer gets it. Valid until its function returns. */
 struct replay_segment {
 	uint64_t connection;   /* its number: 1 is the first of the capture */
 	const struct nat_view *view;
@@ -37,9 +37,9 @@ struct replay_segment {
 };
 
 /*
- * Somebody who looks on: at what comes to the gateway and what leaves it, and at data connections. A segment is offered,
- * the gateway's events follow, then it is answered, then it may leave. A segment may be offered again, as its sender
- * would repeat it.
+ * Functions that observe what comes to the gateway and what leaves it, and data connections. A segment is offered, the
+ * gateway's events follow, then it is answered, then it may leave. A segment may be offered again, as its sender would
+ * repeat it.
  */
 struct replay_observer {
 	void *context;
@@ -94,7 +94,7 @@ struct replay;
 /* settings are copied; what they point to must outlive the replay. NULL where there is no memory. */
 struct replay *replay_create(const struct replay_settings *settings);
 void replay_frame(struct replay *replay, const struct capture_frame *frame);
-/* The capture has ended: sessions are closed, and what waited is told. */
+/* The capture has ended: sessions are closed, and what waited is reported. */
 void replay_finish(struct replay *replay);
 const struct replay_counters *replay_get_counters(const struct replay *replay);
 void replay_destroy(struct replay *replay);

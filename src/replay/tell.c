@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an observer of the replay is told (struct replay_observer). */
+/* What an observer of the replay gets (struct replay_observer). */
 #include "replay/internal.h"
 
 static struct replay_segment replay_describe_segment(const struct replay *replay,
@@ -41,7 +41,7 @@ void replay_tell_offer(const struct replay *replay, const struct replay_connecti
 	observer->offer(observer->context, &segment);
 }
 
-/* Are the bytes of the segment that was just offered in the gateway or behind it? Not where it is about the packet. */
+/* Are the bytes of the segment that was just offered in the gateway or beyond it? Not if the packet itself was wrong. */
 static bool replay_was_taken(const struct gateway_output *output)
 {
 	if (output->verdict != GATEWAY_DROP)

@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * The gateway says what it decides while it has a segment, and does not say of which line. So the events of a segment
- * wait until its lines are known; then each finds its line (report/place.c).
+ * The gateway says what it decides while it has a segment, but not about which line. So the events of a segment wait until
+ * its lines are known; then each finds its line (report/place.c).
  *
  *   begin          a session
  *   offer          a segment goes in: its events will wait
@@ -68,7 +68,7 @@ static struct report_text keep_notice_text(struct report *report, struct report_
 
 	if (length > 0)
 		memcpy(line, notice->text.data, length);
-	/* A name and a path are no commands. */
+	/* A name and a path are not commands. */
 	if (notice->type == NOTICE_LOGIN || notice->type == NOTICE_TRANSFER)
 		direction = DIRECTION_REPLY;
 	return report_keep_line(report, session, direction, line, (uint32_t)length, more, false);

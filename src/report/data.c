@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Data connections, told by the endpoints that were announced, whether the gateway accepted them or not: one that goes
- * to a refused endpoint is what would have happened without the gateway, and belongs into the report.
+ * Data connections, recognised by the endpoints that were announced, whether the gateway accepted them or not: one that goes
+ * to a refused endpoint is what would have happened without the gateway, and belongs in the report.
  *
  * Bytes are counted by sequence numbers, so a retransmission counts once, and what the capture doesn't have of a packet
  * counts too.
@@ -13,7 +13,7 @@
 
 /* Offers of the same endpoint that are looked at, newest first. */
 #define OFFERS_MAX 64
-/* No receiver's window is larger: what lies further ahead is no part of the stream. */
+/* No receiver's window is larger: what lies further ahead is not part of the stream. */
 #define GAP_MAX (UINT32_C(1) << 30)
 
 static enum form find_form(enum direction direction, struct bytes line, struct bytes *text)
@@ -66,7 +66,7 @@ void report_add_offer(struct report *report, struct report_session *session, str
 	row->offer = offer;
 }
 
-/* Who was meant to connect to it? */
+/* Which peer was meant to connect to it? */
 static const struct address *offer_source(const struct report_offer *offer)
 {
 	return offer->active ? &offer->session->view.server.address : &offer->session->view.client.address;

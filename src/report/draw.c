@@ -8,7 +8,7 @@
 #define TIME_WIDTH 12
 #define WIDTH_MIN 60
 #define WIDTH_MAX 240
-/* The lifelines, and the blank behind the time. */
+/* The lifelines, and the blank after the time. */
 #define FRAME_WIDTH 4
 /* What stands around the words of an arrow: its beginning, blanks, its head. */
 #define ARROW_WIDTH 5
@@ -141,7 +141,7 @@ void report_glyphs_pad(struct report_glyphs *glyphs, unsigned int width)
 		report_glyphs_add_words(glyphs, " ");
 }
 
-/* A part of a text that fits into so many columns, from at on. */
+/* A part of a text that fits into the columns, from at on. */
 struct part {
 	const struct report_glyphs *glyphs;
 	size_t at;

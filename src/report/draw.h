@@ -33,8 +33,8 @@ struct report_pen {
 void report_pen_init(struct report_pen *pen, const struct report_style *style, FILE *out);
 
 /*
- * What a peer said: printable as it is, where the terminal can show it; every other byte as \xNN, and so a backslash
- * that could be taken for the beginning of one.
+ * What a peer said: printable characters as they are, where the terminal can show them; every other byte as \xNN, and
+ * likewise a backslash that could be taken for the beginning of one.
  */
 void report_glyphs_add_text(struct report_glyphs *glyphs, const struct report_style *style,
 			     const struct report_text *text);
@@ -48,7 +48,7 @@ struct report_arrow {
 	bool absent;   /* only the words: more of the same follows below, and the arrow with it */
 };
 
-/* Columns that it takes, and blanks behind it so that it takes so many. */
+/* How many columns it takes, and blanks after it so that it takes that many. */
 unsigned int report_glyphs_width(const struct report_glyphs *glyphs);
 void report_glyphs_pad(struct report_glyphs *glyphs, unsigned int width);
 

@@ -4,7 +4,7 @@
  *
  * What the gateway took and what left are two streams of bytes for each direction. Both are cut into lines. A line that
  * comes leaves as one line, whatever became of its words, and in the same order: so the n-th line that leaves is what
- * the n-th one has become, and a line that nothing answers to did not leave.
+ * the n-th one has become, and a line without a counterpart did not leave.
  *
  * Bytes that come again are known by their numbers and skipped. The replay offers a segment that the gateway did not
  * take until it does, so nothing has to be kept for what came too early.
@@ -79,7 +79,7 @@ static void add_line(struct report *report, struct report_session *session, enum
 
 	stream->in.whole = true;
 	if (!row) {
-		/* A password is to be known all the same. */
+		/* Its password has to be known all the same. */
 		report_mask_command(session, assembly->line, assembly->length, direction == DIRECTION_ORIGINAL);
 		return;
 	}
@@ -195,7 +195,7 @@ static bool begins_record(uint8_t byte)
 	return byte >= 20 && byte <= 23;
 }
 
-/* Goes over TLS records. What is left, if anything, begins where a record could and is none. */
+/* Skips TLS records. What is left, if anything, begins where a record could begin but does not. */
 static struct bytes skip_records(struct report_assembly *assembly, struct bytes bytes)
 {
 	while (bytes.length > 0) {
@@ -220,8 +220,8 @@ static struct bytes skip_records(struct report_assembly *assembly, struct bytes 
 }
 
 /*
- * Goes over what is encrypted, and counts it in row unless that is NULL. What is left are lines: there is nothing as
- * long as the session is opaque.
+ * Skips what is encrypted, and counts it in row unless that is NULL. What is left are lines: there are none as long as the
+ * session is opaque.
  */
 static struct bytes skip_encrypted(const struct report_session *session, struct report_assembly *assembly,
 				   struct bytes bytes, uint64_t *count)
@@ -262,7 +262,7 @@ void report_take_in(struct report *report, struct report_session *session, const
 	struct report_assembly *assembly = &session->stream[segment->direction].in;
 	struct bytes bytes = take_new(assembly, segment, session->opaque);
 
-	/* Else it is behind a 234 that it does. */
+	/* Otherwise it does so after a 234. */
 	if (turns_opaque && !session->opaque && (segment->direction == DIRECTION_ORIGINAL || !assembly->whole))
 		become_opaque(report, session, segment->time);
 	bytes = skip_encrypted_in(session, segment->direction, bytes);

@@ -4,8 +4,8 @@
  * does not show its length, and so is the password wherever else its session repeats it: in the words of a server that
  * quotes what it did not understand, or as the name that somebody typed by mistake.
  *
- * Here a line is read loosely, because no harm comes of masking too much: whatever is not a letter is skipped in front
- * of and within the verb.
+ * Here a line is read loosely, because masking too much does no harm: whatever is not a letter is skipped, before the verb
+ * and within it.
  */
 #include <string.h>
 
@@ -63,7 +63,7 @@ static uint32_t mask_secret(const struct report_secret *secret, uint8_t *line, u
 	return length;
 }
 
-/* What RFC 1635 has anonymous users say hides nothing. */
+/* What anonymous users say by RFC 1635 is no secret. */
 static bool is_secret(struct bytes argument)
 {
 	static const char *const open[] = { "anonymous", "guest" };

@@ -161,7 +161,7 @@ struct report_pinhole *report_add_pinhole(struct report *report, struct report_s
 
 struct report_pinhole *report_find_pinhole(const struct report_session *session, const struct endpoint *destination)
 {
-	/* There is one offer at a time on the table, so it is the last one or none. */
+	/* There is one offer at a time, so it is the last one or none. */
 	struct report_pinhole *last = session->last_pinhole;
 
 	return last && !last->ended && endpoint_equal(&last->destination, destination) ? last : NULL;

@@ -14,7 +14,7 @@
 #define REPORT_SECRET_MAX 128
 /* Type, version and length of a TLS record, RFC 8446 5.1. */
 #define REPORT_RECORD_HEADER 5
-/* So many of a session's passwords are remembered, the newest ones. */
+/* How many of a session's passwords are remembered, the newest ones. */
 #define REPORT_SECRETS 4
 
 /* Bytes of a peer, masked already; more follow that are not kept. */
@@ -67,7 +67,7 @@ struct report_pinhole {
 	enum reason reason;          /* why it ended */
 };
 
-/* An endpoint that somebody announced, accepted or not: data connections are told by it. */
+/* An endpoint that was announced, accepted or not: data connections are recognised by it. */
 struct report_offer {
 	struct report_offer *chained;
 	struct report_session *session;
@@ -253,18 +253,18 @@ uint32_t report_bucket(const struct endpoint *endpoint);
 
 /*
  * report/lines.c: the bytes of a segment become lines, and lines find their offers. turns_opaque: TLS begins in it, or
- * behind it.
+ * after it.
  */
 void report_take_in(struct report *report, struct report_session *session, const struct replay_segment *segment,
 		    bool turns_opaque);
 void report_take_out(struct report *report, struct report_session *session, const struct replay_segment *segment);
-/* What never got its end is shown without. */
+/* Lines that never got their end are shown without it. */
 void report_end_lines(struct report *report, struct report_session *session);
 
 /* report/place.c: the pending decisions of a segment go to its lines. last: what the ladder ended with before it. */
 void report_place(struct report *report, struct report_session *session, enum direction direction,
 		  struct report_row *last, uint64_t time);
-/* Is what follows TLS, which nobody reads? */
+/* Is what follows TLS, which is not read? */
 bool report_turns_opaque(const struct report_decision *decision);
 /* What the ladder shows in another way. */
 bool report_is_shown_otherwise(const struct report_decision *decision);

@@ -11,7 +11,7 @@
 #include "report/html.h"
 #include "tls/digest.h"
 
-/* So few ladders are open from the start. */
+/* How many ladders are open at first. */
 #define OPEN_SESSIONS 3
 
 static void put_name(const struct page *page)

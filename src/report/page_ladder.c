@@ -110,7 +110,7 @@ static const char *listener(const struct report_row *row)
 	return row->direction == DIRECTION_ORIGINAL ? "server" : "client";
 }
 
-/* A reply of several lines is drawn as one, as long as nothing is to be said about its lines. */
+/* A reply of several lines is drawn as one, unless there is something to say about its lines. */
 static bool joins_next(const struct report_row *row)
 {
 	const struct report_row *next = row->next;

@@ -4,7 +4,7 @@
 #include "ftpalg/address.h"
 #include "report/html.h"
 
-/* The roles are said, because the style of a narrow page takes them from the elements. */
+/* The roles are stated, because the style of a narrow page takes them from the elements. */
 static void put_header(const struct page *page, const char *name, bool number)
 {
 	page_print(page, "<th scope=\"col\" role=\"columnheader\" data-sort=\"%s\"%s>%s</th>", number ? "number" : "text",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* When pinholes were open. Places are per cent of the session's time, so the drawing needs no measure of its own. */
+/* When pinholes were open. Places are per cent of the session's time, so the drawing needs no scale. */
 #include <inttypes.h>
 
 #include "ftpalg/address.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Decisions find the lines that they are about: by the form of the offer, by the words that were refused, by the code of
- * the reply. One that is about no line in particular goes to the line at hand, or where there is none, stands alone.
+ * the reply. One that is about no line in particular goes to the current line or, where there is none, stands alone.
  *
- * Lines that have left have been decided, so the search begins at the first one that had not.
+ * Lines that have left have been decided, so the search begins at the first one that has not.
  */
 #include <string.h>
 
@@ -154,7 +154,7 @@ static void place_decision(struct placement *placement, struct report_decision *
 	report_add_decision(placement->report, placement->session, row, decision);
 }
 
-/* The end of an old offer stands at the line that made the new one. */
+/* The end of an old offer is shown at the line that made the new one. */
 static bool waits_for_next(const struct report_decision *decision)
 {
 	return decision->type == NOTICE_PINHOLE_CLOSE && decision->reason == REASON_SUPERSEDED && decision->next;

@@ -31,7 +31,7 @@ struct report;
 struct report *report_create(void);
 void report_destroy(struct report *report);
 
-/* What the replay shall tell. It belongs to the report. */
+/* What observes the replay. It belongs to the report. */
 const struct replay_observer *report_observer(struct report *report);
 
 /* What stands at the head of the report. Strings are not copied and must outlive it. */

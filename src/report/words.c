@@ -54,7 +54,7 @@ void report_format_bytes(uint64_t bytes, char *text)
 
 void report_format_rate(uint64_t bytes, uint64_t duration, char *text)
 {
-	/* Of what took no time that the capture could tell, nothing can be said. */
+	/* Where the capture shows no time, there is no rate. */
 	if (duration == 0 || bytes > UINT64_MAX / MICROSECONDS)
 		snprintf(text, REPORT_NUMBER_MAX, "-");
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a report says in words, the same on the page and on the terminal. All of it is ASCII, and none a peer's. */
+/* What a report says in words, the same on the page and on the terminal. All of it is ASCII, and none comes from a peer. */
 #ifndef REPORT_WORDS_H
 #define REPORT_WORDS_H
 
@@ -55,7 +55,7 @@ void report_format_moment(uint64_t time, uint64_t start, char *text);
 /* 2026-11-06 21:20:00.001000 UTC */
 void report_format_time(uint64_t time, char *text);
 
-/* Between its first and its last byte; of one that carried nothing, between its first and last packet. */
+/* Between its first and its last byte; if it carried nothing, between its first and last packet. */
 uint64_t report_data_duration(const struct report_data *data);
 /* Both directions. */
 uint64_t report_data_bytes(const struct report_data *data);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is said of data connections, of pinholes and of what nobody has read. */
+/* What is said of data connections, of pinholes and of what was not read. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "ftpalg/address.h"
 #include "report/words.h"
 
-/* Which flow goes to the client: the one of who connects (0), or of who listens. */
+/* Which flow goes to the client: that of the peer that connects (0), or that of the one that listens. */
 static int flow_to_client(const struct report_data *data)
 {
 	return data->offer->active ? 0 : 1;
@@ -19,7 +19,7 @@ static void describe_flows(const struct report_data *data, char *text)
 	const struct nat_view *view = &data->offer->session->view;
 	const struct address *listener = &data->tuple.destination.address;
 	const bool active = data->offer->active;
-	/* Who listens may be a third host, which the offer named. */
+	/* The listener may be a third host, which the offer named. */
 	const char *client = active && !address_equal(listener, &view->client.address) ? "a third host" : "the client";
 	const char *server = !active && !address_equal(listener, &view->server.address) ? "a third host" : "the server";
 	char number[REPORT_NUMBER_MAX];

@@ -11,7 +11,7 @@ static const struct screen_column columns[] = {
 	{ "SEEN AS", 15, 3, SCREEN_WORDS },   { "USER", 6, 0, SCREEN_WORDS },     { "STATE", 12, 0, SCREEN_WORDS },
 	{ "TRANSFER", 16, 0, SCREEN_WORDS },  { "RULE", 6, 4, SCREEN_WORDS },     { "AGE", 0, 2, SCREEN_NUMBER },
 };
-/* The same without SEEN AS, which is for who wants to know how addresses are translated. */
+/* The same without SEEN AS, which says how addresses are translated. */
 static const struct screen_column short_columns[] = {
 	{ "ID", 0, 0, SCREEN_WORDS },         { "CLIENT", 15, 0, SCREEN_WORDS },  { "SERVER", 15, 1, SCREEN_WORDS },
 	{ "USER", 6, 0, SCREEN_WORDS },       { "STATE", 12, 0, SCREEN_WORDS },   { "TRANSFER", 16, 0, SCREEN_WORDS },
@@ -99,7 +99,7 @@ static void add_progress(struct screen_text *text, const json_t *session)
 	}
 }
 
-/* What each peer takes the other one for, where that is not what it is. */
+/* The address by which each peer knows the other, where that is not its own. */
 static void add_seen(struct screen_text *text, const json_t *session)
 {
 	const char *client = field_text(session, "client_nat_ip");

@@ -14,7 +14,7 @@
 #define HUNG_SECONDS 3
 #define REASONS_SHOWN 5
 #define DAY 86400.0
-/* Who renews a certificate by hand has time for it. */
+/* Enough time to renew a certificate by hand. */
 #define SOON (14 * DAY)
 
 /* A line of items, which goes on below where the terminal ends. */
@@ -67,7 +67,7 @@ static void line_put_count(struct line *line, const json_t *object, const char *
 {
 	const uint64_t count = field_count(object, name);
 
-	/* Where it can't be known, nothing is said of it. */
+	/* What can't be known is not mentioned. */
 	if (!field_exists(object, name))
 		return;
 	screen_add_count(&line->item, count);
@@ -267,7 +267,7 @@ static void add_rules(struct screen_text *text, const json_t *rules, double now)
 	line_end(&line);
 }
 
-/* Hosts that are announced by name: none, as a rule. */
+/* Hosts that are announced by name: usually none. */
 static void add_names(struct screen_text *text, const json_t *names)
 {
 	struct line line;
@@ -378,7 +378,7 @@ static int compare_tallies(const void *a, const void *b)
 	return one->count < other->count ? 1 : one->count > other->count ? -1 : strcmp(one->name, other->name);
 }
 
-/* The members of an object that are counts, most of them first, each with words in front of the first one. */
+/* The members of an object that are counts, the largest first, with words before the first one. */
 static void put_tallies(struct line *line, const json_t *object, const char *words, enum screen_tone tone)
 {
 	struct tally *tallies = calloc(json_object_size(object) + 1, sizeof(*tallies));

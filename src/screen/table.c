@@ -129,7 +129,7 @@ void screen_table_layout(struct screen_table *table, const struct screen_style *
 	}
 }
 
-/* Blanks are put in front of a cell and not behind it: none ends a line. */
+/* Blanks are put before a cell and not after it: none ends a line. */
 static void print_cell(const struct screen_table *table, size_t column, const struct screen_cell *cell,
 		       struct screen_text *text, unsigned int *pending)
 {

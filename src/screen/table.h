@@ -48,7 +48,7 @@ size_t screen_table_rows(const struct screen_table *table);
 /* Rows that were printed; the widths stay. */
 void screen_table_clear(struct screen_table *table);
 
-/* Finds the widths for the cells there are. */
+/* Finds the widths for the cells that exist. */
 void screen_table_layout(struct screen_table *table, const struct screen_style *style);
 /* Each with a line end. */
 void screen_table_print_head(const struct screen_table *table, struct screen_text *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Text for a terminal that is being put together. What the gateway tells has names in it that peers chose, so whatever comes
+ * Text for a terminal that is being put together. The gateway's answers have names in them that peers chose, so everything
  * from there goes through screen_add_words(), and nothing in it is more than characters.
  */
 #ifndef SCREEN_TEXT_H
@@ -38,7 +38,7 @@ void screen_text_free(struct screen_text *text);
 /* Our own words, in ASCII, and what was made by screen_add_words(). */
 __attribute__((format(printf, 2, 3))) void screen_add(struct screen_text *text, const char *format, ...);
 
-/* Somebody's: a character that can't be shown is \xNN, and so is what is no UTF-8. */
+/* Words of others: a character that can't be shown is \xNN, and so is what is not UTF-8. */
 void screen_add_words(struct screen_text *text, const char *words, size_t length);
 void screen_add_string(struct screen_text *text, const char *words);
 
@@ -51,7 +51,7 @@ unsigned int screen_width(const char *words, size_t length);
 /* Exactly width columns of words: cut, with a sign that it is, or filled up, in front where right is true. */
 void screen_add_column(struct screen_text *text, const char *words, unsigned int width, bool right);
 
-/* What fits into width columns, which is its end, behind a sign where that is not all. */
+/* The end of words, as much as fits into width columns, after a sign where that is not all. */
 void screen_add_end(struct screen_text *text, const char *words, unsigned int width);
 
 /* Words, which are wrapped at blanks; column is where the line is, and what follows the first line begins at indent. */

@@ -89,7 +89,7 @@ void screen_put_transfer(struct screen_table *table, const struct screen_style *
 	screen_table_add(table, &cell, tone);
 }
 
-/* A field of it ends at a blank, so a name has none. */
+/* A blank ends a field of the log, so a name has none. */
 static void add_log_name(struct screen_text *text, const char *name)
 {
 	const size_t begun = text->length;
@@ -110,7 +110,7 @@ void screen_add_xferlog(struct screen_text *text, const json_t *transfer)
 	char date[40] = "-";
 	struct tm tm;
 
-	/* A listing is none of a file. */
+	/* A listing is not the transfer of a file. */
 	if (is_list(transfer))
 		return;
 	if (localtime_r(&whole, &tm))

@@ -11,7 +11,7 @@
 #define MINUTE 60
 #define HOUR 3600
 #define DAY 86400
-/* Whatever is claimed, it is no number that leaves an integer. */
+/* Whatever an answer claims, no number is too large for an integer. */
 #define SECONDS_MAX 1e12
 
 static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
@@ -25,7 +25,7 @@ void screen_add_count(struct screen_text *text, uint64_t count)
 		screen_add(text, "%s%c", i > 0 && (length - i) % 3 == 0 ? "," : "", digits[i]);
 }
 
-/* The unit in which no more than three digits stand in front of the point, once it is rounded to one behind it. */
+/* The unit in which no more than three digits stand before the point, once it is rounded to one after it. */
 static unsigned int unit_of(double bytes, double *scaled)
 {
 	unsigned int unit = 0;
@@ -62,7 +62,7 @@ void screen_add_rate(struct screen_text *text, double bytes_per_second)
 	double scaled;
 	unsigned int unit;
 
-	/* Neither is what is no number. */
+	/* What is not a number is not either. */
 	if (!(bytes_per_second >= 0.5)) {
 		screen_add(text, "-");
 		return;

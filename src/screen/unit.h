@@ -36,7 +36,7 @@ enum screen_clock {
 	SCREEN_CLOCK_RECENT,       /* 14:02:31 of the last day, Nov 28 14:02 of days before */
 };
 
-/* In the time zone of who reads it; "-" where there is none. now matters to SCREEN_CLOCK_RECENT only. */
+/* In the reader's time zone; "-" where there is none. now matters only to SCREEN_CLOCK_RECENT. */
 void screen_add_time(struct screen_text *text, double time, enum screen_clock clock, double now);
 
 #endif

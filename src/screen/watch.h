@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The screen of ftpalg watch: what is on it, as a function of what the gateway told and of what was typed. */
+/* The screen of ftpalg watch: what is on it, as a function of what the gateway answered and of what was typed. */
 #ifndef SCREEN_WATCH_H
 #define SCREEN_WATCH_H
 
@@ -25,8 +25,7 @@ struct watch_view {
 
 /*
  * Puts those that have the filter in their addresses, their user, what they do, their rule or their number into chosen,
- * which has room for all: transfers first. All stay in their place while they do
- * the same. Returns how many.
+ * which has room for all: transfers first. Each stays in its place while it does the same. Returns how many.
  */
 size_t watch_choose(const json_t *sessions, const char *filter, const json_t **chosen);
 
