@@ -187,7 +187,7 @@ static void journal_say(struct journal *journal, const struct notice *notice, ui
 	log_message(level, "%s", text);
 }
 
-/* A limit of its own for each reason: what somebody repeats hides nothing else. */
+/* Each reason has its own limit: what somebody repeats hides nothing else. */
 static void journal_tell(struct journal_voice *voice, const struct notice *notice, uint64_t time)
 {
 	const struct config *config = voice->journal->config;

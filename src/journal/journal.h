@@ -27,11 +27,11 @@ const char *journal_file_path(const struct config *config, enum journal_file whi
 
 /*
  * What would be lost with the process that has the journal, for the next one to count: memory that outlives it, all zeros at
- * first. Who dies between two steps counts one thing as lost that is not.
+ * first. If a process dies between two steps, one thing counts as lost that is not.
  */
 struct journal_estate {
 	struct outlet_estate files[JOURNAL_FILES];
-	_Atomic uint64_t summed; /* events that a sum stands for which is not told yet */
+	_Atomic uint64_t summed; /* events for which a sum stands that is not reported yet */
 };
 
 struct journal {
@@ -42,7 +42,7 @@ struct journal {
 	struct journal_estate *estate; /* or NULL */
 };
 
-/* Events of one process. What is told of it bounds nothing that is told of another. */
+/* Events of one process. Its limits are no other process's. */
 struct journal_voice {
 	struct journal *journal;
 	struct notice_limit *limit; /* NULL: no events are wanted */
@@ -61,8 +61,8 @@ int journal_open_file(const struct config *config, enum journal_file which);
  */
 int journal_open(struct journal *journal, const struct config *config, const int files[JOURNAL_FILES]);
 /*
- * From now on estate says what would be lost. What was lost with the process before this one is told in the files. Returns
- * how many events besides were to be summed.
+ * From now on estate says what would be lost. What was lost with the process before this one is noted in the files. Returns
+ * how many more events had yet to be summed.
  */
 uint64_t journal_inherit(struct journal *journal, struct journal_estate *estate);
 /* What comes from here on goes to this file, which is taken over. */
@@ -73,9 +73,9 @@ int journal_watch(struct journal *journal, struct event_base *base);
 
 /* Returns 0, or -1: no memory. */
 int journal_add_voice(struct journal *journal, struct journal_voice *voice);
-/* Tells its sums, and that was all. */
+/* Reports its sums, and nothing more. */
 void journal_end_voice(struct journal_voice *voice);
-/* Tells sums that are due; once a second. */
+/* Reports sums that are due; once a second. */
 void journal_tick_voice(struct journal_voice *voice);
 
 /* Takes an event, of this time: wall clock, microseconds. Never waits. */

@@ -3,10 +3,10 @@
  *   FIELD=value<newline> ...     in one datagram
  *
  * An event's members are fields: client_ip is FTPALG_CLIENT_IP. They are taken from its line of JSON, so that both have the
- * same names and there is one place that knows them; an element of a list is a field of its own. No value has a newline in
- * it, because a line of JSON has none and what peers said is escaped besides.
+ * same names and one place knows them; each element of a list is a field. No value has a newline in it, because a line of
+ * JSON has none and what peers said is escaped as well.
  *
- * MESSAGE_ID says which kind of event it is, for those who collect by it: a number that is drawn once and never changes.
+ * MESSAGE_ID says which kind of event it is, for programs that collect by it: a number that is drawn once and never changes.
  */
 #include "journal/native.h"
 
@@ -77,7 +77,7 @@ static void put_field(struct datagram *datagram, const char *name, const char *v
 	put(datagram, '\n');
 }
 
-/* The part of a line of ours up to a character, which is not in it. What comes behind that is left in line. */
+/* The part of our line up to a character, without that. What follows is left in line. */
 static struct bytes cut_at(struct bytes *line, char end)
 {
 	const struct bytes part = { line->data, 0 };
@@ -183,7 +183,7 @@ bool native_send(const struct native *native, const struct notice *notice, const
 	put_field(&datagram, "SYSLOG_IDENTIFIER", "ftpalg");
 	put_field(&datagram, "MESSAGE_ID", message_ids[notice->type]);
 	put_members(&datagram, json);
-	/* What was cut would be a field that lies. */
+	/* A field that was cut would be wrong. */
 	return datagram.length < sizeof(datagram.text) &&
 	       send(native->socket, datagram.text, datagram.length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)datagram.length;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A sentence for systemd's journal with what it is made of as fields, by the protocol of its own: journalctl then finds it
- * by any of them.
+ * A sentence for systemd's journal, with its parts as fields, by the journal's own protocol: journalctl then finds it by any
+ * of them.
  */
 #ifndef JOURNAL_NATIVE_H
 #define JOURNAL_NATIVE_H
@@ -16,7 +16,7 @@ struct native {
 	int socket; /* -1: there is no journal */
 };
 
-/* Finds the journal at path. Where there is none, it is as if there were no native at all. */
+/* Finds the journal at path. Where there is none, nothing is sent. */
 void native_open(struct native *native, const char *path);
 void native_close(struct native *native);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Programs read logs too, to ban who is refused. So what a peer said comes last, after all that is known of it: whatever its
- * words are, they name no other peer.
+ * Programs read logs too, to ban clients that are refused. So what a peer said comes last, after all that is known of it:
+ * whatever its words are, they don't name another peer.
  */
 #include "journal/sentence.h"
 

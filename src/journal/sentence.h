@@ -14,12 +14,12 @@
 /* As much as a message of the log has room for. */
 #define SENTENCE_MAX 900
 
-/* Is it one of those? What peers do among themselves, or can cause by the packet, is not. */
+/* Is it one of those? What peers do between themselves, or can cause with each packet, is not. */
 bool sentence_is_due(const struct notice *notice);
 
 /*
- * Writes who was refused or failed, why, or what was transferred, and last what was said, ended with a NUL: words of peers
- * are escaped, and cut where they are long.
+ * Writes which peer was refused or failed, and why, or what was transferred, and at the end what was said, with a NUL: words
+ * of peers are escaped, and cut where they are long.
  */
 void sentence_format(const struct notice *notice, char text[SENTENCE_MAX]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A file that is written to while everything else goes on: lines that it does not take are kept, then lost and counted, and
- * the log tells of it. It may be moved away, and opened again.
+ * the log says so. It may be moved away, and opened again.
  */
 #ifndef JOURNAL_SINK_H
 #define JOURNAL_SINK_H
@@ -20,7 +20,7 @@ struct sink {
 	const struct sink_kind *kind;
 	const char *path;
 	struct outlet outlet; /* closed: there is none */
-	struct outlet_estate *estate; /* NULL: what is lost with this process nobody counts */
+	struct outlet_estate *estate; /* NULL: what is lost with this process is not counted */
 	struct event_base *base;
 	struct event *tick;
 	uint32_t ticks;
@@ -33,20 +33,20 @@ struct sink {
 void sink_init(struct sink *sink, const struct sink_kind *kind, const char *path);
 
 /*
- * Writes to file, which is taken over, or to standard output where path is "-"; to none where file is negative. note writes,
- * into the file, that something was lost, or nothing. Returns 0, or -1 with errno; then nothing needs closing.
+ * Writes to file, which is taken over, or to standard output where path is "-"; to none where file is negative. note writes
+ * into the file that something was lost, or writes nothing. Returns 0, or -1 with errno; then nothing needs closing.
  */
 int sink_open(struct sink *sink, int file, outlet_note *note, void *context);
 /* What comes from here on goes to this file, which is taken over. Returns 0, or -1: no memory. */
 int sink_reopen(struct sink *sink, int file, outlet_note *note, void *context);
-/* What the process before this one had not written is lost, and told. An estate of a sink that is not open is left alone. */
+/* Counts and reports what the process before this one had not written. A sink that is not open leaves its estate alone. */
 void sink_inherit(struct sink *sink, struct outlet_estate *estate);
 bool sink_is_open(const struct sink *sink);
 
 /* base's loop writes from now on. Returns 0 or -1. To be closed before base is freed. */
 int sink_watch(struct sink *sink, struct event_base *base);
 
-/* As outlet_put(). Never waits, but behind sink_end(). */
+/* As outlet_put(). Never waits, except after sink_end(). */
 void sink_put(struct sink *sink, const char *line, size_t length, enum outlet_weight weight, uint64_t count);
 
 /* The loop has ended: what comes now may wait for its reader, though not for long. */

@@ -6,9 +6,9 @@
  *   client or in from it; anonymous or a real user; the user; the service; authentication by nobody else; complete or
  *   incomplete
  *
- * Those who read it split it at blanks. So what would be one, or would not be seen, is an underscore in the names of files
- * and of users, as in what ProFTPD writes: one name more or less would be another field's, and a line's end another
- * transfer. Who must know the exact name has the events.
+ * Programs that read it split it at blanks. So a blank, or what would not be seen, is an underscore in the names of files
+ * and of users, as in what ProFTPD writes: a blank would shift all fields after it, and a line's end would be another
+ * transfer. The events have the exact names.
  */
 #include "journal/xferlog.h"
 
@@ -35,13 +35,13 @@ static void put_name(struct bytes name, char text[XFERLOG_NAME_MAX])
 		if (first == ' ' || (shown[0] == '\\' && first != '\\')) {
 			text[at++] = '_';
 		} else if (first == '\\') {
-			text[at++] = '\\'; /* it is doubled, for who would undo that */
+			text[at++] = '\\'; /* it is doubled, for programs that would undo that */
 		} else {
 			memcpy(text + at, shown, length);
 			at += length;
 		}
 	}
-	/* A field that is empty would be none. */
+	/* An empty field would be missing. */
 	if (at == 0)
 		text[at++] = '-';
 	text[at] = '\0';

@@ -308,7 +308,7 @@ size_t agent_fill_poll(const struct agent *agent, struct pollfd *fds, size_t siz
 	for (size_t i = 0; i < AGENT_SOCKETS_MAX && count < size; i++) {
 		const struct agent_socket *socket = &agent->sockets[i];
 
-		/* What has ended would wake us up for ever. */
+		/* A connection that has ended would wake us up for ever. */
 		if (socket->descriptor < 0 || socket->end || socket->reset || socket->length == AGENT_RECEIVED_MAX)
 			continue;
 		fds[count].fd = socket->descriptor;

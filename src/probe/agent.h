@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * An agent has the sockets of one end of a probe and does with them what it is asked in one line of text, so that the
- * conductor, who is at the client's end, asks both ends in the same way: its own agent by a call, the server's through a
+ * conductor, which is at the client's end, asks both ends in the same way: its own agent by a call, the server's through a
  * link (probe/link.h).
  *
  *   request                        answer
@@ -38,7 +38,7 @@
 #define AGENT_RECEIVED_MAX 131072
 #define AGENT_WAIT_MAX 10000
 
-/* Who gets the answer, which is valid during the call only; tag is the asker's own. */
+/* Gets the answer, which is valid only during the call; the caller chooses tag. */
 typedef void agent_answer(void *context, uint32_t tag, const char *text);
 
 struct agent_asker {

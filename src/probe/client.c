@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The client's end: several scenarios at a time, each with a control connection of its own.
+ * The client's end: several scenarios at a time, each with its own control connection.
  *
- * Only one of them dials at any moment, because the server's end knows a control connection by nothing but its coming
- * when one is expected. A link that is lost ends the scenarios that were under way and no others: it is made again for
- * those that come. When it can't be made, what is left is skipped.
+ * Only one of them dials at any moment, because the server's end recognises a control connection only by its coming when one
+ * is expected. A link that is lost ends the scenarios that were under way and no others: it is made again for those that
+ * follow. When it can't be made, the rest are skipped.
  */
 #include "probe/client.h"
 
@@ -21,11 +21,11 @@
 /* Milliseconds; probe/server.c has the same. */
 #define TICK 3
 #define REST 100
-/* Links that are lost one after the other without a scenario that came to its end; what comes back needs a moment. */
+/* Links that are lost in a row without a scenario that came to its end; what restarts needs a moment. */
 #define ATTEMPTS 4
 #define ATTEMPT_PAUSE UINT64_C(500000)
 
-/* What the firewall lets through anyway tells nothing about its helper. */
+/* What the firewall lets through anyway says nothing about its helper. */
 static const char preflight_text[SIDE_COUNT][160] = {
 	[SIDE_CLIENT] = "title any port of the server\nlogin\ndata client to server port 1 blocked\n",
 	[SIDE_SERVER] = "title any port of the client\nlogin\ndata server to client port 1 blocked\n",

@@ -29,7 +29,7 @@ extern const struct embedded probe_assets[];
 
 /*
  * Adds the compiled-in scenarios, or all *.scenario of a directory, or one file, sorted by name. False after a failure
- * that was told on standard error, with file, line and column where a scenario is wrong.
+ * that was reported on standard error, with file, line and column where a scenario is wrong.
  */
 bool probe_list_add_builtins(struct probe_list *list);
 bool probe_list_add_path(struct probe_list *list, const char *path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Data connections. One end connects, the other accepts, and the server sends a nonce that the client must read, as in a
- * listing: so nothing but the right peer at the right listener counts as an arrival. Nothing goes the other way, since a
- * helper that is a proxy need not carry it.
+ * listing: so only the right peer at the right listener counts as an arrival. Nothing goes the other way, since a helper
+ * that is a proxy need not carry it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/number.h"
 #include "probe/run.h"
 
-/* A SYN that is lost is sent again after a second, so what shall arrive gets longer. */
+/* A SYN that is lost is sent again after a second, so a connection that should arrive gets longer. */
 #define ARRIVE_MILLISECONDS 2500
 #define BLOCK_MILLISECONDS 900
 #define NONCE_MILLISECONDS 2000
@@ -120,7 +120,7 @@ static enum run_result take_connections(struct probe_run *run, const struct scen
 	return RUN_NEXT;
 }
 
-/* The client's end has all of the nonce, or never will; it is asked again from the start, to compare all of it. */
+/* The client's end has all of the nonce, or never will; it is asked for it from the start, to compare all of it. */
 static enum run_result compare(struct probe_run *run, const struct scenario_step *step, const char *expected, uint64_t now)
 {
 	const char *answer = run_answer(run, SIDE_CLIENT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The connection over which the two ends of a probe agree. It is FTP to whoever looks at it, so that it can share the
- * control port with what is tested:
+ * The connection over which the two ends of a probe agree. It looks like FTP, so that it can share the control port with
+ * what is tested:
  *
  *   server   220 ftpalg-probe CHALLENGE
  *   client   USER probe

@@ -52,7 +52,7 @@ static struct address foreign_address(const struct probe_run *run, enum text_own
 	return settings->control.address.family == FAMILY_IPV4 ? nobody4 : nobody6;
 }
 
-/* What the variable stands for in the mouth or the eyes of side. */
+/* What the variable stands for when side says or reads it. */
 static struct endpoint variable_endpoint(const struct probe_run *run, enum scenario_side side,
 					 const struct text_token *token)
 {
@@ -216,7 +216,7 @@ static enum run_match match_offer(const struct probe_run *run, enum scenario_sid
 	return MATCH_YES;
 }
 
-/* Where a match stands. The newest offer in it, if any, is remembered only once all of it has matched. */
+/* The state of a match. The newest offer in it, if any, is remembered only once all of it has matched. */
 struct matcher {
 	struct probe_run *run;
 	const struct scenario_step *step;
@@ -367,7 +367,7 @@ static size_t clean_line(struct bytes line, char *out, size_t size)
 	return length;
 }
 
-/* A tuple of zeros is what some helpers write over an offer. */
+/* Some helpers overwrite an offer with a tuple of zeros. */
 static bool names_something(const char *text)
 {
 	return strpbrk(text, "123456789") != NULL;
@@ -388,7 +388,7 @@ static bool part_is_offer(enum scenario_side side, struct bytes part)
 	return false;
 }
 
-/* Peers differ in whether a CR or a NUL alone ends a line, so what is behind one is looked at as well. */
+/* Peers differ in whether a CR or a NUL alone ends a line, so what follows one is looked at as well. */
 bool run_line_is_offer(enum scenario_side side, struct bytes line)
 {
 	struct bytes part = { line.data, 0 };

@@ -125,7 +125,7 @@ static void print_topics(const struct probe_report *report, FILE *out)
 	fputs("</tbody>\n</table>\n", out);
 }
 
-/* Shown by the script, without which it does nothing. */
+/* The script shows it, since it does nothing without the script. */
 static void print_filter(const struct probe_report *report, FILE *out)
 {
 	fputs("<form id=\"filter\" hidden>\n<input id=\"search\" type=\"search\" placeholder=\"words\""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The probe: two ends that talk FTP to each other through whatever lies between, and compare what was sent with what
- * came. Everything is decided at the client's end, which reads the scenarios; the server's end does as it is asked.
+ * came. Everything is decided at the client's end, which reads the scenarios; the server's end does what it is asked.
  *
  *   client's end                                                       server's end
  *   probe_client   runs several at a time
@@ -43,7 +43,7 @@ enum probe_verdict {
 
 const char *probe_verdict_name(enum probe_verdict verdict);
 
-/* Runs the server's end until SIGTERM or SIGINT. Returns 0, or -1 after a failure that it has told. */
+/* Runs the server's end until SIGTERM or SIGINT. Returns 0, or -1 after a failure that it has reported. */
 int probe_serve(const struct probe_settings *settings);
 
 #endif

@@ -37,7 +37,7 @@ struct probe_remote {
 
 /* Begins to connect. */
 void remote_open(struct probe_remote *remote, const struct endpoint *server, const char *token, uint64_t now);
-/* Who waits for an answer gets "LOST". */
+/* Calls that wait for an answer get "LOST". */
 void remote_close(struct probe_remote *remote, const char *trouble);
 void remote_request(struct probe_remote *remote, const char *text, const struct agent_asker *asker, uint64_t now);
 void remote_pump(struct probe_remote *remote, uint64_t now);

@@ -15,7 +15,7 @@
 #define ARMED_MAX (5000 * MILLISECOND)
 #define WORDS_MAX 5
 #define BACKLOG 16
-/* Nothing that is announced as a data connection's port, and is not refused, is below. */
+/* No port below this is announced for a data connection without being refused. */
 #define UNPRIVILEGED 1024
 
 /* A request, cut into words. */
@@ -209,7 +209,7 @@ static void request_close(struct agent *agent, const struct request *request, co
 
 static void request_arm(struct agent *agent, const struct agent_asker *asker, uint64_t now)
 {
-	/* What an earlier scenario dialled and nobody fetched is not this scenario's. */
+	/* A connection that an earlier scenario dialled and did not fetch does not belong to this one. */
 	if (agent->waiting >= 0)
 		close(agent->waiting);
 	agent->waiting = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What came out: a table for people, JSON for programs. */
+/* The results: a table for people, JSON for programs. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>

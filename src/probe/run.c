@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a run asks its ends, what they answer, and what it becomes.
+ * What a run asks its ends, what they answer, and how it ends.
  *
  * At most one request to each side is under way. An answer may never come, because the link was lost or the run was
- * ended by its deadline; the tag tells a late one from the one that is waited for.
+ * ended by its deadline; the tag tells a late answer from the one that is waited for.
  */
 #include "probe/run.h"
 

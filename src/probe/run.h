@@ -16,7 +16,7 @@
 #define RUN_HANDLES_MAX (TEXT_LISTENERS_MAX + 24)
 #define RUN_CUTS_MAX 512
 
-/* What an end is asked through: one of the two is there. */
+/* How an end is asked: one of the two is there. */
 struct run_end {
 	struct agent *agent;
 	struct probe_remote *remote;
@@ -119,7 +119,7 @@ void run_request(const struct run_end *end, const char *text, const struct agent
 void run_ask(struct probe_run *run, enum scenario_side side, uint64_t now, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 bool run_is_asking(const struct probe_run *run);
-/* The answer as words behind "OK "; NULL where it is another one. */
+/* The words of the answer after "OK "; NULL where it is another answer. */
 const char *run_answer(const struct probe_run *run, enum scenario_side side);
 void run_keep_handle(struct probe_run *run, enum scenario_side side, int handle);
 /* Ends the run with a verdict on its current step. */

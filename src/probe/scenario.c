@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * A line is a statement; its first word tells which. The head (title, why, ...) comes before the first step. A statement
+ * A line is a statement; its first word says which. The head (title, why, ...) comes before the first step. A statement
  * that names a side first ("client bytewise> PORT ...") goes on with modifiers until a word says what the side does.
  * What follows that word and one space is text, whose escapes and variables are checked here and read again when the
  * scenario runs.
@@ -29,7 +29,7 @@ static bool fail(const struct parser *parser, size_t at, const char *message)
 	return false;
 }
 
-/* The next word, with the position behind it and behind the one space that may follow. */
+/* The next word, with the position after it and after the one space that may follow. */
 static struct bytes next_word(struct parser *parser)
 {
 	struct bytes word = { parser->line.data + parser->position, 0 };
@@ -134,7 +134,7 @@ static bool read_modifier(struct bytes word, uint32_t *flags)
 	return false;
 }
 
-/* What becomes of what the side has sent. */
+/* What happens to what the side has sent. */
 static bool parse_fate(struct parser *parser, struct scenario_step *step)
 {
 	struct bytes word = next_word(parser);
@@ -245,8 +245,8 @@ static bool add_step(struct parser *parser, const struct scenario_step *step)
 }
 
 /*
- * side says text, of which the other side sees the beginning: a helper that is a proxy may put words of its own where
- * nothing depends on them.
+ * side says text, of which the other side sees the beginning: a helper that is a proxy may put its own words where nothing
+ * depends on them.
  */
 static bool add_speech(struct parser *parser, enum scenario_side side, const char *text, const char *seen)
 {

@@ -85,7 +85,7 @@ struct scenario_error {
 	const char *message; /* what was expected */
 };
 
-/* False with error filled where source is no scenario. source must outlive the scenario. */
+/* False with error filled where source is not a scenario. source must outlive the scenario. */
 bool scenario_parse(struct bytes source, struct scenario *scenario, struct scenario_error *error);
 
 #endif

@@ -7,7 +7,7 @@
  *   {repeat BYTE COUNT}      COUNT times the byte, which may be an escape
  *   {OWNER}, {OWNER-FORM}, {OWNER-FORM NUMBER}
  *                            an address or a port, see enum text_owner and enum text_form
- *   {any}, {offer}           only where a peer shall see something: anything but a line's end, and an endpoint
+ *   {any}, {offer}           only where a peer is to see something: anything but a line's end, and an endpoint
  */
 #ifndef PROBE_SCENARIO_TEXT_H
 #define PROBE_SCENARIO_TEXT_H
@@ -59,7 +59,7 @@ struct text_token {
 	const char *expected;
 };
 
-/* Reads the token at *position and moves behind it. A bad one is not moved behind. */
+/* Reads the token at *position and moves past it, unless it is a bad one. */
 void text_next(struct bytes text, size_t *position, struct text_token *token);
 
 /* Reads the whole of text as a decimal number of 1 to maximum; 0 where it is none. */

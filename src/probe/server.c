@@ -2,8 +2,8 @@
 /*
  * The server's end.
  *
- * Whoever connects to the control port is part of a scenario if an agent of his address is armed for it, and otherwise
- * may open a link. Nothing is done for anybody who has not proved that he knows the token; what is done then is in
+ * A peer that connects to the control port is part of a scenario if an agent of its address is armed for it, and otherwise
+ * may open a link. Nothing is done for a peer that has not proved that it knows the token; what is done then is in
  * probe/agent.h. Links are few, short of patience and bounded, so that strangers can keep the port busy and no more.
  */
 #include <errno.h>
@@ -131,7 +131,7 @@ static void session_pump(struct session *session, const char *token, uint64_t no
 		session_end(session);
 }
 
-/* Where all are taken, a stranger who has not said who he is makes room, the one who has been here longest. */
+/* Where all are taken, the stranger that has been here longest without proving itself makes room. */
 static struct session *session_find_free(struct server *server)
 {
 	struct session *oldest = NULL;
@@ -218,7 +218,7 @@ static void wait_for_something(struct server *server)
 	(void)poll(server->fds, count, busy ? TICK : REST);
 }
 
-/* After this, nothing that a stranger sends can do more than a stranger's program that makes connections. */
+/* After this, whatever a stranger sends can do no more than any program that makes connections. */
 static int shed_rights(void)
 {
 	char proof[PROOF_SIZE];

@@ -10,7 +10,7 @@
  *      |
  *   RUN_STEPS      step by step (probe/step.c, probe/data.c), until all are done or one decides
  *      |
- *   RUN_DRAIN      what has come and nobody waited for is fetched, because a report shows it
+ *   RUN_DRAIN      what has come without being waited for is fetched, because a report shows it
  *      |
  *   RUN_OVER       all handles have been given back
  */
@@ -117,7 +117,7 @@ static void ignore_answer(void *context, uint32_t tag, const char *text)
 	(void)text;
 }
 
-/* Asks the side for what it has not yet told. False where there is nothing more to be had. */
+/* Asks the side for what it has not handed over yet. False where there is nothing more to be had. */
 static bool drain_side(struct probe_run *run, enum scenario_side side, uint64_t now)
 {
 	const size_t before = run->saw[side].length;
@@ -125,7 +125,7 @@ static bool drain_side(struct probe_run *run, enum scenario_side side, uint64_t 
 
 	if (asked)
 		run_take_control_bytes(run, side);
-	/* An end that says that there is more and does not give it is not asked for ever. */
+	/* An end that says that it has more, but does not give it, is not asked for ever. */
 	if (run->control[side] < 0 || run->lost ||
 	    (asked && (run->drained[side] || run->saw[side].length == before)))
 		return false;
@@ -203,7 +203,7 @@ void run_pump(struct probe_run *run, uint64_t now)
 		run_conclude(run, PROBE_BROKEN, "it took longer than %d seconds", (int)(RUN_MAX / SECOND));
 		run->calls[SIDE_CLIENT].pending = false;
 		run->calls[SIDE_SERVER].pending = false;
-		/* Nothing more is asked of an end that takes so long. */
+		/* Nothing more is asked of an end that takes this long. */
 		run->lost = true;
 		run->deadline = UINT64_MAX;
 	}

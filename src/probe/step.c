@@ -2,10 +2,10 @@
 /*
  * Steps: saying, seeing, being refused, ending.
  *
- * Steps that are alternatives to each other are judged together: whatever comes is held against each of them, the first
- * that fits wins, and only when none can fit any more, or the time is over, the run ends. What it then is called follows
- * from what happened: an offer that came through is a hole, silence and unexpected ends are a broken session, and bytes
- * other than the wanted ones are a failure.
+ * Steps that are alternatives to each other are judged together: whatever comes is compared with each of them, the first
+ * that matches wins, and the run ends only when none can match any more, or the time is over. The verdict then follows from
+ * what happened: an offer that came through is a hole, silence and unexpected ends are a broken session, and bytes other
+ * than the wanted ones are a failure.
  */
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +146,7 @@ static bool send_all(struct probe_run *run, const struct scenario_step *step, ui
 	return true;
 }
 
-/* What a line that is looked at for a refusal tells about it. */
+/* What a line says about a refusal. */
 static enum run_match judge_refused(struct probe_run *run, enum scenario_side side, struct judgement *judgement)
 {
 	const enum scenario_side other = scenario_other_side(side);
@@ -177,7 +177,7 @@ static enum run_match judge_sight(struct probe_run *run, const struct scenario_s
 	return match;
 }
 
-/* The other side shall see what was sent, byte for byte. */
+/* The other side has to see what was sent, byte for byte. */
 static enum run_match judge_speech(struct probe_run *run, enum scenario_side side, struct judgement *judgement,
 				   size_t *length)
 {
@@ -251,7 +251,7 @@ static bool take_bytes(struct probe_run *run)
 }
 
 /*
- * A refusal that fits: what is left of the command at the server is answered there, as a server would, and the client
+ * A refusal that matches: what is left of the command at the server is answered there, as a server would, and the client
  * must read that answer.
  */
 static enum run_result finish_refusal(struct probe_run *run, enum scenario_side side, uint64_t now)
@@ -301,7 +301,7 @@ static enum run_result await_refusal(struct probe_run *run, uint64_t now)
 	return RUN_NEXT;
 }
 
-/* The first of the alternatives is the one that was hoped for, and says what the lack of all of them is. */
+/* The first of the alternatives is the one that was hoped for, and its kind says what it means that none came. */
 static void end_unseen(struct probe_run *run, const struct judgement *judgement)
 {
 	const struct scenario_step *step = &run->scenario->steps[run->step];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* In which order results are shown, and how many of each topic there are. */
+/* The order in which results are shown, and how many of each topic there are. */
 #ifndef PROBE_SUMMARY_H
 #define PROBE_SUMMARY_H
 
@@ -15,13 +15,13 @@ struct probe_topic {
 	size_t counts[PROBE_VERDICTS];
 };
 
-/* Verdicts from what is worst to what is nothing: the index-th of PROBE_VERDICTS. */
+/* Verdicts from the worst to the least: the index-th of PROBE_VERDICTS. */
 enum probe_verdict summary_verdict(size_t index);
 
 /* The runs of report, worst first, and by name within a verdict. order has room for all. */
 void summary_order(const struct probe_report *report, const struct probe_run **order);
 
-/* What a statement demands, as a part of a sentence. */
+/* What a statement requires, as a part of a sentence. */
 void summary_say_demand(struct bytes statement, struct probe_bytes *words);
 
 void summary_name_topic(const char *scenario, char topic[RUN_NAME_MAX]);

@@ -5,13 +5,13 @@
 
 #include "ftpalg/base.h"
 
-/* The word at *text, which moves behind it and the space that ends it; empty at the end. */
+/* The word at *text, which moves past it and the space that ends it; empty at the end. */
 struct bytes probe_next_word(const char **text);
 bool probe_word_is(struct bytes word, const char *text);
 /* "192.0.2.1:21" or "[2001:db8::1]:21". */
 bool probe_read_endpoint(struct bytes word, struct endpoint *endpoint);
 
-/* Bytes that grow up to a limit; what is beyond it is left out. Zero-initialised. */
+/* Bytes that grow up to a limit; what is beyond that is left out. Zero-initialised. */
 struct probe_bytes {
 	uint8_t *data;
 	size_t length;

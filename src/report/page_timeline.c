@@ -59,7 +59,7 @@ static void put_bar(const struct page *page, const struct report_session *sessio
 	put_percent(page, "x", start);
 	put_percent(page, "width", end - start);
 	page_print(page, "/>");
-	/* However short, one sees where it was. */
+	/* However short it was, its place can be seen. */
 	page_print(page, "<line class=\"open\" y1=\"1\" y2=\"15\"");
 	put_percent(page, "x1", start);
 	put_percent(page, "x2", start);

@@ -62,7 +62,7 @@ void screen_add_rate(struct screen_text *text, double bytes_per_second)
 	double scaled;
 	unsigned int unit;
 
-	/* What is not a number is not either. */
+	/* Written so that NaN is a dash too. */
 	if (!(bytes_per_second >= 0.5)) {
 		screen_add(text, "-");
 		return;
