@@ -95,7 +95,7 @@ struct row {
 	uint32_t id;
 	struct tuple original;
 	uint64_t began;
-	uint64_t progressed;    /* when it was told last how far it is */
+	uint64_t progressed;    /* when its progress was last reported */
 	struct measure measures[2];    /* per enum direction of the data connection: ORIGINAL is the caller's */
 	bool fin[2];
 	bool rst[2];
@@ -106,7 +106,7 @@ struct row {
 	enum reason close_reason;
 	uint64_t close_time;
 	enum row_transfer transfer;
-	bool served;            /* one has been told before */
+	bool served;            /* one has been reported before */
 	bool aborted;           /* the client has said ABOR */
 	enum verb verb;
 	uint16_t code;
@@ -119,7 +119,7 @@ struct row {
 	enum protection relay_protection;
 	uint64_t to_server;
 	uint64_t to_client;
-	bool farewell;          /* the session's end is told once none of its rows is left: */
+	bool farewell;          /* the session's end is reported once none of its rows is left: */
 	enum reason farewell_reason;
 	uint64_t farewell_time;
 	enum row_wait wait;

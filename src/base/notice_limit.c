@@ -69,7 +69,7 @@ struct sum {
 
 struct row {
 	uint64_t session; /* 0: free */
-	uint64_t due;     /* when its sums are told; 0: there are none */
+	uint64_t due;     /* when its sums are reported; 0: there are none */
 	struct nat_view view;
 	struct bucket bucket[KIND_COUNT];
 	struct sum sum[NOTICE_LIMIT_SUMS];

@@ -55,7 +55,7 @@ struct outlet {
 	size_t used;
 	bool torn;           /* of the line at head a part has been written */
 	bool losing;         /* until half of the queue is free again: one gap, and not a gap after every other line */
-	uint64_t lost;       /* what the lines stood for that were lost since it was told last */
+	uint64_t lost;       /* what the lines stood for that were lost since the last note */
 	uint64_t lost_total;
 	struct outlet_estate *estate; /* or NULL */
 	int error;           /* errno of the last write that failed; 0: the last one did not */

@@ -124,7 +124,7 @@ struct config {
 	uint16_t control_ports[CONFIG_PORTS_MAX]; /* as clients see them, before DNAT */
 	size_t control_port_count;
 	uint16_t queue;          /* netfilter queue number, of the first worker */
-	uint16_t workers;        /* each with a queue of its own; or CONFIG_WORKERS_AUTO */
+	uint16_t workers;        /* each with its own queue; or CONFIG_WORKERS_AUTO */
 	uint32_t queue_length;   /* packets that the kernel keeps for us */
 	uint32_t busy_poll;      /* microseconds for which the worker looks for packets after the last one; 0: it sleeps */
 	uint32_t resolve_interval; /* seconds until names that are announced are looked up again */
@@ -136,7 +136,7 @@ struct config {
 	uint32_t watchdog;       /* seconds that a worker may stand still; 0: for ever */
 	bool absent_open;        /* no daemon on the queue: pass uninspected instead of dropping */
 	bool queue_full_open;    /* kernel's queue full: pass uninspected instead of dropping */
-	char user[CONFIG_USER_MAX]; /* who the worker becomes; empty ("none" in the file): stays who it is */
+	char user[CONFIG_USER_MAX]; /* the user that the worker becomes; empty ("none" in the file): stays who it is */
 	bool restore_rules;      /* that were loaded, and are gone */
 	bool log_refusals;       /* refusals and faults are sentences in the log too */
 	bool log_transfers;      /* and transfers */
@@ -145,9 +145,9 @@ struct config {
 	char xferlog[PATH_MAX];  /* file for lines of xferlog(5); empty: none */
 	struct endpoint metrics; /* where they are fetched over HTTP; without a family: nowhere */
 	char monitor[CONFIG_SOCKET_MAX]; /* the socket where the gateway is asked; empty: none */
-	char control[CONFIG_SOCKET_MAX]; /* and where it is told what to do */
+	char control[CONFIG_SOCKET_MAX]; /* and where it takes orders */
 	char monitor_group[CONFIG_USER_MAX]; /* who may use it; empty: all */
-	char control_group[CONFIG_USER_MAX]; /* besides who runs the gateway; empty: nobody */
+	char control_group[CONFIG_USER_MAX]; /* besides the user that runs the gateway; empty: nobody */
 
 	struct config_proxy proxy;
 	struct config_server servers[CONFIG_SERVERS_MAX];

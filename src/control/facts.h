@@ -105,7 +105,7 @@ struct facts {
 	bool seccomp;
 	bool no_new_privileges;
 	uint64_t events_lost;  /* before they came to control */
-	uint64_t lines_lost[JOURNAL_FILES]; /* and behind it */
+	uint64_t lines_lost[JOURNAL_FILES]; /* and after it */
 };
 
 struct problem {

@@ -55,7 +55,7 @@ struct control_data {
 	struct event *copies;
 	struct event *tick;
 	uint64_t heard;          /* all that came until then has been taken */
-	bool behind;             /* the kernel had more to tell than there was room for */
+	bool behind;             /* the kernel had more to say than there was room for */
 	uint64_t asked;          /* when it was asked to tell all again */
 };
 

@@ -100,7 +100,7 @@ struct explanation {
 	struct session session;
 	struct model_state models[MODEL_COUNT];
 	uint32_t position[2];     /* of the next byte, per enum direction */
-	struct tlsrecord tls;     /* what the client says behind 234 */
+	struct tlsrecord tls;     /* what the client says after 234 */
 	size_t pending_length[2]; /* of a line whose end has not come */
 	uint8_t pending[2][LINE_MAX_LENGTH + 1]; /* with its CR */
 	struct explain_line *line;/* that is being judged; NULL: events are not noted */
@@ -117,7 +117,7 @@ void explain_assume_ends(struct explanation *explanation, enum direction directi
 /* explain/read.c */
 
 /*
- * Reads what stands behind the name of a side. False, and *problem says why, where that is more than there is room for.
+ * Reads what follows the name of a side. False, and *problem says why, where that is more than there is room for.
  * See doc/ftpalg.8, EXPLAIN.
  */
 bool explain_read_text(const char *text, struct explain_burst *burst, const char **problem);

@@ -267,7 +267,7 @@ static enum run_match match_token(struct matcher *matcher, const struct text_tok
 /* The last {any} that was read: what it took may have to grow. */
 struct wildcard {
 	bool seen;
-	size_t position; /* in the text, behind it */
+	size_t position; /* in the text, after it */
 	size_t at;       /* in the bytes, where it begins */
 	size_t skip;     /* what it takes */
 };

@@ -41,10 +41,10 @@ enum scenario_action {
 };
 
 /* How a text is sent or seen. */
-#define SCENARIO_RAW (1U << 0)      /* without CR LF behind it */
+#define SCENARIO_RAW (1U << 0)      /* without CR LF after it */
 #define SCENARIO_BYTEWISE (1U << 1) /* every byte a segment */
 #define SCENARIO_URGENT (1U << 2)   /* the last byte is urgent */
-#define SCENARIO_ROUTINE (1U << 7)  /* of a short word: whoever can't do even that is broken */
+#define SCENARIO_ROUTINE (1U << 7)  /* of a short word: a helper that can't do even that is broken */
 #define SCENARIO_AT_ONCE (1U << 3)  /* the pieces don't wait for each other's acknowledgement */
 /* Data connections. */
 #define SCENARIO_FOREIGN (1U << 4)    /* from the side's second address */

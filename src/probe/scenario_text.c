@@ -59,7 +59,7 @@ static void set_bad(struct text_token *token, size_t at, const char *expected)
 	token->expected = expected;
 }
 
-/* position is behind the backslash. */
+/* position is after the backslash. */
 static void read_escape(struct bytes text, size_t *position, struct text_token *token)
 {
 	static const char letters[] = "rnt0\\{";

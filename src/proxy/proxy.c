@@ -359,7 +359,7 @@ static int proxy_open(struct proxy_process *process, char *error, size_t size)
 	const struct config *config = proxy->config;
 
 	snprintf(error, size, "no memory");
-	/* No other process of this user may look into this one, and it leaves no core behind: it holds keys. */
+	/* No other process of this user may look into this one, and it leaves no core: it holds keys. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		snprintf(error, size, "the kernel would let others look into this process: %s", strerror(errno));
 		return -1;

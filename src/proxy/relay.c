@@ -193,7 +193,7 @@ static bool relay_accept_tls(struct relay *relay)
 	return !plan->secure[RELAY_CLIENT] || client->tls;
 }
 
-/* RFC 4217 7: the FTP client is the TLS client on data connections too, whoever opens them. */
+/* RFC 4217 7: the FTP client is the TLS client on data connections too, whichever peer opens them. */
 static bool relay_connect_tls(struct relay *relay)
 {
 	const struct relay_plan *plan = &relay->plan;

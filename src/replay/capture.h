@@ -33,7 +33,7 @@ struct capture_frame {
 	struct bytes bytes; /* as captured, link layer included */
 	uint32_t length;    /* on the wire: more than bytes.length where the capture was limited to a snapshot length */
 	size_t link;        /* length of the link-layer header */
-	bool internet;      /* an IPv4 or IPv6 packet lies behind it */
+	bool internet;      /* an IPv4 or IPv6 packet follows it */
 };
 
 /* Opens path, "-" for standard input. Returns 0, or -1 with capture->error. */

@@ -65,7 +65,7 @@ struct replay_settings {
 	struct replay_translation nat[REPLAY_NAT_MAX];
 	size_t nat_count;
 	bool checksums;        /* packets with a wrong TCP checksum are dropped; else they are given a right one */
-	uint32_t cut;          /* largest segment into which control streams are cut anew; 0: as captured */
+	uint32_t cut;          /* largest segment into which control streams are cut; 0: as captured */
 	bool reorder;          /* segments are put out of order */
 	uint32_t seed;         /* of cutting and reordering */
 	FILE *events;          /* NULL: none */

@@ -27,7 +27,7 @@ enum screen_tone {
 /* Zero-initialised. Without memory it is lost, and says so. */
 struct screen_text {
 	const struct screen_style *style;
-	char *data; /* with a NUL behind it, or NULL */
+	char *data; /* with a NUL after it, or NULL */
 	size_t length;
 	size_t size;
 	bool lost;
