@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What nft and iptables-save say is loaded, searched for what the gateway needs. These are words for people, so the
- * search is for the few that can't be missing: which rule attaches which helper, which feeds which queue, and which ports
- * are named there. Rules that an operator wrote differently from what "ftpalg rules" prints are recognised too.
+ * search is for the few that can't be missing: who attaches which helper, who feeds which queue, and which ports are
+ * named there. Rules that an operator wrote otherwise than "ftpalg rules" prints them are recognised too.
  */
 #include "check/ruleset.h"
 
@@ -10,50 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/lines.h"
+#include "check/reach.h"
 #include "rules/rules.h"
-
-/* The rest of line after words, where they stand as separate words; otherwise NULL. */
-static const char *line_behind(const char *line, const char *words)
-{
-	size_t length = strlen(words);
-
-	for (const char *at = strstr(line, words); at; at = strstr(at + 1, words))
-		if ((at == line || isspace((unsigned char)at[-1])) &&
-		    (at[length] == '\0' || isspace((unsigned char)at[length])))
-			return at + length;
-	return NULL;
-}
-
-/* Reads N, FIRST-LAST or FIRST:LAST from where digits begin. Returns what comes after it. */
-static const char *range_read(const char *text, unsigned long *first, unsigned long *last)
-{
-	char *end;
-
-	*first = *last = strtoul(text, &end, 10);
-	if ((*end == '-' || *end == ':') && isdigit((unsigned char)end[1]))
-		*last = strtoul(end + 1, &end, 10);
-	return end;
-}
-
-/* The control ports that occur in text, up to the first byte of end, as numbers or in ranges. */
-static uint32_t ports_find(const struct config *config, const char *text, const char *end)
-{
-	uint32_t found = 0;
-
-	while (*text && !strchr(end, *text)) {
-		unsigned long first, last;
-
-		if (!isdigit((unsigned char)*text)) {
-			text++;
-			continue;
-		}
-		text = range_read(text, &first, &last);
-		for (size_t i = 0; i < config->control_port_count; i++)
-			if (first <= config->control_ports[i] && config->control_ports[i] <= last)
-				found |= UINT32_C(1) << i;
-	}
-	return found;
-}
 
 static void queues_add(struct check_ruleset *ruleset, unsigned long first, unsigned long last, bool scatters)
 {
@@ -63,7 +22,7 @@ static void queues_add(struct check_ruleset *ruleset, unsigned long first, unsig
 	ruleset->scatters |= scatters;
 }
 
-/* Reads the first number in text, or the range there; for nft's hashes the numbers after "mod" and "offset". */
+/* Reads the first number in text, or the range there; of nft's hashes the numbers behind "mod" and "offset". */
 static bool queues_read(const char *text, unsigned long *first, unsigned long *last)
 {
 	const char *count = line_behind(text, "mod"), *offset = line_behind(text, "offset");
@@ -80,7 +39,7 @@ static bool queues_read(const char *text, unsigned long *first, unsigned long *l
 	return *text != '\0';
 }
 
-/* Adds the queues in text, which a rule feeds. False: none of them is a worker's. */
+/* Adds what is fed by a rule that queues to what stands in text. False: none of the workers' queues. */
 static bool queues_take(const struct config *config, const char *text, bool scatters, struct check_ruleset *ruleset)
 {
 	unsigned long first, last;
@@ -100,7 +59,7 @@ static bool is_control_port(const struct config *config, unsigned long port)
 	return false;
 }
 
-/* Does the rule copy packets of data connections to the configured group, which stands after option? */
+/* Does the rule copy packets of data connections to the configured group, which stands behind option? */
 static bool copies_are_made(const struct config *config, const char *line, const char *option)
 {
 	const char *group = line_behind(line, option);
@@ -108,7 +67,7 @@ static bool copies_are_made(const struct config *config, const char *line, const
 	return group && config->nflog_group && strtoul(group, NULL, 10) == config->nflog_group;
 }
 
-/* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; otherwise 0. */
+/* The port in "ADDRESS:PORT ...", if a DNAT to it hides a control connection's server; else 0. */
 static uint16_t translated_port_read(const struct config *config, const char *target)
 {
 	const size_t length = strcspn(target, " \n");
@@ -132,7 +91,9 @@ static bool zone_differs(const struct config *config, const char *text)
 	return text && strtoul(text, NULL, 10) != config->zone;
 }
 
-static void iptables_read_line(const struct config *config, const char *line, struct check_ruleset *ruleset)
+/* rule is what follows "-A" in line: a chain, and the rest. */
+static void iptables_read_line(const struct config *config, const char *line, const char *rule,
+			       const struct reach *reach, struct check_ruleset *ruleset)
 {
 	static const char *const port_options[] = { "--dport", "--dports", "--ports", "--ctorigdstport" };
 	const char *helper = line_behind(line, "-j CT --helper");
@@ -147,7 +108,7 @@ static void iptables_read_line(const struct config *config, const char *line, st
 			ports |= ports_find(config, option + 1, " ");
 			any_port = false;
 		}
-	if (translation && (ports || any_port) && !ruleset->translated_port)
+	if (translation && !ruleset->translated_port && (any_port ? reach_ports(reach, "", rule) : ports))
 		ruleset->translated_port = translated_port_read(config, translation + 1);
 	if (state && strstr(state, "NEW") && strstr(line, "--tcp-flags FIN,SYN,RST,ACK"))
 		ruleset->syn_first = true;
@@ -175,15 +136,22 @@ static void iptables_read_line(const struct config *config, const char *line, st
 void check_ruleset_read_iptables(const struct config *config, const char *text, struct check_ruleset *ruleset)
 {
 	char *copy = strdup(text), *rest = copy, *line;
+	const char *rule;
+	struct reach reach;
 
+	reach_read_iptables(&reach, config, text);
 	while (rest && (line = strsep(&rest, "\n")))
-		if (line_behind(line, "-A"))
-			iptables_read_line(config, line, ruleset);
+		if ((rule = line_behind(line, "-A")))
+			iptables_read_line(config, line, rule + strspn(rule, " "), &reach, ruleset);
+	reach_free(&reach);
 	free(copy);
 }
 
 /* A table while its lines go by. */
 struct table {
+	const struct reach *reach;
+	const char *name;
+	const char *chain;
 	bool ipv4;
 	bool ipv6;
 	bool elements; /* inside the braces of a set's elements, which may take several lines */
@@ -191,7 +159,7 @@ struct table {
 	struct check_ruleset ruleset;
 };
 
-/* Ports mean something only in a table that attaches the carrier, or feeds the queue. */
+/* Only the ports of a table that attaches the carrier, or feeds the queue, mean anything. */
 static void table_merge(const struct table *table, struct check_ruleset *ruleset)
 {
 	ruleset->carrier |= table->ruleset.carrier;
@@ -226,7 +194,8 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 		table->ruleset.other_zone = true;
 	port = line_behind(line, "dport");
 	if (translation && (translation = line_behind(translation, "to")) && !table->ruleset.translated_port &&
-	    (!port || ports_find(config, port + 1, *port && port[1] == '{' ? "}" : " ")))
+	    (port ? ports_find(config, port + 1, *port && port[1] == '{' ? "}" : " ") :
+		    reach_ports(table->reach, table->name, table->chain)))
 		table->ruleset.translated_port = translated_port_read(config, translation + 1);
 	if (line_behind(line, "type \"ftp\" protocol tcp"))
 		table->ruleset.foreign_helper = true;
@@ -234,7 +203,7 @@ static void nft_read_line(const struct config *config, const char *line, struct 
 		table->ruleset.carrier = true;
 	if (queue && queues_take(config, queue, strstr(queue, "fanout") || line_behind(queue, "numgen"), &table->ruleset))
 		table->ruleset.bypass |= strstr(queue, "bypass") != NULL;
-	/* That packets to a port are dropped says nothing about where others go. */
+	/* That packets to a port are dropped says nothing about who else gets them. */
 	if (line_behind(line, "drop"))
 		return;
 	if ((port = line_behind(line, "dport")) || (port = line_behind(line, "proto-dst")))
@@ -249,24 +218,30 @@ void check_ruleset_read_nft(const struct config *config, const char *text, struc
 			    struct check_ruleset *ipv6)
 {
 	char *copy = strdup(text), *rest = copy, *line;
-	struct table table = { .ipv4 = false };
+	struct reach reach;
+	struct table table = { .reach = &reach, .name = "", .chain = "" };
 
+	reach_read_nft(&reach, config, text);
 	while (rest && (line = strsep(&rest, "\n"))) {
 		const char *family = line_behind(line, "table");
 
 		if (line == strstr(line, "table ") && family) {
 			bool both = line_behind(family, "inet") != NULL;
 
-			table = (struct table){ .ipv4 = both || line_behind(family, "ip"),
+			table = (struct table){ .reach = &reach, .name = line + strlen("table "), .chain = "",
+						.ipv4 = both || line_behind(family, "ip"),
 						.ipv6 = both || line_behind(family, "ip6") };
 		} else if (*line == '}') {
 			if (table.ipv4)
 				table_merge(&table, ipv4);
 			if (table.ipv6)
 				table_merge(&table, ipv6);
+		} else if (strncmp(line, "\tchain ", 7) == 0) {
+			table.chain = line + 7;
 		} else {
 			nft_read_line(config, line, &table);
 		}
 	}
+	reach_free(&reach);
 	free(copy);
 }
