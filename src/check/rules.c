@@ -182,7 +182,7 @@ void check_rules(struct check *check)
 	struct listings listings = listings_take(false);
 	const struct check_forwards forwards = check_read_forwards();
 	const struct listings by_iptables = { .save = { listings.save[0], listings.save[1] } };
-	const struct managers managers = managers_find();
+	const struct managers managers = managers_find(check->config);
 	struct check_ruleset rules[2], foreign[2];
 
 	check->nft_queues = nft_has_queues();

@@ -206,6 +206,11 @@ def other_managers(cell):
             check(finding == "note" and ("ftpalg rules nft" in text or "restore-rules = yes" in text), f"{finding}: {text}")
         (finding, text), = found_about(cell, "Docker")
         check(finding == "note" and "DOCKER-USER" in text, f"{finding}: {text}")
+        for name, process, wanted in (("kube-proxy", "kube-proxy", "ok"), ("Cilium", "cilium-agent", "note")):
+            check_equal(found_about(cell, name), [], f"what is said of {name}, which does not run")
+            with manager_process(cell, process):
+                (finding, text), = found_about(cell, name)
+                check_equal(finding, wanted, f"what is said of {name} ({text})")
         with open(cell.gateway.configuration, "a", encoding="ascii") as file:
             file.write("restore-rules = yes\n")
         (finding, text), = found_about(cell, "firewalld")
