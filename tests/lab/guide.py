@@ -26,7 +26,9 @@ GUIDES = os.path.join(TOP, "doc", "guides")
 SHIMS = os.path.join(TOP, "tests", "lab", "guide_host")
 # What happens is written by a process of its own.
 LOOKS = ("journalctl", "ftpalg transfers", "ftpalg status", "ftpalg why", "ftpalg sessions")
-PROMPT = re.compile(r"(router|inside|outside)[#$] (.*)")
+# A host and a node are what guides call the router where it is one of Docker or of Kubernetes.
+PROMPT = re.compile(r"(router|host|node|inside|outside|container|pod)[#$] (.*)")
+ROUTERS = ("host", "node")
 
 
 class Command:
@@ -54,7 +56,7 @@ def commands(name):
                 found[-1].text += "\n" + line
                 until = None if line == until else until
             elif inside and prompt:
-                found.append(Command(prompt[1], prompt[2], number))
+                found.append(Command("router" if prompt[1] in ROUTERS else prompt[1], prompt[2], number))
                 document = re.search(r"<<'(\w+)'$", line)
                 until = document[1] if document else None
             elif inside:
@@ -62,11 +64,17 @@ def commands(name):
     return found
 
 
+def address_interface(namespace, interface, addresses):
+    for address in addresses.split():
+        namespace.ip(f"address add {address} dev {interface}{' nodad' if ':' in address else ''}")
+    namespace.ip(f"link set {interface} up")
+
+
 class Site:
     """
     hosts: {name: (the router's interface, its address there, the host's address, more addresses of the host)}, all with
-    their prefix. The router has files of its own under /etc, /run and /var/log, and the tools that a service manager would
-    bring. """
+    their prefix; IPv6 may stand after IPv4. An interface "BRIDGE/PORT" is a port of a bridge. The router has files of its
+    own under /etc, /run and /var/log, and the tools that a service manager would bring. """
 
     def __init__(self, hosts):
         self._prefix = f"fal-{secrets.token_hex(3)}"
@@ -75,33 +83,41 @@ class Site:
         self.home = os.path.join(self.directory, "home")  # of who sits at a host inside or outside
         for directory in ("etc", "home"):
             os.makedirs(os.path.join(self.directory, directory))
-        self.hosts = {}
+        self.hosts, self._bridges = {}, set()
         try:
             for name in ("router", *hosts):
                 self.hosts[name] = Namespace(name, self._prefix, self.directory)
             for name, (interface, router, host, *more) in hosts.items():
                 self._connect(name, interface, router, host, more)
-            self._settle_router()
+            self._settle_router(hosts)
         except BaseException:
             self.close()
             raise
 
     def _connect(self, name, interface, router, host, more):
-        there = self.hosts[name]
-        self.hosts["router"].ip(f"link add {interface} type veth peer name eth0 netns {there.full_name}")
-        self.hosts["router"].ip(f"address add {router} dev {interface}")
-        self.hosts["router"].ip(f"link set {interface} up")
+        there, here = self.hosts[name], self.hosts["router"]
+        bridge, _, port = interface.rpartition("/")
+        here.ip(f"link add {port} type veth peer name eth0 netns {there.full_name}")
+        if bridge and bridge not in self._bridges:
+            here.ip(f"link add {bridge} type bridge")
+        if bridge:
+            here.ip(f"link set {port} up master {bridge}")
+        if bridge not in self._bridges:
+            address_interface(here, bridge or port, router)
+        self._bridges |= {bridge} - {""}
         for address in (host, *more):
-            there.ip(f"address add {address} dev eth0")
-        there.ip("link set eth0 up")
-        there.ip(f"route add default via {router.split('/')[0]}")
+            address_interface(there, "eth0", address)
+        for address in router.split():
+            there.ip(f"route add default via {address.split('/')[0]}")
         for address in more:
-            self.hosts["router"].ip(f"route add {address} via {host.split('/')[0]}")
+            here.ip(f"route add {address} via {host.split('/')[0]}")
 
-    def _settle_router(self):
+    def _settle_router(self, hosts):
         """A mount namespace that lives as long as a process in it."""
         router = self.hosts["router"]
         router.sysctl("ipv4/ip_forward", 1)
+        if any(":" in addresses for _, addresses, *_ in hosts.values()):
+            router.sysctl("ipv6/conf/all/forwarding", 1)
         etc = os.path.join(self.directory, "etc")
         subprocess.run(["cp", "-a", "/etc/.", etc], check=True)
         shutil.rmtree(os.path.join(etc, "ftpalg"), ignore_errors=True)
