@@ -11,9 +11,9 @@
  * Where the proxy is several processes, each has its own channel, and they are heard in turn: none sees what another orders,
  * or waits for it longer than a batch takes.
  *
- * This process reads nothing but its orders. They have one size and hold no structure that a peer made; each name is checked
- * (mint_order.c). What a certificate is for is decided here and not by the order (minter.c). It has no files and no network,
- * and itself reports everything that it signs as an event, which the process that orders can't suppress.
+ * This process reads nothing but its orders. They are numbers and names, and hold no structure that a peer made; each name
+ * is checked (mint_order.c). What a certificate is for is decided here and not by the order (minter.c). It has no files and
+ * no network, and itself reports everything that it signs as an event, which the process that orders can't suppress.
  *
  * The proxy does not wait for it, and it does not wait for the proxy. An answer that finds no room is lost, and so is an
  * order that was taken by a process that died: a proxy that misses an answer asks again.
@@ -161,7 +161,7 @@ static void keys_serve(struct keys *keys, int channel, size_t length)
 		minter_mint(keys->minter, &keys->order, &keys->answer);
 	keys_tell(keys);
 	/* If there is no room, nothing reads any more, or the proxy will ask again. */
-	send(channel, &keys->answer, sizeof(keys->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(channel, &keys->answer, mint_answer_size(&keys->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* This process of the proxy has ended, and the supervisor will give its end to no other. */

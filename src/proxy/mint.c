@@ -18,7 +18,7 @@ bool mint_ask(void *context, const struct mint_order *order)
 	const struct timeval wake = { .tv_usec = MINT_WAKE_MICROSECONDS };
 
 	event_add(proxy->mint_timer, &wake);
-	return send(proxy->mint_channel, order, sizeof(*order), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*order);
+	return send(proxy->mint_channel, order, mint_order_size(order), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 /* Returns how many still wait. */
@@ -49,7 +49,8 @@ static void mint_on_answer(evutil_socket_t descriptor, short what, void *context
 		/* Only the keys process of a proxy that is replaced holds the other end: when it dies, answers end. */
 		if (length == 0)
 			event_del(proxy->mint_watch);
-		if (length != (ssize_t)sizeof(answer))
+		if (length < (ssize_t)offsetof(struct mint_answer, certificate) ||
+		    (size_t)length != mint_answer_size(&answer))
 			break;
 		tls_take_answer(proxy->tls, &answer);
 	}

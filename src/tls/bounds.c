@@ -7,7 +7,7 @@
  *   finite fields   none by default: elliptic curves will do (demand.c); where the operator names them, 4096 bits: a group
  *                   of 10,000, which OpenSSL accepts, costs a quarter of a second
  *   keys            8192 bits: RSA's cost 0.4 ms, and DSA's cost as much as the groups
- *   certificates    ten, in 64 KiB
+ *   certificates    ten, in the 100 KiB that OpenSSL's own clients take: one may have thousands of names
  */
 #include <openssl/x509.h>
 
@@ -17,7 +17,7 @@
 #define KEY_BITS_MAX 8192
 #define OTHER_KEY_BITS_MAX 4096 /* DSA's; curves have hundreds */
 #define CHAIN_MAX 10
-#define CHAIN_BYTES_MAX 65536
+#define CHAIN_BYTES_MAX SSL_MAX_CERT_LIST_DEFAULT
 
 /* The security callback. Its bits are those of strength, and say nothing of a group that is large and bad. */
 static int judge_strength(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int identifier, void *other,

@@ -69,7 +69,7 @@ static bool order_add(struct mint_order *order, uint8_t kind, const uint8_t *dat
 	order->entries[order->length] = kind;
 	order->entries[order->length + 1] = (uint8_t)name.text.length;
 	memcpy(&order->entries[order->length + 2], data, name.text.length);
-	order->length = (uint16_t)(order->length + 2 + name.text.length);
+	order->length += 2 + (uint32_t)name.text.length;
 	return true;
 }
 
@@ -171,11 +171,11 @@ const char *mint_order_check(struct bytes datagram)
 	struct mint_name name;
 	struct bytes rest;
 
-	if (datagram.length != sizeof(order))
+	if (datagram.length < offsetof(struct mint_order, entries) || datagram.length > sizeof(order))
 		return "its size is not that of an order";
-	memcpy(&order, datagram.data, sizeof(order));
+	memcpy(&order, datagram.data, datagram.length);
 	if (order.trusted > 1 || memcmp(order.none, zeros, sizeof(zeros)) != 0 || order.end < 0 ||
-	    order.length > sizeof(order.entries))
+	    mint_order_size(&order) != datagram.length)
 		return "a field of it is out of its range";
 	rest = (struct bytes){ order.entries, order.length };
 	while (mint_order_next(&rest, &name))

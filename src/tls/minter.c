@@ -143,7 +143,7 @@ static bool answer_put(struct mint_answer *answer, X509 *minted)
 
 	if (length <= 0 || length > MINT_CERTIFICATE_MAX)
 		return false;
-	answer->length = (uint16_t)i2d_X509(minted, &out);
+	answer->length = (uint32_t)i2d_X509(minted, &out);
 	return true;
 }
 

@@ -26,6 +26,8 @@ from test_truncation import Dialogue, Peer, half_close, leave, read
 SIZE, BIG = 100_000, 20_000_000
 # idle-timeout may be no less than a minute.
 IDLE = 60
+# Of hosts, in one certificate; it is as large as OpenSSL's own clients take one.
+MANY = 2000
 
 
 def openssl(*arguments):
@@ -210,6 +212,14 @@ def must_staple_is_honoured(cell):
         answer = talk.line()
         check(answer.startswith("421") and "must-staple" in answer, f"the client read {answer!r}")
     cell.proxy.wait_event("anomaly", since, client=talk.endpoint, reason="bad-certificate")
+
+
+def all_names_are_shown(cell):
+    context = ssl.create_default_context(cafile=cell.proxy.local)
+    with cell.tls_server(), Talk(cell) as talk:
+        talk.secure(context, name="ftp.lab.test")
+        check_equal(len(talk.socket.getpeercert()["subjectAltName"]), 1 + MANY, "names in what the client is shown")
+        check(talk.command("USER a").startswith("331"), "the session did not begin")
 
 
 def leaves_bare_and_goes_on(cell, context):
@@ -404,6 +414,8 @@ def main():
              fixture=NamedCell({"without-name": "address"}))
     plan.add("a228: a certificate that demands a stapled response is refused without, and the client reads why",
              must_staple_is_honoured, fixture=NamedCell({}, "\ntlsfeature=status_request"))
+    plan.add(f"a340: a server whose certificate has {MANY} more names is served", all_names_are_shown,
+             fixture=NamedCell({}, "".join(f",DNS:host-{number:05d}.some-long-name.lab.test" for number in range(MANY))))
     for kind in ("ed25519", "rsa", "p384", "subordinate"):
         plan.add(f"a115: clients believe an authority of the kind {kind}", authority_is_believed, "files.lab.test",
                  fixture=AuthorityCell(kind))

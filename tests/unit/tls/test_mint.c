@@ -38,7 +38,7 @@ static void fill_for(struct mint_order *order, const char *name)
 
 static const char *check_order(const struct mint_order *order)
 {
-	return mint_order_check((struct bytes){ (const uint8_t *)order, sizeof(*order) });
+	return mint_order_check((struct bytes){ (const uint8_t *)order, mint_order_size(order) });
 }
 
 /* Puts one entry in the place of all others. */
@@ -47,7 +47,7 @@ static void set_entry(struct mint_order *order, uint8_t kind, const char *text, 
 	order->entries[0] = kind;
 	order->entries[1] = (uint8_t)length;
 	memcpy(&order->entries[2], text, length);
-	order->length = (uint16_t)(length + 2);
+	order->length = (uint32_t)length + 2;
 }
 
 static void a134_only_an_order_is_taken_for_one(void **state)
@@ -57,12 +57,15 @@ static void a134_only_an_order_is_taken_for_one(void **state)
 	(void)state;
 	fill_for(&good, "ftp.example");
 	assert_null(check_order(&good));
-	assert_non_null(mint_order_check((struct bytes){ (const uint8_t *)&good, sizeof(good) - 1 }));
+	assert_non_null(mint_order_check((struct bytes){ (const uint8_t *)&good, mint_order_size(&good) - 1 }));
+	assert_non_null(mint_order_check((struct bytes){ (const uint8_t *)&good, mint_order_size(&good) + 1 }));
+	assert_non_null(mint_order_check(
+		(struct bytes){ (const uint8_t *)&good, offsetof(struct mint_order, entries) - 1 }));
 	order = good;
 	order.trusted = 2;
 	assert_non_null(check_order(&order));
 	order = good;
-	order.none[3] = 1;
+	order.none[1] = 1;
 	assert_non_null(check_order(&order));
 	order = good;
 	order.end = -1;
@@ -200,27 +203,60 @@ static void a_server_is_ordered_by_what_clients_compare(void **state)
 	EVP_PKEY_free(key);
 }
 
-static void more_names_than_an_order_holds_are_no_order(void **state)
+/* Host names of the same length, numbered from 0 on. */
+static void name_hosts(X509 *server, int count, int length)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *server = certs_draft(key, 3600);
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
-	struct mint_order order;
 
-	(void)state;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < count; i++) {
 		GENERAL_NAME *entry = GENERAL_NAME_new();
 		ASN1_IA5STRING *text = ASN1_IA5STRING_new();
-		char host[240];
+		char host[256];
 
-		memset(host, 'a', sizeof(host));
-		assert_int_equal(ASN1_STRING_set(text, host, sizeof(host)), 1);
+		snprintf(host, sizeof(host), "%0*d.example", length - 8, i);
+		assert_int_equal(ASN1_STRING_set(text, host, length), 1);
 		GENERAL_NAME_set0_value(entry, GEN_DNS, text);
 		assert_true(sk_GENERAL_NAME_push(names, entry) > 0);
 	}
 	assert_int_equal(X509_add1_ext_i2d(server, NID_subject_alt_name, names, 0, 0), 1);
-	assert_false(mint_order_fill(&order, server, "", &authority_router, key, true));
 	GENERAL_NAMES_free(names);
+}
+
+static void more_names_than_an_order_holds_are_no_order(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = certs_draft(key, 3600);
+	struct mint_order order;
+
+	(void)state;
+	name_hosts(server, 500, 240);
+	assert_false(mint_order_fill(&order, server, "", &authority_router, key, true));
+	X509_free(server);
+	EVP_PKEY_free(key);
+}
+
+/* As many as clients take: a certificate of nearly 100 KiB. */
+static void a340_a_server_with_thousands_of_names_is_minted_all_of_them(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = certs_draft(key, 3600);
+	struct minter *minter = open_minter();
+	struct mint_order order;
+	struct mint_answer answer;
+	X509 *minted;
+
+	(void)state;
+	name_hosts(server, 2800, 34);
+	assert_true(certs_sign(server, key));
+	assert_true(i2d_X509(server, NULL) > 100000);
+	assert_true(mint_order_fill(&order, server, "", &authority_router, key, true));
+	assert_null(check_order(&order));
+	minter_mint(minter, &order, &answer);
+	minted = read_certificate(&answer);
+	assert_int_equal(X509_check_host(minted, "00000000000000000000000000.example", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(minted, "00000000000000000000002799.example", 0, 0, NULL), 1);
+	X509_free(minted);
+	minter_close(minter);
 	X509_free(server);
 	EVP_PKEY_free(key);
 }
@@ -444,6 +480,7 @@ int main(void)
 		cmocka_unit_test(a134_a_point_that_is_on_no_curve_is_refused),
 		cmocka_unit_test(a_server_is_ordered_by_what_clients_compare),
 		cmocka_unit_test(more_names_than_an_order_holds_are_no_order),
+		cmocka_unit_test(a340_a_server_with_thousands_of_names_is_minted_all_of_them),
 		cmocka_unit_test(a135_who_needs_a_certificate_does_not_wait_for_it_here),
 		cmocka_unit_test(a163_names_of_clients_push_out_no_servers_certificate),
 		cmocka_unit_test(a163_who_may_order_none_has_what_is_there),
