@@ -52,6 +52,8 @@ bool verb_matters(enum verb verb);
 bool verb_takes_path(enum verb verb);
 /* RETR, LIST, NLST, MLSD, STOR, STOU, APPE: commands that use the data connection. */
 bool verb_is_transfer(enum verb verb);
+/* SITE, and what nobody here knows: commands that use it where a 1yz says so. */
+bool verb_may_transfer(enum verb verb);
 /* STOR, STOU, APPE. */
 bool verb_is_upload(enum verb verb);
 

@@ -41,7 +41,7 @@ bool dialogue_is_transfer(const struct session *core, unsigned int index)
 {
 	const enum verb verb = dialogue_verb(core, index);
 
-	return verb_is_transfer(verb) || (verb == VERB_UNKNOWN && index == 0 && core->preliminary);
+	return verb_is_transfer(verb) || (verb_may_transfer(verb) && index == 0 && core->preliminary);
 }
 
 enum verb dialogue_first_transfer(const struct session *core)

@@ -315,7 +315,7 @@ enum verb dialogue_verb(const struct session *core, unsigned int index);
 /* Does a command with this verb wait for its reply? */
 bool dialogue_waits(const struct session *core, enum verb verb);
 /*
- * Does the command that is answered after index others transfer a file? An unknown command does if a 1yz says so.
+ * Does the command that is answered after index others transfer a file? SITE, and an unknown command, do if a 1yz says so.
  */
 bool dialogue_is_transfer(const struct session *core, unsigned int index);
 /* The first transfer that waits for its reply; VERB_COUNT: none does. */

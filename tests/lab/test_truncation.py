@@ -373,6 +373,30 @@ def unknown_command_transfers(cell, private, times):
             check(cuts or receiver.received == content(SIZE), "a transfer that is called whole is not")
 
 
+def others_are_answered_meanwhile(cell, command, beside, answer, cuts):
+    """A server that answers NOOP or STAT while it transfers: that is not the reply to the transfer."""
+    with Dialogue(cell, True) as dialogue:
+        has_asked = threading.Event()
+
+        def store(session):
+            session.send(b"150 go on\r\n")
+            has_asked.wait(SECONDS)
+            session.send(answer + b" ask again\r\n")
+            Peer(False, *reset_if(cuts)).run(session.data_connection(), dialogue._secure_server)
+            return b"226 all is well\r\n"
+        dialogue.server.handlers[command.split()[0]] = lambda _argument: store
+        dialogue.server.handlers[beside] = lambda _argument: None
+        client = Peer(True)
+        connection = dialogue.connect(f"{command}\r\n".encode(), None)
+        dialogue.talk.send(beside.encode() + b"\r\n")
+        since = cell.proxy.position()
+        has_asked.set()
+        client.run(connection, dialogue._secure_client)
+        cell.proxy.wait_event("relay", since, client=dialogue.talk.endpoint)
+        check_equal([dialogue.talk.reply()[:3] for _ in range(2)], [answer.decode(), "426" if cuts else "226"],
+                    f"the replies to {beside} and {command}")
+
+
 def offers_without_end(cell):
     """A client that waits for nothing: the third PORT comes when neither transfer before it has been answered."""
     with Dialogue(cell, True) as dialogue, contextlib.ExitStack() as stack:
@@ -450,6 +474,11 @@ def main():
     for private in (True, False):
         plan.add(f"a312: a transfer by a command that nobody here knows is judged too, PROT {'P' if private else 'C'}",
                  unknown_command_transfers, private, amount(2, 50), fixture=cell)
+    for command, beside, answer in (("STOR x", "NOOP", b"200"), ("XFER x", "NOOP", b"200"), ("XFER x", "STAT", b"213"),
+                                    ("SITE XFER x", "STAT", b"211")):
+        for cuts in (True, False):
+            plan.add(f"a341: {beside} that is answered while {command} runs ends it not, {'cut' if cuts else 'whole'}",
+                     others_are_answered_meanwhile, command, beside, answer, cuts, fixture=cell)
     plan.add("a313: nor do offers by who waits for no reply at all hide one", offers_without_end, fixture=cell)
     plan.add("a ticket that a data connection uses is replaced on the control connection", tickets_are_replaced, fixture=cell)
     plan.add("a92: a download whose client's network is gone is told within the retransmissions", network_goes_away, False,

@@ -95,7 +95,8 @@ static bool code_ends_transfer(uint16_t code)
 
 static bool transfer_runs(const struct session *session)
 {
-	return session->preliminary && session->pipeline_count > 0 && verb_is_transfer(verb_at(session, 0));
+	return session->preliminary && session->pipeline_count > 0 &&
+	       (verb_is_transfer(verb_at(session, 0)) || verb_may_transfer(verb_at(session, 0)));
 }
 
 /* Which asks for nothing, but servers that don't know the argument answer it like EPSV. */
@@ -113,7 +114,7 @@ static bool can_answer(const struct session *session, unsigned int index, uint16
 
 	if (asks_at(session, index))
 		return is_epsv_all(session, index);
-	if (!verb_is_transfer(verb))
+	if (!verb_is_transfer(verb) && (index > 0 || !transfer_runs(session)))
 		return true;
 	/*
 	 * The oldest, or one after a request for an endpoint, since all else before it would have been the answered one; and

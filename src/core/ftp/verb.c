@@ -74,6 +74,11 @@ bool verb_is_transfer(enum verb verb)
 	return verb == VERB_RETR || verb == VERB_LIST || verb == VERB_NLST || verb == VERB_MLSD || verb_is_upload(verb);
 }
 
+bool verb_may_transfer(enum verb verb)
+{
+	return verb == VERB_UNKNOWN || verb == VERB_SITE;
+}
+
 bool verb_is_upload(enum verb verb)
 {
 	return verb == VERB_STOR || verb == VERB_STOU || verb == VERB_APPE;
