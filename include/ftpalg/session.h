@@ -99,8 +99,9 @@ struct session {
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
 	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	bool protected;   /* a security exchange is complete (RFC 2228), so a login may have been said unseen */
+	bool line_lf;     /* the server's line that is taken next, or was taken last, ends with LF alone */
 	bool ends_crlf;   /* the server ends lines of replies with CR LF */
-	bool ends_lf;     /* one, since the login, with LF alone */
+	bool ends_lf;     /* one that may show names, since the login, with LF alone */
 	bool torn;        /* so what begins a line may be the rest of a name, and not a reply */
 	bool out_of_step; /* a client may be a reply behind: there was one too many, for some readers at least */
 
@@ -165,8 +166,8 @@ void session_terminate_tls(struct session *session, const struct ops *ops, bool 
 void session_set_policy(struct session *session, const struct policy *policy);
 
 /*
- * How the line ends that session_input will be given next: with CR LF, or with LF alone. A server ends all its lines in one
- * way; a name that it repeats may have the other in it.
+ * How the line ends that session_input will be given next: with CR LF, or with LF alone. A server ends all its lines that
+ * may show a name in one way; a name that it repeats may have the other in it.
  */
 void session_take_end(struct session *session, enum direction direction, bool crlf);
 

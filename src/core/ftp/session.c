@@ -39,14 +39,8 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 
 void session_take_end(struct session *session, enum direction direction, bool crlf)
 {
-	if (direction == DIRECTION_ORIGINAL)
-		return;
-	/* A banner may be a file that is sent as it is; a client that is not logged in sees nobody's names. */
-	if (crlf)
-		session->ends_crlf = true;
-	else if (session->state == SESSION_READY)
-		session->ends_lf = true;
-	session->torn = session->torn || (session->ends_crlf && session->ends_lf);
+	if (direction == DIRECTION_REPLY)
+		session->line_lf = !crlf;
 }
 
 void session_revoke_offer(struct session *session, const struct ops *ops, enum direction direction, struct bytes line,

@@ -32,7 +32,9 @@
  * Names are the one thing in replies that others than the server have chosen, and a name may have a line end in it: the rest
  * of it reads as the next reply, to clients too. A server ends its lines in one way, and closes a quotation that it begins
  * (RFC 959 Appendix II). Once one has not, the session is torn for good: the maker of the name chooses how many lines lie
- * between. No reply opens anything any more, a data connection or a silence of ours after 234; all else goes on.
+ * between. No reply opens anything any more, a data connection or a silence of ours after 234; all else goes on. What a
+ * server says of itself shows no name, so there another end is its way of writing: some end their features or their 227
+ * with LF, and everything else with CR LF.
  *
  * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
  * of them.
@@ -267,6 +269,38 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 		session->out_of_step = true;
 }
 
+static bool asks_about_server(enum verb verb)
+{
+	return verb == VERB_FEAT || verb == VERB_HELP || verb == VERB_SYST;
+}
+
+/*
+ * Is this line of a reply that shows no name? It answers the only command that waits, and by a code that no reply has in
+ * which somebody's names stand, so it can't be a late one to another command either.
+ */
+static bool shows_no_name(const struct session *session, const struct reply *reply)
+{
+	const struct session_command *oldest = session_pipeline_oldest(session);
+	const uint16_t code = session->multiline != 0 ? session->multiline : reply->code;
+
+	if (!oldest || session->pipeline_count > 1 || oldest->more > 0)
+		return false;
+	if (verb_is_passive_request((enum verb)oldest->verb))
+		return code_form(code) != FORM_NONE || (code >= 500 && code <= 504);
+	return asks_about_server((enum verb)oldest->verb) &&
+	       (code == 211 || code == 214 || code == 215 || (code >= 500 && code <= 504));
+}
+
+static void note_line_end(struct session *session, const struct reply *reply)
+{
+	/* A banner may be a file that is sent as it is; a client that is not logged in sees nobody's names. */
+	if (!session->line_lf)
+		session->ends_crlf = true;
+	else if (session->state == SESSION_READY && !shows_no_name(session, reply))
+		session->ends_lf = true;
+	session->torn = session->torn || (session->ends_crlf && session->ends_lf);
+}
+
 static bool answers_transfer(const struct session *session)
 {
 	const struct session_command *oldest = session_pipeline_oldest(session);
@@ -497,6 +531,7 @@ static void take_reply_line(const struct turn *turn)
 	read_reply(turn, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);
+	note_line_end(session, &reply);
 	session->torn = session->torn || leaves_quotation_open(turn->line, &reply);
 	session->answered = NO_COMMAND;
 	ends = reply.kind == REPLY_LAST && reply.code == session->multiline;

@@ -891,6 +891,57 @@ static void a169_a_server_with_other_ends_is_no_attack(void **state)
 	attack_end(attack);
 }
 
+/* What a server says of itself has its codes, and nobody's names: another end there is how it writes. */
+static void a330_other_ends_where_no_name_is_shown_are_no_attack(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *reply;
+		bool refused;
+	} rows[] = {
+		{ "FEAT\r\n", "211-Features:\n MDTM\n211 End\n", false },
+		{ "FEAT\r\n", "211-Features:\n MDTM\n211 End\r\n", false },
+		{ "FEAT\r\n", "500 what?\n", false },
+		{ "HELP\r\n", "214-I know\nPASV\n214 and no more\n", false },
+		{ "SYST\r\n", "215 UNIX\n", false },
+		{ "EPSV\r\n", "504 no\n", false },
+		{ "EPSV\r\n", "229 x (|||50000|)\n", false },
+		{ "PASV\r\n", "227-go on\n227 (203,0,113,9,12,234)\n", false },
+		/* Another command's, late, or text. */
+		{ "FEAT\r\n", "250 /x\n", true },
+		{ "FEAT\r\n", "550 /x\n", true },
+		{ "FEAT\r\n", "499 /x\n", true },
+		{ "FEAT\r\n", "227 x\n", true },
+		{ "FEAT\r\n", "x\n211 End\r\n", true },
+		{ "EPSV\r\n", "226 /x\n500 no\r\n", true },
+		{ "EPSV\r\n", "215 /x\n500 no\r\n", true },
+		{ "EPSV\r\n", "505 /x\n", true },
+		{ "STAT x\r\n", "211-x\n211 End\r\n", true },
+		{ "PWD\r\n", "215 /x\n", true },
+		/* One that swallows a command may be at the next. */
+		{ "FEAT\r\nSTAT x\r\n", "211-x\n211 End\r\n", true },
+		{ "SYST\r\nPWD\r\n", "215 /x\n257 /\r\n", true },
+		{ NULL, "211 x\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		unsigned int before;
+
+		attack_login(attack);
+		if (rows[i].command)
+			attack_say_bytes(attack, C, unit_string(rows[i].command));
+		attack_say_bytes(attack, S, unit_string(rows[i].reply));
+		before = attack->world.pinholes_made;
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, "227 (203,0,113,9,12,234)\r\n");
+		if (attack->world.pinholes_made != before + !rows[i].refused)
+			fail_msg("row %zu", i);
+		attack_end(attack);
+	}
+}
+
 static void a169_a_name_does_not_begin_tls(void **state)
 {
 	struct attack *attack = attack_open(PLAIN);
@@ -915,6 +966,7 @@ int main(void)
 		cmocka_unit_test(a50_a_reply_has_one_end_too),
 		cmocka_unit_test(a169_the_rest_of_a_name_is_no_reply),
 		cmocka_unit_test(a169_a_server_with_other_ends_is_no_attack),
+		cmocka_unit_test(a330_other_ends_where_no_name_is_shown_are_no_attack),
 		cmocka_unit_test(a169_a_name_does_not_begin_tls),
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),
