@@ -25,9 +25,9 @@
  * some take for its end) is remembered, and from then on no reply passes that could be read as an announcement and is none.
  *
  * Inside a multi-line reply only "nnn " with the code that opened it ends it (RFC 959 4.2). Some servers end one with
- * another code, and some clients go on then. They are followed when the client goes on, but in greetings and in replies to
- * transfers only: those are the server's own words, whereas a message of a directory or a listing could pretend an end,
- * with a 227 after it.
+ * another code, and some clients go on then. They are followed when the client goes on, but in greetings, in what a server
+ * says of itself and in replies to transfers only: those are its own words, whereas a message of a directory or a listing
+ * could pretend an end, with a 227 after it.
  *
  * Names are the one thing in replies that others than the server have chosen, and a name may have a line end in it: the rest
  * of it reads as the next reply, to clients too. A server ends its lines in one way, and closes a quotation that it begins
@@ -311,7 +311,10 @@ static bool answers_transfer(const struct session *session)
 /* Some clients take a line for the end of the reply that it stands in. */
 static void note_loose_end(struct session *session, struct bytes line, const struct reply *reply)
 {
-	const bool own_words = session->state == SESSION_GREETING || answers_transfer(session);
+	const struct session_command *oldest = session_pipeline_oldest(session);
+	const bool own_words = session->state == SESSION_GREETING ||
+			       (oldest && (verb_is_transfer((enum verb)oldest->verb) ||
+					   asks_about_server((enum verb)oldest->verb)));
 
 	if (begins_with_code(line) && (line.length == 3 || line.data[3] != '-'))
 		session->out_of_step = true;

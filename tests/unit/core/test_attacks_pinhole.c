@@ -952,6 +952,10 @@ static void a96_a_pretended_end_is_believed_of_the_servers_own_words_only(void *
 		{ "STOR x\r\n", "553-\r\n553- excluded\r\n", 0 },
 		{ "STOR x\r\n", "553-\r\n227 end\r\n", 0 },
 		{ "STOR x\r\n", "553-\r\n553- excluded\r\n150 Opening\r\n226 done\r\n", 1 },
+		{ "FEAT\r\n", "211-Features:\r\n MDTM\r\n200 End\r\n", 1 },
+		{ "HELP\r\n", "214-I know\r\n200 no more\r\n", 1 },
+		{ "FEAT\r\n", "211-Features:\r\n MDTM\r\n", 0 },
+		{ "PWD\r\n", "257-/\r\n200 End\r\n", 0 },
 	};
 
 	(void)state;
