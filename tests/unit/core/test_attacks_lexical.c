@@ -284,6 +284,8 @@ static void a105_a_cr_in_a_name_is_cr_nul(void **state)
 		{ TEXT("RETR a\r\0b\r\n"), PASSES, REASON_NONE },
 		{ TEXT("STOR Icon\r\0\r\n"), PASSES, REASON_NONE },
 		{ TEXT("RNTO a\r\0\r\0 10,0,0,5,9,9\r\n"), PASSES, REASON_NONE },
+		{ TEXT("SITE CHMOD 644 Icon\r\0\r\n"), PASSES, REASON_NONE },
+		{ TEXT("SITE CHMOD 644 a\r\0PORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("RETR a\r\0PORT 10,0,0,5,195,80\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("RETR a\r\0 pa\x01sv\r\n"), CLOSED, REASON_CONTROL_BYTE },
 		{ TEXT("USER a\r\0b\r\n"), CLOSED, REASON_CONTROL_BYTE },
