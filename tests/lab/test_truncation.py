@@ -415,7 +415,8 @@ def offers_without_end(cell):
         since = cell.proxy.position()
         for number in (1, 2):
             talk.send(talk.port(listeners[number]).encode() + b"\r\nSTOR x\r\n")
-            Peer(True, 100_000, leave).run(listeners[number].accept()[0], dialogue._secure_client)
+            # More than the buffers take, as above.
+            Peer(True, SIZE, leave).run(listeners[number].accept()[0], dialogue._secure_client)
             wait_until(lambda ends=number: len(cell.proxy.events("relay", since, client=talk.endpoint)) == ends, "its end")
         talk.send(talk.port(listeners[0]).encode() + b"\r\n")
         with Talk(cell) as other:
