@@ -645,6 +645,25 @@ def add_firewall(plan):
                     plan.add(f"a91 {interception}, source = {source}, IPv{family}: {name}", test, family, fixture=cell)
 
 
+def one_port_reaches_two_servers(family):
+    """As a client's own NAT has it: one source port, two servers at a time, and both are led to one port of the proxy's."""
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(Lab(mode="routed", gateway_rules=False, daemon=False))
+        stack.enter_context(Proxy(lab, {"tls": "client", "control-ports": "21, 2121"}))
+        for port in (21, 2121):
+            stack.enter_context(ScriptedServer(lab.server, lab.addresses[family].server, port))
+        own = None
+        for port in (21, 2121):
+            with lab.client.entered():
+                connection = stack.enter_context(socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind(own or ("", 0))
+            own = connection.getsockname()
+            connection.settimeout(5 * SLOWNESS)
+            connection.connect((lab.server_seen(family), port))
+            check(connection.recv(100).startswith(b"220"), f"the server at port {port} does not answer")
+
+
 def add_supervised(plan):
     for interception in ("redirect", "tproxy"):
         cell = SupervisedCell(interception, {"watchdog": str(round(2 * SLOWNESS))})
@@ -694,6 +713,9 @@ def main():
         plan.add(f"{flavour}: nothing passes to the server where the proxy has died", nothing_passes_without_a_proxy,
                  fixture=cell)
     add_firewall(plan)
+    for family in (4, 6):
+        plan.add(f"a342 redirect, IPv{family}: one port of a client's reaches two servers at a time",
+                 one_port_reaches_two_servers, family)
     add_supervised(plan)
     plan.run()
 
