@@ -71,16 +71,33 @@ static bool interception_forward(const struct config_proxy *config, struct endpo
 	return false;
 }
 
+/*
+ * The client as it dialled, which its entry is known by: where its port was taken towards the proxy, the kernel has given it
+ * another one there (conntrack_create).
+ */
+static struct endpoint interception_find_client(struct proxy *proxy, const struct endpoint *local,
+						const struct endpoint *peer)
+{
+	const struct tuple arriving = { .source = *peer, .destination = *local };
+	struct connection connection = { .opening = false };
+
+	if (proxy->config->proxy.tproxy ||
+	    conntrack_find_receiver(&proxy->host.conntrack, &arriving, &connection) != REASON_NONE)
+		return *peer;
+	return connection.view.client;
+}
+
 bool interception_find_ends(struct proxy_session *session, struct nat_view *view)
 {
 	const struct config_proxy *config = &session->proxy->config->proxy;
 	const int descriptor = session->leg[LEG_CLIENT].wire.descriptor;
-	struct endpoint local;
+	struct endpoint local, peer;
 
-	if (!wire_local(descriptor, &local) || !wire_remote(descriptor, &view->client) ||
+	if (!wire_local(descriptor, &local) || !wire_remote(descriptor, &peer) ||
 	    !interception_find_server(config, descriptor, &local, &view->server_seen))
 		return false;
-	session->client_master = (struct nat_view){ view->client, view->server_seen, local, view->client };
+	view->client = interception_find_client(session->proxy, &local, &peer);
+	session->client_master = (struct nat_view){ view->client, view->server_seen, local, peer };
 	view->server = view->server_seen;
 	for (size_t i = 0; i < config->implicit_port_count; i++)
 		session->implicit = session->implicit || config->implicit_ports[i] == view->server_seen.port;

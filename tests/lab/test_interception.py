@@ -662,6 +662,13 @@ def one_port_reaches_two_servers(family):
             connection.settimeout(5 * SLOWNESS)
             connection.connect((lab.server_seen(family), port))
             check(connection.recv(100).startswith(b"220"), f"the server at port {port} does not answer")
+            for command, answer in ((b"USER u", b"331"), (b"PASS p", b"230"), (b"EPSV", b"229")):
+                connection.sendall(command + b"\r\n")
+                said = connection.recv(200)
+                check(said.startswith(answer), f"the answer to {command} at port {port}: {said}")
+            with lab.client.entered():
+                data = (lab.server_seen(family), int(said.split(b"|")[3]))
+                stack.enter_context(socket.create_connection(data, 5 * SLOWNESS))
 
 
 def add_supervised(plan):
