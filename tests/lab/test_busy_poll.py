@@ -33,8 +33,8 @@ def processor_seconds(pid):
 
 
 def sleeps_of_soon_trips(microseconds):
-    """How often the worker slept before the answer was here, in as many trips as TRIPS whose answer came sooner than it waits
-    awake. Whether others keep the machine busy decides how long it takes to have seen so many, not what they show."""
+    """How often the worker slept before the answer was here, in as many trips as TRIPS whose answer came sooner than it
+    waits awake. Whether others keep the machine busy decides how long it takes to have seen so many, not what they show."""
     with Lab(mode="snat", settings={"gateway": {"busy-poll": microseconds}}) as lab, \
          ScriptedServer(lab.server, lab.addresses[4].server), ScriptedClient(lab.client, lab.server_seen(4)) as client:
         client.login()
@@ -54,8 +54,8 @@ def sleeps_of_soon_trips(microseconds):
 
 def finds_it_awake():
     without, with_it = sleeps_of_soon_trips(0), sleeps_of_soon_trips(MICROSECONDS)
-    check(with_it < without / 2, f"in {TRIPS} trips of less than {SOON * 1e6:.0f} microseconds the worker slept {without} times "
-                                 f"without busy-poll, {with_it} times with it")
+    check(with_it < without / 2, f"in {TRIPS} trips of less than {SOON * 1e6:.0f} microseconds the worker slept {without} "
+                                 f"times without busy-poll, {with_it} times with it")
 
 
 def sleeps_without_packets():
