@@ -73,8 +73,12 @@ with Client(timeout=float(sys.argv[2])) as client:
 """
 
 
+# After a line that ends with LF alone, lftp waits a second for more, and that is silence: five seconds in one of the dialogues.
+PATIENT = 5 * SECONDS
+
+
 def lftp_script(address):
-    return (f"set net:max-retries 1; set net:timeout {SECONDS}; set net:persist-retries 0; set ftp:ssl-allow no;"
+    return (f"set net:max-retries 1; set net:timeout {PATIENT}; set net:persist-retries 0; set ftp:ssl-allow no;"
             f"set xfer:clobber yes; open -u u,x ftp://{address}; cat f")
 
 
@@ -146,7 +150,7 @@ def talking(mode):
 def fetches(namespace, command, directory):
     with contextlib.suppress(Exception):
         return CONTENT in namespace.run(["env", f"HOME={directory}", *command], check=False,
-                                        timeout=4 * SECONDS).stdout.encode()
+                                        timeout=2 * PATIENT).stdout.encode()
     return False
 
 
@@ -155,10 +159,11 @@ def works_as_directly(cell, dialogue, client):
     if not any(os.access(os.path.join(path, client), os.X_OK) for path in os.get_exec_path()) and client != "ftplib":
         raise Skip(f"{client} is not installed")
     server.says = DIALOGUES[dialogue]
-    directly = fetches(lab.server, CLIENTS[client](lab.addresses[4].server), lab.directory)
-    check(directly or dialogue != "a usual one", "it can't fetch anything")
-    through = fetches(lab.client, CLIENTS[client](lab.server_seen(4)), lab.directory)
-    check(through or not directly, "it works directly, and not through the gateway")
+    if fetches(lab.server, CLIENTS[client](lab.addresses[4].server), lab.directory):
+        check(fetches(lab.client, CLIENTS[client](lab.server_seen(4)), lab.directory),
+              "it works directly, and not through the gateway")
+    else:
+        check(dialogue != "a usual one", "it can't fetch anything")
 
 
 def ends_as_said(cell, test):
