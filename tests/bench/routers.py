@@ -26,6 +26,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 # What a round has left in conntrack shall be no burden of the next one.
 ENDS = ("fin_wait", "close_wait", "last_ack", "time_wait", "close")
 PROXY_PORT = 2100
+METRICS = "127.0.0.1:9921"
 
 
 def resident(pid):
@@ -195,6 +196,24 @@ class Polling(Gateway):
         super().__init__(stack, name, settings=["busy-poll = 50"])
 
 
+class Telling(Gateway):
+    """Which tells all that it can, and is asked for its metrics every second."""
+
+    title = "ftpalg, with events, xferlog and metrics"
+
+    def __init__(self, stack, name):
+        super().__init__(stack, name, events=True)
+
+    def configure(self):
+        self.settings = [f"xferlog = {self.lab.path('xferlog')}", f"metrics = {METRICS}"]
+        return super().configure()
+
+    def start(self, stack):
+        super().start(stack)
+        asking = self.lab.router.spawn(["sh", "-c", f"while curl -sf http://{METRICS}/metrics; do sleep 1; done >/dev/null"])
+        stack.callback(asking.kill)
+
+
 class Workers(Gateway):
     """Two of them, among which the rules divide the clients by their addresses."""
 
@@ -252,5 +271,6 @@ KINDS = {
     "proxy": GatewayProxy,
     "polling": Polling,
     "workers": Workers,
+    "telling": Telling,
     "now": Gateway,
 }
