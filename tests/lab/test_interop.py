@@ -5,7 +5,7 @@ Clients and servers that no other program here uses: each pair once through a pl
 gateway. Whatever works directly works through the gateway, and in comparable time.
 
 A check has each client with two servers, and Net::FTP, which once stalled, with all. LAB_FULL=1 has every pair, active
-and passive, IPv4 and IPv6, through SNAT and DNAT.
+and passive, IPv4 and IPv6, through SNAT and DNAT, and routed.
 """
 
 import contextlib
@@ -175,7 +175,7 @@ def pairs():
 
 def main():
     plan = Plan(__doc__)
-    for mode in ("snat", "dnat") if FULL else ("snat",):
+    for mode in ("snat", "dnat", "routed") if FULL else ("snat",):
         routers = Routers(mode)
         for server, client, passive, family in pairs():
             plan.add(f"{client} with {server}, IPv{family}, {'passive' if passive else 'active'}, {mode}: as directly",
