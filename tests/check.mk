@@ -97,7 +97,8 @@ SUITE_RUNNER := '+runner=tests/tools/run --self-test' '+mutants-self=tests/tools
 SUITE_PURE   := 'pure=tests/check-pure $(RELEASE)/libftpalg.a $(SANITIZED)/libftpalg.a' 'layers=tests/tools/layers $(RELEASE)' \
 	'+layers-self=tests/tools/layers --self-test' '+mutate-rows=tests/tools/mutate --find'
 SUITE_MAKE   := '+make=BUILD=$(RELEASE) tests/make/test_make.py' '+commands=BUILD=$(RELEASE) tests/make/test_commands.py' \
-	'+client=BUILD=$(RELEASE) tests/make/test_client.py' '+watch=BUILD=$(RELEASE) tests/make/test_watch.py'
+	'+client=BUILD=$(RELEASE) tests/make/test_client.py' '+watch=BUILD=$(RELEASE) tests/make/test_watch.py' \
+	'+documents=tests/make/test_documents.py'
 SUITES_UNIT  := $(foreach source,$(UNIT_SOURCES),\
 	'+$(patsubst test_%.c,unit/%,$(notdir $(source)))=CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/$(basename $(source))')
 # These two only compute: in `make check` they have what the others leave.
