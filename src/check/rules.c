@@ -65,7 +65,7 @@ static void check_queues(struct check *check, const char *family, const struct c
 	struct holder holder;
 
 	if (ruleset->scatters)
-		check_missing(check, "rules, %s: the queue is chosen for each packet anew (cpu-fanout, numgen), so no worker sees the "
+		check_missing(check, "rules, %s: the queue is chosen for each packet (cpu-fanout, numgen), so no worker sees the "
 			      "whole of a connection: %s", family, check_load_rules(check));
 	/* Another gateway on this host may have them. */
 	while (queue <= ruleset->last_queue && ((queue >= first && queue <= last) || holder_find(&holder, (uint16_t)queue)))

@@ -79,6 +79,6 @@ int cmd_ca(int argc, char **argv)
 		return CMD_FAILURE;
 	}
 	printf("%s: the certificate; clients that shall trust the proxy import it\n"
-	       "%s: its key; whoever has it can pose as any server to these clients\n", request.certificate, request.key);
+	       "%s: its key; anyone who has it can pose as any server to these clients\n", request.certificate, request.key);
 	return CMD_SUCCESS;
 }

@@ -54,7 +54,7 @@ static const struct command_item explain_items[] = {
 #define REPLAY_ITEMS \
 	FILE_OR_DEFAULTS_ITEM, NAT_ITEM, \
 	{ "--port NUMBER", "the port of control connections; may be given several times" }, \
-	{ "--cut LENGTH", "cuts the control streams anew, into segments of at most LENGTH bytes" }, \
+	{ "--cut LENGTH", "cuts the control streams again, into segments of at most LENGTH bytes" }, \
 	{ "--reorder", "puts segments out of order" }, \
 	{ "--seed NUMBER", "of cutting and reordering" }, \
 	{ "--checksums", "drops packets with a wrong TCP checksum, instead of making it right" }

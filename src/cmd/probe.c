@@ -86,7 +86,7 @@ static int read_words(struct arguments *arguments, int count, char **words)
 	if (arguments->list)
 		return CMD_SUCCESS;
 	if (count != 2 || !option_read_address(words[1], &arguments->settings.control.address))
-		return cmd_misuse("probe", "it takes one address behind \"%s\"", words[0]);
+		return cmd_misuse("probe", "it takes one address after \"%s\"", words[0]);
 	return CMD_SUCCESS;
 }
 

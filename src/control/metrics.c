@@ -229,7 +229,7 @@ static void metrics_put_host(struct metrics_page *page, const struct facts *fact
 		if (facts->rules[i].state != FACTS_RULES_UNKNOWN)
 			metrics_put(page, "family", families[i], facts->rules[i].state == FACTS_RULES_LOADED ? 1 : 0);
 	metrics_put_gauge(page, "carrier_loaded", "Whether the kernel's module that expectations need is there.", facts->carrier ? 1 : 0);
-	metrics_put_gauge(page, "expectations", "Expectations of this host, whoever made them.", facts->expectations);
+	metrics_put_gauge(page, "expectations", "Expectations of this host, of any program.", facts->expectations);
 	metrics_put_gauge(page, "expectations_limit", "So many there may be.", facts->expectations_limit);
 	metrics_put_counter(page, "conntrack_events_lost", "News of data connections that the kernel had no room for.",
 			    facts->kernel_events_lost);

@@ -71,7 +71,7 @@ static void source_tell_lost(struct control_source *source, uint64_t count)
 static void source_tell_spoilt(struct control_source *source)
 {
 	if (log_limit_allows(&source->spoilt_limit, clock_microseconds()))
-		log_message(LOG_LEVEL_ERROR, "%s has told something that makes no sense, and was not told on",
+		log_message(LOG_LEVEL_ERROR, "%s has reported something that makes no sense, which was not passed on",
 			    voices[source->voice]);
 }
 

@@ -16,7 +16,7 @@ static const char *host_advice(enum reason reason)
 {
 	switch (reason) {
 	case REASON_NO_CARRIER:
-		return "load the rules that \"ftpalg rules\" prints; connections from before have to be made anew";
+		return "load the rules that \"ftpalg rules\" prints; connections from before have to be made again";
 	case REASON_EXPECT_TABLE_FULL:
 		return "raise the sysctl net.netfilter.nf_conntrack_expect_max";
 	case REASON_NO_PORT:

@@ -325,7 +325,7 @@ static bool can_be_alternative(enum scenario_action action)
 static bool parse_step(struct parser *parser, struct bytes word)
 {
 	struct scenario *scenario = parser->scenario;
-	static const char alternative_expected[] = "expected SIDE \"sees\", SIDE \"is ...\" or \"closed\" behind \"or\"";
+	static const char alternative_expected[] = "expected SIDE \"sees\", SIDE \"is ...\" or \"closed\" after \"or\"";
 	struct scenario_step step = { .number = 0 };
 	const struct scenario_step *previous = scenario->step_count > 0 ? &scenario->steps[scenario->step_count - 1] : NULL;
 
@@ -341,7 +341,7 @@ static bool parse_step(struct parser *parser, struct bytes word)
 		step.alternative = true;
 		if (!previous || !can_be_alternative(previous->action) || (previous->flags & SCENARIO_ROUTINE))
 			return fail(parser, word_at(parser, word),
-				    "expected \"or\" only behind \"sees\", \"is ...\" or \"closed\"");
+				    "expected \"or\" only after \"sees\", \"is ...\" or \"closed\"");
 		word = next_word(parser);
 		if (!text_is(word, "closed") && !text_is(word, "client") && !text_is(word, "server"))
 			return fail(parser, word_at(parser, word), alternative_expected);

@@ -160,7 +160,7 @@ static void read_braces(struct bytes inside, size_t at, struct text_token *token
 		set_bad(token, at, variable_expected);
 	} else if (name.length < inside.length &&
 		   (token->number = (uint16_t)text_number(rest, TEXT_LISTENERS_MAX)) == 0) {
-		set_bad(token, at, "expected the number of a listener, 1 to 40, behind the variable's name");
+		set_bad(token, at, "expected the number of a listener, 1 to 40, after the variable's name");
 	} else {
 		token->type = TEXT_VARIABLE;
 	}

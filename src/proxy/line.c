@@ -208,7 +208,7 @@ static bool lines_may_pass(const struct proxy_session *session, enum leg_side si
 static void judge_behind_auth(struct proxy_session *session)
 {
 	if (session->change == SECURITY_AUTH && evbuffer_get_length(session->leg[LEG_CLIENT].in) > 0)
-		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came after AUTH");
 }
 
 void proxy_take_lines(struct proxy_session *session, enum leg_side side)

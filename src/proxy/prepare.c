@@ -131,7 +131,7 @@ void prepare_take_line(struct proxy_session *session, struct bytes line)
 	if (!good) {
 		proxy_session_reject(session, REASON_TLS_REQUIRED, "the server refuses TLS");
 	} else if (session->prepare == PREPARE_AUTH && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0) {
-		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear behind 234");
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "the server sent bytes in clear after 234");
 	} else if (session->prepare == PREPARE_AUTH) {
 		session->prepare = PREPARE_TLS;
 		handshake_start_server(session, "");

@@ -169,7 +169,7 @@ static void take_auth(struct proxy_session *session, uint16_t code)
 		session->leg[LEG_SERVER].phase = LEG_STARTING;
 	if (evbuffer_get_length(client->in) > 0 ||
 	    (proxy_server_has_tls(session) && evbuffer_get_length(session->leg[LEG_SERVER].in) > 0))
-		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came behind AUTH");
+		proxy_session_reject(session, REASON_BEHIND_AUTH, "bytes in clear came after AUTH");
 }
 
 static void take_prot(struct proxy_session *session, uint16_t code)

@@ -88,7 +88,7 @@ static void put_settings(const struct page *page)
 		page_print(page, "<code>%s</code>", address);
 	}
 	if (settings->cut)
-		page_print(page, "; cut anew into segments of at most %u bytes", settings->cut);
+		page_print(page, "; cut again into segments of at most %u bytes", settings->cut);
 	if (settings->reorder)
 		page_print(page, "; segments put out of order");
 	if (settings->cut || settings->reorder)

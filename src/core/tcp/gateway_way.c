@@ -18,7 +18,7 @@
  *
  * The next packet may be long in coming: where a server goes by another way while its client waits for the end of a
  * transfer, nobody speaks but the server, and all that it says comes by the wrong way. So whom it was for is asked, in its
- * name, for a packet (RFC 9293 3.10.7.4), which leaves by the way that the router has now. To whoever forged it that tells
+ * name, for a packet (RFC 9293 3.10.7.4), which leaves by the way that the router has now. It tells who forged the packet
  * nothing, and changes nothing.
  *
  * The bare SYN is not queued. So until the first packet of one direction nobody knows by which device it leaves, and
