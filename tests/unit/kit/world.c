@@ -116,6 +116,8 @@ void world_make(struct world *world, const char *client, const char *client_seen
 		const char *server_seen)
 {
 	memset(world, 0, sizeof(*world));
+	for (unsigned int place = 0; place < WORLD_ROAD_MAX; place++)
+		world->road_order[place] = (uint8_t)place;
 	world->view.client.address = world_address(client);
 	world->view.client.port = CLIENT_PORT;
 	world->view.client_seen.address = world_address(client_seen ? client_seen : client);
@@ -323,15 +325,24 @@ void world_settle_adoption(struct world *world)
 
 static void road_put(struct world *world, enum direction direction, bool behind, const uint8_t *data, size_t length)
 {
-	struct road_packet *packet = &world->road[world->road_length];
+	struct road_packet *packet;
 
 	if (world->road_length == WORLD_ROAD_MAX || length > sizeof(packet->data))
 		return;
+	packet = &world->road[world->road_order[world->road_length++]];
 	packet->direction = direction;
 	packet->behind = behind;
 	packet->length = length;
 	memcpy(packet->data, data, length);
-	world->road_length++;
+}
+
+/* Makes the place of a packet that is under way a free one. */
+static void road_remove(struct world *world, unsigned int at)
+{
+	uint8_t place = world->road_order[at];
+
+	memmove(&world->road_order[at], &world->road_order[at + 1], --world->road_length - at);
+	world->road_order[world->road_length] = place;
 }
 
 static void transmit(struct world *world, enum direction direction, size_t offset, size_t length)
@@ -384,27 +395,30 @@ static void transmit_again(struct world *world, enum direction direction, bool a
 static void deliver(struct world *world, const struct schedule *schedule)
 {
 	unsigned int at = chance(world, schedule->reorder) ? world_random(world, world->road_length) : 0;
-	struct road_packet packet = world->road[at];
-	struct bytes bytes = { packet.data, packet.length };
+	const struct road_packet *found = &world->road[world->road_order[at]];
+	enum direction direction = found->direction;
+	bool behind = found->behind;
+	uint8_t data[sizeof(found->data)];
+	struct bytes bytes = { data, found->length };
 	uint8_t out[4096];
 
+	/* What is sent meanwhile may have its place. */
+	memcpy(data, found->data, found->length);
 	if (!chance(world, schedule->repeat))
-		memmove(&world->road[at], &world->road[at + 1],
-			(--world->road_length - at) * sizeof(world->road[0]));
+		road_remove(world, at);
 	if (chance(world, schedule->lose))
 		return;
-	if (!packet.behind) {
-		size_t length = cross(world, packet.direction, bytes, out, sizeof(out));
+	if (!behind) {
+		size_t length = cross(world, direction, bytes, out, sizeof(out));
 
 		if (length > 0)
-			road_put(world, packet.direction, true, out, length);
+			road_put(world, direction, true, out, length);
 		return;
 	}
-	arrive(world, packet.direction, bytes);
+	arrive(world, direction, bytes);
 	/* Payload is acknowledged, new or not. */
-	if (packet.length > (world->view.client.address.family == FAMILY_IPV4 ? 40 : 60))
-		transmit(world, direction_opposite(packet.direction),
-			 world->peer[direction_opposite(packet.direction)].sent, 0);
+	if (bytes.length > (world->view.client.address.family == FAMILY_IPV4 ? 40 : 60))
+		transmit(world, direction_opposite(direction), world->peer[direction_opposite(direction)].sent, 0);
 }
 
 static void step(struct world *world, const struct schedule *schedule)
