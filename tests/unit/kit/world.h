@@ -79,7 +79,7 @@ struct world {
 
 	struct peer peer[2];             /* by the direction in which they send */
 	struct road_packet road[WORLD_ROAD_MAX];
-	uint8_t road_order[WORLD_ROAD_MAX]; /* places in road: those under way, in their order, and then those that are free */
+	uint8_t road_order[WORLD_ROAD_MAX]; /* places in road: of those under way, in their order, then the free ones */
 	unsigned int road_length;
 };
 
