@@ -78,7 +78,10 @@ def words_are_the_core_s():
             ("verb", "verb.h", r'X\(VERB_\w+, "(\w+)"', ()),
             ("outcome", "notice.h", r'X\(TRANSFER_\w+,\s+"([^"]+)"', ("unknown",))):
         words = [word for word in re.findall(pattern, read("include", "ftpalg", header)) if word not in left_out]
-        check(properties[member]["enum"] == words, f"{member}: {set(words) ^ set(properties[member]['enum'])}")
+        listed = properties[member]["enum"]
+        check(set(listed) == set(words), f"{member}: {set(words) ^ set(listed)}")
+        moved = [f"{word} where {other} stands in {header}" for word, other in zip(listed, words) if word != other]
+        check(listed == words, f"{member}, in another order: {'; '.join(moved[:1])}")
     events = [rule["if"]["properties"]["event"]["const"] for rule in read_schema()["allOf"]]
     check(events == properties["event"]["enum"], "not each event has its members")
 
