@@ -30,11 +30,14 @@ static struct desk {
 
 static void measure(void *context, struct evbuffer *out, enum metrics_format format)
 {
+	char block[4096];
+
 	(void)context;
+	memset(block, 'x', sizeof(block));
 	desk.made++;
 	desk.format = format;
-	for (size_t i = 0; i < desk.size; i++)
-		evbuffer_add(out, "x", 1);
+	for (size_t left = desk.size; left > 0; left -= left < sizeof(block) ? left : sizeof(block))
+		evbuffer_add(out, block, left < sizeof(block) ? left : sizeof(block));
 }
 
 static int desk_open(void **state)
@@ -192,14 +195,15 @@ static void a86_who_is_silent_keeps_nobody_out(void **state)
 /* However busily it sends, or however slowly it reads. */
 static void a86_a_client_has_five_seconds(void **state)
 {
-	const uint64_t end = clock_microseconds() + 7000000;
 	int slow, deaf;
+	uint64_t end;
 
 	(void)state;
 	desk.size = (size_t)16 << 20;
 	slow = dial();
 	deaf = dial();
 	say(deaf, "GET /metrics HTTP/1.1\r\n\r\n", 25);
+	end = clock_microseconds() + 7000000;
 	while (clock_microseconds() < end) {
 		send(slow, "G", 1, MSG_NOSIGNAL);
 		usleep(100000);
