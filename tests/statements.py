@@ -32,6 +32,7 @@ def run_statements(doc, statements, golden="", write_golden=None):
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", dest="text", default="", help="only statements that contain TEXT")
+    parser.add_argument("-x", dest="without", metavar="TEXT", help="none that contain TEXT")
     if write_golden:
         parser.add_argument("--golden", action="store_true", help=golden)
     arguments = parser.parse_args()
@@ -40,7 +41,8 @@ def run_statements(doc, statements, golden="", write_golden=None):
         return 0
     failed = 0
     with tempfile.TemporaryDirectory() as directory:
-        chosen = [(text, function) for text, function in statements(directory) if arguments.text in text]
+        chosen = [(text, function) for text, function in statements(directory)
+                  if arguments.text in text and not (arguments.without and arguments.without in text)]
         print(f"1..{len(chosen)}", flush=True)
         for number, (text, function) in enumerate(chosen, 1):
             result, note, why = judge(function)

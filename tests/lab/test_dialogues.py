@@ -73,7 +73,8 @@ with Client(timeout=float(sys.argv[2])) as client:
 """
 
 
-# After a line that ends with LF alone, lftp waits a second for more, and that is silence: five seconds in one of the dialogues.
+# After a line that ends with LF alone, lftp waits a second for more, and that is silence: in one of the dialogues it is five
+# seconds.
 PATIENT = 5 * SECONDS
 
 
