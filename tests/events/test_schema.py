@@ -41,6 +41,7 @@ class Events:
     def __init__(self, directory):
         self.path = os.path.join(directory, "events")
         self.lines = None
+        self.judged = None
 
     def read(self):
         if self.lines is None:
@@ -57,6 +58,13 @@ class Events:
 
     def parsed(self):
         return [json.loads(line) for line in self.read()]
+
+    def judge(self):
+        """A validator that has seen them, and its complaints."""
+        if self.judged is None:
+            validator = need_validator()
+            self.judged = validator, validator.complaints(self.read())
+        return self.judged
 
 
 def need_validator():
@@ -87,14 +95,13 @@ def words_are_the_core_s():
 
 
 def all_is_valid(events):
-    complaints = need_validator().complaints(events.read())
+    _, complaints = events.judge()
     check(len(events.read()) >= EVENTS_DEMANDED, f"{len(events.read())} events")
     check(not complaints, "\n".join(complaints[:5]))
 
 
 def all_is_emitted(events):
-    validator = need_validator()
-    validator.complaints(events.read())
+    validator, _ = events.judge()
     schema = read_schema()
     missing = set(schema["properties"]["event"]["enum"]) - set(validator.seen)
     check(not missing, f"nothing emits {missing}")
@@ -140,7 +147,7 @@ def mapped(events, name):
     check(result.returncode == 0 and not result.stderr, result.stderr)
     found = [json.loads(line) for line in result.stdout.splitlines()]
     check(len(found) == len(events.read()), f"{len(found)} of {len(events.read())} events")
-    return zip(events.parsed(), found)
+    return list(zip(events.parsed(), found))
 
 
 def without_nulls(value):
@@ -173,13 +180,14 @@ ECS_CATEGORIES = {"authentication", "configuration", "file", "network", "process
 
 
 def ecs_has_its_places(events):
-    check_members(mapped(events, "ecs.jq"), {
+    pairs = mapped(events, "ecs.jq")
+    check_members(pairs, {
         "time": "@timestamp", "event": "event.action", "reason": "event.reason", "session": "labels.session",
         "community_id": "network.community_id", "client_ip": "source.ip", "client_port": "source.port",
         "client_nat_ip": "source.nat.ip", "client_nat_port": "source.nat.port", "server_ip": "destination.ip",
         "server_port": "destination.port", "server_nat_ip": "destination.nat.ip", "server_nat_port": "destination.nat.port",
         "user": "user.name", "rule": "rule.name", "path": "file.path", "client_tls_sni": "tls.client.server_name"})
-    for event, made in mapped(events, "ecs.jq"):
+    for event, made in pairs:
         check(set(made["event"]["type"]) <= ECS_TYPES and set(made["event"]["category"]) <= ECS_CATEGORIES, f"{made['event']}")
         check(made["event"]["outcome"] in ("success", "failure", "unknown"), f"{made['event']}")
         if event["event"] == "refuse":
@@ -192,11 +200,12 @@ def ecs_has_its_places(events):
 
 
 def eve_has_its_places(events):
-    check_members(mapped(events, "eve.jq"), {
+    pairs = mapped(events, "eve.jq")
+    check_members(pairs, {
         "time": "timestamp", "community_id": "community_id", "client_ip": "src_ip", "client_port": "src_port",
         "server_ip": "dest_ip", "server_port": "dest_port"})
     kinds = set()
-    for event, made in mapped(events, "eve.jq"):
+    for event, made in pairs:
         kinds.add(made["event_type"])
         check(("session" in event) == ("flow_id" in made), f"flow_id of {event}")
         if event["event"] == "refuse":
