@@ -180,7 +180,7 @@ def main():
             json.dump(found, file, indent=1)
     if arguments.document:
         document.write(found)
-    ratio = figures.ratio("now", "before", "rate") if "before" in figures.seen else None
+    ratio = figures.ratio("now", "before", "rate") if {"now", "before"} <= set(figures.seen) else None
     return 0 if ratio is None or ratio >= DEMANDED else 1
 
 
