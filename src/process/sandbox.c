@@ -82,11 +82,15 @@ static const int sandbox_tls_calls[] = {
 	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(futex),
 };
 
-/* What the proxy needs besides: connections over IPv4 and IPv6, and bytes between them. */
+/*
+ * What the proxy needs besides: connections over IPv4 and IPv6, bytes between them, and a timer; which of two calls sets it
+ * depends on the architecture.
+ */
 static const int sandbox_proxy_calls[] = {
 	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(listen), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 	SCMP_SYS(sendmsg), SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(fcntl),
+	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_settime64),
 };
 
 /* Its messages to the supervisor have descriptors with them. */

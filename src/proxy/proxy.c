@@ -11,7 +11,8 @@
  *
  * Where there are several processes, all have the inlets. The kernel wakes each of them for a connection, and the first to
  * ask has it: one that is free comes before one that is busy. Of those that are free, one that has more sessions than
- * another waits a moment before it asks, so that long sessions are spread too; but then it asks, since the other may hang.
+ * another waits for a fifth of a millisecond before it asks, so that long sessions are spread too; but then it asks, since the
+ * other may be busy, or hang.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */
@@ -24,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,8 +40,11 @@
 #define PROXY_ERROR_MAX 512
 #define PROXY_SIGNALS 5
 #define PROXY_PAUSE_MICROSECONDS 250000
-/* How long a process with fewer sessions has to take a connection first, if it has nothing else to do. */
-#define PROXY_PRECEDENCE_MICROSECONDS 5000
+/*
+ * How long a process with fewer sessions has to take a connection first, if it has nothing else to do: several times what it
+ * takes to wake. All may wait at the same time, so with longer ones the processors would stand still while clients wait.
+ */
+#define PROXY_PRECEDENCE_NANOSECONDS 200000
 #define PROXY_BEAT_MICROSECONDS 250000
 #define PROXY_DISPATCH_MICROSECONDS 100000
 /* Events that are given no priority have the last one. */
@@ -59,8 +64,9 @@ struct proxy_process {
 	struct event *watch[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
-	struct event *pause; /* of the listeners */
-	bool yields;         /* meanwhile, to a process that has fewer sessions */
+	struct event *pause; /* of the listeners, while descriptors are short */
+	int precedence;      /* a timer, since the loop's own ones are of milliseconds: another process may take one first */
+	struct event *turn;  /* and has had that chance */
 	struct event *heart;
 	struct event *drain; /* the end of drain-time; NULL: it serves */
 	struct enforced enforced;
@@ -73,13 +79,18 @@ struct proxy_process {
  * Descriptors come back when something ends. A listener that is asked meanwhile stays ready, and the loop would do
  * nothing else.
  */
-static void proxy_pause_listeners(struct proxy_process *process, suseconds_t microseconds)
+static void proxy_ignore_listeners(struct proxy_process *process)
 {
-	const struct timeval pause = { .tv_usec = microseconds };
-
 	for (int i = 0; i < PROXY_LISTENERS; i++)
 		if (process->watch[i])
 			event_del(process->watch[i]);
+}
+
+static void proxy_pause_listeners(struct proxy_process *process)
+{
+	const struct timeval pause = { .tv_usec = PROXY_PAUSE_MICROSECONDS };
+
+	proxy_ignore_listeners(process);
 	event_add(process->pause, &pause);
 }
 
@@ -94,7 +105,7 @@ static void proxy_take(struct proxy_process *process, int listener)
 		const int on = 1;
 
 		if (accepted < 0 && is_starved(errno)) {
-			proxy_pause_listeners(process, PROXY_PAUSE_MICROSECONDS);
+			proxy_pause_listeners(process);
 			if (log_limit_allows(&process->accept_limit, clock_microseconds()))
 				log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open"
 					    " files, or configure fewer sessions", strerror(errno));
@@ -111,30 +122,42 @@ static void proxy_take(struct proxy_process *process, int listener)
 static void proxy_on_pause_end(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_process *process = context;
-	const bool yielded = process->yields;
 
 	(void)descriptor;
 	(void)what;
-	process->yields = false;
-	for (int i = 0; i < PROXY_LISTENERS; i++) {
+	for (int i = 0; i < PROXY_LISTENERS; i++)
 		if (process->watch[i])
 			event_add(process->watch[i], NULL);
-		if (process->watch[i] && yielded)
-			proxy_take(process, event_get_fd(process->watch[i]));
+}
+
+/* Whoever has fewer sessions may be busy, or hang. */
+static void proxy_on_turn(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_process *process = context;
+	uint64_t times;
+
+	(void)what;
+	if (read(descriptor, &times, sizeof(times)) < 0)
+		return;
+	for (int i = 0; i < PROXY_LISTENERS; i++) {
+		if (!process->watch[i])
+			continue;
+		event_add(process->watch[i], NULL);
+		proxy_take(process, event_get_fd(process->watch[i]));
 	}
 }
 
 static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
+	const struct itimerspec precedence = { .it_value.tv_nsec = PROXY_PRECEDENCE_NANOSECONDS };
 	struct proxy_process *process = context;
 
 	(void)what;
-	if (!share_leads(process->start->share)) {
+	if (!share_leads(process->start->share) || timerfd_settime(process->precedence, 0, &precedence, NULL) < 0) {
 		proxy_take(process, descriptor);
 		return;
 	}
-	process->yields = true;
-	proxy_pause_listeners(process, PROXY_PRECEDENCE_MICROSECONDS);
+	proxy_ignore_listeners(process);
 }
 
 static void proxy_on_reload(evutil_socket_t number, short what, void *context)
@@ -323,7 +346,11 @@ static int proxy_create_loop(struct proxy_process *process)
 			goto failed;
 	}
 	process->pause = evtimer_new(proxy->base, proxy_on_pause_end, process);
-	if (!process->pause)
+	process->precedence = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (process->precedence < 0)
+		goto failed;
+	process->turn = event_new(proxy->base, process->precedence, EV_READ | EV_PERSIST, proxy_on_turn, process);
+	if (!process->pause || !process->turn || event_add(process->turn, NULL) < 0)
 		goto failed;
 	process->signal[0] = service_stop_on(proxy->base, SIGTERM);
 	process->signal[1] = service_stop_on(proxy->base, SIGINT);
@@ -395,6 +422,10 @@ static void proxy_close(struct proxy_process *process)
 			event_free(process->signal[i]);
 	if (process->pause)
 		event_free(process->pause);
+	if (process->turn)
+		event_free(process->turn);
+	if (process->precedence >= 0)
+		close(process->precedence);
 	if (process->heart)
 		event_free(process->heart);
 	if (process->drain)
@@ -425,6 +456,7 @@ int proxy_run(const struct proxy_start *start)
 		return -1;
 	}
 	process->start = start;
+	process->precedence = -1;
 	process->proxy.config = config;
 	process->proxy.page = start->page;
 	process->proxy.mint_channel = start->channel;

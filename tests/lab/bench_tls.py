@@ -295,8 +295,8 @@ def place(number):
         with TlsVsftpd(lab.server, address, lab.directory, proxy.server_certificate()) as server, proxy:
             with open(server.path("big"), "wb") as file:
                 file.truncate(SIZE)
-            wait_until(lambda: len(titled(proxy.process.pid, "ftpalg-proxy")) == number, "its processes")
-            yield lab, address
+            pids = wait_until(lambda: len(found := titled(proxy.process.pid, "ftpalg-proxy")) == number and found, "its processes")
+            yield lab, address, pids
 
 
 def together(lab, address):
@@ -307,18 +307,27 @@ def together(lab, address):
         return DOWNLOADS * SIZE / (time.monotonic() - began) / 1e6
 
 
+def hammered(lab, address, pids):
+    """Full handshakes a second of three clients, and microseconds of processor that the proxy needs for one."""
+    before = sum(map(cpu_seconds, pids))
+    began = time.monotonic()
+    handshakes = rate(lab, address, GREETER_PORT, seconds=3)
+    return handshakes, (sum(map(cpu_seconds, pids)) - before) / (handshakes * (time.monotonic() - began)) * 1e6
+
+
 def workers():
-    """Full handshakes a second of three clients, and downloads in PROT P at once."""
+    """Full handshakes, and downloads in PROT P at once. The ratio is that of paired rounds."""
     with contextlib.ExitStack() as stack:
         places = {number: stack.enter_context(place(number)) for number in (1, 2)}
         seen = {number: [] for number in places}
         for turn in range(ROUNDS):
             for number in list(places)[::-1 if turn % 2 else 1]:
-                seen[number].append((rate(*places[number], GREETER_PORT, seconds=3), together(*places[number])))
+                seen[number].append((*hammered(*places[number]), together(*places[number][:2])))
         for number, values in seen.items():
-            handshakes, speed = map(statistics.median, zip(*values))
-            print(f"workers     {number}: {handshakes:6.0f} handshakes a second, {speed:6.0f} MB/s of {DOWNLOADS} downloads in "
-                  "PROT P", flush=True)
+            handshakes, cost, speed = map(statistics.median, zip(*values))
+            ratios = [statistics.median(mine[what] / one[what] for mine, one in zip(values, seen[1])) for what in (0, 2)]
+            print(f"workers     {number}: {handshakes:6.0f} handshakes a second ({ratios[0]:.2f} of one), {cost:.0f} microseconds "
+                  f"of processor each; {speed:6.0f} MB/s ({ratios[1]:.2f}) of {DOWNLOADS} downloads in PROT P", flush=True)
 
 
 THREADED_GREETER = r"""

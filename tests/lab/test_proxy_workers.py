@@ -36,6 +36,9 @@ WATCHDOG = 2
 # The other process may be busy for longer than the one that has more sessions waits for it.
 TRIES = 100
 PATIENCE = 2
+SHORTEST_OF = 30
+# Seconds; ten times what it waits for.
+BRIEFLY = 0.002
 
 
 class Reached(test_interception.Cell):
@@ -147,6 +150,37 @@ def one_dies(cell, number):
         # One of the three may have been its, and hung.
         check(lost - whole.count(False) in range(4 if number == signal.SIGSTOP else 1),
               f"{lost} sessions are told as lost, {whole.count(False)} were")
+
+
+def shortest_wait(cell, stack):
+    """For the greeting, of some sessions that stay open: what else the machine does is in none, or not in all of them."""
+    waits = []
+    for _ in range(SHORTEST_OF):
+        began = time.monotonic()
+        check_equal(stack.enter_context(Talk(cell)).reply()[:3], "220", "the greeting")
+        waits.append(time.monotonic() - began)
+    return min(waits)
+
+
+def who_has_more_waits_briefly(cell):
+    """
+    While the one that has fewer sessions can't take them, new ones come to the other as fast as to one that has fewer. Two
+    processes that wait for each other would do less than one.
+    """
+    with cell.server(), contextlib.ExitStack() as stack:
+        wait_serving(cell)
+        stack.enter_context(one_at_each(cell, lambda: Talk(cell)))
+        usual = shortest_wait(cell, stack)
+        victim = proxies(cell)[0]
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            # These make the other one lead.
+            shortest_wait(cell, stack)
+            leading = shortest_wait(cell, stack)
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        print(f"# {usual * 1000:.2f} ms, where one has more {leading * 1000:.2f} ms")
+        check(leading - usual < BRIEFLY, f"it waits for {(leading - usual) * 1000:.2f} ms")
 
 
 def each_goes_its_way(cell, family):
@@ -356,6 +390,8 @@ def main():
     plan.add("a281 one of two that is killed loses its own sessions only", one_dies, signal.SIGKILL,
              fixture=Guarded())
     plan.add("a282 one of two that hangs keeps nobody else", one_dies, signal.SIGSTOP, fixture=Guarded())
+    plan.add("a282 who has more sessions waits briefly for the other", who_has_more_waits_briefly,
+             fixture=ScriptedCell({"workers": WORKERS}, gateway={"watchdog": "60", "source-sessions": "0"}))
     plan.add("each is replaced, and both at once", killed_each, fixture=cell)
     plan.add("certificates that are renewed cost none of 50 transfers of both", test_handover.renewed, fixture=cell)
     plan.add("another program costs none of 50 transfers of both", test_handover.upgraded, fixture=cell)
