@@ -10,7 +10,8 @@
  *                       |   \--answer, or none in ten seconds--> REFUSED --a second--> FREE
  *                       +-- again after a second: an order or its answer may be lost, with the process that had it
  *
- *   Where none is FREE, the row that has not been used for longest is.
+ *   Where none is FREE, the row that has not been used for longest is. Where all of servers together are larger than
+ *   CACHE_BYTES, the largest is; of equal ones, what has not been used for longest.
  *
  * What is ordered for a server's certificate follows from the server. Where there is none to show, because the server speaks
  * in clear or must not be used, the client chooses the name, and could choose one after another: such names have their own
@@ -35,6 +36,11 @@
 #define CACHE_NAMES 128
 #define CACHE_SIZE (CACHE_SERVERS + CACHE_NAMES)
 #define CACHE_KEY_SIZE 32
+/*
+ * In DER; in memory a certificate is several times as large. Forty of the largest: servers that have such ones, or make them
+ * for each session, displace each other's, and no small one. Answers that come together all fit until they are used.
+ */
+#define CACHE_BYTES (4U << 20)
 /* Milliseconds. */
 #define ASK_AGAIN 1000
 #define ASK_NO_MORE 10000
@@ -50,6 +56,7 @@ struct cache_row {
 	uint64_t refused; /* when; 0: it was not */
 	char refusal[MINT_TEXT_MAX];
 	struct certs_identity *identity;
+	uint32_t size;    /* of its certificate */
 };
 
 struct certs_minted {
@@ -218,6 +225,37 @@ static struct certs_identity *read_answer(const struct certs_minted *minted, boo
 	return identity;
 }
 
+/* Sooner to be displaced: larger, or as large, which a signature's length makes no difference to, and older. */
+static bool row_is_worse(const struct cache_row *row, const struct cache_row *other)
+{
+	const uint32_t kilobytes = row->size >> 10, others = other->size >> 10;
+
+	return kilobytes > others || (kilobytes == others && row->used < other->used);
+}
+
+/* kept has just come, and somebody waits for it. */
+static void cache_shrink(struct certs_minted *minted, const struct cache_row *kept)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < CACHE_SERVERS; i++)
+		bytes += minted->cache[i].identity ? minted->cache[i].size : 0;
+	while (bytes > CACHE_BYTES) {
+		struct cache_row *largest = NULL;
+
+		for (size_t i = 0; i < CACHE_SERVERS; i++) {
+			struct cache_row *row = &minted->cache[i];
+
+			if (row->identity && row != kept && (!largest || row_is_worse(row, largest)))
+				largest = row;
+		}
+		if (!largest)
+			break;
+		bytes -= largest->size;
+		row_clear(largest);
+	}
+}
+
 void certs_minted_take(struct certs_minted *minted, const struct mint_answer *answer)
 {
 	struct cache_row *row = NULL;
@@ -229,6 +267,8 @@ void certs_minted_take(struct certs_minted *minted, const struct mint_answer *an
 		return;
 	if (answer->result == MINT_DONE)
 		row->identity = read_answer(minted, row->trusted, answer);
+	row->size = answer->length;
+	cache_shrink(minted, row);
 	row->number = 0;
 	if (!row->identity)
 		row_refuse(row, answer->result != MINT_DONE && memchr(answer->text, '\0', sizeof(answer->text))

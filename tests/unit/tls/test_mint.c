@@ -400,6 +400,62 @@ static void a163_who_may_order_none_has_what_is_there(void **state)
 	X509_free(other);
 }
 
+/* A server's certificate, and what is minted for it is cached. */
+static X509 *cache_for(struct certs *certs, struct post *post, struct minter *minter, int names)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = certs_draft(key, 3600);
+	struct certs_identity *identity;
+	struct mint_answer answer;
+
+	name_hosts(server, names, 34);
+	assert_true(certs_sign(server, key));
+	EVP_PKEY_free(key);
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_AWAITED);
+	minter_mint(minter, &post->order, &answer);
+	certs_take_answer(certs, &answer);
+	assert_int_equal(find_for(certs, server, true, &identity), CERTS_FOUND);
+	certs_identity_drop(identity);
+	return server;
+}
+
+static bool is_cached(struct certs *certs, X509 *server)
+{
+	struct certs_identity *identity;
+	const bool cached = find_for(certs, server, false, &identity) == CERTS_FOUND;
+
+	if (cached)
+		certs_identity_drop(identity);
+	return cached;
+}
+
+/* The cache is bounded in bytes, too: large ones displace large ones, the oldest first, and none that is small. */
+static void a340_certificates_as_large_as_can_be_are_few(void **state)
+{
+	enum { LARGE = 48 };
+	struct minter *minter = open_minter();
+	struct post post = { .orders = 0 };
+	struct certs *certs = open_certs(&post);
+	X509 *small = cache_for(certs, &post, minter, 1);
+	X509 *large[LARGE];
+	size_t kept = 0;
+
+	(void)state;
+	for (int i = 0; i < LARGE; i++)
+		large[i] = cache_for(certs, &post, minter, 2800);
+	for (int i = 0; i < LARGE; i++) {
+		assert_true(kept == 0 || is_cached(certs, large[i]));
+		kept += is_cached(certs, large[i]);
+		X509_free(large[i]);
+	}
+	/* All are minted to a length between 95 and 100 KiB. */
+	assert_in_range(kept, (4U << 20) / 102400 - 1, (4U << 20) / 97280);
+	assert_true(is_cached(certs, small));
+	X509_free(small);
+	certs_close(certs);
+	minter_close(minter);
+}
+
 /* Shown where bad certificates are passed on: it stays what it is, and is not asked for again and again. */
 static void a135_what_was_minted_for_an_expired_certificate_is_shown(void **state)
 {
@@ -484,6 +540,7 @@ int main(void)
 		cmocka_unit_test(a135_who_needs_a_certificate_does_not_wait_for_it_here),
 		cmocka_unit_test(a163_names_of_clients_push_out_no_servers_certificate),
 		cmocka_unit_test(a163_who_may_order_none_has_what_is_there),
+		cmocka_unit_test(a340_certificates_as_large_as_can_be_are_few),
 		cmocka_unit_test(a135_what_was_minted_for_an_expired_certificate_is_shown),
 		cmocka_unit_test(a135_an_order_that_is_lost_is_given_again),
 		cmocka_unit_test(a135_only_what_was_ordered_is_believed),
