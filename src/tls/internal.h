@@ -70,6 +70,7 @@ struct tls_stream {
 	unsigned int barren; /* records that have come since one had something in it, or since the beginning */
 	bool asked;     /* the server wants a certificate of its client; most can do without */
 	bool lacks_certificate;
+	bool said_end;  /* the peer's close_notify has come */
 	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	const char *excess; /* what the server has chosen too large; NULL: nothing */

@@ -21,14 +21,14 @@ static bool stream_is_barren(const struct tls_stream *stream)
 	return stream->barren > (stream->secured ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX);
 }
 
-/* OpenSSL shows the header of each record. One that believes that the peer has ended stops after it. */
-static void stream_count_record(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *context)
+/* OpenSSL shows the header of each record, and alerts. One that believes that the peer has ended stops after a header. */
+static void stream_see_record(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *context)
 {
 	struct tls_stream *stream = context;
 
 	(void)version;
-	(void)bytes;
-	(void)length;
+	if (!sent && type == SSL3_RT_ALERT && length == 2 && ((const uint8_t *)bytes)[1] == SSL_AD_CLOSE_NOTIFY)
+		stream->said_end = true;
 	if (sent || type != SSL3_RT_HEADER)
 		return;
 	stream->barren++;
@@ -53,7 +53,7 @@ static struct tls_stream *stream_make(struct tls *tls, SSL_CTX *context, int des
 	}
 	stream->tickets = tls_tickets_hold(tickets);
 	SSL_set_app_data(stream->ssl, stream);
-	SSL_set_msg_callback(stream->ssl, stream_count_record);
+	SSL_set_msg_callback(stream->ssl, stream_see_record);
 	SSL_set_msg_callback_arg(stream->ssl, stream);
 	return stream;
 }
@@ -170,6 +170,12 @@ static bool is_want_of_certificate(int reason)
 	}
 }
 
+static enum tls_result stream_cut(struct tls_stream *stream)
+{
+	stream_fail(stream, "the connection ended without close_notify");
+	return TLS_CUT;
+}
+
 /* What a call that did not succeed means. */
 static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 {
@@ -187,15 +193,13 @@ static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
 		return TLS_HELLO;
 	case SSL_ERROR_ZERO_RETURN:
-		return TLS_END;
+		return stream->said_end ? TLS_END : stream_cut(stream);
 	case SSL_ERROR_SYSCALL:
 		return stream_fail(stream, saved ? strerror(saved) : "the connection ended");
 	case SSL_ERROR_SSL:
 		stream->lacks_certificate = stream->asked && is_want_of_certificate(ERR_GET_REASON(ERR_peek_error()));
-		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-			stream_fail(stream, "the connection ended without close_notify");
-			return TLS_CUT;
-		}
+		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+			return stream_cut(stream);
 		return stream_fail(stream, stream->excess ? stream->excess : certs_reason());
 	default:
 		return stream_fail(stream, "TLS is in a state that is not expected");
@@ -249,6 +253,12 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	stream->barren = 0;
 	if (stream->follows && !stream_gather(stream))
 		return stream_fail(stream, "no memory");
+	/*
+	 * The receiver of a file may say no more, without close_notify, and read on. To OpenSSL that is an error, after which
+	 * nothing can be written either; so it takes it for an end, and whether it was one, the alert says.
+	 */
+	if (stream->follows)
+		SSL_set_options(stream->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (stream->accepting && stream->follows && tls_stream_is_resumed(stream))
 		stream->tickets->spent++;
 	if (!stream->accepting && !stream->follows) {
