@@ -396,6 +396,11 @@ enum relay_end transfer_source(enum verb verb);
 enum relay_outcome transfer_find_outcome(const struct relay_follower *follower, enum verb verb);
 /* The command has been passed on to the server. */
 void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument);
+/*
+ * The command has been answered: who has yet to come for the latest offer comes for the next one; and if it was refused, who
+ * has come does too.
+ */
+void transfer_release(struct proxy_session *session, enum verb verb, bool refused);
 /* An offer was made: replies are no longer about the data connection before it. */
 void transfer_begin_offer(struct proxy_session *session);
 
@@ -404,7 +409,7 @@ void transfer_begin_offer(struct proxy_session *session);
 bool transfer_holds_reply(struct proxy_session *session);
 /* False: the client does not read this line; where it was the last one, it has read another. */
 bool transfer_judge_reply(struct proxy_session *session, struct bytes line, const struct reply *reply);
-/* verb has been answered, which may change how later replies are judged. */
-void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code);
+/* verb has been answered, which may change how later replies are judged. begun: a 1yz came before. */
+void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code, bool begun);
 
 #endif

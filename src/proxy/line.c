@@ -172,6 +172,7 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 {
 	struct session *core = &session->session;
 	const enum verb verb = dialogue_verb(core, 0);
+	const bool begun = core->preliminary;
 	struct reply reply;
 
 	parse_reply(line, &reply);
@@ -184,7 +185,7 @@ static void take_reply(struct proxy_session *session, struct bytes line)
 	if (core->answered == VERB_COUNT)
 		return;
 	security_take_reply(session, (enum verb)core->answered, reply.code);
-	transfer_take_reply(session, (enum verb)core->answered, reply.code);
+	transfer_take_reply(session, (enum verb)core->answered, reply.code, begun);
 }
 
 static bool lines_may_pass(const struct proxy_session *session, enum leg_side side)

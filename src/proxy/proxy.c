@@ -11,8 +11,8 @@
  *
  * Where there are several processes, all have the inlets. The kernel wakes each of them for a connection, and the first to
  * ask has it: one that is free comes before one that is busy. Of those that are free, one that has more sessions than
- * another waits for a fifth of a millisecond before it asks, so that long sessions are spread too; but then it asks, since the
- * other may be busy, or hang.
+ * another waits for a fifth of a millisecond before it asks, so that long sessions are spread too; but then it asks, since
+ * the other may be busy, or hang.
  *
  * Unlike the queue's worker it ends the connections that it relays when it stops: both legs end here.
  */

@@ -378,6 +378,14 @@ void relay_command(struct relay_follower *follower, enum relay_end source)
 	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
 }
 
+void relay_release(struct relay_follower *follower)
+{
+	if (!follower->relay)
+		return;
+	follower->relay->plan.commanded = false;
+	follower->relay->plan.source = RELAY_ENDS;
+}
+
 void relay_hand_over(struct relay_follower *from, struct relay_follower *to)
 {
 	*to = *from;

@@ -86,6 +86,8 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower);
 /* The transfer command has gone to the server. source: whose bytes are the file; RELAY_ENDS: it does not say. */
 void relay_command(struct relay_follower *follower, enum relay_end source);
+/* The command was refused before it began: the data connection is the next one's. */
+void relay_release(struct relay_follower *follower);
 /* From now on to knows what from knew, and from knows nothing. */
 void relay_hand_over(struct relay_follower *from, struct relay_follower *to);
 /* The relay goes on alone. */

@@ -21,19 +21,45 @@ enum relay_outcome transfer_find_outcome(const struct relay_follower *follower, 
 	return client == RELAY_CUT ? client : server;
 }
 
-void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument)
+/* A command that nobody here knows may be one more way to ask for a file. */
+static bool transfer_may_be_asked(enum verb verb)
+{
+	return verb_is_transfer(verb) || verb == VERB_UNKNOWN;
+}
+
+static void transfer_assign(struct proxy_session *session, enum verb verb)
 {
 	struct pinhole *pinhole = &session->pinhole;
 
+	/* Who sends on without waiting has one data connection for the first of its commands. */
+	if (!pinhole->commanded || pinhole->sender == RELAY_ENDS)
+		pinhole->sender = transfer_source(verb);
+	pinhole->commanded = true;
+	relay_command(&session->transfer, transfer_source(verb));
+}
+
+void transfer_take_command(struct proxy_session *session, enum verb verb, struct bytes argument)
+{
 	if (verb == VERB_MODE)
 		session->block_asked = argument.length > 0 &&
 				       ((argument.data[0] & 0xdf) == 'B' || (argument.data[0] & 0xdf) == 'C');
-	/* A command that nobody here knows may be one more way to ask for a file. */
-	if (!verb_is_transfer(verb) && verb != VERB_UNKNOWN)
+	if (transfer_may_be_asked(verb))
+		transfer_assign(session, verb);
+}
+
+void transfer_release(struct proxy_session *session, enum verb verb, bool refused)
+{
+	const struct session *core = &session->session;
+
+	if (!transfer_may_be_asked(verb))
 		return;
-	pinhole->commanded = true;
-	pinhole->sender = transfer_source(verb);
-	relay_command(&session->transfer, pinhole->sender);
+	session->pinhole.commanded = false;
+	session->pinhole.sender = RELAY_ENDS;
+	if (refused)
+		relay_release(&session->transfer);
+	for (unsigned int i = 0; i < core->pipeline_count && !session->pinhole.commanded; i++)
+		if (transfer_may_be_asked(dialogue_verb(core, i)))
+			transfer_assign(session, dialogue_verb(core, i));
 }
 
 /* A transfer that waits for its reply has had its data connection: what becomes of that is still asked for. */

@@ -94,8 +94,10 @@ bool transfer_judge_reply(struct proxy_session *session, struct bytes line, cons
 	return false;
 }
 
-void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code)
+void transfer_take_reply(struct proxy_session *session, enum verb verb, uint16_t code, bool begun)
 {
+	if (!session->has_earlier)
+		transfer_release(session, verb, !begun && code / 100 >= 4);
 	if (verb == VERB_MODE && code / 100 == 2)
 		session->block_mode = session->block_asked;
 	else if (verb == VERB_REIN && code / 100 == 2)

@@ -12,6 +12,7 @@ its reply, and a client knows. The library's ends: "clean" is close_notify, in c
 
 import contextlib
 import itertools
+import os
 import re
 import socket
 import ssl
@@ -178,9 +179,7 @@ class Dialogue:
             self.talk.send(command)
             connection = listener.accept()[0]
         else:
-            port = int(re.search(r"\|\|\|(\d+)\|", self.talk.command("EPSV"))[1])
-            with self.cell.lab.client.entered():
-                connection = socket.create_connection((self.cell.lab.addresses[4].server, port), SECONDS)
+            connection = passive(self.cell, self.talk)
             self.talk.send(command)
         check_equal(self.talk.reply()[:3], "150", "the preliminary reply")
         return connection
@@ -397,6 +396,91 @@ def others_are_answered_meanwhile(cell, command, beside, answer, cuts):
                     f"the replies to {beside} and {command}")
 
 
+def next_one_has_the_connection(cell, upload, private, end):
+    """A server that refuses a command of the other direction, and keeps the data connection that has come for it."""
+    refused, taken = (b"RETR x\r\n", b"STOR x\r\n") if upload else (b"STOR x\r\n", b"RETR x\r\n")
+    client, server, length, code = ENDS[end](upload)
+
+    def refuse(session):
+        data = session.data_connection()
+        session.data_connection = lambda: data
+        return b"550 not this one\r\n"
+    with Dialogue(cell, private) as dialogue:
+        dialogue.server.handlers[refused[:4].decode()] = lambda _argument: refuse
+        dialogue.server_peer = server
+        for at_once in (False, True):
+            dialogue.over.clear()
+            with passive(cell, dialogue.talk) as connection:
+                dialogue.talk.send(refused + (taken if at_once else b""))
+                check_equal(dialogue.talk.reply()[:3], "550", "the reply to the first")
+                dialogue.talk.send(b"" if at_once else taken)
+                check_equal(dialogue.talk.reply()[:3], "150", "the preliminary reply to the next")
+                client.run(connection, dialogue._secure_client)
+                check_equal(dialogue.talk.reply()[:3], code, "the final one")
+            check(dialogue.over.wait(SECONDS), "the server's end stands still")
+            receiver = server if upload else client
+            check(code == "426" or receiver.received == content(SIZE)[:length], "a transfer that is called whole is not")
+            del dialogue.server.session().data_connection
+
+
+# The client, the server, how much the receiver has then, and the reply.
+ENDS = {
+    "is whole": lambda upload: (Peer(upload), Peer(not upload), SIZE, "226"),
+    "is empty": lambda upload: (*(Peer(sends, 0, finish) if sends else Peer(sends) for sends in (upload, not upload)), 0, "226"),
+    "is cut": lambda upload: (Peer(upload), Peer(not upload, SIZE // 2, reset), SIZE, "426"),
+}
+
+
+def receiver_says_no_more(cell, upload, private):
+    """The receiver of a file ends its own direction at once, without close_notify, and reads on: that cuts nothing."""
+    with Dialogue(cell, private) as dialogue:
+        silent, sender = Silent(), Peer(True)
+        code = dialogue.transfer(*((sender, silent) if upload else (silent, sender)))
+        check_equal((silent.received == content(SIZE), silent.end, code), (True, "clean", "226"), "the file, its end, and the reply")
+
+
+class Silent(Peer):
+    """Its library doesn't know that the other direction has ended."""
+
+    def __init__(self):
+        super().__init__(False)
+
+    def _receive(self, connection):
+        with socket.socket(fileno=os.dup(connection.fileno())) as below:
+            below.shutdown(socket.SHUT_WR)
+        self.received, self.end = read(connection)
+        connection.close()
+
+
+def first_has_the_connection(cell):
+    """
+    Two commands at once, of which the second one would send its file the other way: what ends without close_notify and
+    without a byte is the first one's file, and no receiver's leave.
+    """
+    def retrieve(session):
+        session.send(b"150 go on\r\n")
+        half_close(dialogue._secure_server(session.data_connection()))
+        return b"226 all is well\r\n"
+    with Dialogue(cell, True) as dialogue:
+        dialogue.server.handlers["RETR"] = lambda _argument: retrieve
+        dialogue.server.handlers["STOR"] = lambda _argument: b"425 use PORT or PASV first\r\n"
+        port = int(re.search(r"\|\|\|(\d+)\|", dialogue.talk.command("EPSV"))[1])
+        dialogue.talk.send(b"RETR x\r\nSTOR x\r\n")
+        check_equal(dialogue.talk.reply()[:3], "150", "the preliminary reply")
+        Peer(False).run(connect(cell, port), dialogue._secure_client)
+        check_equal([dialogue.talk.reply()[:3] for _ in range(2)], ["426", "425"], "the final replies")
+
+
+def passive(cell, talk):
+    """A data connection, without a command."""
+    return connect(cell, int(re.search(r"\|\|\|(\d+)\|", talk.command("EPSV"))[1]))
+
+
+def connect(cell, port):
+    with cell.lab.client.entered():
+        return socket.create_connection((cell.lab.addresses[4].server, port), SECONDS)
+
+
 def offers_without_end(cell):
     """A client that waits for nothing: the third PORT comes when neither transfer before it has been answered."""
     with Dialogue(cell, True) as dialogue, contextlib.ExitStack() as stack:
@@ -480,6 +564,14 @@ def main():
         for cuts in (True, False):
             plan.add(f"a341: {beside} that is answered while {command} runs ends it not, {'cut' if cuts else 'whole'}",
                      others_are_answered_meanwhile, command, beside, answer, cuts, fixture=cell)
+    for upload, private, end in itertools.product((True, False), (True, False), ENDS):
+        plan.add(f"a92: the data connection of a command that was refused is the next one's, {'an upload' if upload else 'a download'}"
+                 f" that {end}, PROT {'P' if private else 'C'}", next_one_has_the_connection, upload, private, end, fixture=cell)
+    for upload, private in itertools.product((True, False), (True, False)):
+        plan.add(f"a92: the receiver of {'an upload' if upload else 'a download'} that says no more and reads on cuts nothing, "
+                 f"PROT {'P' if private else 'C'}", receiver_says_no_more, upload, private, fixture=cell)
+    plan.add("a92: of two commands at once the first one's file is judged", first_has_the_connection,
+             fixture=ScriptedCell({"close-notify": "strict"}))
     plan.add("a313: nor do offers by who waits for no reply at all hide one", offers_without_end, fixture=cell)
     plan.add("a ticket that a data connection uses is replaced on the control connection", tickets_are_replaced, fixture=cell)
     plan.add("a92: a download whose client's network is gone is told within the retransmissions", network_goes_away, False,
