@@ -254,8 +254,8 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream)
 	if (stream->follows && !stream_gather(stream))
 		return stream_fail(stream, "no memory");
 	/*
-	 * The receiver of a file may say no more, without close_notify, and read on. To OpenSSL that is an error, after which
-	 * nothing can be written either; so it takes it for an end, and whether it was one, the alert says.
+	 * The receiver of a file may say no more, without close_notify, and read on. To OpenSSL that is an error, after
+	 * which nothing can be written either; so it takes it for an end, and whether it was one, the alert says.
 	 */
 	if (stream->follows)
 		SSL_set_options(stream->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
