@@ -75,10 +75,6 @@ struct proxy_process {
 	struct log_limit accept_limit;
 };
 
-/*
- * Descriptors come back when something ends. A listener that is asked meanwhile stays ready, and the loop would do
- * nothing else.
- */
 static void proxy_ignore_listeners(struct proxy_process *process)
 {
 	for (int i = 0; i < PROXY_LISTENERS; i++)
@@ -86,6 +82,10 @@ static void proxy_ignore_listeners(struct proxy_process *process)
 			event_del(process->watch[i]);
 }
 
+/*
+ * Descriptors come back when something ends. A listener that is asked meanwhile stays ready, and the loop would do
+ * nothing else.
+ */
 static void proxy_pause_listeners(struct proxy_process *process)
 {
 	const struct timeval pause = { .tv_usec = PROXY_PAUSE_MICROSECONDS };
