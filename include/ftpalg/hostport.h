@@ -64,6 +64,8 @@ bool hostport_could_be_within(struct bytes text);
 
 /* Is there a number in the text of a 227, 228 or 229, so that it may announce something? "227 Logout." is harmless. */
 bool hostport_has_number(struct bytes text);
+/* How many runs of digits there are, those of other alphabets among them. */
+unsigned int hostport_count_numbers(struct bytes text);
 
 /*
  * Writes the canonical tuple for endpoint, as it replaces hostport's span: the same form, the same delimiter. out holds

@@ -46,6 +46,8 @@ bool verb_is_active_offer(enum verb verb);
  * changed PASV; vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take it for PASV.
  */
 bool verb_is_passive_request(enum verb verb);
+/* A command whose answer says what the server is and can: FEAT, HELP, SYST. */
+bool verb_asks_about_server(enum verb verb);
 /* An offer, a request for one, or AUTH: what must not be read by a server and not by us. */
 bool verb_matters(enum verb verb);
 /* Its argument is, or ends with, a path name. */

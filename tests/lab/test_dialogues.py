@@ -42,6 +42,8 @@ DIALOGUES = {
     "227 ends with LF, and all else with CR LF": {"PASV": f"227 Entering Passive Mode ({PLAIN})\n"},
     "features end with LF, and all else with CR LF": {"FEAT": "211-Features:\n SIZE\n UTF8\n211 End\n"},
     "an unknown command is answered with LF, and all else with CR LF": {"FEAT": "500 what?\n", "EPSV": "500 what?\n"},
+    "one setting is answered with LF, and all else with CR LF": {"TYPE": "200 ok\n"},
+    "a size is told with LF, and all else with CR LF": {"SIZE": f"213 {len(CONTENT)}\n", "CWD": "250 ok\r\n"},
     "features ended by another code": {"FEAT": "211-Features:\r\n SIZE\r\n200 End\r\n"},
     "PASV answered by 200": {"PASV": f"200 Entering Passive Mode ({PLAIN})\r\n"},
     "EPSV answered by 227": {"EPSV": f"227 Entering Passive Mode ({PLAIN})\r\n"},

@@ -101,22 +101,43 @@ static bool host_is_named(struct bytes line)
 	return commas == 2 && digits && is_host(bytes_part(text, 0, index));
 }
 
+/* basic-ftp takes three of these in any mixture. */
+static bool is_bar(uint8_t byte)
+{
+	return byte == '|' || byte == '!';
+}
+
+/* A parenthesis is a delimiter too, for those who compare bytes (wget, lftp, Net::FTP). */
+static bool opens_extended_port(const uint8_t *start)
+{
+	return start[0] == '(' && hostport_is_delimiter(start[1]) && start[2] == start[1] && start[3] == start[1];
+}
+
 bool hostport_has_extended_port(struct bytes text)
 {
 	bool found = false;
 
 	for (size_t index = 0; index + 3 < text.length && !found; index++) {
-		bool bare = text.data[index] == '|' || text.data[index] == '!';
-		bool parenthesis = hostport_is_229_start(text, index);
+		const uint8_t *start = text.data + index;
+		bool bare = is_bar(start[0]) && is_bar(start[1]) && is_bar(start[2]);
+		bool parenthesis = opens_extended_port(start);
 		size_t port = index + (parenthesis ? 4 : 3);
 
-		while (port < text.length && (text.data[port] == ' ' || text.data[port] == '+'))
+		while (port < text.length &&
+		       (is_blank(text.data[port]) || text.data[port] == '+' || text.data[port] == '-'))
 			port++;
-		found = (parenthesis || (bare && text.data[index + 1] == text.data[index] &&
-					 text.data[index + 2] == text.data[index])) &&
-			port < text.length && may_be_digit(text.data[port]);
+		found = (parenthesis || bare) && port < text.length && may_be_digit(text.data[port]);
 	}
 	return found;
+}
+
+unsigned int hostport_count_numbers(struct bytes text)
+{
+	unsigned int count = 0;
+
+	for (size_t index = 0; index < text.length; index++)
+		count += may_be_digit(text.data[index]) && (index == 0 || !may_be_digit(text.data[index - 1])) ? 1 : 0;
+	return count;
 }
 
 bool hostport_could_be_read(struct bytes text)

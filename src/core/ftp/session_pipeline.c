@@ -60,6 +60,7 @@ void session_pipeline_push(struct session *session, enum verb verb)
 	session->unseen_command = false;
 	if (company) {
 		company->more++;
+		company->mixed = company->mixed || company->verb != (uint8_t)verb;
 		session->next_number++;
 		return;
 	}

@@ -29,12 +29,9 @@
  * says of itself and in replies to transfers only: those are its own words, whereas a message of a directory or a listing
  * could pretend an end, with a 227 after it.
  *
- * Names are the one thing in replies that others than the server have chosen, and a name may have a line end in it: the rest
- * of it reads as the next reply, to clients too. A server ends its lines in one way, and closes a quotation that it begins
- * (RFC 959 Appendix II). Once one has not, the session is torn for good: the maker of the name chooses how many lines lie
- * between. No reply opens anything any more, a data connection or a silence of ours after 234; all else goes on. What a
- * server says of itself shows no name, so there another end is its way of writing: some end their features or their 227
- * with LF, and everything else with CR LF.
+ * Names are the one thing in replies that others than the server have chosen, and what is in them may read as the next reply
+ * (session_torn.c). Where that can be, the session is torn: no reply opens anything any more, a data connection or a silence
+ * of ours after 234; all else goes on.
  *
  * Some take a bare CR for an end (Python's ftplib), and a NUL for nothing: with one in it, a reply is not the same for all
  * of them.
@@ -213,16 +210,43 @@ static bool begins_with_code(struct bytes line)
 	       digits_is_digit(line.data[2]);
 }
 
+static bool oldest_asks(const struct session *session)
+{
+	const struct session_command *oldest = session_pipeline_oldest(session);
+
+	return oldest && verb_is_passive_request((enum verb)oldest->verb);
+}
+
+/*
+ * What a 2yz of another code has in it, in answer to a request, must be read alike by all or go. To some any bytes may stand
+ * around the port that EPSV is answered with (Midnight Commander, GVfs, lftp, .NET), and .NET takes the last two numbers of
+ * what answers PASV for its port.
+ */
+static bool could_answer(const struct turn *turn, uint16_t code, struct span place)
+{
+	const struct session_command *oldest = session_pipeline_oldest(turn->session);
+	const struct bytes text = { turn->line.data + place.offset, place.length };
+
+	if (code / 100 != 2 || !oldest_asks(turn->session))
+		return false;
+	return hostport_could_be_read(turn->line) ||
+	       hostport_count_numbers(text) >= (asks_for_port((enum verb)oldest->verb) ? 1 : 2);
+}
+
 /* A line that is neither a reply nor inside one. */
 static void judge_text(const struct turn *turn)
 {
 	struct reply reply = { .kind = REPLY_TEXT };
+	const struct span behind_code = { 3, (uint32_t)turn->line.length - 3 };
 
 	/* Some take any line outside of an open reply for a reply (BSD ftp, ftplib). */
 	turn->session->out_of_step = true;
 	if (text_begins_like_offer(turn, &reply))
 		judge_unsolicited(turn, &reply);
-	else if (!refuse_likeness(turn) && turn->line.length > 0)
+	else if (!refuse_likeness(turn) && begins_with_code(turn->line) &&
+		 could_answer(turn, (uint16_t)((turn->line.data[0] - '0') * 100), behind_code))
+		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
+	else if (turn->outcome->verdict != OUTCOME_REFUSE && turn->line.length > 0)
 		report_anomaly(turn, REASON_MALFORMED, 0);
 }
 
@@ -261,44 +285,12 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 		judge_unsolicited(turn, reply);
 	else if (text_begins_like_offer(turn, &text) && hostport_could_be_read(turn->line))
 		judge_unsolicited(turn, &text);
-	else
-		refuse_likeness(turn);
+	else if (!refuse_likeness(turn) && could_answer(turn, session->multiline, text_place(turn, reply)))
+		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
 	/* From it on, BSD ftp keeps the first numbers in any line of this reply for whatever answers its next request. */
 	if (begins_like_offer(turn->line) && turn->outcome->verdict == OUTCOME_PASS &&
 	    code_form(session->multiline) == FORM_NONE)
 		session->out_of_step = true;
-}
-
-static bool asks_about_server(enum verb verb)
-{
-	return verb == VERB_FEAT || verb == VERB_HELP || verb == VERB_SYST;
-}
-
-/*
- * Is this line of a reply that shows no name? It answers the only command that waits, and by a code that no reply has in
- * which somebody's names stand, so it can't be a late one to another command either.
- */
-static bool shows_no_name(const struct session *session, const struct reply *reply)
-{
-	const struct session_command *oldest = session_pipeline_oldest(session);
-	const uint16_t code = session->multiline != 0 ? session->multiline : reply->code;
-
-	if (!oldest || session->pipeline_count > 1 || oldest->more > 0)
-		return false;
-	if (verb_is_passive_request((enum verb)oldest->verb))
-		return code_form(code) != FORM_NONE || (code >= 500 && code <= 504);
-	return asks_about_server((enum verb)oldest->verb) &&
-	       (code == 211 || code == 214 || code == 215 || (code >= 500 && code <= 504));
-}
-
-static void note_line_end(struct session *session, const struct reply *reply)
-{
-	/* A banner may be a file that is sent as it is; a client that is not logged in sees nobody's names. */
-	if (!session->line_lf)
-		session->ends_crlf = true;
-	else if (session->state == SESSION_READY && !shows_no_name(session, reply))
-		session->ends_lf = true;
-	session->torn = session->torn || (session->ends_crlf && session->ends_lf);
 }
 
 static bool answers_transfer(const struct session *session)
@@ -314,7 +306,7 @@ static void note_loose_end(struct session *session, struct bytes line, const str
 	const struct session_command *oldest = session_pipeline_oldest(session);
 	const bool own_words = session->state == SESSION_GREETING ||
 			       (oldest && (verb_is_transfer((enum verb)oldest->verb) ||
-					   asks_about_server((enum verb)oldest->verb)));
+					   verb_asks_about_server((enum verb)oldest->verb)));
 
 	if (begins_with_code(line) && (line.length == 3 || line.data[3] != '-'))
 		session->out_of_step = true;
@@ -335,13 +327,6 @@ static void take_multiline_start(const struct turn *turn, const struct reply *re
 		session->multiline_shown = 425;
 }
 
-static bool oldest_asks(const struct session *session)
-{
-	const struct session_command *oldest = session_pipeline_oldest(session);
-
-	return oldest && verb_is_passive_request((enum verb)oldest->verb);
-}
-
 /* A reply to a request, by a code that is its own or by one that some clients take for it. */
 static bool announces(const struct turn *turn, const struct reply *reply)
 {
@@ -349,8 +334,7 @@ static bool announces(const struct turn *turn, const struct reply *reply)
 
 	if (code_form(reply->code) != FORM_NONE)
 		return session_pipeline_endpoint_request(session) || text_has_number(turn->line, &reply->text);
-	return reply->code / 100 == 2 && oldest_asks(session) &&
-	       hostport_could_be_read(turn->line);
+	return could_answer(turn, reply->code, reply->text);
 }
 
 static void take_final_announcement(const struct turn *turn, const struct reply *reply,
@@ -462,22 +446,6 @@ static void prepare_refusal(struct session *session, const struct reply *reply, 
 	session->refused_continues = session->multiline != 0 ? !ends : reply->kind == REPLY_FIRST;
 }
 
-/*
- * "257 " and a path that begins with a quotation mark and ends with none. Two of them are one of the path's own (RFC 959
- * Appendix II), which may be the last byte before a line end in it.
- */
-static bool leaves_quotation_open(struct bytes line, const struct reply *reply)
-{
-	const struct bytes text = { line.data + reply->text.offset, reply->text.length };
-	size_t at = 1;
-
-	if (reply->code != 257 || text.length == 0 || text.data[0] != '"')
-		return false;
-	while (at < text.length && (text.data[at] != '"' || (at + 1 < text.length && text.data[at + 1] == '"')))
-		at += text.data[at] == '"' ? 2 : 1;
-	return at >= text.length;
-}
-
 static void take_whole_reply(const struct turn *turn, const struct reply *reply)
 {
 	if (turn->session->state == SESSION_GREETING)
@@ -534,8 +502,7 @@ static void take_reply_line(const struct turn *turn)
 	read_reply(turn, &reply);
 	if (begins_dialogue(session, &reply))
 		begin_dialogue(session);
-	note_line_end(session, &reply);
-	session->torn = session->torn || leaves_quotation_open(turn->line, &reply);
+	session_note_names(session, turn->line, &reply);
 	session->answered = NO_COMMAND;
 	ends = reply.kind == REPLY_LAST && reply.code == session->multiline;
 	prepare_refusal(session, &reply, ends);

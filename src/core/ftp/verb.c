@@ -49,6 +49,11 @@ bool verb_is_passive_request(enum verb verb)
 	       verb == VERB_PASW;
 }
 
+bool verb_asks_about_server(enum verb verb)
+{
+	return verb == VERB_FEAT || verb == VERB_HELP || verb == VERB_SYST;
+}
+
 bool verb_matters(enum verb verb)
 {
 	return verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb == VERB_AUTH;

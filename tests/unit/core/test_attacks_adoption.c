@@ -457,6 +457,21 @@ static void a80_a_server_that_greets_has_logged_nobody_in(void **state)
 	assert_int_equal(rig.pinholes_made, 0);
 }
 
+/* What waits in an adopted session nobody knows: what looks like the answer to TYPE may be one to a command before it. */
+static void a351_of_an_adopted_session_any_other_end_counts(void **state)
+{
+	(void)state;
+	begin(RIG_PLAIN);
+	rig_at(&rig, C, 0, "TYPE I\r\n", 0);
+	rig_settle(&rig);
+	rig_at(&rig, S, 0, "200 /x\n", 0);
+	rig_settle(&rig);
+	rig_at(&rig, C, 8, "PASV\r\n", 0);
+	rig_at(&rig, S, 7, "227 (203,0,113,9,12,234)\r\n", 0);
+	assert_true(rig_reported(&rig, "refuse:torn-reply"));
+	assert_int_equal(rig.pinholes_made, 0);
+}
+
 /* As long as it is not whole, it could become a line. */
 static void a80_a_first_line_in_pieces_is_judged_whole(void **state)
 {
@@ -554,6 +569,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_what_is_kept_is_given_back, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_in_clear_is_no_tls, finish),
 		cmocka_unit_test_teardown(a80_a_server_that_greets_has_logged_nobody_in, finish),
+		cmocka_unit_test_teardown(a351_of_an_adopted_session_any_other_end_counts, finish),
 		cmocka_unit_test_teardown(a80_a_first_line_in_pieces_is_judged_whole, finish),
 		cmocka_unit_test_teardown(a80_the_end_of_another_offer_closes_the_session, finish),
 		cmocka_unit_test_teardown(a80_the_rest_of_a_line_does_not_pass_where_a_verb_is_denied, finish),

@@ -944,6 +944,84 @@ static void a330_other_ends_where_no_name_is_shown_are_no_attack(void **state)
 	}
 }
 
+/* Nor does what a command is answered that sets something, or that asks for a number. */
+static void a351_other_ends_of_what_sets_something_are_no_attack(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *reply;
+		bool refused;
+	} rows[] = {
+		{ "TYPE I\r\n", "200 Type set to I\n", false },
+		{ "MODE S\r\n", "202 ok\n", false },
+		{ "STRU F\r\n", "504 no\n", false },
+		{ "NOOP\r\n", "200 zzz\n", false },
+		{ "OPTS UTF8 ON\r\n", "200 on\n", false },
+		{ "REST 5\r\n", "350 go on at 5\n", false },
+		{ "ALLO 5\r\n", "202 superfluous\n", false },
+		{ "PORT 10,0,0,5,195,80\r\n", "200 ok\n", false },
+		{ "AUTH TLS\r\n", "502 no\n", false },
+		{ "PBSZ 0\r\n", "503 no\n", false },
+		{ "PROT C\r\n", "200 ok\n", false },
+		{ "CLNT x\r\n", "200 noted\n", false },
+		{ "LANG en\r\n", "200 en\n", false },
+		{ "XYZZY\r\n", "500 what?\n", false },
+		{ "SIZE f\r\n", "213 12345\n", false },
+		{ "MDTM f\r\n", "213 20261130120000.5\n", false },
+		/* A code of another command, several lines, a path that comes back. */
+		{ "TYPE I\r\n", "250 /x\n", true },
+		{ "TYPE I\r\n", "350 /x\n", true },
+		{ "TYPE I\r\n", "550 /x\n", true },
+		{ "TYPE I\r\n", "200-/x\n200 ok\r\n", true },
+		{ "TYPE I\r\n", "200-ok\r\n/x\n200 ok\r\n", true },
+		{ "XYZZY\r\n", "200 /x\n", true },
+		{ "XYZZY\r\n", "504 /x\n", true },
+		{ "SIZE f\r\n", "213 \n", true },
+		{ "SIZE f\r\n", "213 5 /x\n", true },
+		{ "SIZE f\r\n", "250 5\n", true },
+		{ "SIZE f\r\n", "501 /x\n", true },
+		{ "SITE X\r\n", "200 /x\n", true },
+		{ "CWD x\r\n", "200 /x\n", true },
+		/* Where a late reply could be meant. */
+		{ "TYPE I\r\nSTAT x\r\n", "200 /x\n213 y\r\n", true },
+		{ "TYPE I\r\nCWD x\r\n", "200 ok\r\n200 /x\n", true },
+		{ "NOOP\r\n", "200 ok\r\n200 /x\n", true },
+		{ "NOOP\r\nNOOP\r\n", "200 ok\r\n200 ok\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		unsigned int before;
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[i].command));
+		attack_say_bytes(attack, S, unit_string(rows[i].reply));
+		before = attack->world.pinholes_made;
+		SAY(attack, C, "PASV\r\n");
+		SAY(attack, S, "227 (203,0,113,9,12,234)\r\n");
+		if (attack->world.pinholes_made != before + !rows[i].refused)
+			fail_msg("row %zu", i);
+		attack_end(attack);
+	}
+}
+
+/* Once a reply too many was seen, the next one may be late. */
+static void a351_a_late_reply_may_have_a_name(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, S, "250 late\r\n");
+	SAY(attack, C, "NOOP\r\n");
+	SAY(attack, S, "200 /x\n");
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "227 (203,0,113,9,12,234)\r\n");
+	assert_int_equal(attack->world.pinholes_made, 0);
+	attack_end(attack);
+}
+
 static void a169_a_name_does_not_begin_tls(void **state)
 {
 	struct attack *attack = attack_open(PLAIN);
@@ -969,6 +1047,8 @@ int main(void)
 		cmocka_unit_test(a169_the_rest_of_a_name_is_no_reply),
 		cmocka_unit_test(a169_a_server_with_other_ends_is_no_attack),
 		cmocka_unit_test(a330_other_ends_where_no_name_is_shown_are_no_attack),
+		cmocka_unit_test(a351_other_ends_of_what_sets_something_are_no_attack),
+		cmocka_unit_test(a351_a_late_reply_may_have_a_name),
 		cmocka_unit_test(a169_a_name_does_not_begin_tls),
 		cmocka_unit_test(a51_erasures_are_refused),
 		cmocka_unit_test(a52_a_verb_is_printable_ascii),

@@ -626,6 +626,58 @@ static void a82_an_answer_by_another_code_that_names_the_server_is_an_offer(void
 	attack_end(attack);
 }
 
+/* A port, with bytes around it that are no delimiters to most; the last two numbers. Each is what a usual client reads. */
+static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *reply;
+		bool passes;
+	} rows[] = {
+		{ "EPSV\r\n", "200 |ab5060\r\n", false }, /* Midnight Commander */
+		{ "EPSV\r\n", "200 (abc5060\r\n", false }, /* GVfs */
+		{ "EPSV\r\n", "200 (a|b|c|5060)\r\n", false }, /* .NET */
+		{ "EPSV\r\n", "200 ((((5060(\r\n", false }, /* GNU wget */
+		{ "EPSV\r\n", "200 (5555060)5)\r\n", false }, /* Net::FTP */
+		{ "EPSV\r\n", "200 1115060\r\n", false }, /* lftp */
+		{ "EPSV\r\n", "200  5060\r\n", false }, /* lftp */
+		{ "EPSV\r\n", "200 (|||-15536|)\r\n", false }, /* lftp */
+		{ "EPSV\r\n", "331 |!|5060!\r\n", false }, /* basic-ftp */
+		{ "EPSV\r\n", "200-|ab5060\r\n200 ok\r\n", false },
+		{ "EPSV\r\n", "200-ok\r\n |ab5060\r\n200 ok\r\n", false },
+		{ "EPSV\r\n", "200ok |ab5060\r\n", false },
+		{ "SPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PASV\r\n", "200 a b c d e f 19 196\r\n", false }, /* .NET */
+		{ "PASV\r\n", "200-a b c d e f\r\n200 19 196\r\n", false },
+		/* Nobody's port. */
+		{ "EPSV\r\n", "202 OK\r\n", true },
+		{ "EPSV\r\n", "200-yes\r\n200 no\r\n", true },
+		{ "EPSV\r\n", "500 what is 5060?\r\n", true },
+		{ "PASV\r\n", "200 Already in passive mode 1\r\n", true },
+		{ "NOOP\r\n", "200 |ab5060 5060\r\n", true },
+		{ "NOOP\r\nEPSV\r\n", "200 |ab5060 5060\r\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		struct bytes reply = unit_string(rows[i].reply);
+		struct bytes heard;
+		size_t mark;
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[i].request));
+		mark = attack_mark(attack, S);
+		attack_say_cut(attack, S, reply, reply.length / 2);
+		attack_assert_nothing_opened(attack);
+		heard = attack_heard(attack, S, mark);
+		if ((heard.length == reply.length && memcmp(heard.data, reply.data, reply.length) == 0) != rows[i].passes)
+			fail_msg("row %zu", i);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* Who splits at the commas, skips any separator, takes out letters, or knows other alphabets, reads what others don't. */
 static void a215_an_answer_that_few_can_read_is_judged_too(void **state)
 {
@@ -1063,6 +1115,7 @@ int main(void)
 		cmocka_unit_test(a33_all_sessions_of_a_source_share_its_pinholes),
 		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
+		cmocka_unit_test(a350_an_answer_with_a_port_in_it_is_judged),
 		cmocka_unit_test(a215_an_answer_that_few_can_read_is_judged_too),
 		cmocka_unit_test(a215_beside_the_numbers_of_an_answer_nothing_is_left_to_read),
 		cmocka_unit_test(a93_the_lines_of_one_answer_hold_one_endpoint),
