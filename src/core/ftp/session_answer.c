@@ -53,6 +53,21 @@ static void clear_session(const struct turn *turn)
 	turn_report(turn, &notice);
 }
 
+static bool is_protected(enum verb verb)
+{
+	return verb == VERB_MIC || verb == VERB_CONF || verb == VERB_ENC;
+}
+
+/*
+ * CCC itself is said under protection (RFC 2228 3: it must be), and is not seen here. So what follows in clear is taken as if
+ * it had been: a server that has not heard it, or no login, refuses.
+ */
+static void take_protected(struct session *session, uint16_t code)
+{
+	if (code / 100 == 6 && session->protected && !session->terminated)
+		session->state = SESSION_READY;
+}
+
 static void take_reinitialize(const struct turn *turn, uint16_t code)
 {
 	struct session *session = turn->session;
@@ -156,6 +171,8 @@ void session_take_answer(const struct turn *turn, enum verb verb, uint32_t comma
 		take_epsv_all(session, command, code);
 	else if (verb == VERB_CCC && code == 200)
 		clear_session(turn);
+	else if (is_protected(verb))
+		take_protected(session, code);
 	else if (verb_is_transfer(verb))
 		take_transfer(turn, verb, code, command);
 	/* An active one: a passive offer is itself the answer to its command. */

@@ -403,6 +403,10 @@ static void a98_what_is_no_login_opens_nothing(void **state)
 		"C NOOP|S 230 in", "C USER u|S 331 pw|C NOOP|S 200 ok", "C USER u|S 331 pw|C PASS x|S 530 no",
 		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok", "C CCC|S 200 ok", "C AUTH GSSAPI|S 334 go|C ADAT A|S 535 no|C CCC|S 200 ok",
 		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok|C REIN|S 220 ok|C CCC|S 200 ok",
+		"C MIC QUFB|S 631 QUFB", "C AUTH GSSAPI|S 334 go|C ADAT A|S 535 no|C MIC QUFB|S 631 QUFB",
+		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok|C MIC QUFB|S 533 no",
+		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok|C NOOP|S 631 QUFB",
+		"C AUTH GSSAPI|S 334 go|C ADAT A|S 235 ok|C MIC QUFB|S 631 QUFB|C USER u|S 331 pw",
 	};
 
 	(void)state;
