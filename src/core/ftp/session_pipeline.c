@@ -16,7 +16,7 @@
  * A transfer that has begun is not given up while others are answered: STAT and keep-alives may be answered before it ends.
  *
  * What waits is bounded, and a client that fills it is refused. Clients that keep a session alive through a long upload send
- * thousands of commands on which nothing depends; of those any number waits in one place.
+ * thousands of commands on which nothing depends; of those any number waits in one place, of others as many as are alike.
  */
 #include "core/ftp/session_internal.h"
 
@@ -37,15 +37,25 @@ static bool keeps_alive(enum verb verb)
 	       verb == VERB_SYST;
 }
 
+/* Nor from those to these, but which of them is answered is told, so they wait with their like. */
+static bool may_repeat(enum verb verb)
+{
+	return verb == VERB_STAT || verb == VERB_REST || verb == VERB_ALLO || verb == VERB_FEAT || verb == VERB_OPTS ||
+	       verb == VERB_SIZE || verb == VERB_MDTM;
+}
+
 /* The command that one more of these can wait with, or NULL. */
 static struct session_command *find_company(struct session *session, enum verb verb)
 {
 	struct session_command *last;
+	bool alike;
 
-	if (session->pipeline_count == 0 || !keeps_alive(verb))
+	if (session->pipeline_count == 0)
 		return NULL;
 	last = pipeline_at(session, session->pipeline_count - 1U);
-	return keeps_alive((enum verb)last->verb) && last->more < UINT16_MAX ? last : NULL;
+	alike = (keeps_alive(verb) && keeps_alive((enum verb)last->verb)) ||
+		(may_repeat(verb) && last->verb == (uint8_t)verb);
+	return alike && last->more < UINT16_MAX ? last : NULL;
 }
 
 bool session_pipeline_is_full(struct session *session, enum verb verb)
@@ -194,8 +204,13 @@ static unsigned int find_answered(const struct session *session, uint16_t code)
 
 static struct session_command pipeline_lift(struct session *session, unsigned int index)
 {
-	const struct session_command lifted = *pipeline_at(session, index);
+	struct session_command *command = pipeline_at(session, index);
+	const struct session_command lifted = *command;
 
+	if (command->more > 0) {
+		command->more--;
+		return lifted;
+	}
 	for (unsigned int i = index; i > 0; i--)
 		*pipeline_at(session, i) = *pipeline_at(session, i - 1);
 	session->pipeline_head = (uint8_t)((session->pipeline_head + 1) % SESSION_PIPELINE_MAX);

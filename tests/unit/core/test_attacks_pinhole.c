@@ -991,6 +991,39 @@ static void a95_a_keep_alive_is_no_flood(void **state)
 	attack_end(attack);
 }
 
+/* With whatever it is that a client keeps its session alive. */
+static void a95_any_command_can_keep_alive(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "STAT\r\n", "211 ok\r\n" }, { "REST 0\r\n", "350 ok\r\n" },  { "ALLO 1\r\n", "202 ok\r\n" },
+		{ "FEAT\r\n", "211 ok\r\n" }, { "OPTS A\r\n", "200 ok\r\n" },  { "SIZE f\r\n", "213 1\r\n" },
+		{ "MDTM f\r\n", "213 1\r\n" }, { "NOOP\r\nPWD\r\n", "200 ok\r\n200 ok\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+
+		attack_login(attack);
+		SAY(attack, C, "STOR big\r\n");
+		SAY(attack, S, "150 go\r\n");
+		for (unsigned int count = 0; count < 100; count++)
+			attack_say_bytes(attack, C, unit_string(rows[i][0]));
+		/* Some are answered at once (STAT), others when the transfer has ended. */
+		for (unsigned int count = 0; count < 50; count++)
+			attack_say_bytes(attack, S, unit_string(rows[i][1]));
+		SAY(attack, S, "226 done\r\n");
+		for (unsigned int count = 0; count < 50; count++)
+			attack_say_bytes(attack, S, unit_string(rows[i][1]));
+		if (attack_count(attack, NOTICE_ANOMALY, REASON_UNSOLICITED) != 0)
+			fail_msg("row %zu", i);
+		attack_say_bytes(attack, S, unit_string("200 ok\r\n"));
+		assert_int_equal(attack_count(attack, NOTICE_ANOMALY, REASON_UNSOLICITED), 1);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* A message file, or a listing, could pretend that its reply has ended. */
 static void a96_a_pretended_end_is_believed_of_the_servers_own_words_only(void **state)
 {
@@ -1128,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(a95_out_of_step_a_forged_227_gains_nothing),
 		cmocka_unit_test(a95_pairing_finds_back),
 		cmocka_unit_test(a95_a_keep_alive_is_no_flood),
+		cmocka_unit_test(a95_any_command_can_keep_alive),
 		cmocka_unit_test(a96_a_pretended_end_is_believed_of_the_servers_own_words_only),
 		cmocka_unit_test(a96_a_greeting_that_ends_in_a_refusal_is_no_greeting),
 		cmocka_unit_test(a96_a_line_of_a_greeting_logs_nobody_in),

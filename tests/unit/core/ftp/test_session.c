@@ -1692,13 +1692,13 @@ static void any_number_of_keep_alives_waits_in_one_place(void **state)
 		rig_make(&rig);
 		rig_open(&rig, PLAIN, true);
 		for (unsigned int count = 0; count < SESSION_PIPELINE_MAX - 1; count++)
-			session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("STAT"), 1, &rig.outcome);
+			session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("DELE f"), 1, &rig.outcome);
 		for (unsigned int count = 0; count < 3; count++) {
 			session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string(alive[index]), 1,
 				      &rig.outcome);
 			assert_int_equal(rig.outcome.verdict, OUTCOME_PASS);
 		}
-		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("STAT"), 1, &rig.outcome);
+		session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("DELE f"), 1, &rig.outcome);
 		assert_int_equal(rig.outcome.reason, REASON_PIPELINE_FULL);
 	}
 }
