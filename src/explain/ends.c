@@ -23,7 +23,8 @@ static bool read_command(struct bytes line, struct hostport *hostport)
 	static const struct {
 		enum verb verb;
 		enum form form;
-	} offers[] = { { VERB_PORT, FORM_PORT }, { VERB_EPRT, FORM_EPRT }, { VERB_LPRT, FORM_LPRT } };
+	} offers[] = { { VERB_PORT, FORM_PORT }, { VERB_EPRT, FORM_EPRT }, { VERB_LPRT, FORM_LPRT },
+		      { VERB_SPOR, FORM_PORT } };
 	struct command command;
 
 	if (parse_command(line, &command) != REASON_NONE)

@@ -33,6 +33,7 @@ static enum form find_form(enum direction direction, struct bytes line, struct b
 	*text = (struct bytes){ line.data + command.argument.offset, command.argument.length };
 	switch (command.verb) {
 	case VERB_PORT:
+	case VERB_SPOR:
 		return FORM_PORT;
 	case VERB_EPRT:
 		return FORM_EPRT;

@@ -54,7 +54,7 @@ static bool row_has_form(const struct report_row *row, enum form form)
 
 	if (form_is_active(form)) {
 		parse_command(line, &command);
-		return command.verb == verbs[form];
+		return command.verb == verbs[form] || (command.verb == VERB_SPOR && form == FORM_PORT);
 	}
 	parse_reply(line, &reply);
 	return (reply.code == 227 && form == FORM_227) || (reply.code == 228 && form == FORM_228) ||

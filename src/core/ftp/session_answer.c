@@ -59,8 +59,8 @@ static bool is_protected(enum verb verb)
 }
 
 /*
- * CCC itself is said under protection (RFC 2228 3: it must be), and is not seen here. So what follows in clear is taken as if
- * it had been: a server that has not heard it, or no login, refuses.
+ * CCC itself is said under protection (RFC 2228 3: it must be), and is not seen here. So what follows in clear is taken as
+ * if it had been: a server that has not heard it, or no login, refuses.
  */
 static void take_protected(struct session *session, uint16_t code)
 {

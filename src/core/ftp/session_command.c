@@ -21,6 +21,7 @@ static enum form verb_form(enum verb verb)
 {
 	switch (verb) {
 	case VERB_PORT:
+	case VERB_SPOR:
 		return FORM_PORT;
 	case VERB_EPRT:
 		return FORM_EPRT;

@@ -55,7 +55,7 @@ bool session_pipeline_answer(struct session *session, uint16_t code, bool endpoi
 /* The client goes on: a multi-line reply that it may have taken as ended has ended. */
 void session_settle_reply(const struct turn *turn);
 
-/* Sees whether a line of a reply, before it is judged, may have a name in it that reads as further replies (session_torn.c). */
+/* Sees whether a line of a reply, before it is judged, may have a name in it that reads as replies (session_torn.c). */
 void session_note_names(struct session *session, struct bytes line, const struct reply *reply);
 
 /* Could a client take an endpoint from the next reply, whatever its code: as the answer to a request, or to its next one? */

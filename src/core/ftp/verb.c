@@ -40,7 +40,7 @@ enum verb verb_find(struct bytes text)
 
 bool verb_is_active_offer(enum verb verb)
 {
-	return verb == VERB_PORT || verb == VERB_EPRT || verb == VERB_LPRT;
+	return verb == VERB_PORT || verb == VERB_EPRT || verb == VERB_LPRT || verb == VERB_SPOR;
 }
 
 bool verb_is_passive_request(enum verb verb)

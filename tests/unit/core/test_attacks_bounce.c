@@ -149,6 +149,26 @@ static void a05_lprt_is_judged_as_port_is(void **state)
 	REFUSE_COMMANDS(rows);
 }
 
+/* Striped transfers of GridFTP: SPOR is a PORT with as many addresses as there are stripes, and to servers PORT's equal. */
+static void a352_spor_is_judged_as_port_is(void **state)
+{
+	static const struct row rows[] = {
+		{ PLAIN, "SPOR 10,0,0,99,0,25", REASON_FOREIGN_ADDRESS },
+		{ SNAT, "spor 10,0,0,99,9,9", REASON_FOREIGN_ADDRESS },
+		{ PLAIN, "SPOR 10,0,0,5,0,25", REASON_LOW_PORT },
+		{ PLAIN, "SPOR 10,0,0,5,9,9 10,0,0,99,9,9", REASON_MALFORMED },
+		{ PLAIN, "SPOR 10,0,0,5,9,9 10,0,0,5,9,10", REASON_MALFORMED },
+	};
+	struct attack *attack = attack_open(SNAT);
+
+	(void)state;
+	REFUSE_COMMANDS(rows);
+	attack_login(attack);
+	SAY(attack, C, "SPOR 10,0,0,5,195,80\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	attack_end(attack);
+}
+
 static void a06_case_does_not_matter(void **state)
 {
 	static const struct row rows[] = {
@@ -467,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a03_eprt_with_another_delimiter_is_judged_too),
 		cmocka_unit_test(a04_an_address_of_another_family_is_refused_not_passed),
 		cmocka_unit_test(a05_lprt_is_judged_as_port_is),
+		cmocka_unit_test(a352_spor_is_judged_as_port_is),
 		cmocka_unit_test(a06_case_does_not_matter),
 		cmocka_unit_test(a07_an_octet_above_255_is_refused_not_wrapped),
 		cmocka_unit_test(a08_a_port_above_65535_is_refused_not_wrapped),
