@@ -15,8 +15,8 @@
  * a netlink message made, from the numbers that were checked. The packets in verdicts are copied and not looked into.
  *
  * The two are one thread of work on two sides of a wall: one waits while the other runs. A scheduler doesn't see that, and
- * wakes the broker on another processor, which takes several times as long as the request. So the broker goes to the
- * processor of its worker.
+ * wakes the broker on another processor, which takes several times as long as the request. So the worker holds its processor
+ * for a while (process/processor.c), and the broker goes there.
  *
  * With all this, a worker that was taken over can do what a gateway does, to control connections only: see
  * doc/threat-model.md, A90.
@@ -51,8 +51,8 @@
  * tuples in this time could do so between a look and the change that follows it.
  */
 #define BROKER_CONFIRMED_MICROSECONDS 1000
-/* A worker that the scheduler moves back and forth is not followed at each step. */
-#define BROKER_FOLLOW_MICROSECONDS 10000
+/* A worker that holds no processor, and is moved back and forth, is not followed at each step. */
+#define BROKER_FOLLOW_MICROSECONDS 1000
 
 struct broker {
 	const struct config *config;

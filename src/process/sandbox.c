@@ -5,12 +5,12 @@
  * capability, so the queue's socket gives the worker no other power. The broker keeps the one that netfilter asks for with
  * every message, and has a dozen system calls. Its raw sockets are open and marked already: sending needs no capability.
  *
- * The worker's system calls are those of its loop: sockets that are open, memory, time, the log, and reading the
- * configuration again. That last one is why files may be opened, but only to read, and by a user who has no special
- * rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call that
- * makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets of
- * IPv4 and IPv6 besides, because connections are what it is for; and so may the server's end of a probe, which asks for no
- * right at all. The resolver runs what the host has for looking up names, so its filter is the widest: it reads files and
+ * The worker's system calls are those of its loop: sockets that are open, memory, time, the log, its own processor, and
+ * reading the configuration again. That last one is why files may be opened, but only to read, and by a user who has no
+ * special rights to any: a descriptor that was kept would show the old file after an editor replaced it. There is no call
+ * that makes a socket, a process, a file or executable memory, or that reaches another process. The proxy may make sockets
+ * of IPv4 and IPv6 besides, because connections are what it is for; and so may the server's end of a probe, which asks for
+ * no right at all. The resolver runs what the host has for looking up names, so its filter is the widest: it reads files and
  * speaks to whom it likes, and has neither a capability nor anything that is written, executed or told to the kernel.
  */
 #include "process/sandbox.h"
@@ -178,6 +178,15 @@ static int sandbox_add_resolver(scmp_filter_ctx filter)
 	return result;
 }
 
+/* Which processor it runs on, and no other process. */
+static int sandbox_add_processor(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, 0, 0);
+	const int result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), 1, &itself);
+
+	return result ? result : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_getaffinity), 1, &itself);
+}
+
 /* What reads a configuration may open files to read them, and list them. */
 static int sandbox_add_worker(scmp_filter_ctx filter, enum sandbox_kind kind)
 {
@@ -194,18 +203,17 @@ static int sandbox_add_worker(scmp_filter_ctx filter, enum sandbox_kind kind)
 	if (!result && kind != SANDBOX_WORKER && kind != SANDBOX_CONTROL)
 		result = sandbox_add_calls(filter, sandbox_tls_calls,
 					   sizeof(sandbox_tls_calls) / sizeof(sandbox_tls_calls[0]));
+	if (!result && kind == SANDBOX_WORKER)
+		result = sandbox_add_processor(filter);
 	return result;
 }
 
 static int sandbox_add_broker(scmp_filter_ctx filter)
 {
-	const struct scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, 0, 0);
-	int result = sandbox_add_calls(filter, sandbox_broker_calls,
-				       sizeof(sandbox_broker_calls) / sizeof(sandbox_broker_calls[0]));
+	const int result = sandbox_add_calls(filter, sandbox_broker_calls,
+					     sizeof(sandbox_broker_calls) / sizeof(sandbox_broker_calls[0]));
 
-	if (!result)
-		result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), 1, &itself);
-	return result;
+	return result ? result : sandbox_add_processor(filter);
 }
 
 static int sandbox_filter(enum sandbox_kind kind, char *error, size_t size)

@@ -23,6 +23,7 @@
 #include "host/host.h"
 #include "netfilter/nfqueue.h"
 #include "process/enforced.h"
+#include "process/processor.h"
 #include "process/sandbox.h"
 #include "process/service.h"
 
@@ -45,6 +46,7 @@ struct worker {
 	struct event *watches[WORKER_WATCHES];
 	uint32_t judged;   /* packets of the batch at hand */
 	uint64_t judging;  /* since when */
+	struct processor_hold hold;
 	struct event *timer;
 	uint64_t deadline; /* of the timer */
 	int result;
@@ -191,6 +193,7 @@ static void worker_on_queue(evutil_socket_t descriptor, short what, void *contex
 
 	(void)descriptor;
 	(void)what;
+	processor_turn(&worker->hold, now);
 	if (worker_has_lost_broker(worker) || (received >= 0 && worker_advance_timer(worker, now) == 0))
 		return;
 	log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", worker->start->queue,
@@ -380,6 +383,7 @@ int worker_run(const struct worker_start *start)
 	}
 	worker->start = start;
 	worker->config = start->config;
+	processor_begin(&worker->hold);
 	worker->result = worker_open(worker);
 	if (!worker->result) {
 		atomic_store(&start->page->ready, true);
