@@ -65,10 +65,13 @@ static void try_protect(char **arguments)
 	say("protect", mprotect(aligned, 4096, PROT_READ | PROT_EXEC) < 0);
 }
 
+/* Who started this one. To ask for it is a system call too, and in the sandbox it would be that one that is refused. */
+static long parent;
+
 /* One system call by its number, with arguments that would do something to the process that started this one. */
 static void try_call(char **arguments)
 {
-	say("call", syscall(number(arguments[0]), (long)getppid(), 0L, 0L, 0L, 0L, 0L) < 0);
+	say("call", syscall(number(arguments[0]), parent, 0L, 0L, 0L, 0L, 0L) < 0);
 }
 
 static void try_wait(char **arguments)
@@ -97,6 +100,7 @@ int main(int argc, char **argv)
 	};
 	char error[512];
 
+	parent = getppid();
 	for (size_t kind = 0; argc > 3 && kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		for (size_t i = 0; strcmp(kinds[kind].name, argv[2]) == 0 && i < sizeof(tries) / sizeof(tries[0]); i++) {
 			if (strcmp(tries[i].name, argv[3]) != 0 || argc != 4 + tries[i].arguments)
