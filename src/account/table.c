@@ -117,10 +117,9 @@ static uint32_t hash_tuple(const struct table *table, const struct tuple *tuple)
 {
 	const struct endpoint source = { .address = tuple->source.address };
 	uint8_t text[2 * SIPHASH_ENDPOINT];
+	const size_t half = siphash_put_endpoint(&source, text);
 
-	siphash_put_endpoint(&source, text);
-	siphash_put_endpoint(&tuple->destination, text + SIPHASH_ENDPOINT);
-	return hash_bytes(table, text, sizeof(text));
+	return hash_bytes(table, text, half + siphash_put_endpoint(&tuple->destination, text + half));
 }
 
 static uint32_t hash_row(const struct table *table, const struct row *row, enum row_index index)

@@ -71,9 +71,12 @@ uint64_t siphash_compute(const uint8_t key[16], struct bytes bytes)
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-void siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT])
+size_t siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT])
 {
-	memcpy(out, endpoint->address.octets, sizeof(endpoint->address.octets));
-	out[16] = (uint8_t)(endpoint->port >> 8);
-	out[17] = (uint8_t)endpoint->port;
+	const size_t size = endpoint->address.family == FAMILY_IPV4 ? 4 : sizeof(endpoint->address.octets);
+
+	memcpy(out, endpoint->address.octets, size);
+	out[size] = (uint8_t)(endpoint->port >> 8);
+	out[size + 1] = (uint8_t)endpoint->port;
+	return size + 2;
 }

@@ -7,8 +7,11 @@
 
 uint64_t siphash_compute(const uint8_t key[16], struct bytes bytes);
 
-/* An endpoint as it is hashed. */
+/*
+ * Writes an endpoint as it is hashed, and returns how many bytes that took: as few as there are, because every packet is
+ * looked up. Those of the other family are of another length.
+ */
 #define SIPHASH_ENDPOINT 18
-void siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT]);
+size_t siphash_put_endpoint(const struct endpoint *endpoint, uint8_t out[SIPHASH_ENDPOINT]);
 
 #endif

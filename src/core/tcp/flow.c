@@ -40,29 +40,27 @@ static uint32_t flow_link(const struct flow_table *table, const struct flow *flo
 /* Both directions of a connection must fall into one bucket: the smaller endpoint goes first. */
 static uint32_t *flow_bucket(const struct flow_table *table, const struct tuple *tuple)
 {
-	uint8_t text[2 * SIPHASH_ENDPOINT];
-	uint8_t swapped[2 * SIPHASH_ENDPOINT];
-	struct bytes bytes = { text, sizeof(text) };
+	uint8_t text[3 * SIPHASH_ENDPOINT];
+	const size_t half = siphash_put_endpoint(&tuple->source, text);
+	struct bytes bytes = { text, half + siphash_put_endpoint(&tuple->destination, text + half) };
 
-	siphash_put_endpoint(&tuple->source, text);
-	siphash_put_endpoint(&tuple->destination, text + SIPHASH_ENDPOINT);
-	if (memcmp(text, text + SIPHASH_ENDPOINT, SIPHASH_ENDPOINT) > 0) {
-		memcpy(swapped, text + SIPHASH_ENDPOINT, SIPHASH_ENDPOINT);
-		memcpy(swapped + SIPHASH_ENDPOINT, text, SIPHASH_ENDPOINT);
-		bytes.data = swapped;
+	if (memcmp(text, text + half, half) > 0) {
+		memcpy(text + 2 * half, text, half);
+		bytes.data += half;
 	}
 	return &table->buckets[siphash_compute(table->key, bytes) & table->bucket_mask];
 }
 
 struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple, enum direction *direction)
 {
-	struct tuple reversed = tuple_reverse(tuple);
-
 	for (struct flow *flow = flow_at(table, *flow_bucket(table, tuple)); flow; flow = flow_at(table, flow->next)) {
+		struct tuple reversed;
+
 		*direction = DIRECTION_ORIGINAL;
 		if (tuple_equal(&flow->tuple, tuple))
 			return flow;
 		*direction = DIRECTION_REPLY;
+		reversed = tuple_reverse(tuple);
 		if (tuple_equal(&flow->tuple, &reversed))
 			return flow;
 	}

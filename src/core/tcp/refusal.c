@@ -15,10 +15,10 @@ void refusal_table_init(struct refusal_table *table, const uint8_t key[16])
 static uint64_t find_set(const struct refusal_table *table, const struct tuple *tuple)
 {
 	uint8_t text[2 * SIPHASH_ENDPOINT];
+	const size_t half = siphash_put_endpoint(&tuple->source, text);
+	const size_t length = half + siphash_put_endpoint(&tuple->destination, text + half);
 
-	siphash_put_endpoint(&tuple->source, text);
-	siphash_put_endpoint(&tuple->destination, text + SIPHASH_ENDPOINT);
-	return siphash_compute(table->key, (struct bytes){ text, sizeof(text) }) % REFUSAL_SETS;
+	return siphash_compute(table->key, (struct bytes){ text, length }) % REFUSAL_SETS;
 }
 
 static size_t find_way(const struct refusal *set, enum refusal_kind kind, const struct tuple *tuple)
