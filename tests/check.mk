@@ -240,6 +240,7 @@ check-cross: setup-long
 bench: setup
 	$(make-release) all lab-programs bench-programs
 	$(Q)FTPALG=$(abspath $(RELEASE)/ftpalg) tests/bench/bench.py --json $(RELEASE)/bench.json
+	$(Q)$(RELEASE)/tests/bench/table 1000 10000 100000 1000000
 	$(Q)for program in $(LAB_BENCHES); do FTPALG=$(abspath $(RELEASE)/ftpalg) $$program || exit 1; done
 
 # doc/comparison.md: other FTP helpers beside this one.

@@ -28,7 +28,7 @@ REFUSED = ("call=Operation not permitted", 0)
 NET_ADMIN = 1 << 12
 NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_AUDIT = 0, 12, 9
 READ, WRITE, EXECUTE = 1, 2, 4
-# The numbers that nobody has a use for: other processes (theirs, or where they run), other namespaces, the kernel, files' names, rights.
+# The numbers that nobody has a use for: other processes, other namespaces, the kernel, files' names, rights.
 FORBIDDEN = {"execve": 59, "execveat": 322, "fork": 57, "vfork": 58, "clone3": 435, "ptrace": 101, "process_vm_readv": 310,
              "process_vm_writev": 311, "kill": 62, "tgkill": 234, "pidfd_open": 434, "setuid": 105, "setresuid": 117, "capset": 126,
              "unshare": 272, "setns": 308, "mount": 165, "pivot_root": 155, "chroot": 161, "bpf": 321, "perf_event_open": 298,
