@@ -3,6 +3,7 @@
 
 import datetime
 import os
+import textwrap
 
 from gateway import TOP
 
@@ -84,9 +85,11 @@ def chart(found):
 
 def section(found):
     day = datetime.date.today().isoformat()
-    return (f"Linux {found['kernel']}, {found['processors']} processors for clients, router and server together, {day}, medians of "
-            f"{found['rounds']} rounds; round trips are median / 99th of a hundred; ratios are medians of those of the same "
-            "round.\n\n![Sessions a second, round trips and processor time](performance.svg)\n\n" + table(found))
+    measured = (f"Linux {found['kernel']}, {found['processors']} processors for clients, router and server together, {day}, "
+                f"medians of {found['rounds']} rounds; round trips are median / 99th of a hundred; ratios are medians of those "
+                "of the same round.")
+    return (textwrap.fill(measured, 120) + "\n\n![Sessions a second, round trips and processor time](performance.svg)\n\n" +
+            table(found))
 
 
 def write(found):
