@@ -19,8 +19,8 @@
 	X(VERB_PBSZ, "PBSZ") X(VERB_PORT, "PORT") X(VERB_PROT, "PROT") X(VERB_PWD, "PWD") X(VERB_QUIT, "QUIT") \
 	X(VERB_RANG, "RANG") X(VERB_REIN, "REIN") X(VERB_REST, "REST") X(VERB_RETR, "RETR") X(VERB_RMD, "RMD") \
 	X(VERB_RNFR, "RNFR") X(VERB_RNTO, "RNTO") X(VERB_SITE, "SITE") X(VERB_SIZE, "SIZE") X(VERB_SMNT, "SMNT") \
-	X(VERB_SPOR, "SPOR") X(VERB_SPSV, "SPSV") X(VERB_SSCN, "SSCN") X(VERB_STAT, "STAT") X(VERB_STOR, "STOR") \
-	X(VERB_STOU, "STOU") \
+	X(VERB_SPAS, "SPAS") X(VERB_SPOR, "SPOR") X(VERB_SPSV, "SPSV") X(VERB_SSCN, "SSCN") X(VERB_STAT, "STAT") \
+	X(VERB_STOR, "STOR") X(VERB_STOU, "STOU") \
 	X(VERB_STRU, "STRU") X(VERB_SYST, "SYST") X(VERB_TYPE, "TYPE") X(VERB_USER, "USER") X(VERB_XCUP, "XCUP") \
 	X(VERB_XCWD, "XCWD") X(VERB_XMKD, "XMKD") X(VERB_XPWD, "XPWD") X(VERB_XRMD, "XRMD") X(VERB_XSHA256, "XSHA256")
 
@@ -43,8 +43,8 @@ enum verb verb_find(struct bytes text);
 /* PORT, EPRT, LPRT: the client offers an endpoint. */
 bool verb_is_active_offer(enum verb verb);
 /*
- * PASV, EPSV, LPSV, CPSV, SPSV, P@SW: the client asks the server for one. P@SW is how some middleboxes were passed that
- * changed PASV; vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take it for PASV.
+ * PASV, EPSV, LPSV, CPSV, SPSV, SPAS, P@SW: the client asks the server for one. P@SW is how some middleboxes were passed
+ * that changed PASV; vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take it for PASV. SPAS is GridFTP's.
  */
 bool verb_is_passive_request(enum verb verb);
 /* A command whose answer says what the server is and can: FEAT, HELP, SYST. */

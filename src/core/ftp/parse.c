@@ -300,7 +300,7 @@ void parse_reply(struct bytes line, struct reply *reply)
 
 bool parse_reply_may_matter(struct bytes beginning)
 {
-	static const char codes[][4] = { "227", "228", "229", "234", "334" };
+	static const char codes[][4] = { "127", "129", "227", "228", "229", "234", "334" };
 	uint8_t code[3];
 	size_t position;
 	size_t count = read_code_bytes(without_last_crs(beginning), code, &position);

@@ -78,6 +78,9 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 	/* Its options come last, and say whether it is refused. */
 	if (command.verb == VERB_STAT)
 		return true;
+	/* So may its endpoint. */
+	if (session_is_grid_transfer(beginning, &command))
+		return true;
 	/* What a client says first, and before the greeting, may end the session whatever it is. */
 	return !session->any_command || policy_judge_verb(session->rule, command.verb) != REASON_NONE;
 }
@@ -85,7 +88,8 @@ static bool command_must_be_held(const struct session *session, struct bytes beg
 bool session_must_hold(const struct session *session, enum direction direction, struct bytes beginning)
 {
 	if (direction == DIRECTION_REPLY)
-		return session_awaits_endpoint(session) || parse_reply_may_matter(beginning);
+		return session_awaits_endpoint(session) || parse_reply_may_matter(beginning) ||
+		       session_announces_midway(session->multiline);
 	return command_must_be_held(session, beginning);
 }
 

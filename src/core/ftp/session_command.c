@@ -56,6 +56,32 @@ static bool bytes_equal_word(struct bytes bytes, const char *word)
 	return equal;
 }
 
+bool session_is_grid_transfer(struct bytes line, const struct command *command)
+{
+	const struct bytes verb = { line.data + command->verb_span.offset, command->verb_span.length };
+
+	return command->verb == VERB_UNKNOWN && (bytes_equal_word(verb, "GET") || bytes_equal_word(verb, "PUT"));
+}
+
+/* "port" may stand anywhere in the argument, with another value in front of it that only looks like a name. */
+static bool names_endpoint(const struct turn *turn, const struct command *command)
+{
+	const struct bytes argument = command_argument(turn, command);
+
+	if (!session_is_grid_transfer(turn->line, command))
+		return false;
+	for (size_t i = 0; i + 4 <= argument.length; i++) {
+		size_t end = i + 4;
+
+		while (end < argument.length && (argument.data[end] == ' ' || argument.data[end] == '\t'))
+			end++;
+		if (end < argument.length && argument.data[end] == '=' &&
+		    bytes_equal_word((struct bytes){ argument.data + i, 4 }, "PORT"))
+			return true;
+	}
+	return false;
+}
+
 static enum reason take_passive_request(const struct turn *turn, const struct command *command)
 {
 	struct session *session = turn->session;
@@ -197,6 +223,8 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 		return reason;
 	if (command->verb == VERB_STAT && parse_lists_names(command_argument(turn, command)))
 		return REASON_RAW_NAMES;
+	if (names_endpoint(turn, command))
+		return REASON_MALFORMED;
 	if (verb_is_active_offer(command->verb))
 		return take_active_offer(turn, command);
 	if (verb_is_passive_request(command->verb))

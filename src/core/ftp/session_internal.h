@@ -60,6 +60,16 @@ void session_note_names(struct session *session, struct bytes line, const struct
 
 /* Could a client take an endpoint from the next reply, whatever its code: as the answer to a request, or to its next one? */
 bool session_awaits_endpoint(const struct session *session);
+/*
+ * GridFTP announces in the middle of a transfer as well: 127 answers GET and PUT with "pasv", and 129 a RETR or STOR after
+ * "OPTS PASV AllowDelayed". Nobody else has these codes, and no request that we know asks for what is in them.
+ */
+bool session_announces_midway(uint16_t code);
+/*
+ * GridFTP's GET and PUT (GFD.47) are transfers that name their endpoint themselves: "GET path=/x;port=10,0,0,5,4,1;". Judged
+ * as an offer it would need its pinhole before the transfer is known, so it goes no further.
+ */
+bool session_is_grid_transfer(struct bytes line, const struct command *command);
 
 /* What the policy says of a verb, in this state of the session. */
 enum reason session_judge_verb(const struct session *session, enum verb verb);

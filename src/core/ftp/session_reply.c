@@ -55,6 +55,11 @@ static enum form code_form(uint16_t code)
 	}
 }
 
+bool session_announces_midway(uint16_t code)
+{
+	return code == 127 || code == 129;
+}
+
 static bool asks_for_port(enum verb verb)
 {
 	return verb == VERB_EPSV || verb == VERB_SPSV;
@@ -281,7 +286,8 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 
 	if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
 		judge_announcing_line(turn, reply);
-	else if (code_form(reply->code) != FORM_NONE)
+	else if (code_form(reply->code) != FORM_NONE || session_announces_midway(session->multiline) ||
+		 session_announces_midway(reply->code))
 		judge_unsolicited(turn, reply);
 	else if (text_begins_like_offer(turn, &text) && hostport_could_be_read(turn->line))
 		judge_unsolicited(turn, &text);
@@ -388,6 +394,17 @@ static void report_surplus(const struct turn *turn, uint16_t code)
 		report_anomaly(turn, REASON_UNSOLICITED, code);
 }
 
+static void judge_preliminary(const struct turn *turn, const struct reply *reply)
+{
+	if (!session_announces_midway(reply->code)) {
+		refuse_likeness(turn);
+		return;
+	}
+	/* The client that is shown an error instead of it takes the end of the transfer for the next answer. */
+	turn->session->out_of_step = true;
+	judge_unsolicited(turn, reply);
+}
+
 static void take_final_reply(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
@@ -395,7 +412,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 	bool endpoint;
 
 	if (reply->code / 100 == 1) {
-		refuse_likeness(turn);
+		judge_preliminary(turn, reply);
 		/*
 		 * A client that expects none, or no other one, takes it for the answer, and the true one for that to the
 		 * next command (GNU wget).

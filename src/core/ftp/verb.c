@@ -46,7 +46,7 @@ bool verb_is_active_offer(enum verb verb)
 bool verb_is_passive_request(enum verb verb)
 {
 	return verb == VERB_PASV || verb == VERB_EPSV || verb == VERB_LPSV || verb == VERB_CPSV || verb == VERB_SPSV ||
-	       verb == VERB_PASW;
+	       verb == VERB_SPAS || verb == VERB_PASW;
 }
 
 bool verb_asks_about_server(enum verb verb)

@@ -169,6 +169,27 @@ static void a352_spor_is_judged_as_port_is(void **state)
 	attack_end(attack);
 }
 
+static void a353_a_transfer_that_names_its_endpoint_does_not_reach_the_server(void **state)
+{
+	static const struct row rows[] = {
+		{ PLAIN, "GET path=/x;port=10,0,0,99,0,25;", REASON_MALFORMED },
+		{ SNAT, "PUT path=/x;port=10,0,0,99,0,25;", REASON_MALFORMED },
+		{ PLAIN, "get mode=e; PORT\t=10,0,0,99,9,9", REASON_MALFORMED },
+		{ PLAIN, "GET port =10,0,0,99,9,9", REASON_MALFORMED },
+		{ PLAIN, "PUT port=10,0,0,5,9,9", REASON_MALFORMED },
+	};
+	struct attack *attack = attack_open(PLAIN);
+	size_t mark;
+
+	(void)state;
+	REFUSE_COMMANDS(rows);
+	attack_login(attack);
+	mark = attack_mark(attack, C);
+	SAY(attack, C, "GET path=/port;pasv;\r\nPUTS path=/x;port=1\r\n");
+	assert_true(attack_hears(attack, C, mark, "GET path=/port;pasv;\r\nPUTS path=/x;port=1\r\n"));
+	attack_end(attack);
+}
+
 static void a06_case_does_not_matter(void **state)
 {
 	static const struct row rows[] = {
@@ -488,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a04_an_address_of_another_family_is_refused_not_passed),
 		cmocka_unit_test(a05_lprt_is_judged_as_port_is),
 		cmocka_unit_test(a352_spor_is_judged_as_port_is),
+		cmocka_unit_test(a353_a_transfer_that_names_its_endpoint_does_not_reach_the_server),
 		cmocka_unit_test(a06_case_does_not_matter),
 		cmocka_unit_test(a07_an_octet_above_255_is_refused_not_wrapped),
 		cmocka_unit_test(a08_a_port_above_65535_is_refused_not_wrapped),

@@ -678,6 +678,48 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 	}
 }
 
+/* What GridFTP's clients read: an endpoint in the middle of a transfer, and any 2yz that answers SPAS. */
+static void a354_gridftp_announces_nothing_unjudged(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *reply;
+		bool passes;
+	} rows[] = {
+		{ "GET path=/x;pasv;\r\n", "127 PORT (10,0,0,99,0,25)\r\n", false },
+		{ "RETR x\r\n", "129 Delayed (10,0,0,99,0,25)\r\n", false },
+		{ "NOOP\r\n", "127 PORT (10,0,0,99,0,25)\r\n", false },
+		{ "RETR x\r\n", "127-PORT (10,0,0,99,0,25)\r\n127 ok\r\n", false },
+		{ "RETR x\r\n", "129-PORT\r\n 10,0,0,99,0,25\r\n129 ok\r\n", false },
+		{ "RETR x\r\n", "150-ok\r\n127 (10,0,0,99,0,25)\r\n150 ok\r\n", false },
+		{ "SPAS\r\n", "200 (10,0,0,99,0,25)\r\n", false },
+		{ "SPAS\r\n", "229-Striped\r\n 10,0,0,99,0,25\r\n229 End\r\n", false },
+		{ "SPAS 2\r\n", "250-x\r\n |1|10.0.0.99|2525|\r\n250 e\r\n", false },
+		{ "RETR x\r\n", "128 PORT (10,0,0,99,0,25)\r\n", true },
+		{ "RETR x\r\n", "150 x (10 bytes)\r\n", true },
+		{ "SPAS\r\n", "500 what?\r\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		struct bytes reply = unit_string(rows[i].reply);
+		struct bytes heard;
+		size_t mark;
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[i].request));
+		mark = attack_mark(attack, S);
+		attack_say_cut(attack, S, reply, reply.length / 2);
+		attack_assert_nothing_opened(attack);
+		heard = attack_heard(attack, S, mark);
+		if ((heard.length == reply.length && memcmp(heard.data, reply.data, reply.length) == 0) != rows[i].passes)
+			fail_msg("row %zu", i);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* Who splits at the commas, skips any separator, takes out letters, or knows other alphabets, reads what others don't. */
 static void a215_an_answer_that_few_can_read_is_judged_too(void **state)
 {
@@ -1149,6 +1191,7 @@ int main(void)
 		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
 		cmocka_unit_test(a350_an_answer_with_a_port_in_it_is_judged),
+		cmocka_unit_test(a354_gridftp_announces_nothing_unjudged),
 		cmocka_unit_test(a215_an_answer_that_few_can_read_is_judged_too),
 		cmocka_unit_test(a215_beside_the_numbers_of_an_answer_nothing_is_left_to_read),
 		cmocka_unit_test(a93_the_lines_of_one_answer_hold_one_endpoint),

@@ -29,6 +29,7 @@ static const struct command_row plain_commands[] = {
 	{ TEXT("EPRT |1|10.0.0.5|2525|"), VERB_EPRT, "|1|10.0.0.5|2525|", 1 },
 	{ TEXT("LPRT 4,4,10,0,0,5,2,9,9"), VERB_LPRT, "4,4,10,0,0,5,2,9,9", 1 },
 	{ TEXT("SPOR 10,0,0,5,4,1"), VERB_SPOR, "10,0,0,5,4,1", 1 },
+	{ TEXT("SPAS 2"), VERB_SPAS, "2", 1 },
 	{ TEXT("EPSV ALL"), VERB_EPSV, "ALL", 1 },
 	{ TEXT("PASV"), VERB_PASV, "", 0 },
 	{ TEXT("CPSV"), VERB_CPSV, "", 0 },
@@ -237,6 +238,7 @@ static void verbs_are_grouped_by_what_they_do_to_data_connections(void **state)
 		{ VERB_EPSV, false, true, false, false }, { VERB_LPSV, false, true, false, false },
 		{ VERB_CPSV, false, true, false, false }, { VERB_SPSV, false, true, false, false },
 		{ VERB_PASW, false, true, false, false }, { VERB_SPOR, true, false, false, false },
+		{ VERB_SPAS, false, true, false, false },
 		{ VERB_RETR, false, false, true, false }, { VERB_LIST, false, false, true, false },
 		{ VERB_NLST, false, false, true, false }, { VERB_MLSD, false, false, true, false },
 		{ VERB_STOR, false, false, true, true }, { VERB_STOU, false, false, true, true },
@@ -387,11 +389,13 @@ static void a_reply_is_held_while_it_may_become_one_that_matters(void **state)
 		{ TEXT("23"), true }, { TEXT("234"), true }, { TEXT("234 "), true },
 		{ TEXT("3"), true }, { TEXT("33"), true }, { TEXT("334 "), true },
 		{ TEXT("220"), false }, { TEXT("226 "), false }, { TEXT("21"), false }, { TEXT("230 "), false },
-		{ TEXT("331"), false }, { TEXT("35"), false }, { TEXT("1"), false },
+		{ TEXT("331"), false }, { TEXT("35"), false }, { TEXT("15"), false },
+		{ TEXT("1"), true }, { TEXT("12"), true }, { TEXT("127"), true }, { TEXT("129-x"), true },
+		{ TEXT("120 "), false }, { TEXT("128"), false },
 		{ TEXT("4"), false }, { TEXT("5"), false }, { TEXT(" 227"), false }, { TEXT("x"), false },
 		{ TEXT("226 a\rb"), true }, { TEXT("226 a\0"), true }, { TEXT("226 a\r"), false },
 		{ TEXT("\xff"), true }, { TEXT("\xff\xfb"), true }, { TEXT("\xff\xfb\x01"), true },
-		{ TEXT("\xff\xfb\x01" "2"), true }, { TEXT("\xff\xfb\x01" "1"), false },
+		{ TEXT("\xff\xfb\x01" "2"), true }, { TEXT("\xff\xfb\x01" "5"), false },
 		{ TEXT("22\xff"), true }, { TEXT("22\xff\xfd"), true },
 		{ TEXT("22\xff\xf1" "7"), true }, { TEXT("22\xff\xf1" "6"), false },
 	};
@@ -570,7 +574,7 @@ static void what_matters_was_held_from_its_first_byte(void **state)
 {
 	static const char *const bases[] = {
 		"PORT 10,0,0,99,9,9", "EPRT |1|10.0.0.99|25|", "PASV", "EPSV ALL", "AUTH TLS", "RETR x", "NOOP",
-		"\xff\xf4\xff\xf2PORT 1", "227 Entering (1,2,3,4,5,6)", "229 x (|||5|)", "234 go", "228-x",
+		"\xff\xf4\xff\xf2PORT 1", "227 Entering (1,2,3,4,5,6)", "229 x (|||5|)", "234 go", "228-x", "127 PORT (1,2,3,4,5,6)",
 		("\xff\xfb\x01" "227 1"),
 	};
 	uint64_t seed = 4;
@@ -600,7 +604,8 @@ static void what_matters_was_held_from_its_first_byte(void **state)
 		commands += matters;
 
 		parse_reply((struct bytes){ text, length }, &reply);
-		matters = (reply.code >= 227 && reply.code <= 229) || reply.code == 234 || reply.code == 334;
+		matters = (reply.code >= 227 && reply.code <= 229) || reply.code == 234 || reply.code == 334 ||
+			  reply.code == 127 || reply.code == 129;
 		for (size_t end = 1; matters && end <= length; end++) {
 			if (!parse_reply_may_matter((struct bytes){ text, end }))
 				fail_msg("%s: passed at %zu", unit_escape((struct bytes){ text, length }), end);
