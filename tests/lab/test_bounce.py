@@ -53,6 +53,9 @@ COMMANDS_IPV4 = (
     ("A04", "EPRT calls an IPv4 address IPv6", "EPRT |2|10.9.1.99|2525|", "family-mismatch malformed"),
     ("A04", "EPRT calls the client's own address IPv6", "EPRT |2|::ffff:10.7.1.2|2525|", "family-mismatch"),
     ("A05", "LPRT names another host", "LPRT 4,4,10,9,1,99,2,0,25", "foreign-address"),
+    ("A352", "SPOR names another host", "SPOR 10,9,1,99,9,9", "foreign-address"),
+    ("A353", "GridFTP's GET names another host", "GET path=/x;port=10,9,1,99,9,9;", "malformed"),
+    ("A353", "GridFTP's PUT names another host", "PUT port=10,9,1,99,9,9;path=/x", "malformed"),
     ("A06", "port in lower case", "port 10,9,1,99,7,208", "foreign-address"),
     ("A06", "pOrT in mixed case", "pOrT 10,9,1,99,7,208", "foreign-address"),
     ("A06", "eprt in lower case", "eprt |1|10.9.1.99|2000|", "foreign-address"),
@@ -124,6 +127,9 @@ REPLIES_IPV4 = (
     ("A10", "229 names port 0", "EPSV", "229 ok (|||0|)", "port-zero"),
     ("A14", "229 names a host", "EPSV", "229 ok (|1|10.7.1.99|2525|)", "malformed"),
     ("A07", "227 has an octet of 257", "PASV", "227 ok (10,9,1,257,40,1)", "overflow"),
+    ("A354", "what answers SPAS names a host beside the client", "SPAS", "200 ok (10,7,1,99,40,1)", "foreign-address"),
+    ("A354", "127 names a host beside the client", "NOOP", "127 PORT (10,7,1,99,40,1)", "unsolicited"),
+    ("A354", "129 names a host beside the client", "NOOP", "129 Delayed (10,7,1,99,40,1)", "unsolicited"),
     ("A14", "228 names a host beside the client", "LPSV", "228 ok (4,4,10,7,1,99,2,9,221)", "foreign-address"),
 )
 REPLIES_IPV6 = (
