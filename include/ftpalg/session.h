@@ -105,6 +105,8 @@ struct session {
 	bool ends_lf;     /* one that may show names, since the login, with LF alone */
 	bool torn;        /* so what begins a line may be the rest of a name, and not a reply */
 	bool out_of_step; /* a client may be a reply behind: there was one too many, for some readers at least */
+	uint8_t numbers_asked; /* from so many on somebody reads what the last command asks for; 0: it does not ask */
+	bool maybe_answered; /* and may have had the reply to a command that waits for it here */
 
 	uint16_t multiline;       /* the code that opened a multi-line reply; 0: none is open */
 	uint16_t multiline_shown; /* and what the client has read in its place: 425 where it was refused */

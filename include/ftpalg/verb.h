@@ -47,6 +47,8 @@ bool verb_is_active_offer(enum verb verb);
  * that changed PASV; vsftpd, Pure-FTPd, FileZilla's server, Indy and boot loaders take it for PASV. SPAS is GridFTP's.
  */
 bool verb_is_passive_request(enum verb verb);
+/* EPSV, SPSV: of those, what is answered with a port and no address. */
+bool verb_asks_for_port(enum verb verb);
 /* A command whose answer says what the server is and can: FEAT, HELP, SYST. */
 bool verb_asks_about_server(enum verb verb);
 /* An offer, a request for one, or AUTH: what must not be read by a server and not by us. */

@@ -71,6 +71,19 @@ bool session_announces_midway(uint16_t code);
  */
 bool session_is_grid_transfer(struct bytes line, const struct command *command);
 
+/* Does the line begin with three digits? */
+bool session_has_code(struct bytes line);
+/* Does the command that has waited longest ask for an endpoint? */
+bool session_oldest_asks(const struct session *session);
+/*
+ * Could somebody read an endpoint, in answer to a request, in a reply with this code and the text at place; in a line that
+ * is no reply; in one with the text at place inside a reply, or in one there without a number (session_likeness.c)?
+ */
+bool session_could_answer(const struct turn *turn, uint16_t code, struct span place);
+bool session_text_could_answer(const struct turn *turn);
+bool session_inner_could_answer(const struct turn *turn, struct span place);
+bool session_bar_could_answer(const struct turn *turn);
+
 /* What the policy says of a verb, in this state of the session. */
 enum reason session_judge_verb(const struct session *session, enum verb verb);
 

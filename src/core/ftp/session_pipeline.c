@@ -63,11 +63,23 @@ bool session_pipeline_is_full(struct session *session, enum verb verb)
 	return session->pipeline_count == SESSION_PIPELINE_MAX && !find_company(session, verb);
 }
 
+/* From how many numbers on somebody could read an endpoint in what answers the command; 0: it asks for none. */
+static uint8_t numbers_of_endpoint(enum verb verb)
+{
+	if (!verb_is_passive_request(verb))
+		return 0;
+	return verb_asks_for_port(verb) ? 1 : 2;
+}
+
 void session_pipeline_push(struct session *session, enum verb verb)
 {
 	struct session_command *company = find_company(session, verb);
 
 	session->unseen_command = false;
+	session->numbers_asked = numbers_of_endpoint(verb);
+	/* Whoever is behind stays so, but nobody is before us where nothing waits. */
+	if (session->pipeline_count == 0 && session->multiline == 0)
+		session->maybe_answered = false;
 	if (company) {
 		company->more++;
 		company->mixed = company->mixed || company->verb != (uint8_t)verb;

@@ -60,9 +60,11 @@ bool session_announces_midway(uint16_t code)
 	return code == 127 || code == 129;
 }
 
-static bool asks_for_port(enum verb verb)
+/* There was a reply too many for some readers at least, and what waits for its reply here may have got it there. */
+static void lose_step(struct session *session)
 {
-	return verb == VERB_EPSV || verb == VERB_SPSV;
+	session->out_of_step = true;
+	session->maybe_answered = true;
 }
 
 /*
@@ -79,7 +81,7 @@ static enum form verb_form(enum verb verb)
 {
 	if (verb == VERB_LPSV)
 		return FORM_228;
-	return asks_for_port(verb) ? FORM_229 : FORM_227;
+	return verb_asks_for_port(verb) ? FORM_229 : FORM_227;
 }
 
 bool session_awaits_endpoint(const struct session *session)
@@ -114,7 +116,8 @@ static void take_greeting(const struct turn *turn, const struct reply *reply)
 		return;
 	}
 	/* 120 announces a delay, and is the greeting to some (BSD ftp); after 421 the server closes by itself. */
-	session->out_of_step = session->out_of_step || reply->code / 100 == 1;
+	if (reply->code / 100 == 1)
+		lose_step(session);
 	if (reply->code / 100 == 1 || reply->code / 100 >= 4)
 		return;
 	turn_close(turn, REASON_NOT_FTP);
@@ -145,7 +148,7 @@ static enum reason judge_announcement(const struct turn *turn, enum form form, s
 		return REASON_UNSOLICITED;
 	if (session->torn)
 		return REASON_TORN_REPLY;
-	if (session->epsv_all && asks_for_port((enum verb)request->verb) && form != FORM_229)
+	if (session->epsv_all && verb_asks_for_port((enum verb)request->verb) && form != FORM_229)
 		return REASON_EPSV_ALL;
 	/* One announcement a reply. */
 	if (session->multiline_offered)
@@ -209,58 +212,27 @@ static bool text_begins_like_offer(const struct turn *turn, struct reply *reply)
 	return true;
 }
 
-static bool begins_with_code(struct bytes line)
-{
-	return line.length >= 3 && digits_is_digit(line.data[0]) && digits_is_digit(line.data[1]) &&
-	       digits_is_digit(line.data[2]);
-}
-
-static bool oldest_asks(const struct session *session)
-{
-	const struct session_command *oldest = session_pipeline_oldest(session);
-
-	return oldest && verb_is_passive_request((enum verb)oldest->verb);
-}
-
-/*
- * What a 2yz of another code has in it, in answer to a request, must be read alike by all or go. To some any bytes may stand
- * around the port that EPSV is answered with (Midnight Commander, GVfs, lftp, .NET), and .NET takes the last two numbers of
- * what answers PASV for its port.
- */
-static bool could_answer(const struct turn *turn, uint16_t code, struct span place)
-{
-	const struct session_command *oldest = session_pipeline_oldest(turn->session);
-	const struct bytes text = { turn->line.data + place.offset, place.length };
-
-	if (code / 100 != 2 || !oldest_asks(turn->session))
-		return false;
-	return hostport_could_be_read(turn->line) ||
-	       hostport_count_numbers(text) >= (asks_for_port((enum verb)oldest->verb) ? 1 : 2);
-}
-
-/* A line that is neither a reply nor inside one. */
-static void judge_text(const struct turn *turn)
-{
-	struct reply reply = { .kind = REPLY_TEXT };
-	const struct span behind_code = { 3, (uint32_t)turn->line.length - 3 };
-
-	/* Some take any line outside of an open reply for a reply (BSD ftp, ftplib). */
-	turn->session->out_of_step = true;
-	if (text_begins_like_offer(turn, &reply))
-		judge_unsolicited(turn, &reply);
-	else if (!refuse_likeness(turn) && begins_with_code(turn->line) &&
-		 could_answer(turn, (uint16_t)((turn->line.data[0] - '0') * 100), behind_code))
-		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
-	else if (turn->outcome->verdict != OUTCOME_REFUSE && turn->line.length > 0)
-		report_anomaly(turn, REASON_MALFORMED, 0);
-}
-
 /* The text of a line: what follows its code, if that is the code of the reply that it stands in; else all of it. */
 static struct span text_place(const struct turn *turn, const struct reply *reply)
 {
 	const struct span all = { 0, (uint32_t)turn->line.length };
 
 	return reply->kind != REPLY_TEXT && reply->code == turn->session->multiline ? reply->text : all;
+}
+
+/* A line that is neither a reply nor inside one. */
+static void judge_text(const struct turn *turn)
+{
+	struct reply reply = { .kind = REPLY_TEXT };
+
+	/* Some take any line outside of an open reply for a reply (BSD ftp, ftplib). */
+	lose_step(turn->session);
+	if (text_begins_like_offer(turn, &reply))
+		judge_unsolicited(turn, &reply);
+	else if (!refuse_likeness(turn) && session_text_could_answer(turn))
+		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
+	else if (turn->outcome->verdict != OUTCOME_REFUSE && turn->line.length > 0)
+		report_anomaly(turn, REASON_MALFORMED, 0);
 }
 
 /* A line of a 227, 228 or 229 that has more than one. */
@@ -270,12 +242,14 @@ static void judge_announcing_line(const struct turn *turn, const struct reply *r
 	const enum form form = code_form(turn->session->multiline);
 	struct session_command request;
 
-	if (!text_has_number(turn->line, &place))
-		return;
-	if (find_request(turn->session, &request))
+	if (!text_has_number(turn->line, &place)) {
+		if (session_bar_could_answer(turn))
+			turn_refuse_reply(turn, REASON_AMBIGUOUS, form);
+	} else if (find_request(turn->session, &request)) {
 		take_announcement(turn, form, place, &request);
-	else
+	} else {
 		turn_refuse_reply(turn, REASON_UNSOLICITED, form);
+	}
 }
 
 /* A line inside a multi-line reply that does not end it. */
@@ -291,12 +265,12 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 		judge_unsolicited(turn, reply);
 	else if (text_begins_like_offer(turn, &text) && hostport_could_be_read(turn->line))
 		judge_unsolicited(turn, &text);
-	else if (!refuse_likeness(turn) && could_answer(turn, session->multiline, text_place(turn, reply)))
+	else if (!refuse_likeness(turn) && session_inner_could_answer(turn, text_place(turn, reply)))
 		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
 	/* From it on, BSD ftp keeps the first numbers in any line of this reply for whatever answers its next request. */
 	if (begins_like_offer(turn->line) && turn->outcome->verdict == OUTCOME_PASS &&
 	    code_form(session->multiline) == FORM_NONE)
-		session->out_of_step = true;
+		lose_step(session);
 }
 
 static bool answers_transfer(const struct session *session)
@@ -314,8 +288,8 @@ static void note_loose_end(struct session *session, struct bytes line, const str
 			       (oldest && (verb_is_transfer((enum verb)oldest->verb) ||
 					   verb_asks_about_server((enum verb)oldest->verb)));
 
-	if (begins_with_code(line) && (line.length == 3 || line.data[3] != '-'))
-		session->out_of_step = true;
+	if (session_has_code(line) && (line.length == 3 || line.data[3] != '-'))
+		lose_step(session);
 	if (own_words && reply->kind == REPLY_LAST && code_form(reply->code) == FORM_NONE)
 		session->multiline_loose = reply->code;
 }
@@ -340,7 +314,7 @@ static bool announces(const struct turn *turn, const struct reply *reply)
 
 	if (code_form(reply->code) != FORM_NONE)
 		return session_pipeline_endpoint_request(session) || text_has_number(turn->line, &reply->text);
-	return could_answer(turn, reply->code, reply->text);
+	return session_oldest_asks(session) && session_could_answer(turn, reply->code, reply->text);
 }
 
 static void take_final_announcement(const struct turn *turn, const struct reply *reply,
@@ -373,8 +347,8 @@ static bool judge_final_reply(const struct turn *turn, const struct reply *reply
 	} else if (code_form(reply->code) != FORM_NONE) {
 		judge_unsolicited(turn, reply);
 		unsolicited = *endpoint;
-	} else {
-		refuse_likeness(turn);
+	} else if (!refuse_likeness(turn) && session_could_answer(turn, reply->code, reply->text)) {
+		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
 	}
 	return unsolicited;
 }
@@ -388,7 +362,7 @@ static void report_surplus(const struct turn *turn, uint16_t code)
 	/* The first reply of an adopted session may answer what was not seen. */
 	if (session->adopted && session->next_number == 0)
 		return;
-	session->out_of_step = true;
+	lose_step(session);
 	/* 421 may come at any time (RFC 959 4.2.2). */
 	if (code != 421 && code_form(code) == FORM_NONE)
 		report_anomaly(turn, REASON_UNSOLICITED, code);
@@ -418,7 +392,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 		 * next command (GNU wget).
 		 */
 		if (session->preliminary || !answers_transfer(session))
-			session->out_of_step = true;
+			lose_step(session);
 		session_pipeline_begin(session);
 		session_watch_pinhole(session, turn->ops);
 		if (session_pipeline_oldest(session))
@@ -426,7 +400,7 @@ static void take_final_reply(const struct turn *turn, const struct reply *reply)
 		return;
 	}
 	if (judge_final_reply(turn, reply, &endpoint)) {
-		session->out_of_step = true;
+		lose_step(session);
 		return;
 	}
 	if (session_pipeline_answer(session, reply->code, endpoint, &command)) {
@@ -554,7 +528,7 @@ void session_take_reply(const struct turn *turn)
 	take_reply_line(turn);
 	if (session->state == SESSION_CLOSED || !session_hides_line(session, DIRECTION_REPLY, turn->line, 0, true))
 		return;
-	session->out_of_step = true;
+	lose_step(session);
 	if (!awaits && turn->outcome->verdict == OUTCOME_PASS)
 		turn_refuse_reply(turn, REASON_HIDDEN_LINE, FORM_NONE);
 }

@@ -49,6 +49,11 @@ bool verb_is_passive_request(enum verb verb)
 	       verb == VERB_SPAS || verb == VERB_PASW;
 }
 
+bool verb_asks_for_port(enum verb verb)
+{
+	return verb == VERB_EPSV || verb == VERB_SPSV;
+}
+
 bool verb_asks_about_server(enum verb verb)
 {
 	return verb == VERB_FEAT || verb == VERB_HELP || verb == VERB_SYST;

@@ -647,12 +647,36 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 		{ "EPSV\r\n", "200-ok\r\n |ab5060\r\n200 ok\r\n", false },
 		{ "EPSV\r\n", "200ok |ab5060\r\n", false },
 		{ "SPSV\r\n", "200 |ab5060\r\n", false },
+		{ "EPSV\r\n", " +0200 |ab5060\r\n", false }, /* Midnight Commander */
+		{ "EPSV\r\n", "200\t|ab5060\r\n", false },
+		{ "EPSV\r\n", "2000 |ab\r\n", false },
+		{ "EPSV\r\n", "4294967496 |ab5060\r\n", false }, /* Midnight Commander: 200 in 32 bits */
+		{ "EPSV\r\n", "229-(|||\r\n229 )\r\n", false }, /* .NET: 229 */
+		{ "EPSV\r\n", "200-(|\r\n200-|\r\n |\r\n200 )\r\n", false },
+		{ "EPSV\r\n", " (55550605)\r\n200 ok\r\n", false }, /* Net::FTP */
+		{ "EPSV\r\n", "500-no\r\n (55550605)\r\n226 ok\r\n500 no\r\n", false }, /* Net::FTP */
+		{ "EPSV\r\n", "500-no\r\n226 |ab5060\r\n500 no\r\n", false }, /* lftp, wget: the end of it */
+		{ "EPSV\r\n", "500-no\r\n226\t|ab5060\r\n500 no\r\n", false },
 		{ "PASV\r\n", "200 a b c d e f 19 196\r\n", false }, /* .NET */
 		{ "PASV\r\n", "200-a b c d e f\r\n200 19 196\r\n", false },
+		{ "PASV\r\n", "200-a b c d e f\r\n a 19 196\r\n200 ok\r\n", false },
+		{ "EPSV\r\n", "500\tno\r\n226 (   50000 )\r\n", false }, /* GNU wget: one reply */
+		{ "PASV\r\n", "500\tno\r\n226 a b c d e f 19 196\r\n", false },
 		/* Nobody's port. */
 		{ "EPSV\r\n", "202 OK\r\n", true },
 		{ "EPSV\r\n", "200-yes\r\n200 no\r\n", true },
 		{ "EPSV\r\n", "500 what is 5060?\r\n", true },
+		{ "EPSV\r\n", "500-see 5060\r\n500 or 5061\r\n", true },
+		{ "EPSV\r\n", "500-a|b\r\n500 c\r\n", true },
+		{ "EPSV\r\n", "200 a|b\r\n", true },
+		{ "PASV\r\n", "200-a|b\r\n200 c\r\n", true },
+		{ "NOOP\r\n", "200-a|b\r\n200 c\r\n", true },
+		{ "NOOP\r\n", "500\tno\r\n226 (   50000 )\r\n", true },
+		{ "EPSV\r\n", "500x |ab5060\r\n", true },
+		{ "EPSV\r\n", "(ready)\r\n", true },
+		{ "EPSV\r\n", "see 5060\r\n", true },
+		{ "EPSV\r\n", "- 5060\r\n", true },
+		{ "EPSV\r\n", "500-no\r\n221 bye\r\n500 no\r\n", true },
 		{ "PASV\r\n", "200 Already in passive mode 1\r\n", true },
 		{ "NOOP\r\n", "200 |ab5060 5060\r\n", true },
 		{ "NOOP\r\nEPSV\r\n", "200 |ab5060 5060\r\n", true },
@@ -676,6 +700,70 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 		attack_assert_alive(attack);
 		attack_end(attack);
 	}
+}
+
+/* A client that has had an answer to a command that waits for it here is in step, and has its request answered next. */
+static void a350_the_answer_to_who_is_before_us_is_judged(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *answer;
+		const char *request;
+		const char *reply;
+		bool passes;
+	} rows[] = {
+		{ "PWD\r\n", "229 (|||22|)\r\n", "EPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PWD\r\n", "229 (|||22|)\r\n", "EPSV\r\n", "200-|ab5060\r\n200 ok\r\n", false },
+		{ "PWD\r\n", "257x\r\n", "EPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PWD\r\n", "150 x\r\n", "EPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PWD\r\n", "500-a\r\n250 b\r\n", "EPSV\r\n", "226 |ab5060\r\n", false },
+		{ "PWD\r\n", "257x\r\n", "SPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PASV\r\n", "200x\r\n", "EPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PASV\r\n", "200x\r\n", "SPSV\r\n", "200 |ab5060\r\n", false },
+		{ "PWD\r\n", "257x\r\n", "PASV\r\n", "200 a b c d e f 19 196\r\n", false },
+		{ "PWD\r\n", "257x\r\n", "PASV\r\n", "200 a 196\r\n", true },
+		{ "PWD\r\n", "257x\r\n", "NOOP\r\n", "200 |ab5060\r\n", true },
+		/* Nothing waited, so these are a client's that does not wait. */
+		{ "PWD\r\n", "257 x\r\n257x\r\n", "NOOP\r\nEPSV\r\n", "200 |ab5060\r\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_open(PLAIN);
+		struct bytes reply = unit_string(rows[i].reply);
+		struct bytes heard;
+		size_t mark;
+
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[i].command));
+		attack_say_bytes(attack, S, unit_string(rows[i].answer));
+		attack_say_bytes(attack, C, unit_string(rows[i].request));
+		mark = attack_mark(attack, S);
+		attack_say_bytes(attack, S, reply);
+		attack_assert_nothing_opened(attack);
+		heard = attack_heard(attack, S, mark);
+		if ((heard.length == reply.length && memcmp(heard.data, reply.data, reply.length) == 0) != rows[i].passes)
+			fail_msg("row %zu", i);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
+/* It may have been the answer to the command before, so the request waits on. */
+static void a350_a_request_behind_another_command_is_not_used_up(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PWD\r\n");
+	SAY(attack, S, "257x\r\n");
+	SAY(attack, C, "EPSV\r\n");
+	SAY(attack, S, "257 /5060\r\n");
+	attack_assert_nothing_opened(attack);
+	SAY(attack, S, "229 Entering Extended Passive Mode (|||50000|)\r\n");
+	assert_int_equal(attack->world.pinholes_made, 1);
+	attack_end(attack);
 }
 
 /* What GridFTP's clients read: an endpoint in the middle of a transfer, and any 2yz that answers SPAS. */
@@ -1191,6 +1279,8 @@ int main(void)
 		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
 		cmocka_unit_test(a350_an_answer_with_a_port_in_it_is_judged),
+		cmocka_unit_test(a350_the_answer_to_who_is_before_us_is_judged),
+		cmocka_unit_test(a350_a_request_behind_another_command_is_not_used_up),
 		cmocka_unit_test(a354_gridftp_announces_nothing_unjudged),
 		cmocka_unit_test(a215_an_answer_that_few_can_read_is_judged_too),
 		cmocka_unit_test(a215_beside_the_numbers_of_an_answer_nothing_is_left_to_read),
