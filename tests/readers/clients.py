@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What clients read in the answer to a PASV: the first table of doc/readers.md as functions. read(reply) takes the lines of a
-reply and returns the endpoint that the client would connect to, as text, or None where it connects to nobody. A client that
-leaves the reply's address aside connects to PEER, the server as it knows it.
+What clients read in the answer to a PASV: the first table of doc/readers.md as functions; and in the answer to an EPSV: the
+second. read(reply) takes the lines of a reply and returns the endpoint that the client would connect to, as text, or None
+where it connects to nobody. A client that leaves the reply's address aside connects to PEER, the server as it knows it.
 
-To add one: its row in doc/readers.md, its function and its line in CLIENTS.
+To add one: its row in doc/readers.md, its function and its line in CLIENTS or EPSV_CLIENTS.
 """
 
 import re
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ends import (at_any_code, at_any_code_behind_hyphen, at_any_code_once_open, at_any_digit, at_code_of_bsd,
-                  at_code_without_hyphen, at_digit, at_first_code_without_hyphen, at_same_code, has_code)
+                  at_code_without_hyphen, at_digit, at_first_code_without_hyphen, at_number, at_same_code, at_strict_code,
+                  has_code, number_at)
 
 PEER = "peer"
 
@@ -285,4 +286,171 @@ CLIENTS = (
     client("FileZilla", at_same_code, read_filezilla),
     client("jlaffaye/ftp", at_same_code, read_jlaffaye),
     client("a script that cuts at commas", at_same_code, read_script),
+)
+
+
+def at_peer(port, wrap=True):
+    """Who keeps the port in sixteen bits wraps it; to others a larger one is none."""
+    port = port & 0xffff if wrap and port is not None else port
+    return f"{PEER}:{port}" if port is not None and 0 < port < 0x10000 else None
+
+
+def epsv_wget(reply):
+    """Behind the first parenthesis; whatever byte is there is the delimiter."""
+    match = re.match(rb"[^(]*\((.)\1\1(\d*)\1", reply[-1], re.DOTALL)
+    return at_peer(int(match.group(2) or b"0")) if reply[-1][:1] == b"2" and match else None
+
+
+def epsv_lftp(reply):
+    """Where there is no parenthesis, behind the code. Scanf takes the byte three times, and a blank one for any blanks."""
+    text = reply[-1].partition(b"(")[2] if b"(" in reply[-1] else reply[-1][4:]
+    if reply[-1][:1] != b"2" or not text or text[:1] == b"%":
+        return None
+    if text[:1].isspace():
+        return at_peer(number_at(text))
+    return at_peer(number_at(text[3:])) if text[:3] == text[:1] * 3 else None
+
+
+def epsv_curl(reply):
+    match = re.match(rb"[^(]*\((.)\1\1\s*([+-]?\d+)\1", reply[-1][4:], re.DOTALL)
+    return at_peer(int(match.group(2)), wrap=False) if reply[-1][:3] == b"229" and match else None
+
+
+def epsv_ftplib(reply):
+    """Between the first parentheses, cut at the first byte there into five."""
+    inner = re.search(rb"\((.[^)]*)\)", b"\n".join(reply), re.DOTALL)
+    if reply[0][:3] != b"229" or not inner or inner.group(1)[:1] != inner.group(1)[-1:]:
+        return None
+    words = inner.group(1).split(inner.group(1)[:1])
+    try:
+        return at_peer(int(words[3])) if len(words) == 5 else None
+    except ValueError:
+        return None
+
+
+def epsv_net_ftp(reply):
+    """Lines without a code are a part of the reply that comes after them."""
+    coded = [line for line in reply if has_code(line)]
+    text = b"\n".join(line[4:] if has_code(line) else line for line in reply)
+    match = re.search(rb"\(([\x33-\x7e])\1\1(\d+)\1\)", text)
+    return at_peer(int(match.group(2))) if coded and coded[-1][:1] == b"2" and match else None
+
+
+def epsv_commons_net(reply):
+    text = b"\n".join(reply)
+    inner = text[text.find(b"(") + 1:max(text.find(b")"), 0)].strip()
+    if reply[0][:3] != b"229" or len(inner) < 4 or not inner[:3] == inner[:1] * 3 or inner[-1:] != inner[:1]:
+        return None
+    return at_peer(int(inner[3:-1]), wrap=False) if re.fullmatch(rb"[+-]?\d+", inner[3:-1]) else None
+
+
+def epsv_jlaffaye(reply):
+    """Between the first three bars and the last bar."""
+    text = b"\n".join(reply)
+    start, end = text.find(b"|||"), text.rfind(b"|")
+    number = text[start + 3:end]
+    if reply[0][:3] != b"229" or start < 0 or not re.fullmatch(rb"[+-]?\d+", number):
+        return None
+    return at_peer(int(number), wrap=False)
+
+
+def epsv_basic_ftp(reply):
+    match = re.search(rb"[|!]{3}(.+)[|!]", b"\n".join(reply))
+    return at_peer(number_at(match.group(1)), wrap=False) if reply[-1][:1] in (b"1", b"2", b"3") and match else None
+
+
+def epsv_filezilla(reply):
+    match = re.match(rb".*?\(\|\|\|(\d+)\|\)", reply[-1])
+    return at_peer(int(match.group(1))) if reply[-1][:1] in (b"2", b"3") and match else None
+
+
+def epsv_busybox(reply):
+    """Between the last two bars."""
+    words = reply[-1].rsplit(b"|", 2)
+    right = reply[-1][:3] == b"229" and len(words) == 3 and words[1].isdigit()
+    return at_peer(int(words[1]), wrap=False) if right else None
+
+
+def epsv_mc(reply):
+    """Three bytes behind the first bar."""
+    code, behind = number_at(reply[-1]), reply[-1].partition(b"|")[2][2:]
+    return at_peer(number_at(behind), wrap=False) if code is not None and 200 <= code < 300 and behind else None
+
+
+def epsv_gvfs(reply):
+    """The first line; three bytes behind the last parenthesis."""
+    if not re.match(rb"2\d\d[ -]", reply[0]) or b"(" not in reply[0]:
+        return None
+    return at_peer(number_at(reply[0].rpartition(b"(")[2][3:]))
+
+
+def epsv_dotnet(reply):
+    """The fourth word between the last "(" and the last ")", cut at bars."""
+    text = b"\n".join(reply)
+    words = text[text.rfind(b"(") + 1:max(text.rfind(b")"), 0)].split(b"|")
+    if not re.match(rb"2\d\d[ -]", reply[0]) or b"(" not in text or len(words) < 4:
+        return None
+    return at_peer(int(words[3]), wrap=False) if re.fullmatch(rb"\s*[+-]?\d+\s*", words[3]) else None
+
+
+def epsv_ruby(reply):
+    match = re.search(rb"\(([!-~])\1\1(\d+)\1\)", b"\n".join(reply))
+    return at_peer(int(match.group(2)), wrap=False) if reply[0][:3] == b"229" and match else None
+
+
+def epsv_php(reply):
+    """Behind the third of the byte that follows the first parenthesis, whatever stands between them."""
+    text = reply[-1][4:].partition(b"(")[2]
+    words = text.split(text[:1], 3) if text else []
+    return at_peer(number_at(words[3])) if reply[-1][:3] == b"229" and len(words) == 4 else None
+
+
+def epsv_script(reply):
+    match = re.search(rb"\|\|\|(\d+)\|", b"\n".join(reply))
+    return at_peer(int(match.group(1)), wrap=False) if match else None
+
+
+class Tnftp:
+    """What stands in parentheses is kept when a reply has a line that begins with 229, whatever it answers."""
+
+    def __init__(self):
+        self.kept = b""
+
+    def hear(self, reply):
+        kind = b""
+        for line in reply:
+            kind = kind or (line[:3] if line[:3] in (b"227", b"228", b"229") else b"")
+            text = line[3:].partition(b"(")[2] if kind == b"229" else from_first_digit(line[4:]) if kind else b""
+            if text:
+                self.kept = text.partition(b")")[0]
+                return
+
+    def read(self, reply):
+        self.hear(reply)
+        code = reply[-1][:3]
+        if code[:1] != b"2" or (code[:2] == b"22" and code != b"229"):
+            return None
+        match = re.match(rb"(.)\1\1\s*([+-]?\d+)\1", self.kept, re.DOTALL)
+        return at_peer(int(match.group(2))) if match else None
+
+
+EPSV_CLIENTS = (
+    client("GNU wget", at_any_code, epsv_wget),
+    client("lftp", at_any_code_once_open, epsv_lftp),
+    client("curl before 7.85", at_any_code, epsv_curl),
+    client("curl", at_same_code, epsv_curl),
+    client("Python ftplib", at_first_code_without_hyphen, epsv_ftplib),
+    client("Perl Net::FTP", at_code_without_hyphen, epsv_net_ftp),
+    Client("tnftp", at_code_of_bsd, Tnftp),
+    client("Apache commons-net", at_digit, epsv_commons_net),
+    client("jlaffaye/ftp", at_same_code, epsv_jlaffaye),
+    client("basic-ftp", at_same_code, epsv_basic_ftp),
+    client("FileZilla", at_same_code, epsv_filezilla),
+    client("busybox", at_any_digit, epsv_busybox),
+    client("Midnight Commander", at_number, epsv_mc),
+    client("GVfs", at_strict_code, epsv_gvfs),
+    client(".NET", at_strict_code, epsv_dotnet),
+    client("Ruby", at_first_code_without_hyphen, epsv_ruby),
+    client("PHP", at_any_code, epsv_php),
+    client("a script that looks for bars", at_same_code, epsv_script),
 )

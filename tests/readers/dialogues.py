@@ -15,7 +15,8 @@ PORTS = (("0", "25"), ("195", "80"), ("200", "1"), ("4", "1"))
 
 ARABIC_ZERO = 0x660
 
-COMMANDS = ("PASV",) * 3 + ("NOOP", "PWD", "TYPE I", "RETR f", "LIST", "CWD a", "ABOR", "STOR g", "SYST")
+OTHER_COMMANDS = ("NOOP", "PWD", "TYPE I", "RETR f", "LIST", "CWD a", "ABOR", "STOR g", "SYST")
+COMMANDS = ("PASV",) * 3 + OTHER_COMMANDS
 CODES = ("200", "227", "227", "227", "250", "226", "150", "220", "331", "500", "425", "425", "229", "213", "221", "421",
          "228", "257")
 WORDS = ("ok", "Entering Passive Mode", "done", "x", "at 3 pm", "go (now)", "1", "mode 2", "", "=", "files, and more", "-",
@@ -24,6 +25,15 @@ AROUND_NUMBERS = ("(%s)", "(%s).", "%s", "=%s", "[%s]", "( %s )", "(%s")
 BETWEEN_WORDS = (" ", "  ", "", " (", ", ")
 TOO_EARLY = ("120 wait", "text", "", "150 x", "220-a", "200 ok")
 TOO_LATE = ("230 in", "331 p", "220 x")
+
+EXTENDED_COMMANDS = ("EPSV",) * 4 + ("EPSV 1",) + OTHER_COMMANDS
+EXTENDED_CODES = ("229",) * 5 + ("227", "200", "200", "250", "226", "213", "150", "220", "331", "500", "425", "2000", " 200",
+                                 "+0226")
+EXTENDED_PORTS = ("50000", "22", "5060", "65536", "115536", "050000", "8080", "6000", "0", "99999999999", "-1", "+50000",
+                  " 50000", "50000 ", "0xC350", "1", "50001")
+DELIMITERS = "||||||||!#,/+ (-5%)"
+EXTENDED_WORDS = ("ok", "Entering Extended Passive Mode", "x", "go (now)", "1", "(a)", "", "|", "||", "|||", "()", "(|",
+                  "port 7", "2", ")", "(5)")
 HONEST = f"227 Entering Passive Mode ({','.join(OWN + PORTS[1])})"
 
 
@@ -44,7 +54,14 @@ def make_dialogue(number):
     return Author(random.Random(number)).dialogue()
 
 
+def make_extended_dialogue(number):
+    """The same, with EPSV in the place of PASV."""
+    return ExtendedAuthor(random.Random(number)).dialogue()
+
+
 class Author:
+    REQUEST, COMMANDS, CODES, HONEST = "PASV", COMMANDS, CODES, HONEST
+
     def __init__(self, chance):
         self.chance = chance
 
@@ -106,17 +123,17 @@ class Author:
 
     def reply(self):
         """Lines that may be a reply, several, or none that ends."""
-        code, kind = self.one_of(CODES), self.chance.random()
+        code, kind = self.one_of(self.CODES), self.chance.random()
         if kind < 0.55:
             return [code + self.one_of((" ", " ", " ", " ", "", "\t")) + self.text()]
         if kind >= 0.85:
             return [self.one_of((" ", "", "   ")) + self.text()]
         lines = [f"{code}-{self.text()}"]
         for _ in range(self.chance.randrange(3)):
-            begins = (" ", "", "    ", self.one_of(CODES) + " ", self.one_of(CODES) + "-", code + "-")
+            begins = (" ", "", "    ", self.one_of(self.CODES) + " ", self.one_of(self.CODES) + "-", code + "-")
             lines.append(self.one_of(begins) + self.text())
         if self.often(0.8):
-            lines.append(f"{code if self.often(0.8) else self.one_of(CODES)} {self.text()}")
+            lines.append(f"{code if self.often(0.8) else self.one_of(self.CODES)} {self.text()}")
         return lines
 
     def replies(self, count):
@@ -127,9 +144,9 @@ class Author:
         return (*early, line, *([self.one_of(TOO_LATE)] if self.often(0.1) else []))
 
     def answer(self, command):
-        if command == "PASV" and self.often(0.5):
-            return (HONEST, *(self.replies(1) if self.often(0.2) else []))
-        if command != "PASV" and self.often(0.4):
+        if command.startswith(self.REQUEST) and self.often(0.5):
+            return (self.HONEST, *(self.replies(1) if self.often(0.2) else []))
+        if not command.startswith(self.REQUEST) and self.often(0.4):
             return (self.one_of(("200 ok", "250 ok", "226 done")),)
         return tuple(self.replies(self.one_of((0, 1, 1, 1, 2, 3))))
 
@@ -137,6 +154,34 @@ class Author:
         mode = self.one_of(tuple(MODES))
         turns = [Turn("", self.login("220 hi")), Turn("USER u", self.login("331 p")), Turn("PASS x", self.login("230 in"))]
         for _ in range(self.chance.randrange(2, 6)):
-            command = self.one_of(COMMANDS)
+            command = self.one_of(self.COMMANDS)
             turns.append(Turn(command, self.answer(command)))
         return Dialogue(mode, tuple(turns))
+
+
+class ExtendedAuthor(Author):
+    REQUEST, COMMANDS, CODES = "EPSV", EXTENDED_COMMANDS, EXTENDED_CODES
+    HONEST = "229 Entering Extended Passive Mode (|||50000|)"
+
+    def likeness(self):
+        """A port as somebody could write it."""
+        one, port = self.one_of(DELIMITERS), self.one_of(EXTENDED_PORTS)
+        if self.often(0.5):
+            return f"({one * 3}{port}{one})"
+        return self.one_of((
+            f"{one}{self.one_of(DELIMITERS)}{self.one_of(DELIMITERS)}{port}{one}",
+            f"({one * 3}{port}{one}",
+            f"{one * 3}{port}{one}",
+            f"({one}1{one}10.9.9.9{one}{port}{one})",
+            f"({one * 3}{port})",
+            f"({one * 2}{port}{one})",
+            f"({one * 3}{port}{one * 2})",
+            f"( {one * 3}{port}{one} )",
+            f"({one * 3}{port}{one}{self.one_of(EXTENDED_PORTS)}{one})",
+            f"({one}{self.one_of(DELIMITERS)}{one}{port}{one})",
+        ))
+
+    def text(self):
+        parts = [self.likeness() if self.often(0.45) else self.one_of(EXTENDED_WORDS)
+                 for _ in range(self.one_of((1, 1, 2, 2, 3)))]
+        return self.one_of((" ", "", " (")).join(parts)

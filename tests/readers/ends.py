@@ -54,6 +54,32 @@ def at_same_code(lines):
     return None
 
 
+def at_strict_code(lines):
+    """GVfs, .NET: a first line without a code and a blank or a hyphen is an error; the same code and a blank end others."""
+    if not lines:
+        return None
+    if not re.match(rb"\d\d\d-", lines[0]):
+        return 1
+    return next((i for i, line in enumerate(lines[1:], 2) if line[:4] == lines[0][:3] + b" "), None)
+
+
+def number_at(line):
+    """scanf() of a number at the start of a line, or None."""
+    match = re.match(rb"\s*([+-]?\d+)", line)
+    return int(match.group(1)) if match else None
+
+
+def at_number(lines):
+    """Midnight Commander: scanf finds the code, wherever it ends, and any first line is a reply but a blank one."""
+    for i, line in enumerate(lines, 1):
+        if line.strip() and line[3:4] == b"-" and number_at(line) is not None:
+            return next((j for j, last in enumerate(lines[i:], i + 1)
+                         if number_at(last) == number_at(line) and last[3:4] == b" "), None)
+        if line.strip():
+            return i
+    return None
+
+
 def at_first_code_without_hyphen(lines):
     """Python ftplib: the first line is taken as it is, and whatever is no hyphen behind its first three bytes ends it."""
     if not lines:

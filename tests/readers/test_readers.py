@@ -3,10 +3,12 @@
 """
 tests/readers/test_readers.py [-k TEXT]: what the clients of doc/readers.md (clients.py) make of random dialogues
 (dialogues.py) that have gone through the core's session (relay.c). No client may read an endpoint that was not announced to
-it. A dialogue in which one does is shown, with its number, as short as it can be. Prints TAP.
+it. In the answer to an EPSV that is said of clients in step, which had read all that was said to them when they said each of
+their commands (doc/readers.md says why). A dialogue in which one does is shown, with its number, as short as it can be.
+Prints TAP.
 
-RELAY names the program. READERS_FIRST is the number of the first dialogue (0) and READERS_COUNT how many there are (30,000;
-with LAB_FULL a million).
+RELAY names the program. READERS_FIRST is the number of the first dialogue (0) and READERS_COUNT how many there are of each
+kind (30,000; with LAB_FULL a million).
 """
 
 import os
@@ -15,13 +17,14 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Callable
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests"))
 
 # pylint: disable=wrong-import-position
-from clients import CLIENTS, PEER
-from dialogues import MODES, Dialogue, Turn, make_dialogue
+from clients import CLIENTS, EPSV_CLIENTS, PEER
+from dialogues import MODES, Dialogue, Turn, make_dialogue, make_extended_dialogue
 from statements import check, run_statements
 
 RELAY = os.environ.get("RELAY", str(TOP / "build/sanitize/tests/readers/relay"))
@@ -40,6 +43,19 @@ class Heard:
     lines: list = field(default_factory=list)
     announced: list = field(default_factory=list)
     ended: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """in_step: what a client reads counts while it has read all that had been said when it says its next command."""
+    request: str
+    clients: tuple
+    make_dialogue: Callable
+    in_step: bool
+
+
+PASV = Kind("PASV", CLIENTS, make_dialogue, False)
+EPSV = Kind("EPSV", EPSV_CLIENTS, make_extended_dialogue, True)
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,8 @@ def is_preliminary(turn, reply):
 class Reading:
     """One client in one dialogue. It says its next command when it has read a reply to the one before."""
 
-    def __init__(self, client):
+    def __init__(self, kind, client):
+        self.kind = kind
         self.client = client
         self.memory = client.begin()
         self.waiting = []
@@ -106,11 +123,13 @@ class Reading:
         """Where the client would connect to, and what had been announced by then."""
         announced = set()
         for turn, part in zip(dialogue.turns, heard):
+            if self.kind.in_step and self.waiting:
+                return
             self.waiting += part.lines
             announced.update(part.announced)
             reply = self.answer_to(turn)
             endpoint = None
-            if reply and turn.command == "PASV":
+            if reply and turn.command.startswith(self.kind.request):
                 endpoint = self.memory.read(reply)
             elif reply:
                 self.memory.hear(reply)
@@ -120,10 +139,10 @@ class Reading:
                 return
 
 
-def strays(client, dialogue):
+def strays(kind, client, dialogue):
     """The first endpoint that was not announced, or None."""
     heard, = relay([dialogue])
-    return next((endpoint for endpoint, announced in Reading(client).endpoints(dialogue, heard)
+    return next((endpoint for endpoint, announced in Reading(kind, client).endpoints(dialogue, heard)
                  if endpoint not in announced), None)
 
 
@@ -138,19 +157,20 @@ def shorter(dialogue):
             yield replace(dialogue, turns=(*turns[:i], less, *turns[i + 1:]))
 
 
-def shortest(client, dialogue):
+def shortest(kind, client, dialogue):
     """What is left of it when every line that is taken away makes the client do right."""
     found = dialogue
     while found:
         dialogue = found
-        found = next((less for less in shorter(dialogue) if strays(client, less)), None)
+        found = next((less for less in shorter(dialogue) if strays(kind, client, less)), None)
     return dialogue
 
 
-def show(client, violation):
-    dialogue = shortest(client, violation.dialogue)
+def show(kind, client, violation):
+    dialogue = shortest(kind, client, violation.dialogue)
     heard, = relay([dialogue])
-    lines = [f"dialogue {violation.number}, translated: {dialogue.mode}; the client goes to {strays(client, dialogue)}"]
+    where = strays(kind, client, dialogue)
+    lines = [f"dialogue {violation.number}, translated: {dialogue.mode}; the client goes to {where}"]
     for turn, part in zip(dialogue.turns, heard):
         lines += [f"C: {turn.command}"] if turn.command else []
         lines += [f"S: {line}" for line in turn.lines]
@@ -160,9 +180,10 @@ def show(client, violation):
 
 
 class Play:
-    """All dialogues, played when the first statement asks for them."""
+    """All dialogues of a kind, played when the first statement asks for them."""
 
-    def __init__(self):
+    def __init__(self, kind):
+        self.kind = kind
         self.played = False
         self.read = Counter()
         self.violations = {}
@@ -173,13 +194,13 @@ class Play:
         self.played = True
         for first in range(FIRST, FIRST + COUNT, AT_A_TIME):
             numbers = range(first, min(first + AT_A_TIME, FIRST + COUNT))
-            dialogues = [make_dialogue(number) for number in numbers]
+            dialogues = [self.kind.make_dialogue(number) for number in numbers]
             for number, dialogue, heard in zip(numbers, dialogues, relay(dialogues)):
                 self.judge(number, dialogue, heard)
 
     def judge(self, number, dialogue, heard):
-        for client in CLIENTS:
-            for endpoint, announced in Reading(client).endpoints(dialogue, heard):
+        for client in self.kind.clients:
+            for endpoint, announced in Reading(self.kind, client).endpoints(dialogue, heard):
                 if endpoint in announced:
                     self.read[client, dialogue.mode] += 1
                 elif client not in self.violations:
@@ -188,11 +209,11 @@ class Play:
     def check_client(self, client):
         self.run()
         violation = self.violations.get(client)
-        check(not violation, violation and show(client, violation))
+        check(not violation, violation and show(self.kind, client, violation))
 
     def check_enough(self):
         self.run()
-        for client in CLIENTS:
+        for client in self.kind.clients:
             for mode in MODES:
                 read = self.read[client, mode]
                 check(read * len(MODES) * 100 >= READ_AT_LEAST * COUNT,
@@ -200,10 +221,15 @@ class Play:
 
 
 def statements(_directory):
-    play = Play()
+    play = Play(PASV)
     for client in CLIENTS:
         yield f"{client.name} reads no endpoint that was not announced", lambda client=client: play.check_client(client)
     yield "each client reads endpoints, whatever is translated", play.check_enough
+    extended = Play(EPSV)
+    for client in EPSV_CLIENTS:
+        yield (f"a350: {client.name} in step reads no port that was not announced",
+               lambda client=client: extended.check_client(client))
+    yield "each client reads ports, whatever is translated", extended.check_enough
 
 
 if __name__ == "__main__":
