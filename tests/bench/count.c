@@ -5,7 +5,9 @@
  *   count PACKETS SESSIONS
  *
  * Each session, through SNAT, logs in, and goes on with ROUNDS of what PACKETS says: "login" nothing, "acknowledge" a pure
- * acknowledgement, "line" NOOP and its reply, "offer" a PORT that is made longer, its reply and the acknowledgement of that.
+ * acknowledgement, "line" NOOP and its reply, "offer" a PORT that is made longer, its reply and the acknowledgement of that,
+ * "blanks" a command and a reply that are looked through for what may stand between many blanks: what a line costs grows
+ * with its length and no faster.
  * The last line tells how many packets there were. It is the same for all times: no packet depends on a clock or on chance.
  */
 #include <stdlib.h>
@@ -35,11 +37,21 @@ static void offer(struct rig *rig)
 	rig->events[0] = '\0';
 }
 
+#define BLANKS_20 "                    "
+#define BLANKS BLANKS_20 BLANKS_20 BLANKS_20 BLANKS_20 BLANKS_20 /* The rig keeps what ROUNDS of them bring. */
+
+static void blanks(struct rig *rig)
+{
+	rig_say(rig, DIRECTION_ORIGINAL, "GET path=/" BLANKS "x\r\n");
+	rig_say(rig, DIRECTION_REPLY, "200 |x" BLANKS "x\r\n");
+	rig->events[0] = '\0';
+}
+
 static const struct workload {
 	const char *name;
 	void (*run)(struct rig *rig);
 } workloads[] = {
-	{ "login", NULL }, { "acknowledge", acknowledge }, { "line", line }, { "offer", offer },
+	{ "login", NULL }, { "acknowledge", acknowledge }, { "line", line }, { "offer", offer }, { "blanks", blanks },
 };
 
 static unsigned long run_session(const struct workload *workload)
@@ -65,7 +77,7 @@ int main(int argc, char **argv)
 		if (argc == 3 && strcmp(argv[1], workloads[i].name) == 0)
 			workload = &workloads[i];
 	if (!workload) {
-		fprintf(stderr, "usage: count login|acknowledge|line|offer SESSIONS\n");
+		fprintf(stderr, "usage: count login|acknowledge|line|offer|blanks SESSIONS\n");
 		return 2;
 	}
 	for (unsigned long i = strtoul(argv[2], NULL, 10); i > 0; i--)

@@ -123,10 +123,13 @@ bool hostport_has_extended_port(struct bytes text)
 		bool parenthesis = opens_extended_port(start);
 		size_t port = index + (parenthesis ? 4 : 3);
 
+		/* Not before the bars are there, or a line of blanks would be read as often as it has bytes. */
+		if (!bare && !parenthesis)
+			continue;
 		while (port < text.length &&
 		       (is_blank(text.data[port]) || text.data[port] == '+' || text.data[port] == '-'))
 			port++;
-		found = (parenthesis || bare) && port < text.length && may_be_digit(text.data[port]);
+		found = port < text.length && may_be_digit(text.data[port]);
 	}
 	return found;
 }

@@ -73,10 +73,11 @@ static bool names_endpoint(const struct turn *turn, const struct command *comman
 	for (size_t i = 0; i + 4 <= argument.length; i++) {
 		size_t end = i + 4;
 
+		if (!bytes_equal_word((struct bytes){ argument.data + i, 4 }, "PORT"))
+			continue;
 		while (end < argument.length && (argument.data[end] == ' ' || argument.data[end] == '\t'))
 			end++;
-		if (end < argument.length && argument.data[end] == '=' &&
-		    bytes_equal_word((struct bytes){ argument.data + i, 4 }, "PORT"))
+		if (end < argument.length && argument.data[end] == '=')
 			return true;
 	}
 	return false;

@@ -20,6 +20,8 @@
  * A line that passes in parts is held from the first such place on, until all of it has come and is judged. No piece can
  * begin before PIECE_MIN, so that lines of usual length cost one comparison and are never refused for a name in them.
  */
+#include <string.h>
+
 #include "core/digits.h"
 #include "core/ftp/session_internal.h"
 #include "core/ftp/telnet.h"
@@ -43,6 +45,12 @@ static struct bytes ending_last(const struct ending *ending, size_t length)
 	return (struct bytes){ ending->text + sizeof(ending->text) - length, length };
 }
 
+/* Some take out everything else. */
+static bool is_spelt(uint8_t byte)
+{
+	return byte > ' ' && byte < TELNET_DELETE;
+}
+
 static struct ending read_back(struct bytes line, size_t end)
 {
 	struct ending ending = { .length = 0 };
@@ -52,10 +60,23 @@ static struct ending read_back(struct bytes line, size_t end)
 
 		if (byte == ' ')
 			break;
-		if (byte > ' ' && byte < TELNET_DELETE)
+		if (is_spelt(byte))
 			ending.text[sizeof(ending.text) - ++ending.length] = byte;
 	}
 	return ending;
+}
+
+/* One byte more. To read back at each would take a long name in another alphabet as often as it has bytes. */
+static void ending_take(struct ending *ending, uint8_t byte)
+{
+	if (byte == ' ') {
+		ending->length = 0;
+	} else if (is_spelt(byte)) {
+		memmove(ending->text, ending->text + 1, sizeof(ending->text) - 1);
+		ending->text[sizeof(ending->text) - 1] = byte;
+		if (ending->length < sizeof(ending->text))
+			ending->length++;
+	}
 }
 
 /*
@@ -66,6 +87,7 @@ struct search {
 	const struct session *session;
 	struct bytes line;
 	bool whole;
+	struct ending ending; /* of what is before the place at hand */
 	unsigned int looks;
 	bool asked;    /* whether anybody could read an endpoint in the rest */
 	bool harmless; /* nobody could */
@@ -108,11 +130,10 @@ static bool verb_is_hidden(struct search *search, enum verb verb, size_t end)
 /* Does a hidden verb end at end? */
 static bool command_ends_at(struct search *search, size_t end)
 {
-	const struct ending ending = read_back(search->line, end);
 	bool hidden = false;
 
-	for (size_t length = VERB_SHORTEST; length <= ending.length && !hidden; length++)
-		hidden = verb_is_hidden(search, verb_find(ending_last(&ending, length)), end);
+	for (size_t length = VERB_SHORTEST; length <= search->ending.length && !hidden; length++)
+		hidden = verb_is_hidden(search, verb_find(ending_last(&search->ending, length)), end);
 	return hidden;
 }
 
@@ -131,13 +152,12 @@ static bool may_end_offer(uint8_t byte)
 /* Does an active offer stand there that has no space after its verb? Until the end has come, it may. */
 static bool offer_ends_at(struct search *search, size_t end)
 {
-	struct ending ending;
+	const struct ending *ending = &search->ending;
 	enum verb verb;
 
 	if (!may_end_offer(search->line.data[end - 1]))
 		return false;
-	ending = read_back(search->line, end);
-	verb = verb_find(ending_last(&ending, ending.length < 4 ? ending.length : 4));
+	verb = verb_find(ending_last(ending, ending->length < 4 ? ending->length : 4));
 	if (verb == VERB_EPRT)
 		return !search->whole || begins_like_eprt(search_rest(search, end));
 	return verb_is_active_offer(verb) && may_be_endpoint(search, end);
@@ -145,20 +165,25 @@ static bool offer_ends_at(struct search *search, size_t end)
 
 static bool reply_ends_at(struct search *search, size_t end)
 {
-	const struct ending ending = read_back(search->line, end);
-	const uint8_t *code = ending_last(&ending, 3).data;
+	const uint8_t *code = ending_last(&search->ending, 3).data;
 
-	return ending.length >= 3 && code[0] >= '1' && code[0] <= '6' && digits_is_digit(code[1]) &&
+	return search->ending.length >= 3 && code[0] >= '1' && code[0] <= '6' && digits_is_digit(code[1]) &&
 	       digits_is_digit(code[2]) && may_be_endpoint(search, end);
 }
 
 bool session_hides_line(const struct session *session, enum direction direction, struct bytes line, size_t from, bool whole)
 {
-	struct search search = { .session = session, .line = line, .whole = whole };
 	const size_t first = from > PIECE_MIN ? from : PIECE_MIN;
-	bool hidden = direction == DIRECTION_ORIGINAL && line.length > PIECE_MIN &&
-		      telnet_has_doubtful_option(line, first - 2);
+	struct search search;
+	bool hidden;
 
+	/* Most lines: nobody reads them in pieces. */
+	if (line.length + whole <= PIECE_MIN)
+		return false;
+	search = (struct search){ .session = session, .line = line, .whole = whole };
+	hidden = direction == DIRECTION_ORIGINAL && line.length > PIECE_MIN && telnet_has_doubtful_option(line, first - 2);
+	if (first <= line.length)
+		search.ending = read_back(line, first);
 	for (size_t end = first; end < line.length + whole && !hidden; end++) {
 		const uint8_t byte = end < line.length ? line.data[end] : ' ';
 
@@ -166,6 +191,7 @@ bool session_hides_line(const struct session *session, enum direction direction,
 			hidden = byte == ' ' || byte == '\t' ? command_ends_at(&search, end) : offer_ends_at(&search, end);
 		else
 			hidden = (byte == ' ' || byte == '-') && reply_ends_at(&search, end);
+		ending_take(&search.ending, byte);
 	}
 	return hidden;
 }
