@@ -234,6 +234,8 @@ def refuse_command(arena, family, port, line, reasons):
         refused = arena.server_received(family, client.local_port, port)[len(spoken):]
         listing = client.list_active()
         check(listing == LISTING or b" pub" in listing, f"the listing afterwards is {listing!r}")
+        # Else the next statement of this session finds it.
+        wait_until(lambda: arena.lab.gateway.events("pinhole-open", since), "the event of the listing's offer")
         received = arena.server_received(family, client.local_port, port)
     check_equal(len(refused), len(line) + 2, f"length of the refused line as the server got it ({refused!r})")
     check(line.partition(b" ")[2] not in refused, f"the server saw the offer: {refused!r}")
