@@ -15,7 +15,7 @@ SLOWNESS = float(os.environ.get("LAB_SLOWNESS", "1"))
 PATIENCE = 30.0
 
 
-class TimedOut(Exception):
+class TimedOut(TimeoutError):
     """A condition did not come true before its deadline."""
 
 

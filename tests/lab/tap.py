@@ -3,13 +3,15 @@
 Test programs: a list of statements, each with a function that fails by an exception; output in TAP.
 
 A statement is checked by a function of any arguments. Whatever it raises becomes the diagnostic of a "not ok" line;
-Skip becomes "ok ... # SKIP reason". The exit status is 1 if any statement failed, and 77, with the reason as the last
-line, where this host allows no lab at all (tests/lab/enter).
+Skip becomes "ok ... # SKIP reason". Where nothing was wrong but what had to come had not come in time, the diagnostic
+begins with "# LATE", and tests/tools/run may ask again. The exit status is 1 if any statement failed, and 77, with the
+reason as the last line, where this host allows no lab at all (tests/lab/enter).
 """
 
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -23,6 +25,13 @@ class Failed(AssertionError):
     """A check did not hold. The message alone says what was seen, so no traceback is printed."""
 
 
+class Late(Failed):
+    """It took longer than it may."""
+
+
+OVERDUE = (Late, TimeoutError, subprocess.TimeoutExpired)
+
+
 def check(condition, message):
     if not condition:
         raise Failed(message)
@@ -30,6 +39,11 @@ def check(condition, message):
 
 def check_equal(seen, expected, what):
     check(seen == expected, f"{what}: expected {expected!r}, saw {seen!r}")
+
+
+def check_in_time(seconds, bound, what):
+    if seconds >= bound:
+        raise Late(f"{what} took {seconds:.3f} s, and {bound:g} s are allowed")
 
 
 def enter_lab():
@@ -59,7 +73,8 @@ class Fixture:
         if isinstance(self._error, Skip):
             raise self._error
         if self._error:
-            raise Failed(f"as the statement before: {str(self._error).splitlines()[0]}")
+            kind = Late if isinstance(self._error, OVERDUE) else Failed
+            raise kind(f"as the statement before: {str(self._error).splitlines()[0]}")
         if self._manager is None:
             manager = self.make()
             try:
@@ -142,5 +157,7 @@ class Plan:
         frames = traceback.extract_tb(error.__traceback__)
         where = [f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames[1:]]
         kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
+        if isinstance(error, OVERDUE):
+            print("# LATE", flush=True)
         for line in [*f"{kind}{error}".splitlines(), f"at {', '.join(where)}"]:
             print(f"# {line}", flush=True)

@@ -17,7 +17,7 @@ import time
 from lab import Lab
 from process import SLOWNESS, Stopwatch, wait_until
 from scripted import ScriptedClient, ScriptedServer, family_of, is_ipv6, offer_line
-from tap import Plan, check, check_equal
+from tap import Plan, check, check_equal, check_in_time
 
 SOON = 1 * SLOWNESS
 BURST = 40
@@ -51,7 +51,7 @@ def within_a_second(what, outage=0.0):
     with Stopwatch() as watch:
         yield
     print(f"# {what}: {watch.seconds():.2f} s", flush=True)
-    check(watch.seconds() < max(SOON, 2 * outage), f"{what} took {watch.seconds():.2f} s after an outage of {outage:.2f} s")
+    check_in_time(watch.seconds(), max(SOON, 2 * outage), f"{what} after an outage of {outage:.2f} s")
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from lab import Lab
 from process import SLOWNESS, Stopwatch, wait_until
 from rawtcp import TCP_QUEUE_SEQ, TCP_REPAIR, TCP_REPAIR_QUEUE
 from scripted import ScriptedClient, ScriptedServer, family_of, offer_line
-from tap import Plan, check, check_equal
+from tap import Plan, check, check_equal, check_in_time
 
 # Nothing is lost but where that is said, and nobody waits but for a retransmission.
 BOUND = 1.0
@@ -86,7 +86,7 @@ def offer_at_the_end_of_a_full_segment(lab, family, mtu):
             client.send(b"NOOP " + b"b" * (full - len(line) - 7 + more) + b"\r\n" + line)
             client.expect("200")
             client.expect("200")
-    check(watch.seconds() < BOUND, f"nine lines took {watch.seconds():.3f} s")
+    check_in_time(watch.seconds(), BOUND, "nine lines")
 
 
 class NarrowBeyond:
@@ -134,7 +134,7 @@ def long_line_behind_edits(lab, family):
             client.command(offer_line(client.address, 20000 + number), "200")
         with Stopwatch() as watch:
             client.command(b"NOOP " + b"a" * 1030, "200")
-    check(watch.seconds() < BOUND, f"a long line took {watch.seconds():.3f} s")
+    check_in_time(watch.seconds(), BOUND, "a long line")
 
 
 class TwoWays(Lab):
@@ -183,7 +183,7 @@ def way_changes_in_silence(lab, family):
         with Stopwatch() as watch:
             ended.set()
             client.expect("226")
-    check(watch.seconds() < BOUND, f"the end of a transfer took {watch.seconds():.3f} s")
+    check_in_time(watch.seconds(), BOUND, "the end of a transfer")
 
 
 def vanish(connection):
@@ -205,7 +205,7 @@ def port_used_again(lab, family, end):
                 with connection, Stopwatch() as watch:
                     connection.connect((lab.server_seen(family), 21))
                     check_equal(connection.recv(100), b"220 scripted\r\n", "the greeting")
-                    check(watch.seconds() < BOUND, f"greeting {number} took {watch.seconds():.3f} s")
+                    check_in_time(watch.seconds(), BOUND, f"greeting {number}")
                     if number == 0:
                         end(connection, server.session())
 
@@ -250,7 +250,7 @@ def numbers_that_wrap(lab, family):
                         connection.sendall(line + b"\r\n")
                     reply = lines.readline()
                     check(reply.startswith(code), f"{line!r} was answered with {reply!r}, {before} before the wrap")
-    check(watch.seconds() < 10 * BOUND, f"it took {watch.seconds():.3f} s")
+    check_in_time(watch.seconds(), 10 * BOUND, "all of them")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from gateway import Gateway
 from lab import Lab
 from process import SLOWNESS, Stopwatch
 from scripted import LISTING, ScriptedClient, ScriptedServer
-from tap import Plan, check, check_equal
+from tap import Plan, check, check_equal, check_in_time
 
 # A second of doubt, and the repetition of the segment that ends it: Linux repeats after 0.2, 0.6, 1.4 and 3 seconds.
 SOON = 4 * SLOWNESS
@@ -47,7 +47,7 @@ class Pair:
 
 def check_within(watch, what):
     print(f"# {what}: {watch.seconds():.2f} s", flush=True)
-    check(watch.seconds() < SOON, f"{what} took {watch.seconds():.2f} s")
+    check_in_time(watch.seconds(), SOON, what)
 
 
 @contextlib.contextmanager

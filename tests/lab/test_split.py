@@ -14,7 +14,7 @@ import termios
 from lab import Lab
 from process import SLOWNESS, Stopwatch, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer, naive_endpoint, offer_line
-from tap import Plan, check, check_equal
+from tap import Plan, check_equal, check_in_time
 
 
 class Dialogue:
@@ -102,7 +102,7 @@ def paused(lab, family):
         dialogue.client.expect("200")
         dialogue.check_offers()
         dialogue.client.command(b"NOOP", "200")
-    check(watch.seconds() < 0.15 * SLOWNESS, f"the acknowledgement took {watch.seconds():.3f} s")
+    check_in_time(watch.seconds(), 0.15 * SLOWNESS, "the acknowledgement")
 
 
 def together(lab, family):

@@ -23,7 +23,7 @@ from gateway import binary
 from lab import Lab
 from process import SLOWNESS, children, is_gone, titled, wait_until
 from scripted import LISTING, ScriptedClient, ScriptedServer
-from tap import Plan, Skip, check, check_equal
+from tap import Plan, Skip, check, check_equal, check_in_time
 from test_supervisor import pair_of, session, starts
 
 WATCHDOG = round(2 * SLOWNESS)
@@ -46,7 +46,7 @@ def works(lab, family=4):
     began = time.monotonic()
     with session(lab, family) as client:
         check_equal(client.list_active(), LISTING, "the listing")
-        check(time.monotonic() - began < SLOWNESS, f"a session took {time.monotonic() - began:.1f} s")
+        check_in_time(time.monotonic() - began, SLOWNESS, "a session")
         return f"{client.local_port}"
 
 

@@ -14,6 +14,15 @@ MARK = pathlib.Path(tempfile.gettempdir()) / f"ftpalg-test-run-{os.getpid()}"
 TWO_FINE = "s=printf '1..2\\nok 1 - one\\nok 2 - two\\n'"
 ONE_BAD = "s=printf '1..2\\nok 1 - one\\nnot ok 2 - two\\n# because\\n'; exit 1"
 
+
+def late(alone, diagnostic="# LATE", count=1):
+    """A suite in which count statements fail, with this diagnostic, and of which -k NAME does this instead."""
+    results = "".join(f"echo not ok {number} - no {number}; echo {diagnostic!r}; " for number in range(1, count + 1))
+    return f"""s=sh -c "[ $# = 0 ] || {{ echo 1..1; {alone}; exit; }}; echo 1..{count}; {results} exit 1" s""".replace("$", "\\$")
+
+
+IN_TIME = "echo ok 1 - $2"
+
 # Statement; arguments; closing line; exit status; what the output must contain.
 CASES = (
     ("results that fit the plan pass", [TWO_FINE], "2 passed, 0 failed", 0, []),
@@ -32,6 +41,18 @@ CASES = (
     ("and those without wait for them", [f"+s=touch {MARK}; sleep 0.3; rm {MARK}; echo ok; echo 1..1",
                                          f"t=test -e {MARK} && exit 1; echo ok; echo 1..1"], "2 passed, 0 failed", 0, []),
     ("a failure of one of them counts", ["+" + ONE_BAD, "+t=echo ok; echo 1..1"], "2 passed, 1 failed", 1, ["# because\n"]),
+    ("what was late beside others and is in time alone passes, and is named",
+     ["-a", "2", "+" + late(IN_TIME), TWO_FINE], "3 passed, 0 failed", 0, ["in time alone:\n  s: no 1\n"]),
+    ("not where nobody asks for it", ["+" + late(IN_TIME), TWO_FINE], "2 passed, 1 failed", 1, ["not ok 1"]),
+    ("not where it is late alone", ["-a", "2", "+" + late("echo not ok 1 - $2; echo '# LATE'"), TWO_FINE],
+     "2 passed, 1 failed", 1, []),
+    ("nor where it is so the second time",
+     ["-a", "2", "+" + late(f"test -e {MARK} && rm {MARK} && echo not ok 1 - $2 || {{ touch {MARK}; {IN_TIME}; }}"), TWO_FINE],
+     "2 passed, 1 failed", 1, []),
+    ("nor where another statement is checked", ["-a", "2", "+" + late("echo ok 1 - yes"), TWO_FINE], "2 passed, 1 failed", 1, []),
+    ("nor where it was alone at first", ["-a", "2", late(IN_TIME), TWO_FINE], "2 passed, 1 failed", 1, []),
+    ("nor where it was wrong", ["-a", "2", "+" + late(IN_TIME, "# wrong"), TWO_FINE], "2 passed, 1 failed", 1, []),
+    ("nor where many were late", ["-a", "2", "+" + late(IN_TIME, count=9), TWO_FINE], "2 passed, 9 failed", 1, ["too many"]),
     ("statements are listed in a file", ["-o", str(MARK), "s=printf '1..2\\nok 1 - two\\nok 2 - one\\n'"],
      "2 passed, 0 failed", 0, []),
     ("with their suites, and sorted",
