@@ -93,8 +93,12 @@ def named_children(pid):
 
 
 def children(pid):
-    """Those of them that stay."""
-    return [child for child, name in named_children(pid) if name != OF_A_MOMENT]
+    """Those of them that stay. One that ftpalg has just forked has its name, until it has its own: it is waited for."""
+    def those_with_names():
+        found = named_children(pid)
+        return None if any(name == "ftpalg" for _, name in found) else [found]
+    found, = wait_until(those_with_names, f"names of the processes that {pid} has begun")
+    return [child for child, name in found if name != OF_A_MOMENT]
 
 
 def titled(pid, title):

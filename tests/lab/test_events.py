@@ -18,7 +18,7 @@ import time
 
 from gateway import READY, Gateway, binary
 from lab import Lab
-from process import OF_A_MOMENT, SLOWNESS, Stopwatch, named_children, titled, wait_until
+from process import SLOWNESS, Stopwatch, titled, wait_until
 from proxy import Proxy
 from scripted import ScriptedClient, ScriptedServer
 from tap import Plan, check, check_equal, check_in_time
@@ -87,8 +87,8 @@ class Packets:
 
     @staticmethod
     def workers(service):
-        # One that has just been forked, to look at the firewall, still has its parent's name.
-        return [child for child, name in named_children(service.pid) if name.startswith("ftpalg-") and name != OF_A_MOMENT]
+        # Others have their names a little later, or are there for a moment.
+        return [*titled(service.pid, "ftpalg-worker"), *titled(service.pid, "ftpalg-broker")]
 
 
 class Relays(Packets):
@@ -302,7 +302,7 @@ def messages_are_not_read(kind):
             if kind.command == "run":
                 worker = kind.workers(service)[0]
                 os.kill(worker, signal.SIGKILL)
-                wait_until(lambda: kind.workers(service) not in ([], [worker]), "the next worker")
+                wait_until(lambda: titled(service.pid, "ftpalg-worker") not in ([], [worker]), "the next worker")
                 wait_until(lambda: works(lab), "a session with the next worker", 20)
         os.close(ends[0])
         os.close(ends[1])

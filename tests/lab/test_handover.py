@@ -21,7 +21,7 @@ import time
 
 from gateway import READY, Gateway, binary
 from lab import Lab
-from process import SLOWNESS, children, is_gone, titled, wait_until
+from process import SLOWNESS, children, is_gone, named_children, titled, wait_until
 from proxy import Authority, Proxy
 from scripted import LISTING
 from tap import Plan, check, check_equal, check_in_time
@@ -683,7 +683,7 @@ def a_reload_during_an_upgrade_waits():
         old = pair_of(proxy)[0]
         os.replace(slow_program(lab, binary()), program)
         os.kill(proxy.process.pid, signal.SIGUSR2)
-        wait_until(lambda: any(titled(pid, "sleep") for pid in children(proxy.process.pid)), "the end of the trial's work")
+        wait_until(lambda: any(titled(pid, "sleep") for pid, _ in named_children(proxy.process.pid)), "the end of the trial's work")
         fifo = lab.path("fifo")
         os.mkfifo(fifo)
         with open(proxy.configuration, encoding="ascii") as file:
