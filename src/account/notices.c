@@ -6,6 +6,10 @@
  *
  * An active offer that was used before its transfer was asked for is made again by the gateway, under the same name: the
  * transfer goes with it.
+ *
+ * A relay of the proxy names the expectation by which its connection came. It may end after the reply to its transfer, when
+ * the next offer is there already; and where the server has refused that transfer, the client may use its connection for
+ * the next one, which has no offer of its own.
  */
 #include <string.h>
 
@@ -282,13 +286,28 @@ static void take_refusal(struct account *account, const struct notice *notice, u
 	}
 }
 
+/* The oldest row that a relay may be of: its own offer's, but where that was refused one that has no offer. */
+static struct row *find_relayed(const struct account *account, const struct notice *notice)
+{
+	struct row *named = NULL;
+	struct row *spare = NULL;
+
+	for (struct row *row = account_first_row(account, notice->session); row; row = account_next_row(account, row)) {
+		if (row->relayed)
+			continue;
+		if (row->offer != ROW_OFFER_NONE && expectation_equal(&row->expectation, notice->expectation))
+			named = row;
+		else if (row->offer == ROW_OFFER_NONE && row->transfer == ROW_ASKED)
+			spare = row;
+	}
+	return !named || (spare && named->transfer == ROW_ANSWERED) ? spare : named;
+}
+
 static void take_relay(struct account *account, const struct notice *notice, uint64_t now)
 {
-	struct row *row = find_asked(account, notice->session, VERB_UNKNOWN);
+	struct row *row = notice->relay && notice->expectation ? find_relayed(account, notice) : NULL;
 
 	if (!row)
-		row = account_first_row(account, notice->session);
-	if (!row || !notice->relay)
 		return;
 	row->relayed = true;
 	row->relay_reason = notice->reason;

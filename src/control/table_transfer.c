@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/table_internal.h"
+#include "ftpalg/address.h"
 
 static enum protection row_protection(const struct session_row *row)
 {
@@ -272,12 +273,19 @@ void tables_note_progress(struct tables *tables, uint64_t session, uint64_t byte
 	end->bytes = bytes;
 }
 
+/* A relay may end when the next offer is there already. */
+static bool is_latest_pinhole(const struct session_row *row, const struct expectation *expectation)
+{
+	return expectation && endpoint_equal(&row->pinhole.expectation.destination, &expectation->destination) &&
+	       address_equal(&row->pinhole.expectation.source, &expectation->source);
+}
+
 /* A data connection that went through the proxy. */
 void transfer_take_relay(struct session_row *row, const struct notice *notice)
 {
 	struct notice_transfer *end = &row->move.transfer.end;
 
-	if (row->move.state == MOVE_NONE || !notice->relay)
+	if (row->move.state == MOVE_NONE || !notice->relay || !is_latest_pinhole(row, notice->expectation))
 		return;
 	row->move.transfer.protection = notice_relay_protection(notice);
 	end->counted = true;

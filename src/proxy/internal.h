@@ -169,6 +169,7 @@ struct pinhole {
 	struct endpoint target;    /* to whom it is relayed */
 	struct expectation inward; /* lets the peer's connection in */
 	struct expectation onward; /* active mode: gives ours to the client the server's address */
+	struct expectation named;  /* as the session knows it, and events name it */
 };
 
 /* The command that changes what the legs are protected with, and waits for its reply: nothing else passes until then. */

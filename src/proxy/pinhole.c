@@ -191,6 +191,7 @@ static void pinhole_relay(struct proxy_session *session, int accepted)
 		.idle = proxy->config->limits.idle,
 		.session = session->session.id,
 		.view = session->session.view,
+		.expectation = pinhole->named,
 	};
 
 	plan.server = proxy_server_pair(session);
@@ -328,6 +329,7 @@ enum reason pinhole_expect(void *context, const struct nat_view *master, struct 
 		reason = pinhole_watch(session);
 	if (reason != REASON_NONE)
 		pinhole_stop_listening(&session->pinhole);
+	session->pinhole.named = *expectation;
 	return reason;
 }
 

@@ -73,6 +73,7 @@ struct relay_plan {
 	uint64_t idle;    /* microseconds without a byte */
 	uint64_t session;
 	struct nat_view view;
+	struct expectation expectation; /* whose connection this is, as events name it */
 	size_t server; /* the number of its [server], or TLS_NO_PAIR */
 	char name[TLS_NAME_MAX]; /* what the control connection's server was asked to prove */
 };

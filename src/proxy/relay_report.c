@@ -16,6 +16,7 @@ void relay_report(const struct relay *relay, enum notice_type type, enum reason 
 		.reason = reason,
 		.session = relay->plan.session,
 		.view = &relay->plan.view,
+		.expectation = &relay->plan.expectation,
 		.duration = clock_microseconds() - relay->began,
 		.relay = &numbers,
 	};

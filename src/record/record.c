@@ -506,7 +506,7 @@ static bool has_its_parts(const struct notice *notice)
 /* Parts that notices of this type don't have would be reported with it, and some members of two parts have one name. */
 static void leave_foreign_parts(struct notice *notice)
 {
-	if (!is_of_pinhole(notice->type))
+	if (!is_of_pinhole(notice->type) && notice->type != NOTICE_RELAY)
 		notice->expectation = NULL;
 	if (notice->type != NOTICE_TRANSFER)
 		notice->transfer = NULL;

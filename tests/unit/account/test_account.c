@@ -1334,7 +1334,7 @@ static void a_relays_legs_say_whether_a_transfer_was_protected(void **state)
 		kind(FORM_227, VERB_RETR);
 		offered();
 		said_of(NOTICE_LINE, "RETR file", 0, &file);
-		assert_true(notices(&(struct notice){ .type = NOTICE_RELAY, .relay = &relay }));
+		assert_true(notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay }));
 		replied(226);
 		account_finish(account, now);
 		assert_int_equal(find_told(NOTICE_TRANSFER)->file.protection, legs == 3 ? PROTECTION_TLS : PROTECTION_CLEAR);
@@ -1351,7 +1351,7 @@ static void the_relays_bytes_are_the_proxys(void **state)
 		asked();
 		called();
 		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
-		assert_true(notices(&(struct notice){ .type = NOTICE_RELAY, .relay = &relay }));
+		assert_true(notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay }));
 		replied(226);
 		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
 		bytes_were(verb_is_upload(verb) ? 111 : 222);
@@ -1366,7 +1366,8 @@ static void a_relay_that_was_cut_is_no_complete_transfer(void **state)
 	FOR_EACH_KIND {
 		offered();
 		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .relay = &relay, .reason = REASON_TRUNCATED });
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay,
+					  .reason = REASON_TRUNCATED });
 		replied(226);
 		transfer_was(TRANSFER_ABORTED, TRANSFER_BY_NOBODY);
 	}
@@ -1381,10 +1382,115 @@ static void a_server_that_refuses_a_file_has_ended_its_relay(void **state)
 	FOR_EACH_KIND {
 		offered();
 		said_of(NOTICE_LINE, "XXXX file", 0, &file);
-		notices(&(struct notice){ .type = NOTICE_RELAY, .relay = &relay, .reason = REASON_HANDSHAKE });
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay,
+					  .reason = REASON_HANDSHAKE });
 		replied(550);
 		transfer_was(TRANSFER_ABORTED, TRANSFER_BY_SERVER);
 		assert_int_equal(find_told(NOTICE_TRANSFER)->file.protection, PROTECTION_UNKNOWN);
+	}
+}
+
+/* The refusal, and the client's next request, were faster than the end of the connection. */
+static void a370_a_relay_that_ends_after_the_next_offer_is_its_own_offers(void **state)
+{
+	const struct notice_relay nothing = { .to_server = 0 };
+	const struct notice_relay relay = { .to_server = 111, .to_client = 222 };
+
+	(void)state;
+	FOR_EACH_KIND {
+		const struct expectation first = expectation;
+
+		offered();
+		asked();
+		called();
+		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+		replied(550);
+		expectation.destination.port++;
+		offered();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &first, .relay = &nothing,
+					  .reason = REASON_UNREACHABLE });
+		transfer_was(TRANSFER_ABORTED, TRANSFER_BY_SERVER);
+		bytes_were(0);
+		told_count = 0;
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(verb_is_upload(verb) ? 111 : 222);
+	}
+}
+
+static void a370_a_refused_transfers_relay_may_be_the_next_ones(void **state)
+{
+	const struct notice_relay relay = { .to_server = 111, .to_client = 222 };
+
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		called();
+		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+		replied(550);
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(verb_is_upload(verb) ? 111 : 222);
+	}
+}
+
+static void a370_an_offer_that_nobody_came_to_has_no_relay(void **state)
+{
+	const struct notice_relay relay = { .to_server = 111, .to_client = 222 };
+
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		expectation.destination.port++;
+		offered();
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(verb_is_upload(verb) ? 111 : 222);
+	}
+}
+
+/* As with EPSV and RETR at a time, while another file is on its way. */
+static void a370_a_transfer_that_waits_for_its_offer_has_no_relay_yet(void **state)
+{
+	const struct notice_relay relay = { .to_server = 111, .to_client = 222 };
+
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(verb_is_upload(verb) ? 111 : 222);
+	}
+}
+
+static void a370_two_relays_of_one_name_are_in_order(void **state)
+{
+	const struct notice_relay first = { .to_server = 1, .to_client = 2 };
+	const struct notice_relay second = { .to_server = 111, .to_client = 222 };
+
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &first });
+		offered();
+		asked();
+		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &second });
+		replied(226);
+		bytes_were(verb_is_upload(verb) ? 1 : 2);
+		told_count = 0;
+		replied(226);
+		bytes_were(verb_is_upload(verb) ? 111 : 222);
 	}
 }
 
@@ -1634,6 +1740,11 @@ int main(void)
 		cmocka_unit_test(the_relays_bytes_are_the_proxys),
 		cmocka_unit_test(a_relay_that_was_cut_is_no_complete_transfer),
 		cmocka_unit_test(a_server_that_refuses_a_file_has_ended_its_relay),
+		cmocka_unit_test(a370_a_relay_that_ends_after_the_next_offer_is_its_own_offers),
+		cmocka_unit_test(a370_a_refused_transfers_relay_may_be_the_next_ones),
+		cmocka_unit_test(a370_an_offer_that_nobody_came_to_has_no_relay),
+		cmocka_unit_test(a370_a_transfer_that_waits_for_its_offer_has_no_relay_yet),
+		cmocka_unit_test(a370_two_relays_of_one_name_are_in_order),
 		cmocka_unit_test(a_transfer_whose_offer_nobody_saw_goes_by_its_reply),
 		cmocka_unit_test(what_there_is_no_room_for_is_told_as_far_as_it_is_known),
 		cmocka_unit_test(a242_what_an_entry_that_was_deleted_carried_is_not_known),

@@ -336,7 +336,7 @@ static void a_transfer_whose_offer_was_refused_failed_by_policy(void **state)
 static void at_the_proxy_the_relay_tells_how_many_bytes_there_were(void **state)
 {
 	const struct notice_relay relay = { .to_client = 500, .to_server = 3 };
-	struct notice notice = { .type = NOTICE_RELAY, .session = 1, .relay = &relay };
+	struct notice notice = { .type = NOTICE_RELAY, .session = 1, .relay = &relay, .expectation = &waiting };
 	struct desk desk;
 
 	(void)state;
@@ -344,6 +344,7 @@ static void at_the_proxy_the_relay_tells_how_many_bytes_there_were(void **state)
 	notice.view = &desk.view;
 	desk_login(&desk, 1, "anna");
 	desk_take(&desk, &(struct notice){ .type = NOTICE_TLS, .session = 1, .view = &desk.view, .text = unit_string("terminated") });
+	desk_offer(&desk, 1);
 	desk_command(&desk, 1, VERB_RETR, "RETR x");
 	desk_take(&desk, &notice);
 	desk_transfer(&desk, 1, VERB_RETR, "x", 226);
@@ -354,6 +355,29 @@ static void at_the_proxy_the_relay_tells_how_many_bytes_there_were(void **state)
 	desk_take(&desk, &notice);
 	desk_transfer(&desk, 1, VERB_STOR, "x", 226);
 	assert_int_equal(tables_counters(desk.tables)->bytes_up, 3);
+	tables_free(desk.tables);
+}
+
+/* The end of a connection whose transfer was refused comes when it likes. */
+static void a370_a_relay_of_an_earlier_offer_tells_nothing_of_this_transfer(void **state)
+{
+	const struct notice_relay relay = { .to_client = 500 };
+	struct expectation earlier = waiting;
+	struct notice notice = { .type = NOTICE_RELAY, .session = 1, .relay = &relay, .expectation = &waiting };
+	struct desk desk;
+
+	(void)state;
+	earlier.destination.port++;
+	desk_open(&desk, NULL);
+	notice.view = &desk.view;
+	desk_login(&desk, 1, "anna");
+	desk_offer(&desk, 1);
+	desk_command(&desk, 1, VERB_RETR, "RETR x");
+	desk_take(&desk, &notice);
+	desk_take(&desk, &(struct notice){ .type = NOTICE_RELAY, .session = 1, .view = &desk.view, .expectation = &earlier,
+					   .relay = &(struct notice_relay){ .to_client = 7 } });
+	desk_transfer(&desk, 1, VERB_RETR, "x", 226);
+	assert_int_equal(last_transfer(&desk)->end.bytes, 500);
 	tables_free(desk.tables);
 }
 
@@ -594,6 +618,7 @@ int main(void)
 		cmocka_unit_test(what_became_of_a_transfer_is_told_by_its_reply_where_nothing_else_does),
 		cmocka_unit_test(a_transfer_whose_offer_was_refused_failed_by_policy),
 		cmocka_unit_test(at_the_proxy_the_relay_tells_how_many_bytes_there_were),
+		cmocka_unit_test(a370_a_relay_of_an_earlier_offer_tells_nothing_of_this_transfer),
 		cmocka_unit_test(what_became_of_a_transfer_is_believed_though_its_session_has_ended),
 		cmocka_unit_test(what_moves_when_a_session_ends_has_ended),
 		cmocka_unit_test(of_transfers_the_last_ones_are_kept),

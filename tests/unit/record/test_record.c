@@ -66,6 +66,11 @@ static bool is_of_pinhole(enum notice_type type)
 	return type == NOTICE_PINHOLE_OPEN || type == NOTICE_PINHOLE_USED || type == NOTICE_PINHOLE_CLOSE;
 }
 
+static bool has_expectation(enum notice_type type)
+{
+	return is_of_pinhole(type) || type == NOTICE_RELAY;
+}
+
 static bool has_relay(enum notice_type type)
 {
 	return type == NOTICE_RELAY || type == NOTICE_TLS || type == NOTICE_ANOMALY;
@@ -81,7 +86,7 @@ static void fill_rest(struct whole *whole)
 		.translated = number(2), .nat_direction = number(2) ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
 		.saved_port = (uint16_t)number(65536), .timeout = (uint32_t)number(UINT32_MAX),
 	};
-	notice->expectation = is_of_pinhole(notice->type) ? &record->expectation : NULL;
+	notice->expectation = has_expectation(notice->type) ? &record->expectation : NULL;
 	record->relay.to_server = unit_random(&state_of_random);
 	record->relay.to_client = number(2) ? unit_random(&state_of_random) : 0;
 	fill_leg(whole, &record->relay.client, 0);
@@ -355,7 +360,7 @@ static void a235_what_is_of_another_type_of_notice_is_left_out(void **state)
 		notice->transfer = &whole.record.transfer;
 		notice->relay = &whole.record.relay;
 		assert_true(reads(notice, &read));
-		assert_int_equal(read.notice.expectation != NULL, is_of_pinhole(notice->type));
+		assert_int_equal(read.notice.expectation != NULL, has_expectation(notice->type));
 		assert_int_equal(read.notice.transfer != NULL, type == NOTICE_TRANSFER);
 		assert_int_equal(read.notice.relay != NULL, has_relay(notice->type));
 	}
