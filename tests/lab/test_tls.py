@@ -864,6 +864,7 @@ def add_matrix(plan):
 def add_refusals(plan):
     cell = Cell("vsftpd", policy={"deny-verbs": "SITE"}, families=(4,))
     for command, reason in (("PORT 10,9,1,77,200,1", "foreign-address"), ("EPRT |1|10.9.1.77|51201|", "foreign-address"),
+                            ("SPOR 10,9,1,77,200,1", "foreign-address"), ("GET path=/x;port=10,9,1,77,200,1;", "malformed"),
                             ("PORT 10,7,1,2,0,22", "low-port"), ("PORT 10,7,1,2,23,112", "denied-port"),
                             ("PORT 10,7,1,2,260,1", "overflow"), ("PORT 127,0,0,1,200,1", "martian-address"),
                             ("SITE CHMOD 777 x", "verb-denied")):
@@ -933,6 +934,8 @@ def main():
     for verb, answer, reason in (("PASV", b"227 Entering Passive Mode (198,51,100,77,200,1)\r\n", "foreign-address"),
                                  ("PASV", b"227 Entering Passive Mode (10,9,1,2,0,22)\r\n", "low-port"),
                                  ("EPSV", b"229 ok (|||65558|)\r\n", "overflow"),
+                                 ("SPAS", b"229 (10,9,1,77,200,1)\r\n", "malformed"),
+                                 ("RETR", b"129 Entering Passive Mode (10,9,1,77,200,1)\r\n", "unsolicited"),
                                  ("NOOP", b"227 Entering Passive Mode (10,9,1,2,200,1)\r\n", "unsolicited")):
         plan.add(f"inside TLS, {answer.decode().strip()} as the answer to {verb} is refused: {reason}",
                  reply_refused_inside_tls, verb, answer, reason, fixture=scripted)
