@@ -95,27 +95,27 @@ static void order_remove(const struct flow_table *table, struct flow_order *orde
 		order->newest = links->older;
 }
 
-static struct flow_order *flow_order_of(struct flow_table *table, const struct flow *flow)
-{
-	if (flow->state == FLOW_EMBRYO)
-		return &table->embryo;
-	return flow->state == FLOW_LIVE ? &table->live : &table->ended;
-}
-
 static void enter_state(struct flow_table *table, struct flow *flow, enum flow_state state)
 {
 	flow->state = state;
 	table->used += state == FLOW_LIVE ? 1 : 0;
 	table->embryos += state == FLOW_EMBRYO ? 1 : 0;
-	order_append(table, flow_order_of(table, flow), FLOW_BY_STATE, flow);
+	table->done += state == FLOW_DONE ? 1 : 0;
+	order_append(table, &table->orders[state], FLOW_BY_STATE, flow);
 }
 
 static void leave_state(struct flow_table *table, struct flow *flow)
 {
 	flow_trust(table, flow);
-	order_remove(table, flow_order_of(table, flow), FLOW_BY_STATE, flow);
+	order_remove(table, &table->orders[flow->state], FLOW_BY_STATE, flow);
 	table->used -= flow->state == FLOW_LIVE ? 1 : 0;
 	table->embryos -= flow->state == FLOW_EMBRYO ? 1 : 0;
+	table->done -= flow->state == FLOW_DONE ? 1 : 0;
+}
+
+bool flow_has_used_row(const struct flow_table *table)
+{
+	return table->free_first != 0;
 }
 
 struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum flow_state state, uint64_t now)
@@ -143,7 +143,7 @@ struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum
 
 void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now)
 {
-	struct flow_order *order = flow_order_of(table, flow);
+	struct flow_order *order = &table->orders[flow->state];
 
 	flow->seen = now;
 	order_remove(table, order, FLOW_BY_STATE, flow);
@@ -186,19 +186,16 @@ void flow_release(struct flow_table *table, struct flow *flow)
 	table->free_first = link;
 }
 
-struct flow *flow_oldest_embryo(const struct flow_table *table)
+struct flow *flow_oldest(const struct flow_table *table, enum flow_state state)
 {
-	return flow_at(table, table->embryo.oldest);
-}
-
-struct flow *flow_oldest_live(const struct flow_table *table)
-{
-	return flow_at(table, table->live.oldest);
+	return flow_at(table, table->orders[state].oldest);
 }
 
 struct flow *flow_oldest_ended(const struct flow_table *table)
 {
-	return flow_at(table, table->ended.oldest);
+	struct flow *done = flow_oldest(table, FLOW_DONE);
+
+	return done ? done : flow_oldest(table, FLOW_KILLED);
 }
 
 struct flow *flow_oldest_doubtful(const struct flow_table *table)

@@ -15,6 +15,10 @@
  * DONE and KILLED rows stay for a while so that late packets of a dead connection are recognised. Those with payload are
  * dropped and answered with a reset: nobody reads them any more, or the end was a feint. Those without pass if the row is
  * DONE, and are answered too if it is KILLED. These rows are the first to go when the table is full, embryos are next.
+ *
+ * Memory that was touched once is never given back. So where many rows are DONE, the oldest of them goes before a row is
+ * taken that was never used (gateway_begin.c), and the table grows with the sessions that live at a time, and not with all
+ * that have ever been.
  */
 #ifndef CORE_TCP_FLOW_H
 #define CORE_TCP_FLOW_H
@@ -30,6 +34,7 @@ enum flow_state {
 	FLOW_LIVE,
 	FLOW_DONE,
 	FLOW_KILLED,
+	FLOW_STATE_COUNT,
 };
 
 /* What the last packet of one direction said, for packets that are made in its name. */
@@ -121,9 +126,8 @@ struct flow_table {
 	uint32_t fresh;       /* rows that were never used begin here: their memory has not been touched */
 	uint32_t used;        /* LIVE rows */
 	uint32_t embryos;     /* EMBRYO rows */
-	struct flow_order embryo;
-	struct flow_order live;
-	struct flow_order ended; /* DONE and KILLED */
+	uint32_t done;        /* DONE rows */
+	struct flow_order orders[FLOW_STATE_COUNT]; /* in which the rows of a state were seen; of FREE ones there is none */
 	struct flow_order doubtful;
 	uint8_t key[16];
 };
@@ -134,6 +138,9 @@ void flow_table_init(struct flow_table *table, struct flow *flows, uint32_t coun
 
 /* The flow that a packet with this tuple belongs to, and its direction; NULL if there is none. */
 struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple, enum direction *direction);
+
+/* Is there a row that was used and given back? It is the next that is taken. */
+bool flow_has_used_row(const struct flow_table *table);
 
 /* A row, EMBRYO or LIVE, for tuple (original direction), or NULL if none is free. The caller makes room first. */
 struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum flow_state state, uint64_t now);
@@ -156,9 +163,9 @@ uint32_t flow_count_bytes(const struct flow *flow);
 /* Gives the row back. Its streams must have been ended. */
 void flow_release(struct flow_table *table, struct flow *flow);
 
-/* The flow that has been silent for longest, NULL if there is none. */
-struct flow *flow_oldest_embryo(const struct flow_table *table);
-struct flow *flow_oldest_live(const struct flow_table *table);
+/* The flow of this state that has been silent for longest, NULL if there is none. */
+struct flow *flow_oldest(const struct flow_table *table, enum flow_state state);
+/* Of those that have ended the first to go: a DONE one where there is one. NULL if none has ended. */
 struct flow *flow_oldest_ended(const struct flow_table *table);
 /* The flow that has been doubted for longest, NULL if none is. */
 struct flow *flow_oldest_doubtful(const struct flow_table *table);

@@ -20,8 +20,6 @@
 
 #include <string.h>
 
-/* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
-#define LINGER (30 * SECOND)
 /*
  * Between two resets to a peer that sends on a connection that has ended. Linux repeats a segment after 200 ms at the
  * earliest.
@@ -429,14 +427,12 @@ void gateway_tick(struct gateway *gateway, uint64_t now)
 	patience_tick(gateway, now);
 	adoption_tick(gateway, now);
 	for (unsigned int i = 0; i < TICK_ROWS; i++) {
-		struct flow *ended = flow_oldest_ended(&gateway->table);
-		struct flow *live = flow_oldest_live(&gateway->table);
+		struct flow *live = flow_oldest(&gateway->table, FLOW_LIVE);
 
-		if (handshake_forget_oldest(gateway, now))
+		if (handshake_forget_oldest(gateway, now) || gateway_forget_ended(gateway, FLOW_DONE, now) ||
+		    gateway_forget_ended(gateway, FLOW_KILLED, now))
 			continue;
-		if (ended && now - ended->seen > LINGER)
-			gateway_forget_flow(gateway, ended);
-		else if (live && now - live->seen > gateway->limits.idle)
+		if (live && now - live->seen > gateway->limits.idle)
 			forget_idle(gateway, live, now);
 		else
 			break;

@@ -163,7 +163,7 @@ bool handshake_complete(struct passage *passage)
 
 bool handshake_forget_oldest(struct gateway *gateway, uint64_t now)
 {
-	struct flow *embryo = flow_oldest_embryo(&gateway->table);
+	struct flow *embryo = flow_oldest(&gateway->table, FLOW_EMBRYO);
 
 	if (!embryo || now - embryo->seen <= EMBRYO_LIFE)
 		return false;

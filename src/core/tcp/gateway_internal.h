@@ -92,6 +92,12 @@ void gateway_count_bytes(const struct gateway *gateway, struct flow *flow);
 /* Gives the row and its blocks back. */
 void gateway_forget_flow(struct gateway *gateway, struct flow *flow);
 
+/*
+ * Gives the row of this state back, DONE or KILLED, that has been silent for longest, if late packets are no longer to be
+ * expected. False if they are.
+ */
+bool gateway_forget_ended(struct gateway *gateway, enum flow_state state, uint64_t now);
+
 /* Closes the session if it is open; the row stays, as DONE or KILLED. */
 void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_state state, enum reason reason,
 		      uint64_t now);

@@ -4,6 +4,9 @@
 
 #include "core/tcp/gateway_internal.h"
 
+/* Rows of ended connections stay this long, microseconds: longer than a last retransmission takes. */
+#define LINGER (30 * SECOND)
+
 void adoption_end(struct gateway *gateway, struct flow *flow)
 {
 	buffer_clear(&gateway->pool, &flow->adoption.direction[DIRECTION_ORIGINAL].kept);
@@ -45,6 +48,16 @@ void gateway_forget_flow(struct gateway *gateway, struct flow *flow)
 	flow_release(&gateway->table, flow);
 }
 
+bool gateway_forget_ended(struct gateway *gateway, enum flow_state state, uint64_t now)
+{
+	struct flow *ended = flow_oldest(&gateway->table, state);
+
+	if (!ended || now - ended->seen <= LINGER)
+		return false;
+	gateway_forget_flow(gateway, ended);
+	return true;
+}
+
 void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_state state, enum reason reason,
 		     uint64_t now)
 {
@@ -63,7 +76,7 @@ void gateway_stop(struct gateway *gateway, bool close_pinholes, uint64_t now)
 {
 	struct flow *flow;
 
-	while ((flow = flow_oldest_live(&gateway->table)) != NULL) {
+	while ((flow = flow_oldest(&gateway->table, FLOW_LIVE)) != NULL) {
 		/* A gateway that takes over finds the pinhole in the kernel. */
 		if (!close_pinholes)
 			flow->session.pinhole = PINHOLE_NONE;

@@ -118,10 +118,12 @@ static void a_full_table_gives_no_row(void **state)
 	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 3);
 	/* An ended row is still a row. */
-	flow_move(&rig.table, flow_oldest_live(&rig.table), FLOW_DONE);
+	flow_move(&rig.table, flow_oldest(&rig.table, FLOW_LIVE), FLOW_DONE);
 	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 2);
+	assert_false(flow_has_used_row(&rig.table));
 	flow_release(&rig.table, flow_oldest_ended(&rig.table));
+	assert_true(flow_has_used_row(&rig.table));
 	assert_non_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 3));
 	assert_int_equal(rig.table.used, 3);
 }
@@ -136,7 +138,7 @@ static void a_table_without_rows_is_always_full(void **state)
 	rig_make(&rig, 0);
 	assert_null(flow_take(&rig.table, &tuple, FLOW_LIVE, 1));
 	assert_null(flow_find(&rig.table, &tuple, &direction));
-	assert_null(flow_oldest_live(&rig.table));
+	assert_null(flow_oldest(&rig.table, FLOW_LIVE));
 	assert_null(flow_oldest_ended(&rig.table));
 }
 
@@ -184,17 +186,19 @@ static void list_append(struct list *list, struct row row)
 	list->rows[list->count++] = row;
 }
 
-static const struct flow *list_oldest(const struct list *list, bool live)
+static const struct flow *list_oldest(const struct list *list, enum flow_state state)
 {
 	for (size_t index = 0; index < list->count; index++)
-		if ((list->rows[index].state == FLOW_LIVE) == live)
+		if (list->rows[index].state == state)
 			return list->rows[index].flow;
 	return NULL;
 }
 
 static void check(const struct rig *rig, struct list *list)
 {
+	const struct flow *done = list_oldest(list, FLOW_DONE);
 	uint32_t live = 0;
+	uint32_t ended = 0;
 
 	for (uint32_t number = 0; number < CONNECTIONS; number++) {
 		struct tuple tuple = connection(number);
@@ -211,10 +215,13 @@ static void check(const struct rig *rig, struct list *list)
 		assert_int_equal(flow->state, row->state);
 		assert_true(flow->seen == row->seen);
 		live += row->state == FLOW_LIVE ? 1 : 0;
+		ended += row->state == FLOW_DONE ? 1 : 0;
 	}
 	assert_int_equal(rig->table.used, live);
-	assert_ptr_equal(flow_oldest_live(&rig->table), list_oldest(list, true));
-	assert_ptr_equal(flow_oldest_ended(&rig->table), list_oldest(list, false));
+	assert_int_equal(rig->table.done, ended);
+	assert_ptr_equal(flow_oldest(&rig->table, FLOW_LIVE), list_oldest(list, FLOW_LIVE));
+	assert_ptr_equal(flow_oldest(&rig->table, FLOW_KILLED), list_oldest(list, FLOW_KILLED));
+	assert_ptr_equal(flow_oldest_ended(&rig->table), done ? done : list_oldest(list, FLOW_KILLED));
 }
 
 static void take(struct rig *rig, struct list *list, uint32_t number, uint64_t now)

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What many sessions leave of each other's rows, A365: those that have ended give theirs to new ones, so that memory grows
+ * with the sessions that live at a time. Late packets then find no row, and found and enter no session by that.
+ */
+#include "core/tcp/gateway_internal.h"
+#include "gateway_rig.h"
+#include "unit.h"
+
+#define C DIRECTION_ORIGINAL
+#define S DIRECTION_REPLY
+
+/* Rows of ended sessions that may stay. */
+#define BOUND 4096
+#define MANY (4 * BOUND)
+#define LIVING 100
+
+static struct rig rig;
+static unsigned int resets;
+
+/* conntrack, which has the connection that is talked about, or none. */
+static enum reason op_lookup(void *context, const struct tuple *seen, struct connection *connection)
+{
+	rig.lookups++;
+	(void)context;
+	if (rig.lookup_answer != REASON_NONE)
+		return rig.lookup_answer;
+	connection->view = rig.at->view;
+	connection->direction = seen->destination.port == 21 ? C : S;
+	connection->opening = rig.at->peer[0].next == rig.at->peer[0].first;
+	connection->carrier = true;
+	connection->resizable = true;
+	return REASON_NONE;
+}
+
+static void op_inject(void *context, struct bytes bytes)
+{
+	struct packet packet;
+
+	(void)context;
+	assert_int_equal(packet_parse(bytes, &packet), REASON_NONE);
+	resets += packet.flags & TCP_RST ? 1 : 0;
+}
+
+static void op_notice(void *context, const struct notice *notice)
+{
+	(void)context;
+	(void)notice;
+}
+
+static void begin(uint32_t rows)
+{
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.sessions = rows;
+	rig.ops.lookup = op_lookup;
+	rig.ops.inject = op_inject;
+	rig.ops.notice = op_notice;
+	rig_start(&rig);
+	resets = 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	rig_end(&rig);
+	return 0;
+}
+
+/* From now on the connection of this number is talked about, from its beginning. */
+static void turn_to(uint32_t number)
+{
+	struct nat_view *view = &rig.at->view;
+
+	view->client.port = (uint16_t)(10000 + number % 50000);
+	view->client_seen.port = view->client.port;
+	view->client.address.octets[3] = (uint8_t)(5 + number % 200);
+	for (int side = 0; side < 2; side++) {
+		struct rig_peer *peer = &rig.at->peer[side];
+
+		peer->next = peer->first;
+		rig.at->peer[1 - side].expects = peer->first;
+		peer->finished = peer->reset = false;
+		peer->got_length = 0;
+	}
+}
+
+static void open_session(uint32_t number)
+{
+	turn_to(number);
+	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_ACCEPT);
+	rig_say(&rig, S, "220 ready\r\n");
+	rig_acknowledge(&rig, C);
+}
+
+static void end_session(void)
+{
+	rig_say_bytes(&rig, C, "", 0, TCP_FIN);
+	rig_say_bytes(&rig, S, "", 0, TCP_FIN);
+	rig_acknowledge(&rig, C);
+}
+
+static void short_sessions(uint32_t first, uint32_t count)
+{
+	for (uint32_t number = first; number < first + count; number++) {
+		open_session(number);
+		end_session();
+	}
+}
+
+static void a365_sessions_that_have_ended_take_no_more_memory(void **state)
+{
+	(void)state;
+	begin(65536);
+	for (uint32_t number = 0; number < LIVING; number++)
+		open_session(number);
+	short_sessions(LIVING, MANY);
+	assert_int_equal(gateway_session_count(rig.gateway), LIVING);
+	assert_int_equal(gateway_get_counters(rig.gateway)->sessions, LIVING + MANY);
+	assert_true(rig.gateway->table.fresh <= LIVING + BOUND);
+	/* And those that live have their rows still. */
+	for (uint32_t number = 0; number < LIVING; number++) {
+		turn_to(number);
+		rig.at->peer[C].expects += 11;
+		rig.at->peer[S].next += 11;
+		rig.lookups = 0;
+		assert_int_equal(rig_say(&rig, C, "USER u\r\n"), GATEWAY_ACCEPT);
+		assert_int_equal(rig.lookups, 0);
+	}
+}
+
+static void a365_a_row_that_was_given_back_serves_before_one_that_lingers(void **state)
+{
+	(void)state;
+	begin(65536);
+	for (uint32_t number = 0; number < 2 * BOUND; number++)
+		open_session(number);
+	gateway_stop(rig.gateway, true, rig.now);
+	assert_int_equal(rig.gateway->table.done, 2 * BOUND);
+	rig.now += 31 * SECOND;
+	for (int i = 0; i < 10; i++)
+		gateway_tick(rig.gateway, rig.now);
+	assert_int_equal(rig.gateway->table.done, 0);
+	short_sessions(0, BOUND + 100);
+	assert_int_equal(rig.gateway->table.done, BOUND + 100);
+	assert_int_equal(rig.gateway->table.fresh, 2 * BOUND);
+}
+
+static void a365_a_session_that_was_ended_by_force_stays_so(void **state)
+{
+	(void)state;
+	begin(65536);
+	open_session(0);
+	assert_int_equal(rig_say(&rig, C, "GET / HTTP/1.1\r\n"), GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	short_sessions(1, MANY);
+	turn_to(0);
+	rig.at->peer[C].next += 16;
+	rig.lookups = 0;
+	resets = 0;
+	assert_int_equal(rig_say(&rig, C, "USER u\r\n"), GATEWAY_DROP);
+	assert_int_equal(rig.lookups, 0);
+	assert_int_equal(resets, 1);
+}
+
+/* The session's row is another one's by now. */
+static void be_late(void)
+{
+	begin(65536);
+	short_sessions(0, MANY);
+	turn_to(0);
+	rig.at->peer[C].next += 1;
+	rig.at->peer[S].next += 12;
+	rig.at->peer[C].expects += 12;
+	rig.at->peer[S].expects += 1;
+}
+
+static void a365_a_late_packet_of_a_row_that_serves_again_founds_nothing(void **state)
+{
+	(void)state;
+	be_late();
+	rig.lookup_answer = REASON_NO_CONNECTION;
+	assert_int_equal(rig_say(&rig, C, RIG_BOUNCE), GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	/* An acknowledgement means nothing to anybody. */
+	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_ACCEPT);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+}
+
+/* conntrack keeps an entry for two minutes after the last FIN. */
+static void a365_a_late_packet_that_conntrack_knows_is_judged(void **state)
+{
+	(void)state;
+	be_late();
+	assert_int_equal(rig_say(&rig, C, RIG_BOUNCE), GATEWAY_DROP);
+	rig_settle(&rig);
+	rig_say(&rig, C, RIG_BOUNCE);
+	rig_assert_never_got(&rig, C, "PORT 10");
+	assert_int_equal(rig.pinholes_made, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a365_sessions_that_have_ended_take_no_more_memory, finish),
+		cmocka_unit_test_teardown(a365_a_row_that_was_given_back_serves_before_one_that_lingers, finish),
+		cmocka_unit_test_teardown(a365_a_session_that_was_ended_by_force_stays_so, finish),
+		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
+		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
