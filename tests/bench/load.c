@@ -20,19 +20,14 @@
  * transfer: one download, and in how many microseconds all its bytes came.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "kit.h"
 
 #define EVENTS 256
 #define LINE_SIZE 256
@@ -71,20 +66,6 @@ static struct {
 	unsigned long complete, broken;
 	int epoll;
 } load;
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t microseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int socket_of(const struct sockaddr_in *own, int flags)
 {
@@ -399,16 +380,6 @@ static int usage(void)
 		"       load hold SOURCE CLIENTS SERVER PORT COUNT\n"
 		"       load transfer SOURCE SERVER PORT BYTES active|passive\n");
 	return 2;
-}
-
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		die("getrlimit");
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* SERVER PORT */

@@ -5,47 +5,67 @@
  *   server ADDRESS PORT
  *
  * RETR takes its argument for a number of bytes and sends as many zeros over the connection that PORT or PASV has agreed
- * on; that is a process of its own. IPv4, and one thread.
+ * on; STOR takes what comes. IPv4, and one thread, which waits for nobody.
+ *
+ *   PORT, PASV --> RETR, STOR --150--> connecting, or waiting to be called --> data --226 or 426-->
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "kit.h"
 
 #define EVENTS 256
 #define LINE_SIZE 256
 #define BLOCK_SIZE (1 << 18)
 
+/* A descriptor of a session, and what the loop is told of it. */
+struct watch {
+	struct session *session;
+	int descriptor; /* or -1 */
+	void (*act)(struct session *session);
+};
+
 struct session {
-	int descriptor;
-	int listener;             /* of PASV; or -1 */
+	struct watch control;
+	struct watch listener;    /* of PASV */
+	struct watch data;
 	struct sockaddr_in offer; /* of PORT */
+	bool storing;
+	unsigned long long rest;  /* bytes that are still to be sent */
+	struct session *next;     /* of those that have ended */
 	size_t used;              /* bytes of line */
 	char line[LINE_SIZE];
 };
 
 static int epoll;
+/* The loop may have been told of them once more, so they are freed when it has taken all. */
+static struct session *ended;
 
-static _Noreturn void die(const char *what)
+static void watch_open(struct watch *watch, int descriptor, uint32_t events)
 {
-	fprintf(stderr, "server: %s: %s\n", what, strerror(errno));
-	exit(1);
+	struct epoll_event event = { .events = events, .data.ptr = watch };
+
+	watch->descriptor = descriptor;
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) < 0)
+		die("epoll_ctl");
+}
+
+static void watch_close(struct watch *watch)
+{
+	if (watch->descriptor >= 0)
+		close(watch->descriptor);
+	watch->descriptor = -1;
 }
 
 static void say(const struct session *session, const char *text)
 {
-	const ssize_t ignored = send(session->descriptor, text, strlen(text), MSG_NOSIGNAL);
+	const ssize_t ignored = send(session->control.descriptor, text, strlen(text), MSG_NOSIGNAL);
 
 	(void)ignored;
 }
@@ -59,6 +79,7 @@ static void answer_port(struct session *session)
 		say(session, "501 what?\r\n");
 		return;
 	}
+	watch_close(&session->listener);
 	session->offer.sin_family = AF_INET;
 	session->offer.sin_addr.s_addr = htonl(numbers[0] << 24 | numbers[1] << 16 | numbers[2] << 8 | numbers[3]);
 	session->offer.sin_port = htons((uint16_t)(numbers[4] << 8 | numbers[5]));
@@ -72,64 +93,128 @@ static void answer_pasv(struct session *session)
 	const uint8_t *octets = (const uint8_t *)&own.sin_addr;
 	unsigned int port;
 	char text[80];
+	int listener;
 
-	if (session->listener >= 0)
-		close(session->listener);
-	session->listener = socket(AF_INET, SOCK_STREAM, 0);
-	getsockname(session->descriptor, (struct sockaddr *)&own, &length);
+	watch_close(&session->listener);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	getsockname(session->control.descriptor, (struct sockaddr *)&own, &length);
 	own.sin_port = 0;
-	if (session->listener < 0 || bind(session->listener, (const struct sockaddr *)&own, sizeof(own)) < 0 ||
-	    listen(session->listener, 1) < 0)
+	if (listener < 0 || bind(listener, (const struct sockaddr *)&own, sizeof(own)) < 0 || listen(listener, 1) < 0)
 		die("PASV");
-	getsockname(session->listener, (struct sockaddr *)&own, &length);
+	getsockname(listener, (struct sockaddr *)&own, &length);
+	/* Whoever calls waits until a command says what for. */
+	watch_open(&session->listener, listener, 0);
 	port = ntohs(own.sin_port);
 	snprintf(text, sizeof(text), "227 Entering Passive Mode (%u,%u,%u,%u,%u,%u).\r\n", octets[0], octets[1], octets[2],
 		 octets[3], port >> 8, port & 255);
 	say(session, text);
 }
 
-static void transfer(const struct session *session, unsigned long long rest)
+static uint32_t data_events(const struct session *session)
+{
+	return session->storing ? EPOLLIN : EPOLLOUT;
+}
+
+static void end_transfer(struct session *session, const char *reply)
+{
+	watch_close(&session->data);
+	say(session, reply);
+}
+
+static void send_data(struct session *session)
+{
+	static const char block[BLOCK_SIZE];
+
+	while (session->rest > 0) {
+		const size_t size = session->rest < BLOCK_SIZE ? (size_t)session->rest : BLOCK_SIZE;
+		const ssize_t sent = send(session->data.descriptor, block, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno == EAGAIN)
+			return;
+		if (sent <= 0) {
+			end_transfer(session, "426 broken\r\n");
+			return;
+		}
+		session->rest -= (unsigned long long)sent;
+	}
+	end_transfer(session, "226 sent\r\n");
+}
+
+static void take_data(struct session *session)
 {
 	static char block[BLOCK_SIZE];
-	int data;
+	ssize_t length;
 
-	if (session->listener >= 0) {
-		data = accept(session->listener, NULL, NULL);
-	} else {
-		data = socket(AF_INET, SOCK_STREAM, 0);
-		if (connect(data, (const struct sockaddr *)&session->offer, sizeof(session->offer)) < 0)
-			data = -1;
-	}
-	while (data >= 0 && rest > 0) {
-		const ssize_t sent = send(data, block, rest < BLOCK_SIZE ? rest : BLOCK_SIZE, MSG_NOSIGNAL);
+	while ((length = recv(session->data.descriptor, block, sizeof(block), MSG_DONTWAIT)) > 0)
+		continue;
+	if (length == 0)
+		end_transfer(session, "226 stored\r\n");
+	else if (errno != EAGAIN)
+		end_transfer(session, "426 broken\r\n");
+}
 
-		if (sent <= 0)
-			break;
-		rest -= (unsigned long long)sent;
+static void move_data(struct session *session)
+{
+	if (session->storing)
+		take_data(session);
+	else
+		send_data(session);
+}
+
+static void take_call(struct session *session)
+{
+	const int data = accept4(session->listener.descriptor, NULL, NULL, SOCK_NONBLOCK);
+
+	if (data < 0)
+		return;
+	watch_close(&session->listener);
+	watch_open(&session->data, data, data_events(session));
+}
+
+static void call(struct session *session)
+{
+	const int data = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (data < 0)
+		die("socket");
+	if (connect(data, (const struct sockaddr *)&session->offer, sizeof(session->offer)) < 0 && errno != EINPROGRESS) {
+		close(data);
+		say(session, "425 nobody there\r\n");
+		return;
 	}
-	close(data);
-	say(session, rest ? "426 broken\r\n" : "226 sent\r\n");
+	watch_open(&session->data, data, data_events(session));
+}
+
+static void begin_transfer(struct session *session)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &session->listener };
+
+	watch_close(&session->data);
+	session->rest = strtoull(session->line + 4, NULL, 10);
+	say(session, "150 coming\r\n");
+	if (session->listener.descriptor < 0)
+		call(session);
+	else if (epoll_ctl(epoll, EPOLL_CTL_MOD, session->listener.descriptor, &event) < 0)
+		die("epoll_ctl");
 }
 
 static void answer_retr(struct session *session)
 {
-	const unsigned long long size = strtoull(session->line + 4, NULL, 10);
+	session->storing = false;
+	begin_transfer(session);
+}
 
-	say(session, "150 coming\r\n");
-	if (fork() == 0) {
-		transfer(session, size);
-		_exit(0);
-	}
-	if (session->listener >= 0)
-		close(session->listener);
-	session->listener = -1;
+static void answer_stor(struct session *session)
+{
+	session->storing = true;
+	begin_transfer(session);
 }
 
 static void answer_quit(struct session *session)
 {
 	say(session, "221 bye\r\n");
 	/* As real servers do; what reads the end of its input closes the session. */
-	shutdown(session->descriptor, SHUT_RDWR);
+	shutdown(session->control.descriptor, SHUT_RDWR);
 }
 
 static void answer(struct session *session)
@@ -141,7 +226,7 @@ static void answer(struct session *session)
 		{ "USER", "331 any password\r\n", NULL }, { "PASS", "230 logged in\r\n", NULL },
 		{ "NOOP", "200 nothing done\r\n", NULL }, { "PORT", NULL, answer_port },
 		{ "QUIT", NULL, answer_quit }, { "PASV", NULL, answer_pasv }, { "TYPE", "200 done\r\n", NULL },
-		{ "RETR", NULL, answer_retr },
+		{ "RETR", NULL, answer_retr }, { "STOR", NULL, answer_stor },
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
@@ -162,7 +247,7 @@ static bool read_lines(struct session *session)
 	char data[4096];
 	ssize_t length;
 
-	while ((length = recv(session->descriptor, data, sizeof(data), MSG_DONTWAIT)) > 0) {
+	while ((length = recv(session->control.descriptor, data, sizeof(data), MSG_DONTWAIT)) > 0) {
 		for (ssize_t i = 0; i < length; i++) {
 			if (session->used < sizeof(session->line) - 1)
 				session->line[session->used++] = data[i];
@@ -176,14 +261,25 @@ static bool read_lines(struct session *session)
 	return length < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-static void end_session(struct session *session)
+static void take_control(struct session *session)
 {
-	if (session->listener >= 0)
-		close(session->listener);
-	/* A process that transfers may have it still, and so would the loop. */
-	epoll_ctl(epoll, EPOLL_CTL_DEL, session->descriptor, NULL);
-	close(session->descriptor);
-	free(session);
+	if (read_lines(session))
+		return;
+	watch_close(&session->listener);
+	watch_close(&session->data);
+	watch_close(&session->control);
+	session->next = ended;
+	ended = session;
+}
+
+static void free_ended(void)
+{
+	while (ended) {
+		struct session *session = ended;
+
+		ended = session->next;
+		free(session);
+	}
 }
 
 static void accept_sessions(int listener)
@@ -193,15 +289,14 @@ static void accept_sessions(int listener)
 
 	while ((descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
 		struct session *session = calloc(1, sizeof(*session));
-		struct epoll_event event = { .events = EPOLLIN, .data.ptr = session };
 
 		if (!session)
 			die("calloc");
-		session->descriptor = descriptor;
-		session->listener = -1;
+		session->control = (struct watch){ session, -1, take_control };
+		session->listener = (struct watch){ session, -1, take_call };
+		session->data = (struct watch){ session, -1, move_data };
 		setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) < 0)
-			die("epoll_ctl");
+		watch_open(&session->control, descriptor, EPOLLIN);
 		say(session, "220 ready\r\n");
 	}
 }
@@ -214,11 +309,14 @@ static _Noreturn void serve(int listener)
 		const int count = epoll_wait(epoll, events, EVENTS, -1);
 
 		for (int i = 0; i < count; i++) {
-			if (!events[i].data.ptr)
+			const struct watch *watch = events[i].data.ptr;
+
+			if (!watch)
 				accept_sessions(listener);
-			else if (!read_lines(events[i].data.ptr))
-				end_session(events[i].data.ptr);
+			else if (watch->descriptor >= 0)
+				watch->act(watch->session);
 		}
+		free_ended();
 	}
 }
 
@@ -226,7 +324,6 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in own = { .sin_family = AF_INET };
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
-	struct rlimit limit;
 	int listener;
 	const int one = 1;
 
@@ -235,11 +332,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	own.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	signal(SIGCHLD, SIG_IGN);
+	raise_limits();
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	epoll = epoll_create1(0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
