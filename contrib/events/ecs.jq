@@ -30,6 +30,7 @@ def meaning:
 		"host-changed": [["configuration", "network"], ["change"], "success"],
 		"host-lost": [["configuration", "network"], ["change"], "failure"],
 		"events-lost": [["process"], ["error"], "failure"],
+		"news-lost": [["process"], ["error"], "failure"],
 		"sessions-lost": [["process"], ["error"], "failure"]
 	}[.event] // [["network"], ["info"], "unknown"];
 

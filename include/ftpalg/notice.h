@@ -24,6 +24,7 @@
 	X(NOTICE_ANOMALY, "anomaly")             /* reason, direction, text: odd, but it passed or was dropped singly */ \
 	X(NOTICE_SESSION_CLOSE, "session-close") /* reason */ \
 	X(NOTICE_EVENTS_LOST, "events-lost")     /* count: events that nobody took in time */ \
+	X(NOTICE_NEWS_LOST, "news-lost")         /* count: news of data connections that the kernel had no room for */ \
 	X(NOTICE_SESSIONS_LOST, "sessions-lost") /* count: sessions that ended with a proxy that was killed */ \
 	X(NOTICE_RELOAD, "reload")               /* the configuration was read again; text, reason: why it is not in force */ \
 	X(NOTICE_RULES_GONE, "rules-gone")       /* text: the family whose rules are gone, and who has changed rules last */ \
@@ -106,6 +107,7 @@ const char *transfer_party_name(enum transfer_party party);
 struct notice_transfer {
 	enum transfer_outcome outcome;
 	enum transfer_party by;
+	bool missed;    /* it was watched, and something of it was lost */
 	bool counted;   /* bytes is right; else it is not known */
 	uint64_t bytes; /* of the file: those that were sent or, if it was cut, those that the receiver has acknowledged */
 };

@@ -73,6 +73,7 @@ struct account *account_open(void *memory, uint32_t rows, const uint8_t key[16],
 	if (!account->opened)
 		table_init(&account->table, account + 1, rows, key);
 	account->opened = true;
+	account->losing = 0;
 	account->ops = *ops;
 	return account;
 }
@@ -271,6 +272,8 @@ bool account_tick(struct account *account, uint64_t heard)
 {
 	account->busy = true;
 	account->heard = heard;
+	if (heard > account->torn)
+		account->torn = 0;
 	expire_list(account, ROW_WAIT_BRIEF, ACCOUNT_BRIEF, heard);
 	expire_list(account, ROW_WAIT_LONG, ACCOUNT_LONG, heard);
 	account->busy = false;
@@ -331,5 +334,29 @@ struct row *account_take_row(struct account *account, uint64_t session, const st
 	if (view)
 		row->view = *view;
 	row->began = now;
+	row->torn = account->torn > 0;
+	row->shared = row->torn;
+	if (row->torn || account->losing > 0)
+		account_expose(row);
 	return row;
+}
+
+void account_expose(struct row *row)
+{
+	row->lossy = true;
+	row->exposed = row->exposed || row->forward.source.port == 0;
+}
+
+void account_lose_notices(struct account *account, uint64_t now)
+{
+	struct row *row = table_oldest(&account->table);
+
+	account->busy = true;
+	account->torn = now;
+	for (; row; row = table_newer(&account->table, row)) {
+		account_expose(row);
+		row->torn = true;
+		row->shared = true;
+	}
+	account->busy = false;
 }

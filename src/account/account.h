@@ -39,7 +39,7 @@ struct account_counters {
 	uint64_t transfers[TRANSFER_OUTCOME_COUNT]; /* told, by their outcomes */
 	uint64_t evicted; /* rows that gave way to newer ones */
 	uint64_t forgotten; /* what a process had kept back that ended in the middle of something: it is never reported */
-	uint64_t lost;    /* how often the kernel had more to tell than there was room for */
+	uint64_t lost;    /* what the kernel had to tell and found no room for */
 };
 
 /* The bytes of memory that this many offers and transfers at a time take. */
@@ -61,6 +61,13 @@ struct account *account_open(void *memory, uint32_t rows, const uint8_t key[16],
 bool account_take_notice(struct account *account, const struct notice *notice, uint64_t time, uint64_t now);
 
 void account_take_fact(struct account *account, const struct fact *fact, uint64_t now);
+
+/*
+ * Notices are missing between the last one and the next: what is kept goes on without them. What was asked for before has
+ * lost its reply, unless one comes that fits; and what is on offer is no later transfer's, which may have had its own. Facts
+ * that exist by now may be about what was not told, so until they have been taken nobody's bytes are known.
+ */
+void account_lose_notices(struct account *account, uint64_t now);
 
 /*
  * Reports what has waited long enough. To be called ten times a second. heard is the time up to which all facts have been

@@ -12,7 +12,9 @@ enum fact_type {
 	FACT_ENTRY,   /* an expected entry of conntrack exists, and has this state */
 	FACT_GONE,    /* and has gone */
 	FACT_SEGMENT, /* a copy of a segment as it was forwarded */
-	FACT_LOST,    /* the kernel had more to say than there was room for */
+	FACT_LOST_SINCE, /* the kernel had more to say than there was room for, and from here on says nothing new, */
+	FACT_LOST_UNTIL, /* until here */
+	FACT_TYPE_COUNT,
 };
 
 /* As far as they matter here, in their order. */
@@ -62,6 +64,7 @@ struct fact {
 		struct tuple master; /* MASTER_GONE */
 		struct fact_entry entry;
 		struct fact_segment segment;
+		uint64_t lost; /* LOST_SINCE, LOST_UNTIL: how much of it since the one before */
 	};
 };
 

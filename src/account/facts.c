@@ -8,10 +8,6 @@
 #include "ftpalg/address.h"
 
 #define SECOND UINT64_C(1000000)
-/*
- * The kernel expects one connection of a tuple at a time, and older ones with it have ended: there are no more than these.
- */
-#define FACT_LOOKS 64
 
 static bool tuple_is_of(const struct tuple *tuple, const struct tuple *row)
 {
@@ -298,13 +294,21 @@ static void take_segment(struct account *account, const struct fact_segment *seg
 	account_settle(account, row, now);
 }
 
-static void take_loss(struct account *account)
+/*
+ * What exists now may miss something; and what begins before the end of it. The two kinds of facts come by two sockets, each
+ * of which may be losing.
+ */
+static void take_loss(struct account *account, uint64_t count, bool over)
 {
 	struct row *row = table_oldest(&account->table);
 
-	account->counters.lost++;
+	account->counters.lost += count;
+	if (!over)
+		account->losing++;
+	else if (account->losing > 0)
+		account->losing--;
 	for (; row; row = table_newer(&account->table, row))
-		row->lossy = true;
+		account_expose(row);
 }
 
 void account_take_fact(struct account *account, const struct fact *fact, uint64_t now)
@@ -329,8 +333,11 @@ void account_take_fact(struct account *account, const struct fact *fact, uint64_
 	case FACT_SEGMENT:
 		take_segment(account, &fact->segment, now);
 		break;
-	case FACT_LOST:
-		take_loss(account);
+	case FACT_LOST_SINCE:
+	case FACT_LOST_UNTIL:
+		take_loss(account, fact->lost, fact->type == FACT_LOST_UNTIL);
+		break;
+	case FACT_TYPE_COUNT:
 		break;
 	}
 	account->busy = false;

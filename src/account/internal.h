@@ -86,6 +86,9 @@ struct row {
 	enum row_state state;
 	bool established;       /* it was, once */
 	bool lossy;             /* facts have been lost in its life */
+	bool exposed;           /* before it was known which data connection is its own */
+	bool shared;            /* another offer had its port, or may have had: if exposed, facts may be that one's */
+	bool torn;              /* notices have been lost in its life */
 	bool offloaded;
 	bool inquired;          /* its counters have been asked for */
 	bool answered;          /* the called peer's SYN and ACK came to this host */
@@ -112,6 +115,7 @@ struct row {
 	uint16_t code;
 	struct row_file file;
 	uint64_t asked;         /* when */
+	uint64_t said;          /* the same by the clock of notices */
 	uint64_t duration;
 	uint64_t time;          /* of the transfer's notice */
 	bool relayed;           /* the proxy has carried it, and says: */
@@ -161,8 +165,10 @@ struct account {
 	bool opened;
 	bool busy;        /* a row is being changed */
 	struct account_counters counters;
+	unsigned int losing; /* sockets whose facts are being lost */
 	uint64_t sampled; /* when a sample of any data connection was seen */
 	uint64_t heard;   /* all facts that existed by then have been taken */
+	uint64_t torn;    /* when notices were lost; 0: all facts of before have been taken */
 	struct master_gone gone[MASTERS_GONE_MAX]; /* the last of them */
 	uint32_t gone_next;
 	struct table table;

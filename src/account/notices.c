@@ -4,6 +4,9 @@
  * command takes the newest offer that has no transfer yet; its final reply belongs to the oldest command of that verb; an
  * offer that comes after the command of a transfer without one, as with pipelined EPSV and RETR, is that transfer's.
  *
+ * Where notices are missing, none of that holds: a reply belongs to a command of before only where it says that it was asked
+ * for then.
+ *
  * An active offer that was used before its transfer was asked for is made again by the gateway, under the same name: the
  * transfer goes with it.
  *
@@ -16,6 +19,9 @@
 #include "account/steps.h"
 #include "ftpalg/address.h"
 
+/* Microseconds between what the gateway takes for the time of a line and that of the notice of it. */
+#define SAID_REACH UINT64_C(10000)
+
 static bool expectation_equal(const struct expectation *a, const struct expectation *b)
 {
 	return address_equal(&a->source, &b->source) && endpoint_equal(&a->destination, &b->destination);
@@ -24,13 +30,13 @@ static bool expectation_equal(const struct expectation *a, const struct expectat
 /* Can its data connection be that of a transfer which begins now? What ended before may have served its purpose. */
 static bool row_is_on_offer(const struct row *row)
 {
-	if (row->transfer != ROW_NO_TRANSFER || row->closed)
+	if (row->transfer != ROW_NO_TRANSFER || row->closed || row->torn)
 		return false;
 	return row->state == ROW_FORBIDDEN || (row->offer != ROW_OFFER_NONE && (row->state < ROW_ENDED || !row->served));
 }
 
 /* The transfer of a command, with the newest offer or without one. */
-static struct row *begin_transfer(struct account *account, const struct notice *notice, uint64_t now)
+static struct row *begin_transfer(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)
 {
 	struct row *row = account_first_row(account, notice->session);
 
@@ -44,6 +50,7 @@ static struct row *begin_transfer(struct account *account, const struct notice *
 	row->aborted = false;
 	row->file = (struct row_file){ .followed = false };
 	row->asked = now;
+	row->said = time;
 	return row;
 }
 
@@ -89,13 +96,22 @@ static struct bytes line_argument(struct bytes line)
 	return line;
 }
 
-/* The row of a transfer that has been asked for: the oldest of this verb. VERB_UNKNOWN: of any. */
-static struct row *find_asked(const struct account *account, uint64_t session, enum verb verb)
+/* Of what was asked for before notices were lost only that is meant which was said then. */
+static bool row_may_be_meant(const struct row *row, uint64_t said)
+{
+	return !row->torn || row->said - said + SAID_REACH <= 2 * SAID_REACH;
+}
+
+/*
+ * The row of a transfer that has been asked for: the oldest of this verb. VERB_UNKNOWN: of any. said: when it was asked for;
+ * 0: that is not known.
+ */
+static struct row *find_asked(const struct account *account, uint64_t session, enum verb verb, uint64_t said)
 {
 	struct row *found = NULL;
 
 	for (struct row *row = account_first_row(account, session); row; row = account_next_row(account, row))
-		if (row->transfer == ROW_ASKED && (verb == VERB_UNKNOWN || row->verb == verb))
+		if (row->transfer == ROW_ASKED && (verb == VERB_UNKNOWN || row->verb == verb) && row_may_be_meant(row, said))
 			found = row;
 	return found;
 }
@@ -103,20 +119,20 @@ static struct row *find_asked(const struct account *account, uint64_t session, e
 /* A server that chooses a file's name says it when the transfer begins. */
 static void take_reply(const struct account *account, const struct notice *notice)
 {
-	struct row *row = notice->file ? find_asked(account, notice->session, notice->verb) : NULL;
+	struct row *row = notice->file ? find_asked(account, notice->session, notice->verb, 0) : NULL;
 
 	if (row)
 		keep_file(&row->file, notice->file, (struct bytes){ NULL, 0 });
 }
 
-static void take_line(struct account *account, const struct notice *notice, uint64_t now)
+static void take_line(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)
 {
 	struct row *row;
 
 	if (notice->direction != DIRECTION_ORIGINAL) {
 		take_reply(account, notice);
 	} else if (verb_is_transfer(notice->verb)) {
-		row = begin_transfer(account, notice, now);
+		row = begin_transfer(account, notice, time, now);
 		keep_file(&row->file, notice->file, line_argument(notice->text));
 	} else if (notice->verb == VERB_ABOR) {
 		for (row = account_first_row(account, notice->session); row; row = account_next_row(account, row))
@@ -126,10 +142,10 @@ static void take_line(struct account *account, const struct notice *notice, uint
 
 static void take_transfer(struct account *account, const struct notice *notice, uint64_t time, uint64_t now)
 {
-	struct row *row = find_asked(account, notice->session, notice->verb);
+	struct row *row = find_asked(account, notice->session, notice->verb, time - notice->duration);
 
 	if (!row)
-		row = begin_transfer(account, notice, now);
+		row = begin_transfer(account, notice, time, now);
 	row->transfer = ROW_ANSWERED;
 	row->code = notice->code;
 	row->duration = notice->duration;
@@ -158,7 +174,7 @@ static struct row *find_transfer_for(const struct account *account, const struct
 	struct row *found = NULL;
 
 	for (struct row *row = account_first_row(account, notice->session); row; row = account_next_row(account, row))
-		if (row->transfer == ROW_ASKED && !row->established &&
+		if (row->transfer == ROW_ASKED && !row->established && !row->torn &&
 		    (row->offer == ROW_OFFER_NONE ||
 		     (row->closed && expectation_equal(&row->expectation, notice->expectation))))
 			found = row;
@@ -171,12 +187,30 @@ static void move_transfer(struct account *account, struct row *from, struct row 
 	to->verb = from->verb;
 	to->aborted = from->aborted;
 	to->asked = from->asked;
+	to->said = from->said;
 	to->file = from->file;
 	from->transfer = ROW_NO_TRANSFER;
 	if (from->offer == ROW_OFFER_NONE)
 		account_give_row(account, from);
 	else
 		account_settle(account, from, now);
+}
+
+/* Where facts are lost, nobody knows which of the offers of a port they were about. */
+static void note_shared(const struct account *account, struct row *row)
+{
+	struct row *other = table_find_tuple(&account->table, ROW_BY_FORWARD, &row->forward);
+
+	for (unsigned int looks = 0; other && looks < FACT_LOOKS;
+	     other = table_find_next(&account->table, other, ROW_BY_FORWARD), looks++) {
+		if (other == row || !address_equal(&other->forward.source.address, &row->forward.source.address) ||
+		    !endpoint_equal(&other->forward.destination, &row->forward.destination))
+			continue;
+		other->shared = true;
+		row->shared = true;
+		if (other->exposed)
+			account_expose(row);
+	}
 }
 
 static void take_offer(struct account *account, const struct notice *notice, uint64_t now)
@@ -195,6 +229,7 @@ static void take_offer(struct account *account, const struct notice *notice, uin
 	row->offer = ROW_OFFER_OPEN;
 	table_index(&account->table, row, ROW_BY_EXPECTED);
 	table_index(&account->table, row, ROW_BY_FORWARD);
+	note_shared(account, row);
 	if (waiting)
 		move_transfer(account, waiting, row, now);
 }
@@ -227,7 +262,7 @@ static bool take_offer_end(struct account *account, const struct notice *notice,
 /* An offer that was refused awaits the transfer that would have used it. */
 static void take_refused_offer(struct account *account, const struct notice *notice, uint64_t now)
 {
-	struct row *row = find_asked(account, notice->session, VERB_UNKNOWN);
+	struct row *row = find_asked(account, notice->session, VERB_UNKNOWN, 0);
 
 	if (!row || row->offer != ROW_OFFER_NONE)
 		row = account_take_row(account, notice->session, notice->view, now);
@@ -369,7 +404,7 @@ static bool take_notice(struct account *account, const struct notice *notice, ui
 		take_relay(account, notice, now);
 		return true;
 	case NOTICE_LINE:
-		take_line(account, notice, now);
+		take_line(account, notice, time, now);
 		return true;
 	case NOTICE_SESSION_CLOSE:
 		return end_session(account, notice, time, now);

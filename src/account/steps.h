@@ -21,4 +21,12 @@ struct row *account_next_row(const struct account *account, const struct row *ro
 /* To be called when the row has changed: reports what can be reported, and may give the row back. */
 void account_settle(struct account *account, struct row *row, uint64_t now);
 
+/*
+ * The kernel expects one connection of a tuple at a time, and older ones with it have ended: there are no more than these.
+ */
+#define FACT_LOOKS 64
+
+/* Facts about the row may be lost. */
+void account_expose(struct row *row);
+
 #endif

@@ -20,6 +20,10 @@
  *                                          other, none      aborted
  *
  * Where facts were lost, what is not open is unknown instead of never-came, filtered-here, no-answer or refused-by-peer.
+ * If that was before its port was known, and there was another offer of the same port, what was seen may be that one's, and
+ * counts for nothing.
+ * Where notices were lost, what has no reply is unknown, and so is what would be deleted-here: the gateway may have done it,
+ * and said so.
  *
  * It was cut where either peer reset it before the sender's FIN, or where the receiver did after that, before it had
  * everything: servers call a transfer complete when the last byte is in their own host's buffer.
@@ -130,11 +134,13 @@ static void judge_failed(const struct row *row, enum transfer_outcome outcome, s
 
 void verdict_give(const struct row *row, struct notice_transfer *verdict)
 {
-	*verdict = (struct notice_transfer){ .outcome = TRANSFER_UNKNOWN };
+	*verdict = (struct notice_transfer){ .outcome = TRANSFER_UNKNOWN, .missed = row->lossy || row->torn };
 	if (row->relayed && row->state != ROW_FORBIDDEN) {
 		judge_relayed(row, verdict);
 		return;
 	}
+	if (row->torn && row->code == 0 && row->state != ROW_FORBIDDEN)
+		return;
 	switch (row->state) {
 	case ROW_BARE:
 		judge_absent(row, false, TRANSFER_UNKNOWN, verdict);
@@ -143,7 +149,7 @@ void verdict_give(const struct row *row, struct notice_transfer *verdict)
 		judge_absent(row, !row->lossy, TRANSFER_NEVER_CAME, verdict);
 		break;
 	case ROW_DELETED:
-		judge_absent(row, true, TRANSFER_DELETED_HERE, verdict);
+		judge_absent(row, !row->torn, TRANSFER_DELETED_HERE, verdict);
 		break;
 	case ROW_CALLED:
 		judge_failed(row, TRANSFER_FILTERED_HERE, verdict);
@@ -159,7 +165,10 @@ void verdict_give(const struct row *row, struct notice_transfer *verdict)
 		break;
 	case ROW_OPEN:
 	case ROW_ENDED:
-		judge_open(row, verdict);
+		if (row->exposed && row->shared)
+			judge_absent(row, false, TRANSFER_UNKNOWN, verdict);
+		else
+			judge_open(row, verdict);
 		break;
 	}
 	/* Where there was no data connection, there were no bytes. */
@@ -169,11 +178,14 @@ void verdict_give(const struct row *row, struct notice_transfer *verdict)
 
 enum reason verdict_judge_offer(const struct row *row)
 {
+	/* Somebody came, and what followed may be among what was lost. */
+	if (row->lossy && (row->state == ROW_CALLED || row->state == ROW_CALLING || row->state == ROW_REFUSED))
+		return REASON_USED;
 	switch (row->state) {
 	case ROW_CALLED:
-		return row->lossy ? REASON_USED : REASON_FILTERED_HERE;
+		return REASON_FILTERED_HERE;
 	case ROW_DELETED:
-		return REASON_DELETED_HERE;
+		return row->torn ? REASON_GONE : REASON_DELETED_HERE;
 	case ROW_CALLING:
 		return row->answered ? REASON_FILTERED_HERE : REASON_NO_ANSWER;
 	case ROW_REFUSED:

@@ -90,10 +90,13 @@ static void control_on_channel(evutil_socket_t descriptor, short what, void *con
 	}
 }
 
-void control_catch_up(struct control *control)
+void control_catch_up(struct control *control, bool all)
 {
 	control_on_channel(control->start->channel, EV_READ, control);
-	source_catch_up(control);
+	if (all)
+		source_drain(control);
+	else
+		source_catch_up(control);
 }
 
 static void control_on_beat(evutil_socket_t descriptor, short what, void *context)

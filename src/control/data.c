@@ -81,19 +81,39 @@ bool data_take_notice(struct control *control, const struct notice *notice, uint
 	return account_take_notice(control->data.account, &known, time, clock_microseconds());
 }
 
+static bool fact_is_loss(const struct fact *fact)
+{
+	return fact->type == FACT_LOST_SINCE || fact->type == FACT_LOST_UNTIL;
+}
+
+/* Under load the kernel drops a little again and again, so it is told together, once a second at most. */
+static void data_tell_lost(struct control *control, uint64_t now, uint64_t pause)
+{
+	const struct notice notice = { .type = NOTICE_NEWS_LOST, .count = control->data.untold };
+
+	if (control->data.untold == 0 || now - control->data.told < pause)
+		return;
+	control->data.told = now;
+	control->data.untold = 0;
+	control_take(control, &control->stray, &notice, clock_wall_microseconds());
+}
+
+/* All offers of before a loss have to be known at its beginning and at its end, however many they are. */
 static void data_take_fact(void *context, const struct fact *fact)
 {
 	struct control *control = context;
 
-	control->data.catch_up(control);
+	control->data.catch_up(control, fact_is_loss(fact));
 	account_take_fact(control->data.account, fact, clock_microseconds());
+	if (fact_is_loss(fact))
+		control->data.untold += fact->lost;
 }
 
 static void data_take_news(void *context, const struct fact *fact)
 {
 	struct control *control = context;
 
-	control->data.behind = control->data.behind || fact->type == FACT_LOST;
+	control->data.behind = control->data.behind || fact_is_loss(fact);
 	data_take_fact(context, fact);
 }
 
@@ -142,9 +162,10 @@ static void data_on_tick(evutil_socket_t descriptor, short what, void *context)
 	(void)descriptor;
 	(void)what;
 	data_catch_up(control, now);
+	data_tell_lost(control, now, DATA_SECOND);
 	if (data_hear_news(control) && data_hear_copies(control))
 		control->data.heard = now;
-	if (account_tick(control->data.account, control->data.heard) || control->data.behind)
+	if (account_tick(control->data.account, control->data.heard) || control->data.behind || control->data.untold > 0)
 		data_wake(control);
 }
 
@@ -191,6 +212,12 @@ int data_open(struct control *control)
 	return 0;
 }
 
+void data_lose_notices(struct control *control)
+{
+	if (control->data.account)
+		account_lose_notices(control->data.account, clock_microseconds());
+}
+
 uint64_t data_count_lost(const struct control *control)
 {
 	return control->data.account ? account_get_counters(control->data.account)->lost : 0;
@@ -205,6 +232,7 @@ void data_finish(struct control *control)
 {
 	if (control->data.account)
 		account_finish(control->data.account, clock_microseconds());
+	data_tell_lost(control, clock_microseconds(), 0);
 }
 
 void data_close(struct control *control)

@@ -45,10 +45,10 @@ struct control;
 /* What becomes of data connections. */
 struct control_data {
 	/*
-	 * Takes all notices that came before what is known now; whose voice tells of a session. Both of source.c, which uses
-	 * this.
+	 * Takes all notices that came before what is known now, or, with all, however many there are; whose voice tells of a
+	 * session. Both of source.c, which uses this.
 	 */
-	void (*catch_up)(struct control *control);
+	void (*catch_up)(struct control *control, bool all);
 	struct journal_voice *(*voice)(struct control *control, uint64_t session);
 	struct account *account; /* NULL: the kernel tells nothing, and all is told as it comes */
 	struct event *news;
@@ -57,6 +57,8 @@ struct control_data {
 	uint64_t heard;          /* all that came until then has been taken */
 	bool behind;             /* the kernel had more to say than there was room for */
 	uint64_t asked;          /* when it was asked to tell all again */
+	uint64_t untold;         /* what it had no room for since that was told last, */
+	uint64_t told;           /* which was then */
 };
 
 struct control {
@@ -82,8 +84,8 @@ struct control {
 };
 
 /* control.c */
-/* Takes what was said before anything that is known now: of new rings, and all that the rings hold. */
-void control_catch_up(struct control *control);
+/* Takes what was said before anything that is known now: of new rings, and what the rings hold, all of it or most. */
+void control_catch_up(struct control *control, bool all);
 
 /* take.c */
 
@@ -121,7 +123,9 @@ int data_open(struct control *control);
 bool data_take_notice(struct control *control, const struct notice *notice, uint64_t time);
 /* How much is lost of what the process before this one kept back. */
 uint64_t data_count_forgotten(const struct control *control);
-/* How often the kernel had more to tell than there was room for. */
+/* Notices are missing before those that come now. */
+void data_lose_notices(struct control *control);
+/* What the kernel had to tell of data connections and found no room for. */
 uint64_t data_count_lost(const struct control *control);
 /* Reports what waits. */
 void data_finish(struct control *control);

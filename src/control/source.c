@@ -62,6 +62,7 @@ static void source_tell_lost(struct control_source *source, uint64_t count)
 	const struct notice notice = { .type = NOTICE_EVENTS_LOST, .count = count };
 
 	control_lose(source->control, count);
+	data_lose_notices(source->control);
 	if (log_limit_allows(&source->control->lost_limit, clock_microseconds()))
 		log_message(LOG_LEVEL_WARNING, "events are lost, %" PRIu64 " since the start: %s tells more than this host can tell on",
 			    source->control->lost, voices[source->voice]);

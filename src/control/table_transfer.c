@@ -91,7 +91,8 @@ static void judge(const struct session_row *row, struct transfer *transfer)
 
 	if (unexplained && row->refused != REASON_NONE && transfer->code / 100 != 2)
 		end->outcome = TRANSFER_REFUSED_BY_POLICY;
-	else if (end->outcome == TRANSFER_UNKNOWN)
+	/* Where something was lost, what is missing was not seen to fail. */
+	else if (end->outcome == TRANSFER_UNKNOWN && (!end->missed || transfer->code / 100 == 2))
 		judge_by_reply(row, transfer);
 }
 

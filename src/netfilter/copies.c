@@ -104,9 +104,9 @@ static void copies_take_message(const struct nlmsghdr *message, void *context)
 		reader->take(reader->context, &fact);
 }
 
-static void copies_lose(void *context)
+static void copies_lose(uint64_t count, bool over, void *context)
 {
-	static const struct fact lost = { .type = FACT_LOST };
+	const struct fact lost = { .type = over ? FACT_LOST_UNTIL : FACT_LOST_SINCE, .lost = count };
 	const struct copies_reader *reader = context;
 
 	reader->take(reader->context, &lost);

@@ -8,6 +8,7 @@
 #include "netfilter/netlink.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -269,6 +270,35 @@ int netlink_enlarge(struct netlink *netlink, int bytes)
 	return 0;
 }
 
+/* How many messages were dropped since this was asked last. 0 where the kernel does not say. */
+static uint64_t netlink_count_dropped(struct netlink *netlink)
+{
+	uint32_t facts[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(facts);
+	const uint32_t before = netlink->dropped;
+
+	if (getsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_MEMINFO, facts, &size) < 0)
+		return 0;
+	netlink->dropped = facts[SK_MEMINFO_DROPS];
+	return netlink->dropped - before;
+}
+
+static void netlink_begin_loss(struct netlink *netlink, const struct netlink_ear *ear)
+{
+	const uint64_t count = netlink_count_dropped(netlink);
+
+	netlink->missing = true;
+	ear->lose(count > 0 ? count : 1, false, ear->context);
+}
+
+static void netlink_end_loss(struct netlink *netlink, const struct netlink_ear *ear)
+{
+	if (!netlink->missing)
+		return;
+	netlink->missing = false;
+	ear->lose(netlink_count_dropped(netlink), true, ear->context);
+}
+
 int netlink_hear(struct netlink *netlink, const struct netlink_ear *ear)
 {
 	for (unsigned int i = 0; i < NETLINK_HEAR_MAX; i++) {
@@ -277,10 +307,14 @@ int netlink_hear(struct netlink *netlink, const struct netlink_ear *ear)
 					MSG_DONTWAIT);
 		int length = (int)received;
 
+		if (received < 0 && errno == EAGAIN) {
+			netlink_end_loss(netlink, ear);
+			return 0;
+		}
 		if (received < 0 && errno == ENOBUFS)
-			ear->lose(ear->context);
+			netlink_begin_loss(netlink, ear);
 		else if (received < 0 && errno != EINTR)
-			return errno == EAGAIN ? 0 : -errno;
+			return -errno;
 		for (; received > 0 && mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
 			ear->take(message, ear->context);
 	}

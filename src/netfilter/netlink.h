@@ -20,6 +20,8 @@
 struct netlink {
 	struct mnl_socket *socket;
 	uint32_t sequence;
+	bool missing;      /* the kernel drops what it would say, until all has been read that waits */
+	uint32_t dropped;  /* messages, as it counted them when it was last asked */
 	union {
 		struct nlmsghdr header; /* for its alignment */
 		uint8_t bytes[NETLINK_ANSWER_SIZE];
@@ -94,10 +96,14 @@ int netlink_enlarge(struct netlink *netlink, int bytes);
 /* How many datagrams are read at a time of what the kernel says unasked. */
 #define NETLINK_HEAR_MAX 64
 
-/* What is heard: messages, and that the kernel had more to say than there was room for. */
+/*
+ * What is heard: messages, and that the kernel had more to say than there was room for. It says so once, and then drops
+ * everything, whether there is room or not, until nothing waits any more: over says that this is so, and count how many
+ * messages were dropped, as far as it is known. Messages between the two are from before.
+ */
 struct netlink_ear {
 	void (*take)(const struct nlmsghdr *message, void *context);
-	void (*lose)(void *context);
+	void (*lose)(uint64_t count, bool over, void *context);
 	void *context;
 };
 

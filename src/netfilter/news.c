@@ -223,9 +223,9 @@ static void news_take_message(const struct nlmsghdr *message, void *context)
 		reader->take(reader->context, &fact);
 }
 
-static void news_lose(void *context)
+static void news_lose(uint64_t count, bool over, void *context)
 {
-	static const struct fact lost = { .type = FACT_LOST };
+	const struct fact lost = { .type = over ? FACT_LOST_UNTIL : FACT_LOST_SINCE, .lost = count };
 	const struct news_reader *reader = context;
 
 	reader->take(reader->context, &lost);

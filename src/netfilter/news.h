@@ -23,8 +23,8 @@ void news_close(struct news *news);
 int news_descriptor(const struct news *news);
 
 /*
- * Hands what waits to take, as netlink_hear() does, one FACT_LOST among it where the kernel had more than there was room
- * for. Returns what that returns.
+ * Hands what waits to take, as netlink_hear() does, with FACT_LOST_SINCE and FACT_LOST_UNTIL around it where the kernel had
+ * more than there was room for. Returns what that returns.
  */
 int news_receive(struct news *news, news_take *take, void *context);
 

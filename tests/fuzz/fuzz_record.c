@@ -170,7 +170,7 @@ static void take_notice(struct desk *desk)
 static void take_fact(struct desk *desk)
 {
 	const struct tuple tuple = { next_endpoint(desk), next_endpoint(desk) };
-	struct fact fact = { .type = next_byte(desk) % (FACT_LOST + 1) };
+	struct fact fact = { .type = next_byte(desk) % FACT_TYPE_COUNT };
 
 	if (fact.type == FACT_CALLED || fact.type == FACT_DELETED) {
 		fact.expectation = (struct fact_expectation){ .expected = tuple };

@@ -165,6 +165,13 @@ static void replied(uint16_t code)
 					       .text = unit_string("file") }));
 }
 
+/* So long after its command. */
+static void replied_after(uint16_t code, uint64_t duration)
+{
+	assert_false(notices(&(struct notice){ .type = NOTICE_TRANSFER, .verb = verb, .code = code, .duration = duration,
+					       .text = unit_string("file") }));
+}
+
 static bool offer_ended(enum notice_type type, enum reason reason)
 {
 	return notices(&(struct notice){ .type = type, .reason = reason, .form = form, .expectation = &expectation });
@@ -192,6 +199,12 @@ static void called(void)
 {
 	account_take_fact(account, &(struct fact){ .type = FACT_CALLED,
 		.expectation = { expected(), nat_view_tuple(&view, DIRECTION_ORIGINAL) } }, now);
+}
+
+/* over: the last of what was lost. */
+static void loses(uint64_t count, bool over)
+{
+	account_take_fact(account, &(struct fact){ .type = over ? FACT_LOST_UNTIL : FACT_LOST_SINCE, .lost = count }, now);
 }
 
 /* All that the kernel had said by now. */
@@ -1010,13 +1023,191 @@ static void where_facts_were_lost_nobody_is_blamed(void **state)
 		offered();
 		asked();
 		called();
-		account_take_fact(account, &(struct fact){ .type = FACT_LOST }, now);
+		loses(1, false);
+		loses(4, true);
 		replied(425);
 		passes(SECOND);
 		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
 		bytes_were_not_told();
 		assert_false(offer_ended(NOTICE_PINHOLE_USED, REASON_USED));
-		assert_int_equal(account_get_counters(account)->lost, 1);
+		assert_int_equal(account_get_counters(account)->lost, 5);
+	}
+}
+
+/* The kernel says that it begins to drop, and then drops without a word until all is read. */
+static void a366_what_begins_while_facts_are_lost_blames_nobody(void **state)
+{
+	(void)state;
+	for (int losing = 0; losing < 3; losing++)
+		FOR_EACH_KIND {
+			loses(1, false);
+			/* Copies, too. */
+			loses(1, false);
+			if (losing < 2)
+				loses(0, true);
+			if (losing < 1)
+				loses(0, true);
+			offered();
+			asked();
+			called();
+			replied(425);
+			passes(SECOND);
+			transfer_was(losing ? TRANSFER_UNKNOWN : TRANSFER_FILTERED_HERE, TRANSFER_BY_NOBODY);
+		}
+}
+
+static void a366_an_offer_that_was_called_while_facts_were_lost_was_used(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		sends(caller(), FACT_SYN, 0, 0, 0);
+		loses(1, false);
+		/* The answer is among what was lost. */
+		sends(other(caller()), FACT_RST, 0, 0, 0);
+		replied(226);
+		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
+		offer_was_used();
+	}
+}
+
+static void a366_a_first_segment_that_may_be_of_two_offers_is_of_neither(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		loses(1, false);
+		loses(1, true);
+		replied(226);
+		passes(1);
+		/* The same port once more. */
+		offered();
+		asked();
+		sends(caller(), FACT_SYN, 0, 0, 0);
+		sends(other(caller()), FACT_SYN | FACT_ACK, 0, 0, 0);
+		sender_ends(14);
+		receiver_ends(14);
+		passes(60 * SECOND);
+		for (size_t i = 0; i < told_count; i++)
+			assert_false(told[i].notice.type == NOTICE_TRANSFER && told[i].transfer.counted);
+	}
+}
+
+static void a366_an_entry_that_may_be_of_two_offers_is_of_neither(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		loses(1, false);
+		loses(1, true);
+		replied(226);
+		offered();
+		asked();
+		handshake();
+		sender_ends(14);
+		receiver_ends(14);
+		passes(60 * SECOND);
+		for (size_t i = 0; i < told_count; i++)
+			assert_false(told[i].notice.type == NOTICE_TRANSFER && told[i].transfer.counted);
+	}
+}
+
+/* A data connection whose offer was not told has left facts, and its port is offered again. */
+static void a367_facts_of_what_was_not_told_are_nobody_elses(void **state)
+{
+	(void)state;
+	for (int heard = 0; heard < 2; heard++)
+		FOR_EACH_KIND {
+			account_lose_notices(account, now);
+			now++;
+			if (heard)
+				all_was_heard();
+			offered();
+			asked();
+			handshake();
+			sender_ends(14);
+			receiver_ends(14);
+			replied(226);
+			passes(60 * SECOND);
+			transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+			assert_int_equal(find_told(NOTICE_TRANSFER)->transfer.counted, heard);
+		}
+}
+
+static void a367_a_reply_after_lost_notices_is_its_own_commands(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		handshake();
+		now += SECOND;
+		account_lose_notices(account, now);
+		sender_ends(20);
+		receiver_ends(20);
+		replied_after(226, SECOND);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(20);
+	}
+}
+
+static void a367_a_reply_after_lost_notices_is_no_older_commands(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		handshake();
+		now += 3 * SECOND;
+		account_lose_notices(account, now);
+		sender_ends(20);
+		receiver_ends(20);
+		/* Of one whose offer and command are missing. */
+		replied_after(226, SECOND);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were_not_told();
+		assert_int_equal(find_told(NOTICE_TRANSFER)->notice.form, FORM_NONE);
+		/* What has lost its reply is told, and nobody is blamed. */
+		told_count = 0;
+		session_ended();
+		passes(60 * SECOND);
+		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
+	}
+}
+
+static void a367_an_offer_from_before_lost_notices_is_no_later_commands(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		handshake();
+		now += 3 * SECOND;
+		account_lose_notices(account, now);
+		asked();
+		sender_ends(20);
+		receiver_ends(20);
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were_not_told();
+		assert_int_equal(find_told(NOTICE_TRANSFER)->notice.form, FORM_NONE);
+	}
+}
+
+static void a367_the_gateways_own_deletion_whose_notice_was_lost_is_nobodys(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		all_was_heard();
+		account_lose_notices(account, now);
+		deleted();
+		replied_after(425, 0);
+		passes(60 * SECOND);
+		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
 	}
 }
 
@@ -1721,6 +1912,15 @@ int main(void)
 		cmocka_unit_test(a291_what_was_left_in_the_middle_of_something_is_counted_as_lost),
 		cmocka_unit_test(without_copies_the_state_and_the_reply_tell),
 		cmocka_unit_test(where_facts_were_lost_nobody_is_blamed),
+		cmocka_unit_test(a366_what_begins_while_facts_are_lost_blames_nobody),
+		cmocka_unit_test(a366_an_offer_that_was_called_while_facts_were_lost_was_used),
+		cmocka_unit_test(a366_a_first_segment_that_may_be_of_two_offers_is_of_neither),
+		cmocka_unit_test(a366_an_entry_that_may_be_of_two_offers_is_of_neither),
+		cmocka_unit_test(a367_facts_of_what_was_not_told_are_nobody_elses),
+		cmocka_unit_test(a367_a_reply_after_lost_notices_is_its_own_commands),
+		cmocka_unit_test(a367_a_reply_after_lost_notices_is_no_older_commands),
+		cmocka_unit_test(a367_an_offer_from_before_lost_notices_is_no_later_commands),
+		cmocka_unit_test(a367_the_gateways_own_deletion_whose_notice_was_lost_is_nobodys),
 		cmocka_unit_test(what_is_in_doubt_is_asked_for),
 		cmocka_unit_test(what_stays_in_doubt_is_not_told),
 		cmocka_unit_test(samples_take_the_doubt_away_unless_there_is_a_short_cut),

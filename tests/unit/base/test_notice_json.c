@@ -244,6 +244,7 @@ static void legs_have_the_same_members(void **state)
 static void what_happens_to_the_service_has_no_session(void **state)
 {
 	const struct notice lost = { .type = NOTICE_EVENTS_LOST, .count = 120 };
+	const struct notice news = { .type = NOTICE_NEWS_LOST, .count = 3 };
 	const struct notice ended = { .type = NOTICE_SESSIONS_LOST, .count = 50 };
 	const struct notice reload = { .type = NOTICE_RELOAD, .reason = REASON_UNUSABLE, .text = unit_string("key.pem: gone") };
 	const struct notice gone = { .type = NOTICE_RULES_GONE, .text = unit_string("IPv6, after a change by nft") };
@@ -254,6 +255,7 @@ static void what_happens_to_the_service_has_no_session(void **state)
 
 	(void)state;
 	assert_written(&lost, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"events-lost\",\"count\":120}\n");
+	assert_written(&news, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"news-lost\",\"count\":3}\n");
 	assert_written(&ended, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"sessions-lost\","
 			       "\"count\":50}\n");
 	assert_written(&reload, "{\"time\":\"2026-11-20T13:14:15.123456Z\",\"version\":1,\"event\":\"reload\","
@@ -312,7 +314,7 @@ static void a_password_is_never_written(void **state)
 static void a_transfer_that_was_looked_at_has_its_outcome_and_its_bytes(void **state)
 {
 	static const uint8_t path[] = "a.bin";
-	const struct notice_transfer known = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, true, UINT64_C(5000000123) };
+	const struct notice_transfer known = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, false, true, UINT64_C(5000000123) };
 	const struct notice_transfer unknown = { .outcome = TRANSFER_UNKNOWN };
 	struct notice notice = {
 		.type = NOTICE_TRANSFER, .verb = VERB_APPE, .form = FORM_EPRT, .text = { path, sizeof(path) - 1 },

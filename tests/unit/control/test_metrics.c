@@ -52,7 +52,7 @@ static struct tables *busy_tables(void)
 {
 	const struct table_limits limits = { .sessions = 16, .ended = 4, .ended_time = 1, .transfers = 4, .decisions = 64 };
 	const struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
-	const struct notice_transfer aborted = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, true, 1000 };
+	const struct notice_transfer aborted = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, false, true, 1000 };
 	const struct notice_relay client_leg = { .client = { .tls = "TLSv1.3" } };
 	const struct notice_relay server_leg = { .server = { .tls = "TLSv1.3", .resumed = true } };
 	const struct notice_relay relay = { .client = { .tls = "TLSv1.3", .resumed = true } };

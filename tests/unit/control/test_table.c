@@ -381,12 +381,40 @@ static void a370_a_relay_of_an_earlier_offer_tells_nothing_of_this_transfer(void
 	tables_free(desk.tables);
 }
 
+static void a366_what_was_not_seen_to_fail_has_no_outcome(void **state)
+{
+	static const struct {
+		uint16_t code;
+		bool missed;
+		enum transfer_outcome outcome;
+	} rows[] = {
+		{ 226, true, TRANSFER_COMPLETE }, { 425, true, TRANSFER_UNKNOWN }, { 426, true, TRANSFER_UNKNOWN },
+		{ 0, true, TRANSFER_UNKNOWN },    { 426, false, TRANSFER_ABORTED },
+	};
+	struct desk desk;
+
+	(void)state;
+	desk_open(&desk, NULL);
+	desk_login(&desk, 1, "anna");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct notice_transfer end = { .outcome = TRANSFER_UNKNOWN, .missed = rows[i].missed };
+
+		desk_command(&desk, 1, VERB_RETR, "RETR x");
+		desk_take(&desk, &(struct notice){
+			.type = NOTICE_TRANSFER, .session = 1, .verb = VERB_RETR, .view = &desk.view, .code = rows[i].code,
+			.text = unit_string("x"), .transfer = &end,
+		});
+		assert_int_equal(last_transfer(&desk)->end.outcome, rows[i].outcome);
+	}
+	tables_free(desk.tables);
+}
+
 static void what_became_of_a_transfer_is_believed_though_its_session_has_ended(void **state)
 {
 	const struct table_limits limits = {
 		.sessions = 3, .ended = 3, .ended_time = 600 * SECOND, .transfers = 8, .decisions = 60, .accounted = true,
 	};
-	const struct notice_transfer end = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, true, 12 };
+	const struct notice_transfer end = { TRANSFER_ABORTED, TRANSFER_BY_CLIENT, false, true, 12 };
 	struct notice notice = { .type = NOTICE_TRANSFER, .session = 1, .verb = VERB_RETR, .form = FORM_229,
 				 .transfer = &end };
 	struct desk desk;
@@ -620,6 +648,7 @@ int main(void)
 		cmocka_unit_test(at_the_proxy_the_relay_tells_how_many_bytes_there_were),
 		cmocka_unit_test(a370_a_relay_of_an_earlier_offer_tells_nothing_of_this_transfer),
 		cmocka_unit_test(what_became_of_a_transfer_is_believed_though_its_session_has_ended),
+		cmocka_unit_test(a366_what_was_not_seen_to_fail_has_no_outcome),
 		cmocka_unit_test(what_moves_when_a_session_ends_has_ended),
 		cmocka_unit_test(of_transfers_the_last_ones_are_kept),
 		cmocka_unit_test(a_session_keeps_its_last_32_decisions),

@@ -171,7 +171,7 @@ static void a_story_is_told_in_order_and_judged_by_its_end(void **state)
 	};
 	const struct expectation expectation = { .source = unit_address("203.0.113.9"),
 						 .destination = unit_endpoint("198.51.100.1", 50069), .timeout = 60 };
-	const struct notice_transfer end = { TRANSFER_FILTERED_HERE, TRANSFER_BY_SERVER, true, 0 };
+	const struct notice_transfer end = { TRANSFER_FILTERED_HERE, TRANSFER_BY_SERVER, false, true, 0 };
 	struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
 	const struct notice story[] = {
 		{ .type = NOTICE_SESSION_OPEN },

@@ -213,15 +213,21 @@ static void a290_an_expectation_that_nobody_deleted_was_used(void **state)
 	assert_true(tuple_equal(&taken[0].expectation.expected, &expected));
 }
 
-static void what_there_was_no_room_for_is_a_loss(void **state)
+static void a366_what_there_was_no_room_for_is_a_loss(void **state)
 {
 	(void)state;
 	begin_entry(IPCTNL_MSG_CT_NEW, IPS_EXPECTED, TCP_CONNTRACK_ESTABLISHED);
 	error = ENOBUFS;
 	receives(&datagram.header);
-	assert_int_equal(taken_count, 2);
-	assert_int_equal(taken[0].type, FACT_LOST);
+	assert_int_equal(taken_count, 3);
+	assert_int_equal(taken[0].type, FACT_LOST_SINCE);
+	assert_int_equal(taken[0].lost, 1);
 	assert_int_equal(taken[1].type, FACT_ENTRY);
+	/* As long as something waits, the kernel drops what is new, and says nothing of it. */
+	assert_int_equal(taken[2].type, FACT_LOST_UNTIL);
+	receives(&datagram.header);
+	assert_int_equal(taken_count, 1);
+	assert_int_equal(taken[0].type, FACT_ENTRY);
 	error = EBADF;
 	assert_int_equal(news_receive(&news, take, NULL), -EBADF);
 }
@@ -240,7 +246,8 @@ static void copies_are_segments(void **state)
 	assert_int_equal(taken[0].segment.length, 20);
 	error = ENOBUFS;
 	assert_int_equal(copies_receive(&copies, take, NULL), 0);
-	assert_int_equal(taken[1].type, FACT_LOST);
+	assert_int_equal(taken[1].type, FACT_LOST_SINCE);
+	assert_int_equal(taken[2].type, FACT_LOST_UNTIL);
 }
 
 static size_t counted;
@@ -275,7 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others_are_no_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_the_end_of_a_connection_that_had_a_helper_is_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_an_expectation_that_nobody_deleted_was_used, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_there_was_no_room_for_is_a_loss, setup, teardown),
+		cmocka_unit_test_setup_teardown(a366_what_there_was_no_room_for_is_a_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(copies_are_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_without_pause_has_a_bound, setup, teardown),
 	};
