@@ -84,7 +84,8 @@ $(BUILD)/tests/fuzz/fuzz_proxy: LDFLAGS += -Wl,--wrap=session_input
 -include $(BUILD)/tests/fuzz/peer.d
 -include $(patsubst %.c,$(BUILD)/%.d,$(LAB_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) $(REPLAY_SOURCES) $(READERS_SOURCES))
 
-lab-programs: $(LAB_PROGRAMS)
+# The ends of test_many.py are those of the benches.
+lab-programs: $(LAB_PROGRAMS) $(addprefix $(BUILD)/tests/bench/,load server transfers)
 bench-programs: $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 replay-programs: $(REPLAY_PROGRAMS)
