@@ -40,6 +40,8 @@ const char *verb_name(enum verb verb);
 uint8_t verb_to_upper(uint8_t byte);
 /* Case-insensitive; VERB_UNKNOWN for text that is none of the table. */
 enum verb verb_find(struct bytes text);
+/* Is one of the table what text begins with? */
+bool verb_begins(struct bytes text);
 /* PORT, EPRT, LPRT: the client offers an endpoint. */
 bool verb_is_active_offer(enum verb verb);
 /*

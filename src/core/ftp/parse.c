@@ -75,45 +75,53 @@ static struct bytes without_last_crs(struct bytes line)
 	return line;
 }
 
+/* What every reader sees, and no blank. */
+static bool is_seen(uint8_t byte)
+{
+	return byte > ' ' && byte < TELNET_DELETE;
+}
+
 /*
  * Whether its first letters spell a verb. A beginning counts as what it may go on to be, so that the answer is the same
  * for a line that comes in pieces.
  */
 static bool begins_like_command(struct bytes rest)
 {
-	uint8_t text[VERB_TEXT_MAX] = { 0 };
+	uint8_t text[VERB_TEXT_MAX];
 	size_t length = 0;
 
 	for (size_t index = 0; index < rest.length && length < sizeof(text); index++) {
-		if (rest.data[index] > ' ' && rest.data[index] < TELNET_DELETE)
-			text[length++] = verb_to_upper(rest.data[index]);
-		else if (rest.data[index] == ' ' && length > 0)
+		if (is_seen(rest.data[index]))
+			text[length++] = rest.data[index];
+		else if (rest.data[index] == ' ')
 			break;
 	}
-	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++) {
-		const char *name = verb_name((enum verb)verb);
-
-		if (length >= strlen(name) && memcmp(name, text, strlen(name)) == 0)
-			return true;
-	}
-	return false;
+	return verb_begins((struct bytes){ text, length });
 }
 
-/* A path name in which every CR is a CR NUL that nobody can take for the end of one command and the start of another. */
+/*
+ * A path name in which every CR is a CR NUL that nobody can take for the end of one command and the start of another. What
+ * any number of them in a row may begin is one and the same, and looked at once.
+ */
 static bool path_is_plain(struct bytes path)
 {
+	bool begins = false;
+
 	for (size_t index = 0; index < path.length; index++) {
 		uint8_t byte = path.data[index];
 
 		if (byte == '\0' || byte == '\n')
 			return false;
-		if (byte != '\r')
-			continue;
-		if (index + 1 == path.length || path.data[index + 1] != '\0')
-			return false;
-		index++;
-		if (begins_like_command((struct bytes){ path.data + index, path.length - index }))
-			return false;
+		if (byte == '\r') {
+			if (index + 1 == path.length || path.data[index + 1] != '\0')
+				return false;
+			index++;
+			begins = true;
+		} else if (is_seen(byte)) {
+			if (begins && begins_like_command((struct bytes){ path.data + index, path.length - index }))
+				return false;
+			begins = false;
+		}
 	}
 	return true;
 }
@@ -206,28 +214,26 @@ bool parse_command_is_ambiguous(struct bytes beginning)
 	       parse_command(beginning, &command) == REASON_CONTROL_BYTE;
 }
 
-/* Whether a reader who skips what is before it sees a digit first, as of a reply code. */
-static bool begins_like_reply(struct bytes rest)
-{
-	for (size_t index = 0; index < rest.length; index++)
-		if (rest.data[index] > ' ' && rest.data[index] < TELNET_DELETE)
-			return digits_is_digit(rest.data[index]);
-	return false;
-}
-
+/* To a reader for whom a line begins after a CR NUL, and who skips what is not printable, a digit there begins a reply. */
 bool parse_reply_is_ambiguous(struct bytes beginning)
 {
 	struct bytes line = without_last_crs(beginning);
+	bool begins = false;
 
+	/* Nearly all. */
+	if (!has_control_byte(line))
+		return false;
 	for (size_t index = 0; index < line.length; index++) {
-		if (line.data[index] == '\r' && index + 1 < line.length && line.data[index + 1] == '\0')
+		const uint8_t byte = line.data[index];
+
+		if (byte == '\r' && index + 1 < line.length && line.data[index + 1] == '\0') {
 			index++;
-		else if (line.data[index] == '\r' || line.data[index] == '\0' || line.data[index] == '\n')
+			begins = true;
+		} else if (byte == '\r' || byte == '\0' || byte == '\n' || (begins && digits_is_digit(byte))) {
 			return true;
-		else
-			continue;
-		if (begins_like_reply((struct bytes){ line.data + index, line.length - index }))
-			return true;
+		} else if (is_seen(byte)) {
+			begins = false;
+		}
 	}
 	return false;
 }

@@ -124,70 +124,135 @@ bool telnet_has_erasure(struct bytes line)
 	return find_erasure(line, &position);
 }
 
-/* The next printable byte at or after *position, which moves past it, in upper case; a blank for the line's end. */
-static uint8_t next_printable(struct bytes line, size_t *position)
-{
-	while (*position < line.length) {
-		uint8_t byte = line.data[(*position)++];
+/*
+ * What a reader may see from the start of a piece on: printable bytes only, in upper case, a tab as a blank. Of a verb that
+ * begins there no blank comes first; of one that goes on there a blank is the end.
+ */
+struct piece {
+	bool ended; /* a blank comes first, or nothing any more */
+	size_t length;
+	uint8_t text[VERB_TEXT_MAX + 1]; /* from the first byte on that is no blank */
+};
 
-		if (byte == '\t')
-			return ' ';
-		if (byte >= ' ' && byte < TELNET_DELETE)
-			return verb_to_upper(byte);
+/*
+ * The same at a place that moves along the line, with where each byte stands. No byte is read twice: pieces may have all of
+ * a long line in common.
+ */
+struct view {
+	struct bytes line;
+	size_t next;      /* the first byte that has not been read */
+	size_t blank_end; /* behind the last blank that was left out */
+	size_t length;
+	size_t places[VERB_TEXT_MAX + 1];
+	uint8_t text[VERB_TEXT_MAX + 1];
+};
+
+/* Leaves out what stands before position, and blanks that would come first. */
+static void view_drop(struct view *view, size_t position)
+{
+	size_t gone = 0;
+
+	while (gone < view->length && (view->places[gone] < position || view->text[gone] == ' ')) {
+		if (view->text[gone] == ' ')
+			view->blank_end = view->places[gone] + 1;
+		gone++;
 	}
-	return ' ';
+	if (gone == 0)
+		return;
+	view->length -= gone;
+	memmove(view->text, view->text + gone, view->length);
+	memmove(view->places, view->places + gone, view->length * sizeof(view->places[0]));
+}
+
+static void view_take(struct view *view, uint8_t byte)
+{
+	if (byte == '\t')
+		byte = ' ';
+	if (byte == ' ' && view->length == 0) {
+		view->blank_end = view->next + 1;
+	} else if (byte >= ' ' && byte < TELNET_DELETE) {
+		view->places[view->length] = view->next;
+		view->text[view->length++] = verb_to_upper(byte);
+	}
+}
+
+static void view_move(struct view *view, size_t position, struct piece *piece)
+{
+	view_drop(view, position);
+	if (view->next < position)
+		view->next = position;
+	for (; view->next < view->line.length && view->length < sizeof(view->text); view->next++)
+		view_take(view, view->line.data[view->next]);
+	piece->ended = view->blank_end > position || view->length == 0;
+	piece->length = view->length;
+	memcpy(piece->text, view->text, sizeof(piece->text));
+}
+
+/* The pieces of a line, and how many there are; one too many: there are more. */
+static size_t find_pieces(struct bytes line, struct piece pieces[PIECES_MAX])
+{
+	struct view view = { .line = line };
+	size_t position = 0;
+	size_t count = 0;
+
+	do {
+		if (count == PIECES_MAX)
+			return count + 1;
+		view_move(&view, position, &pieces[count++]);
+	} while (find_erasure(line, &position));
+	return count;
 }
 
 /*
- * A piece begins at position, and *spelt is the set of lengths to which name may have been spelt by then. Adds what the
- * piece makes of them. True: it may be the whole of name, and a blank.
+ * *spelt is the set of lengths to which name may have been spelt where a piece begins. Adds what the piece makes of them.
+ * True: it may be the whole of name, and a blank.
  */
-static bool spell_piece(const char *name, struct bytes line, size_t position, uint32_t *spelt)
+static bool spell_piece(const char *name, const struct piece *piece, uint32_t *spelt)
 {
 	const size_t length = strlen(name);
 	const uint32_t before = *spelt;
 
-	for (size_t have = 0; have <= length; have++) {
-		size_t letter = have;
-		size_t at = position;
-		uint8_t byte;
+	if (piece->ended && before >> length & 1)
+		return true;
+	for (size_t have = 0; have < length; have++) {
+		size_t letters = 0;
 
-		if (!(before >> have & 1))
+		if (!(before >> have & 1) || (have > 0 && piece->ended))
 			continue;
-		do
-			byte = next_printable(line, &at);
-		while (have == 0 && byte == ' ' && at < line.length);
-		for (; letter < length && byte == (uint8_t)name[letter]; letter++) {
-			*spelt |= UINT32_C(1) << (letter + 1);
-			byte = next_printable(line, &at);
-		}
-		if (letter == length && byte == ' ')
+		while (letters < piece->length && have + letters < length &&
+		       piece->text[letters] == (uint8_t)name[have + letters])
+			*spelt |= UINT32_C(1) << (have + ++letters);
+		if (have + letters == length && (letters == piece->length || piece->text[letters] == ' '))
 			return true;
 	}
 	return false;
 }
 
 /* Could a reader who erases see name? */
-static bool may_spell(const char *name, struct bytes line)
+static bool may_spell(const char *name, const struct piece *pieces, size_t count)
 {
 	uint32_t spelt = 1;
-	size_t position = 0;
-	unsigned int pieces = 1;
+	bool found = false;
 
-	spell_piece(name, line, 0, &spelt);
-	while (find_erasure(line, &position)) {
-		if (pieces++ == PIECES_MAX || spell_piece(name, line, position, &spelt))
-			return true;
-	}
-	return false;
+	/* What the line begins with is no secret. */
+	for (size_t i = 0; i < count && !found; i++)
+		found = spell_piece(name, &pieces[i], &spelt) && i > 0;
+	return found;
+}
+
+static enum verb find_spelt_verb(struct bytes line)
+{
+	struct piece pieces[PIECES_MAX];
+	const size_t count = find_pieces(line, pieces);
+
+	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++)
+		if (verb_matters((enum verb)verb) &&
+		    (count > PIECES_MAX || may_spell(verb_name((enum verb)verb), pieces, count)))
+			return (enum verb)verb;
+	return VERB_UNKNOWN;
 }
 
 enum verb telnet_find_erased_verb(struct bytes line)
 {
-	if (!telnet_has_erasure(line))
-		return VERB_UNKNOWN;
-	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT; verb++)
-		if (verb_matters((enum verb)verb) && may_spell(verb_name((enum verb)verb), line))
-			return (enum verb)verb;
-	return VERB_UNKNOWN;
+	return telnet_has_erasure(line) ? find_spelt_verb(line) : VERB_UNKNOWN;
 }

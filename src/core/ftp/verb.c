@@ -38,6 +38,25 @@ enum verb verb_find(struct bytes text)
 	return (enum verb)found;
 }
 
+bool verb_begins(struct bytes text)
+{
+	const uint8_t first = text.length > 0 ? verb_to_upper(text.data[0]) : '\0';
+	bool found = false;
+
+	for (unsigned int verb = VERB_UNKNOWN + 1; verb < VERB_COUNT && !found; verb++) {
+		const char *name = names[verb];
+		size_t same = 0;
+
+		/* Nearly all differ in their first letter. */
+		if ((uint8_t)name[0] != first)
+			continue;
+		while (name[same] != '\0' && same < text.length && verb_to_upper(text.data[same]) == (uint8_t)name[same])
+			same++;
+		found = name[same] == '\0';
+	}
+	return found;
+}
+
 bool verb_is_active_offer(enum verb verb)
 {
 	return verb == VERB_PORT || verb == VERB_EPRT || verb == VERB_LPRT || verb == VERB_SPOR;
