@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the queue, on the real kernel (A81, A87, A120, A121): conntrack is made to forget a control connection that its
-peers go on with, or to take it for something else; data comes in a SYN; options let the receiver read something else than
-the gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
+Ways past the queue, on the real kernel (A81, A87, A120, A121, A361): conntrack is made to forget a control connection that
+its peers go on with, or to take it for something else; data comes in a SYN; options let the receiver read something else
+than the gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
 """
 
 import contextlib
@@ -256,6 +256,51 @@ def met_halfway(lab, family):
         check_equal(came, [], "segments of the client's that the server got")
 
 
+def called_by_the_server(lab, family):
+    """
+    A server does not answer a client's SYN, has conntrack forget it with a reset that the client ignores, and calls from
+    its control port: two SYNs meet, and the client has a session that conntrack takes for one that the server began.
+    """
+    addresses = lab.addresses[family]
+    here = (addresses.server, 21)
+    deaf = ["INPUT", "-p", "tcp", "--dport", "21", "--syn", "-j", "DROP"]
+    lab.server.run([rules.iptables(family), "-A", *deaf])
+    try:
+        with socket_in(lab.client, family) as client, socket_in(lab.server, family) as server:
+            client.setblocking(False)
+            client.connect_ex((lab.server_seen(family), 21))
+            there = lab.client_seen(family), client.getsockname()[1]
+            wait_until(lambda: lab.control_connections(family), "the client's SYN")
+            wait_until(lambda: forgets_a_syn(lab, family, packet(here, there, RST)), "the end of its entry")
+            server.bind(here)
+            for end in (client, server):
+                end.settimeout(QUIET)
+            with contextlib.suppress(OSError):
+                server.connect(there)
+                server.sendall(b"220 called\r\n")
+                client.recv(100)
+                client.sendall(offer_line(addresses.victim, 2525) + b"\r\n")
+                check_equal(server.recv(1000), b"", "what the server has read")
+    finally:
+        lab.server.run([rules.iptables(family), "-D", *deaf])
+
+
+def socket_in(host, family):
+    with host.entered():
+        made = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_STREAM)
+    # What a server has served waits at its port.
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
+
+
+def forgets_a_syn(lab, family, reset):
+    """The client repeats its SYN, so the reset may have to come again. True: there is no entry now."""
+    found = lab.control_connections(family)
+    if any(connection.state != "CLOSE" for connection in found):
+        send(lab.server, lab.client_seen(family), reset)
+    return not found
+
+
 def led_to_a_control_port(lab, family):
     """A server that is with the client announces another control port of its own: no data connection is one."""
     port = HIGH_CONTROL_PORT
@@ -422,6 +467,8 @@ def main():
     routed = labs[0][1]
     for family in (4, 6):
         plan.add(f"a81: nobody calls from the server's port in its name (IPv{family})", held, family, forged_calls,
+                 fixture=routed)
+        plan.add(f"a361: no server calls from its control port (IPv{family})", held, family, called_by_the_server,
                  fixture=routed)
         plan.add(f"a81: what is not tracked does not pass (IPv{family})", held, family, untracked, fixture=routed)
         plan.add(f"a81: a client may use a control port for something else (IPv{family})", held,

@@ -253,6 +253,7 @@ static void a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn
 	assert_non_null(strstr(text,
 		"chain first {\n"
 		"ct state related tcp dport @control_ports goto midway\n"
+		"ct state new tcp sport @control_ports tcp sport 0-511 tcp dport != @control_ports goto midway\n"
 		"ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return\n"
 		"tcp dport @control_ports goto midway\n"
 		"tcp sport @control_ports goto midway\n"
@@ -280,6 +281,23 @@ static void a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn
 		"-A FTPALG_FIRST -p tcp -m conntrack --ctorigdstport 21 -j DROP\n"
 		"-A FTPALG_FIRST -m recent --name FTPALG --rsource --rcheck -j DROP\n"
 		"-A FTPALG_FIRST -m recent --name FTPALG --rdest --rcheck -j DROP\n"));
+	free(text);
+}
+
+/* Two SYNs that meet would make its client's session one that the server began. From 512 on a port may be a client's. */
+static void a361_no_server_calls_from_its_control_port(void **state)
+{
+	char *text = printed(print_nft);
+
+	(void)state;
+	assert_true(line_at(text, "ct state new tcp sport @control_ports tcp sport 0-511 tcp dport != @control_ports goto midway") <
+		    line_at(text, "ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return"));
+	free(text);
+	text = printed(print_iptables);
+	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m tcp --sport 0:511 -m conntrack --ctstate NEW -m multiport --sports 21 "
+			    "-m multiport ! --dports 21 -j DROP") <
+		    line_at(text, "-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate "
+			    "NEW,RELATED -j RETURN"));
 	free(text);
 }
 
@@ -1144,6 +1162,7 @@ int main(void)
 		TEST(nft_changes_the_handshake_before_it_queues),
 		TEST(a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue),
 		TEST(a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn),
+		TEST(a361_no_server_calls_from_its_control_port),
 		TEST(a81_servers_on_other_ports_are_remembered),
 		TEST(a81_a_syn_from_a_control_port_comes_from_where_its_sender_is),
 		TEST(a87_only_known_options_stay_in_a_syn),
