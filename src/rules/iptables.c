@@ -8,8 +8,10 @@
  * packet, so CT gives the carrier by port alone; the kernel uses it for new connections that were not expected.
  *
  * The mangle table can't reset, so what nft resets is dropped here: if that were left to the filter table, nothing would
- * stop it once an operator had loaded that table again. No match knows a packet's zone; the gateway finds no connection in
- * another zone, and drops.
+ * stop it once an operator had loaded that table again. REDIRECT to a closed port of this host would reset too; but it
+ * takes a nat table in IPv6, and the operator's leave in INPUT, on routers that have neither. In the queue it would be
+ * taken for the session that the gateway still has a row of. No match knows a packet's zone; the gateway finds no
+ * connection in another zone, and drops.
  *
  * u32 adds and masks, and can't compare lengths. Its last number is the place three bytes before the end of the TCP
  * header, so that four bytes can be read there only if a byte follows the header. For that the IP header must be of the
