@@ -60,7 +60,7 @@ bool session_is_grid_transfer(struct bytes line, const struct command *command)
 {
 	const struct bytes verb = { line.data + command->verb_span.offset, command->verb_span.length };
 
-	return command->verb == VERB_UNKNOWN && (bytes_equal_word(verb, "GET") || bytes_equal_word(verb, "PUT"));
+	return bytes_equal_word(verb, "GET") || bytes_equal_word(verb, "PUT");
 }
 
 /* "port" may stand anywhere in the argument, with another value in front of it that only looks like a name. */

@@ -824,6 +824,22 @@ static void a145_a_reply_has_no_names_at_the_start_of_its_lines(void **state)
  * A name may have a line end in it, and its rest reads as the next reply. The server ends its lines otherwise, or has begun
  * a quotation: then no reply opens anything.
  */
+/* Whatever else it hides. */
+static void a143_a_reply_is_refused_once(void **state)
+{
+	static const char x64[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	struct attack *attack = attack_open(PLAIN);
+	char line[256];
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "NOOP\r\n");
+	snprintf(line, sizeof(line), "227 (203,0,113,9,12,234) %s%s 227 (203,0,113,9,12,234)\r\n", x64, x64);
+	attack_say_bytes(attack, S, unit_string(line));
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_UNSOLICITED), 1);
+	assert_int_equal(attack_count(attack, NOTICE_REFUSE, REASON_HIDDEN_LINE), 0);
+	attack_end(attack);
+}
 static void a169_the_rest_of_a_name_is_no_reply(void **state)
 {
 	static const struct {
@@ -848,6 +864,9 @@ static void a169_the_rest_of_a_name_is_no_reply(void **state)
 		{ { "257 \"/x\"\"\"\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
 		{ { "257 \"\" is here\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
 		{ { "257 /x\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
+		/* No path, and no quotation. */
+		{ { "550 \"/x\r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
+		{ { "257 \r\n", "227 (203,0,113,9,12,234)\r\n" }, false },
 	};
 
 	(void)state;
@@ -965,13 +984,16 @@ static void a351_other_ends_of_what_sets_something_are_no_attack(void **state)
 		{ "PROT C\r\n", "200 ok\n", false },
 		{ "CLNT x\r\n", "200 noted\n", false },
 		{ "LANG en\r\n", "200 en\n", false },
+		{ "CSID Name=x;\r\n", "200 Name=y;\n", false },
 		{ "XYZZY\r\n", "500 what?\n", false },
+		{ "XYZZY\r\n", "502 what?\n", false },
 		{ "SIZE f\r\n", "213 12345\n", false },
 		{ "MDTM f\r\n", "213 20261130120000.5\n", false },
 		/* A code of another command, several lines, a path that comes back. */
 		{ "TYPE I\r\n", "250 /x\n", true },
 		{ "TYPE I\r\n", "350 /x\n", true },
 		{ "TYPE I\r\n", "550 /x\n", true },
+		{ "REST 5\r\n", "250 /x\n", true },
 		{ "TYPE I\r\n", "200-/x\n200 ok\r\n", true },
 		{ "TYPE I\r\n", "200-ok\r\n/x\n200 ok\r\n", true },
 		{ "XYZZY\r\n", "200 /x\n", true },
@@ -987,6 +1009,9 @@ static void a351_other_ends_of_what_sets_something_are_no_attack(void **state)
 		{ "TYPE I\r\nCWD x\r\n", "200 ok\r\n200 /x\n", true },
 		{ "NOOP\r\n", "200 ok\r\n200 /x\n", true },
 		{ "NOOP\r\nNOOP\r\n", "200 ok\r\n200 ok\n", false },
+		/* A 227 in a 227, and the 1yz of a transfer, are in their places. */
+		{ "PASV\r\nNOOP\r\n", "227-x\r\n227-y\r\n227 (203,0,113,9,12,233)\r\n200 ok\n", false },
+		{ "RETR x\r\nNOOP\r\n", "150 x\r\n226 x\r\n200 ok\n", false },
 	};
 
 	(void)state;
@@ -1044,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(a50_a_line_ends_with_lf_and_with_nothing_else),
 		cmocka_unit_test(a50_a_line_that_turns_ambiguous_ends_before_its_end),
 		cmocka_unit_test(a50_a_reply_has_one_end_too),
+		cmocka_unit_test(a143_a_reply_is_refused_once),
 		cmocka_unit_test(a169_the_rest_of_a_name_is_no_reply),
 		cmocka_unit_test(a169_a_server_with_other_ends_is_no_attack),
 		cmocka_unit_test(a330_other_ends_where_no_name_is_shown_are_no_attack),

@@ -648,6 +648,7 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 		{ "EPSV\r\n", "200ok |ab5060\r\n", false },
 		{ "SPSV\r\n", "200 |ab5060\r\n", false },
 		{ "EPSV\r\n", " +0200 |ab5060\r\n", false }, /* Midnight Commander */
+		{ "EPSV\r\n", " -0200 |ab5060\r\n", false },
 		{ "EPSV\r\n", "200\t|ab5060\r\n", false },
 		{ "EPSV\r\n", "2000 |ab\r\n", false },
 		{ "EPSV\r\n", "4294967496 |ab5060\r\n", false }, /* Midnight Commander: 200 in 32 bits */
@@ -679,6 +680,7 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 		{ "EPSV\r\n", "500-no\r\n221 bye\r\n500 no\r\n", true },
 		{ "PASV\r\n", "200 Already in passive mode 1\r\n", true },
 		{ "NOOP\r\n", "200 |ab5060 5060\r\n", true },
+		{ "NOOP\r\n", "200 ok\r\n200 |ab5060 5060\r\n", true },
 		{ "NOOP\r\nEPSV\r\n", "200 |ab5060 5060\r\n", true },
 	};
 
@@ -723,6 +725,8 @@ static void a350_the_answer_to_who_is_before_us_is_judged(void **state)
 		{ "PWD\r\n", "257x\r\n", "PASV\r\n", "200 a b c d e f 19 196\r\n", false },
 		{ "PWD\r\n", "257x\r\n", "PASV\r\n", "200 a 196\r\n", true },
 		{ "PWD\r\n", "257x\r\n", "NOOP\r\n", "200 |ab5060\r\n", true },
+		/* Nothing waits, but a reply goes on, of which some have seen the end. */
+		{ "PWD\r\n", "257 x\r\n211-a\r\n250 b\r\n", "NOOP\r\nEPSV\r\n", "211 |ab5060\r\n", false },
 		/* Nothing waited, so these are a client's that does not wait. */
 		{ "PWD\r\n", "257 x\r\n257x\r\n", "NOOP\r\nEPSV\r\n", "200 |ab5060\r\n", true },
 	};
@@ -747,6 +751,20 @@ static void a350_the_answer_to_who_is_before_us_is_judged(void **state)
 		attack_assert_alive(attack);
 		attack_end(attack);
 	}
+}
+
+/* What answers EPSV answers PASV to some, by any code: it is overwritten, and the 227 after it nobody asked for. */
+static void a350_what_some_read_has_answered_the_request(void **state)
+{
+	struct attack *attack = attack_open(PLAIN);
+
+	(void)state;
+	attack_login(attack);
+	SAY(attack, C, "PASV\r\n");
+	SAY(attack, S, "200 (|||5000|)\r\n");
+	SAY(attack, S, "227 (203,0,113,9,12,234)\r\n");
+	attack_assert_nothing_opened(attack);
+	attack_end(attack);
 }
 
 /* It may have been the answer to the command before, so the request waits on. */
@@ -1280,6 +1298,7 @@ int main(void)
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
 		cmocka_unit_test(a350_an_answer_with_a_port_in_it_is_judged),
 		cmocka_unit_test(a350_the_answer_to_who_is_before_us_is_judged),
+		cmocka_unit_test(a350_what_some_read_has_answered_the_request),
 		cmocka_unit_test(a350_a_request_behind_another_command_is_not_used_up),
 		cmocka_unit_test(a354_gridftp_announces_nothing_unjudged),
 		cmocka_unit_test(a215_an_answer_that_few_can_read_is_judged_too),

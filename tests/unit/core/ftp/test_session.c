@@ -525,6 +525,23 @@ static void logins(void **state)
 		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT AAAA", ""), S("235 ok", ""),
 		    C("ENC QUFB", ""), S("632 QUFB", ""), C("MIC QUFB", ""), S("631 QUFB", ""), C("PASV", ""),
 		    S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "or in MIC alone", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT AAAA", ""), S("235 ok", ""),
+		    C("MIC QUFB", ""), S("631 QUFB", ""), C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "or in CONF alone", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT AAAA", ""), S("235 ok", ""),
+		    C("CONF QUFB", ""), S("633 QUFB", ""), C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "or in ENC alone", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT AAAA", ""), S("235 ok", ""),
+		    C("ENC QUFB", ""), S("632 QUFB", ""), C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "CCC behind a security exchange is one, whatever was protected", PLAIN, NULL,
+		  { S("220 ready", ""), C("AUTH GSSAPI", ""), S("334 go on", ""), C("ADAT AAAA", ""), S("235 ok", ""),
+		    C("CCC", ""), S("200 clear", ""), C("PASV", ""), S("227 (203,0,113,9,195,149)", "offer pinhole-open") }, 1 },
+		{ "what is protected within TLS that a proxy terminates is no login", PLAIN, terminate_tls,
+		  { S("220 ready", ""), C("AUTH TLS", ""), S("234 go", "tls(terminated)"), C("ADAT AAAA", ""),
+		    S("235 ok", ""), C("MIC QUFB", ""), S("631 QUFB", ""),
+		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") },
+		  0 },
 		{ "CCC without a security exchange is no login", PLAIN, NULL,
 		  { S("220 ready", ""), C("CCC", ""), S("200 clear", ""),
 		    C_REFUSE("PORT 10,0,0,5,4,1", REASON_NOT_LOGGED_IN, "PORT XXXXXXXXXXXX", "refuse:not-logged-in") },
@@ -1120,6 +1137,17 @@ static void replies_are_given_to_the_oldest_that_they_can_answer(void **state)
 		  { LOGIN, C("PASV", ""), C("RETR a", ""), C("RETR b", ""), S("226 late", "anomaly:unsolicited"),
 		    S("227 (203,0,113,9,195,149)", "offer pinhole-open"), S("150 here", ""),
 		    S("226 done", "transfer(RETR a 226) pinhole-close:transfer-ended") }, 0 },
+		{ "a STAT is answered once while a transfer runs", PLAIN, NULL,
+		  { LOGIN, C("RETR a", ""), S("150 here", ""), C("STAT", ""), S("213 half of it", ""),
+		    S("213 odd", "transfer(RETR a 213)") }, 0 },
+		{ "one too many that announces nothing is an anomaly, and one only", PLAIN, NULL,
+		  { LOGIN, S("227 good bye", "anomaly:unsolicited") }, 0 },
+		{ "what could be the answer is refused once: a line", PLAIN, NULL,
+		  { LOGIN, C("EPSV", ""), S_REFUSE("see (|||5000|)", REASON_UNSOLICITED, "425 unsolicite", "refuse:unsolicited") },
+		  0 },
+		{ "a reply to another command", PLAIN, NULL,
+		  { LOGIN, C("PWD", ""), C("EPSV", ""), S("257x", "anomaly:malformed"),
+		    S_REFUSE("250 (|||5000|)", REASON_UNSOLICITED, "425 unsolicite", "refuse:unsolicited") }, 0 },
 		{ "only a transfer that runs is not given up", PLAIN, NULL,
 		  { LOGIN, C("REIN", ""), S("120 wait", ""), C("USER v", ""), S("230 in", "login(v)"),
 		    S("220 again", "anomaly:unsolicited") }, 0 },
@@ -1966,6 +1994,34 @@ static void a_refused_command_is_reported_without_its_password(void **state)
 	}
 }
 
+static void a_header_is_expected_once(void **state)
+{
+	static struct rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	expect_a_header(&rig);
+	rig_open(&rig, PLAIN, false);
+	assert_true(session_expects_header(&rig.session));
+	session_input(&rig.session, &rig.ops, DIRECTION_ORIGINAL, unit_string("PROXY TCP4 192.0.2.1 192.0.2.2 1000 21"), 1,
+		      &rig.outcome);
+	assert_int_equal(rig.outcome.verdict, OUTCOME_PASS);
+	assert_false(session_expects_header(&rig.session));
+}
+
+static void who_was_told_to_wait_may_not_speak(void **state)
+{
+	static const char *const lines[] = { "120-wait", "220 soon", "120 wait" };
+	static struct rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	rig_open(&rig, PLAIN, false);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		session_input(&rig.session, &rig.ops, DIRECTION_REPLY, unit_string(lines[i]), 1, &rig.outcome);
+	assert_false(session_may_listen(&rig.session));
+}
+
 static void implicit_tls_is_reported_and_is_tls(void **state)
 {
 	static struct rig rig;
@@ -2171,6 +2227,8 @@ int main(void)
 		cmocka_unit_test(so_many_unknown_verbs_before_a_login_are_not_ftp),
 		cmocka_unit_test(unknown_verbs_behind_a_login_are_not_counted),
 		cmocka_unit_test(a_refused_command_is_reported_without_its_password),
+		cmocka_unit_test(a_header_is_expected_once),
+		cmocka_unit_test(who_was_told_to_wait_may_not_speak),
 		cmocka_unit_test(implicit_tls_is_reported_and_is_tls),
 		cmocka_unit_test(another_policy_holds_from_the_next_line_on),
 		cmocka_unit_test(beginnings_are_held_if_their_line_could_be_changed),

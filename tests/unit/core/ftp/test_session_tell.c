@@ -111,6 +111,15 @@ static void a_reply_to_CWD_is_told_whatever_it_waited_with(void **state)
 	dialogue_is_told(lines, "C TYPE 0 TYPE I|C CWD 0 CWD pub|S TYPE 200 200 binary|S TYPE 250 250 changed|");
 }
 
+/* What nobody here knows may transfer, and its end is no 257. */
+static void a341_a_reply_is_told_of_its_command_while_an_unknown_one_runs(void **state)
+{
+	static const char *const lines[] = { "C XFER a", "S 150 here", "C PWD", "S 257 \"/home\"", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "C PWD 0 PWD|S PWD 257 257 \"/home\"|");
+}
+
 static void errors_that_tell_why_nothing_moves_are_told(void **state)
 {
 	static const char *const lines[] = { "C EPSV", "S 500 what", "C DELE x", "S 550 no", "C REIN", "S 220 again",
@@ -147,6 +156,7 @@ int main(void)
 		cmocka_unit_test(what_moves_files_is_told_with_its_replies),
 		cmocka_unit_test(where_the_dialogue_stands_is_told),
 		cmocka_unit_test(a_reply_to_CWD_is_told_whatever_it_waited_with),
+		cmocka_unit_test(a341_a_reply_is_told_of_its_command_while_an_unknown_one_runs),
 		cmocka_unit_test(errors_that_tell_why_nothing_moves_are_told),
 		cmocka_unit_test(passwords_and_what_was_overwritten_are_not_told),
 		cmocka_unit_test(who_has_not_asked_is_told_nothing),
