@@ -95,7 +95,7 @@ void gateway_tick(struct gateway *gateway, uint64_t now);
 /* When gateway_tick has something to do, at the latest one second from now. */
 uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now);
 
-/* Judges all sessions by another policy from now on; the old one may be freed afterwards. */
+/* Judges all sessions by another policy from now on, at no cost for each; the old one may be freed afterwards. */
 void gateway_set_policy(struct gateway *gateway, const struct policy *policy);
 
 /*

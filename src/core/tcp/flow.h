@@ -109,6 +109,7 @@ struct flow {
 	struct flow_elsewhere elsewhere;
 	struct stream stream[2];
 	struct tlsrecord tls[2]; /* after a 234 */
+	uint64_t edition;        /* of the policy that the session's rule is in; only inspection looks at the rule */
 	struct session session;
 };
 

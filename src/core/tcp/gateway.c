@@ -93,7 +93,6 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->limits = *limits;
-	gateway->policy = policy;
 	gateway->ops = ops;
 	gateway->next_session = 1;
 	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
@@ -102,6 +101,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	buffer_pool_init(&gateway->pool, blocks, block_count(limits));
 	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;
+	gateway->inspector.policy = policy;
 	gateway->inspector.ops = ops;
 	gateway->inspector.line_limit = limits->line < LINE_MAX_LENGTH ? limits->line : LINE_MAX_LENGTH;
 	gateway->inspector.unacknowledged_limit = limits->unacknowledged;
@@ -458,12 +458,8 @@ uint64_t gateway_next_tick(const struct gateway *gateway, uint64_t now)
 
 void gateway_set_policy(struct gateway *gateway, const struct policy *policy)
 {
-	struct flow_table *table = &gateway->table;
-
-	gateway->policy = policy;
-	for (uint32_t i = 0; i < table->fresh; i++)
-		if (table->flows[i].state == FLOW_LIVE)
-			session_set_policy(&table->flows[i].session, policy);
+	gateway->inspector.policy = policy;
+	gateway->inspector.edition++;
 }
 
 uint32_t gateway_session_count(const struct gateway *gateway)

@@ -125,8 +125,9 @@ bool passage_open_session(struct passage *passage, const struct nat_view *view, 
 	if (flow->state == FLOW_EMBRYO)
 		flow_move(&gateway->table, flow, FLOW_LIVE);
 	gateway->counters.sessions++;
-	session_open(&flow->session, gateway->policy, gateway->ops, gateway->next_session++, view, flow->resizable,
-		     adopted);
+	session_open(&flow->session, gateway->inspector.policy, gateway->ops, gateway->next_session++, view,
+		     flow->resizable, adopted);
+	flow->edition = gateway->inspector.edition;
 	session_set_quota(&flow->session, &gateway->quota, source);
 	if (!flow->carrier)
 		passage_report(passage, REASON_NO_CARRIER);

@@ -38,7 +38,6 @@ struct adoption_timer {
 
 struct gateway {
 	struct gateway_limits limits;
-	const struct policy *policy;
 	const struct ops *ops;
 	uint64_t next_session;
 	struct gateway_counters counters;

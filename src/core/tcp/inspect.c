@@ -39,6 +39,18 @@ struct pending {
 	uint64_t now;
 };
 
+/*
+ * To give all sessions another policy at once would take as long as a walk over the table, in which no packet is judged. So
+ * each takes its rule from it when it is next read. Until then its rule may be in a policy that is gone.
+ */
+static void follow_policy(const struct inspector *inspector, struct flow *flow)
+{
+	if (flow->edition == inspector->edition)
+		return;
+	session_set_policy(&flow->session, inspector->policy);
+	flow->edition = inspector->edition;
+}
+
 static enum inspect_result close_session(const struct pending *pending, enum reason why, enum reason *reason)
 {
 	*reason = why;
@@ -437,6 +449,7 @@ enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow
 		.now = now,
 	};
 
+	follow_policy(inspector, flow);
 	while (fresh.length > 0 && result == INSPECT_DONE) {
 		const uint8_t *end;
 		struct bytes piece = fresh;
@@ -476,5 +489,6 @@ enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, 
 
 	if (flow->tls[direction].reading || pending.stream->line.length == 0)
 		return INSPECT_DONE;
+	follow_policy(inspector, flow);
 	return take_line(&pending, nothing, reason);
 }

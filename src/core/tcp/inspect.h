@@ -8,6 +8,8 @@
 /* What inspection needs beside the flow: the same for every packet of a gateway. */
 struct inspector {
 	struct buffer_pool *pool;
+	const struct policy *policy; /* by which lines are judged */
+	uint64_t edition;            /* of the policy: another one has another */
 	const struct ops *ops;
 	const struct quota *quota;
 	uint32_t line_limit;
