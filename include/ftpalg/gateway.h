@@ -79,6 +79,15 @@ struct gateway_way {
 	uint32_t out;
 };
 
+/* Packets that can be foreseen at a time. */
+#define GATEWAY_FORESEEN_MAX 64
+
+/*
+ * A packet with this tuple is about to come. Where several are known before the first of them is judged, what their sessions
+ * have in memory is fetched for all of them at once, instead of one after the other. Nothing but time depends on it.
+ */
+void gateway_foresee(struct gateway *gateway, const struct tuple *tuple);
+
 /*
  * Takes one packet as seen at the FORWARD hook and fills output. way may be NULL, where there are no devices: then
  * nothing is concluded from them. now: microseconds of a clock that never goes back.

@@ -54,7 +54,7 @@ struct worker {
 
 /*
  * The broker is woken once, and asked about all connections that begin in this batch. It must know whose packets these are:
- * the numbers in them depend on what it is asked for later.
+ * the numbers in them depend on what it is asked for later. The gateway has the rows of all of them fetched at once.
  */
 static void worker_foresee(void *context, struct bytes bytes)
 {
@@ -65,6 +65,8 @@ static void worker_foresee(void *context, struct bytes bytes)
 
 	broker_link_foresee(&worker->host.link, readable ? &packet.tuple : &none,
 			    readable && (packet.flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK));
+	if (readable)
+		gateway_foresee(worker->gateway, &packet.tuple);
 }
 
 /* No other process writes it. */

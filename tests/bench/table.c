@@ -5,9 +5,10 @@
  *   table SESSIONS...
  *
  * All log in, through SNAT, 16 from an address. Then ROUNDS times a session that is drawn at random says NOOP, has its reply
- * and acknowledges it: "packet" is the processor time of one of these. "open" is that of a session's SYN-ACK, "tick" the
- * longest of those that are due in a minute of the gateway's clock while nothing comes, "policy" that of taking another
- * policy, and "bytes" what of the process's memory a session takes. Processor time, because others run here too.
+ * and acknowledges it: "packet" is the processor time of one of these, where they come one by one, and where 8 and 32 come
+ * together, each of another session. "open" is that of a session's SYN-ACK, "tick" the longest of those that are due in a
+ * minute of the gateway's clock while nothing comes, "policy" that of taking another policy, and "bytes" what of the
+ * process's memory a session takes. Processor time, because others run here too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 #include "ftpalg/session.h"
 
 #define ROUNDS 400000
-#define TOGETHER 32 /* sessions of which the packets are made before they are judged, as a batch of the queue has them */
+#define TOGETHER 32 /* sessions of which the packets are made before they are judged; the largest batch */
 #define PER_ADDRESS 16
 #define TICK_SECONDS 60
 #define FIRST_CLIENT 1000U /* sequence numbers before the first byte */
@@ -144,13 +145,16 @@ static void make(struct bench *bench, struct made *made, uint32_t session, enum 
 	dialogue->next[direction] += (uint32_t)strlen(text) + (flags & TCP_SYN ? 1 : 0);
 }
 
-/* Processor time of these packets, in nanoseconds. */
-static uint64_t judge(struct bench *bench, size_t count)
+static void judge_batch(struct bench *bench, const struct made *made, size_t count)
 {
-	const uint64_t began = processor_time();
-
 	for (size_t i = 0; i < count; i++) {
-		const struct bytes packet = { bench->made[i].bytes, bench->made[i].length };
+		struct packet packet;
+
+		packet_parse((struct bytes){ made[i].bytes, made[i].length }, &packet);
+		gateway_foresee(bench->gateway, &packet.tuple);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct bytes packet = { made[i].bytes, made[i].length };
 
 		gateway_packet(bench->gateway, packet, NULL, ++bench->now, &bench->output);
 		if (bench->output.verdict == GATEWAY_DROP) {
@@ -158,6 +162,15 @@ static uint64_t judge(struct bench *bench, size_t count)
 			exit(1);
 		}
 	}
+}
+
+/* Processor time of these packets, in nanoseconds. batch of them come together. */
+static uint64_t judge(struct bench *bench, size_t count, size_t batch)
+{
+	const uint64_t began = processor_time();
+
+	for (size_t i = 0; i < count; i += batch)
+		judge_batch(bench, bench->made + i, batch);
 	return processor_time() - began;
 }
 
@@ -176,33 +189,42 @@ static uint64_t log_in(struct bench *bench, uint32_t session)
 
 	bench->dialogues[session] = (struct dialogue){ .next = { FIRST_CLIENT + 1, FIRST_SERVER } };
 	make(bench, &bench->made[0], session, DIRECTION_REPLY, TCP_SYN | TCP_ACK, "");
-	opening = judge(bench, 1);
+	opening = judge(bench, 1, 1);
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
 		make(bench, &bench->made[i], session, said[i].direction, *said[i].text ? TCP_ACK | TCP_PSH : TCP_ACK,
 		     said[i].text);
-	judge(bench, sizeof(said) / sizeof(said[0]));
+	judge(bench, sizeof(said) / sizeof(said[0]), 1);
 	return opening;
 }
 
-static uint32_t draw(struct bench *bench)
+static uint32_t draw(struct bench *bench, uint32_t count)
 {
 	bench->random = bench->random * 6364136223846793005U + 1442695040888963407U;
-	return (uint32_t)((bench->random >> 33) % bench->count);
+	return (uint32_t)((bench->random >> 33) % count);
 }
 
-static uint64_t talk(struct bench *bench)
+/* The command, the reply and the acknowledgement of so many sessions, in three batches. */
+static void make_batches(struct bench *bench, struct made *made, size_t batch)
+{
+	const uint32_t part = bench->count / (uint32_t)batch;
+
+	for (uint32_t i = 0; i < batch; i++) {
+		const uint32_t session = i * part + draw(bench, part);
+
+		make(bench, &made[i], session, DIRECTION_ORIGINAL, TCP_ACK | TCP_PSH, "NOOP\r\n");
+		make(bench, &made[batch + i], session, DIRECTION_REPLY, TCP_ACK | TCP_PSH, "200 nothing done\r\n");
+		make(bench, &made[2 * batch + i], session, DIRECTION_ORIGINAL, TCP_ACK, "");
+	}
+}
+
+static uint64_t talk(struct bench *bench, size_t batch)
 {
 	uint64_t spent = 0;
 
 	for (uint32_t round = 0; round < ROUNDS / TOGETHER; round++) {
-		for (size_t i = 0; i < TOGETHER; i++) {
-			const uint32_t session = draw(bench);
-
-			make(bench, &bench->made[3 * i], session, DIRECTION_ORIGINAL, TCP_ACK | TCP_PSH, "NOOP\r\n");
-			make(bench, &bench->made[3 * i + 1], session, DIRECTION_REPLY, TCP_ACK | TCP_PSH, "200 nothing done\r\n");
-			make(bench, &bench->made[3 * i + 2], session, DIRECTION_ORIGINAL, TCP_ACK, "");
-		}
-		spent += judge(bench, 3 * TOGETHER);
+		for (size_t i = 0; i < TOGETHER; i += batch)
+			make_batches(bench, &bench->made[3 * i], batch);
+		spent += judge(bench, 3 * TOGETHER, batch);
 	}
 	return spent / (ROUNDS / TOGETHER * TOGETHER * 3);
 }
@@ -259,19 +281,20 @@ static void begin(struct bench *bench, uint32_t count)
 
 static void run(uint32_t count)
 {
+	static const size_t batches[] = { 1, 8, TOGETHER };
 	static struct bench bench;
 	uint64_t opening = 0;
 	size_t before;
-	uint64_t packet;
 
 	begin(&bench, count);
 	before = resident();
 	for (uint32_t i = 0; i < count; i++)
 		opening += log_in(&bench, i);
 	before = resident() - before;
-	packet = talk(&bench);
-	printf("sessions=%u packet=%llu ns open=%llu ns", gateway_session_count(bench.gateway), (unsigned long long)packet,
-	       (unsigned long long)opening / count);
+	printf("sessions=%u packet=", gateway_session_count(bench.gateway));
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++)
+		printf("%s%llu", i ? "/" : "", (unsigned long long)talk(&bench, batches[i]));
+	printf(" ns open=%llu ns", (unsigned long long)opening / count);
 	printf(" tick=%.3f ms", (double)longest_tick(&bench) / 1e6);
 	printf(" policy=%.3f ms bytes=%zu\n", (double)change_policy(&bench) / 1e6, before / count);
 	free(bench.memory);

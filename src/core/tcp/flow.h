@@ -143,6 +143,13 @@ struct flow *flow_find(const struct flow_table *table, const struct tuple *tuple
 /* Is there a row that was used and given back? It is the next that is taken. */
 bool flow_has_used_row(const struct flow_table *table);
 
+/*
+ * Where a tuple will be looked for, which begins to be fetched into the processor's cache; and the same for the rows that
+ * are found in count such places, with what they lead to. Nothing but time depends on it, so a place may be an old one.
+ */
+uint32_t flow_foresee(const struct flow_table *table, const struct tuple *tuple);
+void flow_fetch(const struct flow_table *table, const uint32_t *places, uint32_t count);
+
 /* A row, EMBRYO or LIVE, for tuple (original direction), or NULL if none is free. The caller makes room first. */
 struct flow *flow_take(struct flow_table *table, const struct tuple *tuple, enum flow_state state, uint64_t now);
 

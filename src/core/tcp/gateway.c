@@ -289,6 +289,12 @@ static void count(struct gateway *gateway, const struct gateway_output *output)
 		gateway->counters.dropped++;
 }
 
+void gateway_foresee(struct gateway *gateway, const struct tuple *tuple)
+{
+	if (gateway->foreseen_count < GATEWAY_FORESEEN_MAX)
+		gateway->foreseen[gateway->foreseen_count++] = flow_foresee(&gateway->table, tuple);
+}
+
 void gateway_packet(struct gateway *gateway, struct bytes packet, const struct gateway_way *way, uint64_t now,
 		    struct gateway_output *output)
 {
@@ -301,6 +307,9 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, const struct g
 	};
 	enum reason reason = packet_parse(packet, &passage.packet);
 
+	if (gateway->foreseen_count > 0)
+		flow_fetch(&gateway->table, gateway->foreseen, gateway->foreseen_count);
+	gateway->foreseen_count = 0;
 	output->length = 0;
 	output->reason = REASON_NONE;
 	if (reason != REASON_NONE) {

@@ -57,6 +57,8 @@ struct gateway {
 	struct refusal_table refusals;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
+	uint32_t foreseen[GATEWAY_FORESEEN_MAX]; /* where the packets that are about to come will be looked for */
+	uint32_t foreseen_count;
 	uint8_t payload[GATEWAY_PACKET_MAX];
 	uint8_t made[PACKET_PLAIN_MAX + SAFE_SEGMENT];
 };
