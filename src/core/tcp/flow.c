@@ -13,9 +13,9 @@
 
 uint32_t flow_table_bucket_count(uint32_t count)
 {
-	uint32_t buckets = 16;
+	uint32_t buckets = FLOW_BUCKETS_LEAST;
 
-	while (buckets < count && buckets < UINT32_C(1) << 31)
+	while (buckets / FLOW_BUCKETS_PER_ROW < count && buckets < UINT32_C(1) << 31)
 		buckets <<= 1;
 	return buckets;
 }

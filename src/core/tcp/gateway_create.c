@@ -34,6 +34,12 @@ static uint32_t quota_rows(const struct gateway_limits *limits)
 	return limits->sessions * 2;
 }
 
+/* They are looked for when a session begins, and no more. */
+static uint32_t quota_bucket_count(const struct gateway_limits *limits)
+{
+	return flow_table_bucket_count(limits->sessions) / FLOW_BUCKETS_PER_ROW;
+}
+
 /* The next part of the memory that gateway_create was given. */
 static void *carve(uint8_t **at, size_t size)
 {
@@ -52,7 +58,7 @@ size_t gateway_memory(const struct gateway_limits *limits)
 {
 	return align(sizeof(struct gateway)) + align(limits->sessions * sizeof(struct flow)) +
 	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
-	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
+	       align(quota_bucket_count(limits) * sizeof(uint32_t)) +
 	       align(quota_rows(limits) * sizeof(struct quota_source)) +
 	       align(block_count(limits) * sizeof(struct buffer_block));
 }
@@ -60,12 +66,11 @@ size_t gateway_memory(const struct gateway_limits *limits)
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
 			       const struct ops *ops, const uint8_t key[16])
 {
-	uint32_t bucket_count = flow_table_bucket_count(limits->sessions);
 	uint8_t *at = memory;
 	struct gateway *gateway = carve(&at, sizeof(*gateway));
 	struct flow *flows = carve(&at, limits->sessions * sizeof(*flows));
-	uint32_t *flow_buckets = carve(&at, bucket_count * sizeof(*flow_buckets));
-	uint32_t *quota_buckets = carve(&at, bucket_count * sizeof(*quota_buckets));
+	uint32_t *flow_buckets = carve(&at, flow_table_bucket_count(limits->sessions) * sizeof(*flow_buckets));
+	uint32_t *quota_buckets = carve(&at, quota_bucket_count(limits) * sizeof(*quota_buckets));
 	struct quota_source *sources = carve(&at, quota_rows(limits) * sizeof(*sources));
 	struct buffer_block *blocks = carve(&at, block_count(limits) * sizeof(*blocks));
 
@@ -74,7 +79,8 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	gateway->ops = ops;
 	gateway->next_session = 1;
 	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
-	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets, bucket_count, key);
+	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets,
+		   quota_bucket_count(limits), key);
 	refusal_table_init(&gateway->refusals, key);
 	buffer_pool_init(&gateway->pool, blocks, block_count(limits));
 	gateway->inspector.quota = &gateway->quota;
