@@ -141,6 +141,7 @@ static void order_remove(const struct flow_table *table, struct flow_order *orde
 static void enter_state(struct flow_table *table, struct flow *flow, enum flow_state state)
 {
 	flow->state = state;
+	flow->placed = flow->seen;
 	table->used += state == FLOW_LIVE ? 1 : 0;
 	table->embryos += state == FLOW_EMBRYO ? 1 : 0;
 	table->done += state == FLOW_DONE ? 1 : 0;
@@ -189,6 +190,10 @@ void flow_touch(struct flow_table *table, struct flow *flow, uint64_t now)
 	struct flow_order *order = &table->orders[flow->state];
 
 	flow->seen = now;
+	/* By its place and not by when it was seen: else who speaks often would keep it for ever, and hold all others up. */
+	if (flow->state == FLOW_LIVE && now - flow->placed < table->laxity)
+		return;
+	flow->placed = now;
 	order_remove(table, order, FLOW_BY_STATE, flow);
 	order_append(table, order, FLOW_BY_STATE, flow);
 }

@@ -79,7 +79,7 @@ struct flow_links {
 };
 
 enum flow_order_kind {
-	FLOW_BY_STATE, /* in which the rows of one state were seen */
+	FLOW_BY_STATE, /* in which the rows of one state were seen, but for the table's laxity */
 	FLOW_BY_DOUBT, /* in which LIVE rows began to be doubted */
 	FLOW_ORDER_COUNT,
 };
@@ -90,6 +90,7 @@ struct flow {
 	uint32_t next;      /* in its bucket, or in the free list */
 	struct flow_links links[FLOW_ORDER_COUNT];
 	uint64_t seen;      /* when the last packet came */
+	uint64_t placed;    /* when it got its place in the order of its state */
 	uint32_t bytes;     /* of the pool, as counted for its source */
 	bool resizable;     /* as conntrack said, until the session is opened */
 	bool carrier;       /* as conntrack said, too */
@@ -128,6 +129,11 @@ struct flow_table {
 	uint32_t used;        /* LIVE rows */
 	uint32_t embryos;     /* EMBRYO rows */
 	uint32_t done;        /* DONE rows */
+	/*
+	 * A LIVE row keeps its place for so long, whatever comes: to give it another writes to both rows beside it, which
+	 * are other sessions' and far away in memory. So it may be forgotten later by as much, and never too early.
+	 */
+	uint64_t laxity;
 	struct flow_order orders[FLOW_STATE_COUNT]; /* in which the rows of a state were seen; of FREE ones there is none */
 	struct flow_order doubtful;
 	uint8_t key[16];

@@ -4,6 +4,9 @@
 
 #include "core/tcp/gateway_internal.h"
 
+/* A silent session is forgotten after its time, or up to this part of it later. */
+#define IDLE_LAXITY 64
+
 void gateway_limits_set_defaults(struct gateway_limits *limits)
 {
 	memset(limits, 0, sizeof(*limits));
@@ -79,6 +82,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	gateway->ops = ops;
 	gateway->next_session = 1;
 	flow_table_init(&gateway->table, flows, limits->sessions, flow_buckets, key);
+	gateway->table.laxity = limits->idle / IDLE_LAXITY;
 	quota_init(&gateway->quota, &limits->quota, sources, quota_rows(limits), quota_buckets,
 		   quota_bucket_count(limits), key);
 	refusal_table_init(&gateway->refusals, key);

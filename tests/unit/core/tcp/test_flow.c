@@ -287,6 +287,32 @@ static void the_table_behaves_like_a_plain_list(void **state)
 	}
 }
 
+static void a_live_row_keeps_its_place_for_a_time_and_others_do_not(void **state)
+{
+	const struct tuple tuples[] = { connection(1), connection(2) };
+	struct flow *first;
+	struct flow *second;
+	struct rig rig;
+
+	(void)state;
+	rig_make(&rig, ROWS_MAX);
+	rig.table.laxity = 100;
+	first = flow_take(&rig.table, &tuples[0], FLOW_LIVE, 1);
+	second = flow_take(&rig.table, &tuples[1], FLOW_LIVE, 2);
+	flow_touch(&rig.table, first, 100);
+	assert_ptr_equal(flow_oldest(&rig.table, FLOW_LIVE), first);
+	assert_true(first->seen == 100);
+	flow_touch(&rig.table, first, 101);
+	assert_ptr_equal(flow_oldest(&rig.table, FLOW_LIVE), second);
+	flow_touch(&rig.table, second, 150);
+	flow_touch(&rig.table, first, 200);
+	assert_ptr_equal(flow_oldest(&rig.table, FLOW_LIVE), first);
+	flow_move(&rig.table, first, FLOW_DONE);
+	flow_move(&rig.table, second, FLOW_DONE);
+	flow_touch(&rig.table, first, 201);
+	assert_ptr_equal(flow_oldest_ended(&rig.table), second);
+}
+
 static void peers_cannot_choose_their_bucket(void **state)
 {
 	uint8_t keys[2][16] = { { 1 }, { 2 } };
@@ -321,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_table_without_rows_is_always_full),
 		cmocka_unit_test(a_row_that_is_taken_again_is_clean),
 		cmocka_unit_test(the_table_behaves_like_a_plain_list),
+		cmocka_unit_test(a_live_row_keeps_its_place_for_a_time_and_others_do_not),
 		cmocka_unit_test(peers_cannot_choose_their_bucket),
 	};
 

@@ -974,6 +974,29 @@ static void a_silent_session_is_forgotten(void **state)
 	assert_int_equal(rig.pinholes, 0);
 }
 
+/* However often another one speaks that was there before it. */
+static void a_silent_session_is_forgotten_a_sixty_fourth_later_at_most(void **state)
+{
+	uint64_t silent;
+
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.idle = 64 * SECOND;
+	rig_start(&rig);
+	rig_login(&rig);
+	rig.at = &rig.connections[1];
+	rig_login(&rig);
+	silent = rig.now;
+	rig.at = &rig.connections[0];
+	while (rig.now - silent < 65 * SECOND) {
+		assert_true(gateway_session_count(rig.gateway) == 2 || rig.now - silent > 64 * SECOND);
+		rig_acknowledge(&rig, C);
+		tick(SECOND / 2);
+	}
+	tick(0);
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
+}
+
 /* Another connection has just ended, and its row is the first in the line of those to be forgotten. */
 static void a_silent_session_that_speaks_again_is_inspected(void **state)
 {
@@ -1107,6 +1130,7 @@ int main(void)
 		cmocka_unit_test_teardown(an_acknowledgement_of_held_bytes_that_was_lost_is_sent_again, finish),
 		cmocka_unit_test_teardown(bytes_that_have_left_are_acknowledged_by_their_receiver_only, finish),
 		cmocka_unit_test_teardown(a_silent_session_is_forgotten, finish),
+		cmocka_unit_test_teardown(a_silent_session_is_forgotten_a_sixty_fourth_later_at_most, finish),
 		cmocka_unit_test_teardown(a_silent_session_that_speaks_again_is_inspected, finish),
 		cmocka_unit_test_teardown(rows_of_ended_sessions_are_forgotten_later, finish),
 		cmocka_unit_test_teardown(a_gateway_that_stops_closes_pinholes_or_leaves_them, finish),
