@@ -73,11 +73,12 @@ int main(void)
 		.server_seen = endpoint("203.0.113.9", 21),
 		.server = endpoint("203.0.113.9", 21),
 	};
+	struct session_backlog backlog;
 	struct session session;
 	char text[LINE_MAX_LENGTH];
 
 	policy_rule_set_defaults(&policy.rules[0]);
-	session_open(&session, &policy, &ops, 1, &view, nat_view_is_translated(&view), false);
+	session_open(&session, &backlog, &policy, &ops, 1, &view, nat_view_is_translated(&view), false);
 	for (uint64_t now = 0; session.state < SESSION_OPAQUE && fgets(text, sizeof(text), stdin); now += 1000000) {
 		enum direction direction = text[0] == 'C' ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 		struct bytes line;

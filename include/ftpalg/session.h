@@ -83,8 +83,17 @@ struct session_transfer {
 	uint8_t path[SESSION_PATH_MAX];
 };
 
+/* What a session has to keep only while a command waits for its reply. Most of a session's life none does. */
+struct session_backlog {
+	/* Commands without a final reply, oldest first, as a ring. */
+	struct session_command pipeline[SESSION_PIPELINE_MAX];
+	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
+	uint8_t next_name[SESSION_NAME_MAX]; /* of a USER that waits; of several only the first is kept */
+};
+
 struct session {
 	uint64_t id;
+	struct session_backlog *backlog; /* not NULL while a line is taken, nor while a command waits */
 	struct nat_view view;
 	uint64_t now;                   /* of the line that was taken last, or of the end */
 	const struct policy_rule *rule;
@@ -116,9 +125,7 @@ struct session {
 	bool refused_continues;   /* where the line does, and nowhere else */
 	uint8_t answered;         /* verb of the command that the last line answered; VERB_COUNT: none */
 
-	/* Commands without a final reply, oldest first, as a ring. */
-	struct session_command pipeline[SESSION_PIPELINE_MAX];
-	uint8_t pipeline_head;
+	uint8_t pipeline_head; /* in the backlog */
 	uint8_t pipeline_count;
 	bool preliminary;     /* the oldest command has had a 1yz */
 	struct proxyheader header; /* of a load balancer, before everything else */
@@ -134,24 +141,26 @@ struct session {
 	bool pinhole_asked;        /* a transfer was asked for since: the server may call */
 	struct expectation expectation;
 
-	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
-	/*
-	 * A name counts once its USER has been answered: until then, a reply speaks of the one before. Of several that wait
-	 * only the first is kept.
-	 */
+	/* A name counts once its USER has been answered: until then, a reply speaks of the one before. */
 	uint32_t next_name_number;
 	uint8_t name_length;
 	uint8_t next_name_length;
 	uint8_t name[SESSION_NAME_MAX];
-	uint8_t next_name[SESSION_NAME_MAX];
 };
 
 /*
  * Begins a session. adopted: the connection was established before we saw it, so the greeting and the login are taken
- * as done. policy must outlive the session, or session_set_policy be called when it changes.
+ * as done. policy must outlive the session, or session_set_policy be called when it changes. backlog is the session's as
+ * long as it lasts. It may be NULL: then session_lend is called before each session_input, and session_return after it.
  */
-void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
-		  const struct nat_view *view, bool resizable, bool adopted);
+void session_open(struct session *session, struct session_backlog *backlog, const struct policy *policy,
+		  const struct ops *ops, uint64_t id, const struct nat_view *view, bool resizable, bool adopted);
+
+/* Lends a backlog, with whatever in it, to a session that has none. */
+void session_lend(struct session *session, struct session_backlog *backlog);
+
+/* Takes the backlog back that the session has no use for now, or NULL. ended: nothing will be asked of what waits. */
+struct session_backlog *session_return(struct session *session, bool ended);
 
 /*
  * From now on the session's pinholes count as source's. The caller has counted the session itself, and must keep source

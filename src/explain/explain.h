@@ -98,6 +98,7 @@ struct explanation {
 	struct nat_view view;
 	struct ops ops;
 	struct session session;
+	struct session_backlog backlog;
 	struct model_state models[MODEL_COUNT];
 	uint32_t position[2];     /* of the next byte, per enum direction */
 	struct tlsrecord tls;     /* what the client says after 234 */

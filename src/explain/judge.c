@@ -71,8 +71,8 @@ void explain_open(struct explanation *explanation, bool under_way)
 	memset(explanation->pending_length, 0, sizeof(explanation->pending_length));
 	tlsrecord_start(&explanation->tls);
 	explanation->result.end = EXPLAIN_GOES_ON;
-	session_open(&explanation->session, &explanation->config.policy, &explanation->ops, 1, &explanation->view,
-		     nat_view_is_translated(&explanation->view), under_way);
+	session_open(&explanation->session, &explanation->backlog, &explanation->config.policy, &explanation->ops, 1,
+		     &explanation->view, nat_view_is_translated(&explanation->view), under_way);
 	for (size_t i = 0; i < MODEL_COUNT; i++)
 		model_open(&explanation->models[i], under_way);
 }

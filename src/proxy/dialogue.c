@@ -24,7 +24,7 @@ bool dialogue_judge(struct proxy_session *session, enum direction direction, str
 enum verb dialogue_verb(const struct session *core, unsigned int index)
 {
 	return index < core->pipeline_count
-		       ? (enum verb)core->pipeline[(core->pipeline_head + index) % SESSION_PIPELINE_MAX].verb
+		       ? (enum verb)core->backlog->pipeline[(core->pipeline_head + index) % SESSION_PIPELINE_MAX].verb
 		       : VERB_COUNT;
 }
 

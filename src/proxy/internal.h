@@ -189,6 +189,7 @@ struct proxy_session {
 	struct event *turn; /* the next one, after everybody else's */
 	unsigned int steps; /* that are left in this turn */
 	struct session session;
+	struct session_backlog backlog;
 	struct ops ops; /* its context is this */
 	struct quota_source *source;
 	struct nat_view client_master; /* the legs, as conntrack knows them */

@@ -307,7 +307,8 @@ void proxy_session_start(struct proxy_session *session, const struct nat_view *v
 	struct proxy *proxy = session->proxy;
 	const bool secured = session->implicit && proxy_client_has_tls(session);
 
-	session_open(&session->session, proxy->policy, &session->ops, proxy->next_session++, view, true, false);
+	session_open(&session->session, &session->backlog, proxy->policy, &session->ops, proxy->next_session++, view, true,
+		     false);
 	session_set_quota(&session->session, &proxy->quota, session->source);
 	session->relays = relay_account_open(&proxy->quota, session->source);
 	session_terminate_tls(&session->session, &session->ops, secured);

@@ -90,7 +90,7 @@ void __wrap_session_input(struct session *session, const struct ops *ops, enum d
 	struct passed *list = &passed[direction];
 	const unsigned int waiting = session->pipeline_count;
 	const bool rein = direction == DIRECTION_REPLY && waiting > 0 &&
-			  session->pipeline[session->pipeline_head].verb == VERB_REIN;
+			  session->backlog->pipeline[session->pipeline_head].verb == VERB_REIN;
 	struct bytes left = line;
 	size_t rest;
 

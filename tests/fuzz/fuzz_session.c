@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct rig {
 	struct policy policy;
 	struct session session;
+	struct session_backlog backlog;
 	struct ops ops;
 	struct outcome outcome;
 	struct expectation pinhole;
@@ -179,7 +180,8 @@ static void begin(uint8_t control)
 	rig.logged_in = !rule->login_required || control & 128;
 	rig.ops = (struct ops){ .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
 				.peek = op_peek, .renew = op_renew, .release = op_release };
-	session_open(&rig.session, &rig.policy, &rig.ops, 1, &view, nat_view_is_translated(&view), control & 128);
+	session_open(&rig.session, &rig.backlog, &rig.policy, &rig.ops, 1, &view,
+		     nat_view_is_translated(&view), control & 128);
 }
 
 /* The line as it leaves; checks the edit on the way. */

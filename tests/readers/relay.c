@@ -29,6 +29,7 @@ struct relay {
 	struct policy policy;
 	struct ops ops;
 	struct session session;
+	struct session_backlog backlog;
 	struct outcome outcome;
 	uint64_t now;
 	bool open;
@@ -82,7 +83,7 @@ static void relay_open(struct relay *relay, const char *mode)
 	};
 
 	/* Where nothing is translated, sequence numbers can't be adjusted, and lines keep their length. */
-	session_open(&relay->session, &relay->policy, &relay->ops, 1, &view, client || server, false);
+	session_open(&relay->session, &relay->backlog, &relay->policy, &relay->ops, 1, &view, client || server, false);
 	relay->open = true;
 }
 

@@ -10,8 +10,8 @@ static void take_login(const struct turn *turn, enum verb verb, uint16_t code, u
 	struct notice notice = turn_notice(turn, NOTICE_LOGIN);
 
 	if (verb == VERB_USER && code / 100 <= 3) {
-		memcpy(session->name, session->next_name, sizeof(session->name));
 		session->name_length = command == session->next_name_number ? session->next_name_length : 0;
+		memcpy(session->name, session->backlog->next_name, session->name_length);
 	}
 	/* The user who comes next has not made the offer that is open. */
 	if (verb == VERB_USER && code / 100 == 3) {
@@ -118,7 +118,7 @@ static void notify_transfer(const struct turn *turn, enum verb verb, uint16_t co
 	notice.verb = verb;
 	notice.code = code;
 	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
-		struct session_transfer *transfer = &turn->session->transfers[i];
+		struct session_transfer *transfer = &turn->session->backlog->transfers[i];
 
 		if (!transfer->waiting || transfer->number != command)
 			continue;

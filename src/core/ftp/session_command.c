@@ -108,7 +108,7 @@ static void remember_transfer(const struct turn *turn, const struct command *com
 	struct bytes path = command_argument(turn, command);
 
 	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++) {
-		struct session_transfer *transfer = &session->transfers[i];
+		struct session_transfer *transfer = &session->backlog->transfers[i];
 
 		if (transfer->waiting)
 			continue;
@@ -130,7 +130,7 @@ static void remember_user(const struct turn *turn, const struct command *command
 		return;
 	session->next_name_number = session->next_number;
 	session->next_name_length = (uint8_t)(name.length < SESSION_NAME_MAX ? name.length : SESSION_NAME_MAX);
-	memcpy(session->next_name, name.data, session->next_name_length);
+	memcpy(session->backlog->next_name, name.data, session->next_name_length);
 }
 
 /*

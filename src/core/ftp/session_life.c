@@ -4,12 +4,40 @@
 
 #include "core/ftp/session_internal.h"
 
-void session_open(struct session *session, const struct policy *policy, const struct ops *ops, uint64_t id,
-		  const struct nat_view *view, bool resizable, bool adopted)
+void session_lend(struct session *session, struct session_backlog *backlog)
+{
+	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX; i++)
+		backlog->transfers[i].waiting = false;
+	session->backlog = backlog;
+}
+
+static bool needs_backlog(const struct session *session)
+{
+	bool needs = session->pipeline_count > 0;
+
+	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX && !needs; i++)
+		needs = session->backlog->transfers[i].waiting;
+	return needs;
+}
+
+struct session_backlog *session_return(struct session *session, bool ended)
+{
+	struct session_backlog *backlog = session->backlog;
+
+	if (!backlog || (!ended && needs_backlog(session)))
+		return NULL;
+	session->backlog = NULL;
+	return backlog;
+}
+
+void session_open(struct session *session, struct session_backlog *backlog, const struct policy *policy,
+		  const struct ops *ops, uint64_t id, const struct nat_view *view, bool resizable, bool adopted)
 {
 	struct notice notice = { .type = NOTICE_SESSION_OPEN, .session = id, .view = view, .adopted = adopted };
 
 	memset(session, 0, sizeof(*session));
+	if (backlog)
+		session_lend(session, backlog);
 	session->id = id;
 	session->view = *view;
 	session->resizable = resizable;

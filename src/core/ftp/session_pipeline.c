@@ -22,12 +22,12 @@
 
 static struct session_command *pipeline_at(struct session *session, unsigned int index)
 {
-	return &session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
+	return &session->backlog->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
 }
 
 static enum verb verb_at(const struct session *session, unsigned int index)
 {
-	return (enum verb)session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX].verb;
+	return (enum verb)session->backlog->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX].verb;
 }
 
 /* Nothing is concluded from the answers to these. */
@@ -127,7 +127,7 @@ static bool is_epsv_all(const struct session *session, unsigned int index)
 {
 	const unsigned int at = (session->pipeline_head + index) % SESSION_PIPELINE_MAX;
 
-	return session->epsv_all_asked && session->pipeline[at].number == session->epsv_all_number;
+	return session->epsv_all_asked && session->backlog->pipeline[at].number == session->epsv_all_number;
 }
 
 /* Can the command at index be answered by a final reply that is neither an error nor announces an endpoint? */
@@ -170,12 +170,12 @@ const struct session_command *session_pipeline_endpoint_request(const struct ses
 
 	if (index == session->pipeline_count)
 		return NULL;
-	return &session->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
+	return &session->backlog->pipeline[(session->pipeline_head + index) % SESSION_PIPELINE_MAX];
 }
 
 const struct session_command *session_pipeline_oldest(const struct session *session)
 {
-	return session->pipeline_count > 0 ? &session->pipeline[session->pipeline_head] : NULL;
+	return session->pipeline_count > 0 ? &session->backlog->pipeline[session->pipeline_head] : NULL;
 }
 
 /* STAT is answered at once while a transfer runs (RFC 959 4.1.3), before all that stand before it. */
@@ -235,8 +235,8 @@ static void give_up(struct session *session, unsigned int first, unsigned int en
 {
 	for (unsigned int i = first; i < end; i++)
 		for (unsigned int transfer = 0; transfer < SESSION_TRANSFERS_MAX; transfer++)
-			if (session->transfers[transfer].number == pipeline_at(session, i)->number)
-				session->transfers[transfer].waiting = false;
+			if (session->backlog->transfers[transfer].number == pipeline_at(session, i)->number)
+				session->backlog->transfers[transfer].waiting = false;
 }
 
 /* Takes the command at index out, and gives up those before it, but for a transfer that runs. */

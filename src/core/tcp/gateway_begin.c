@@ -125,7 +125,7 @@ bool passage_open_session(struct passage *passage, const struct nat_view *view, 
 	if (flow->state == FLOW_EMBRYO)
 		flow_move(&gateway->table, flow, FLOW_LIVE);
 	gateway->counters.sessions++;
-	session_open(&flow->session, gateway->inspector.policy, gateway->ops, gateway->next_session++, view,
+	session_open(&flow->session, NULL, gateway->inspector.policy, gateway->ops, gateway->next_session++, view,
 		     flow->resizable, adopted);
 	flow->edition = gateway->inspector.edition;
 	session_set_quota(&flow->session, &gateway->quota, source);

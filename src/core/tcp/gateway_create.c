@@ -63,7 +63,8 @@ size_t gateway_memory(const struct gateway_limits *limits)
 	       align(flow_table_bucket_count(limits->sessions) * sizeof(uint32_t)) +
 	       align(quota_bucket_count(limits) * sizeof(uint32_t)) +
 	       align(quota_rows(limits) * sizeof(struct quota_source)) +
-	       align(block_count(limits) * sizeof(struct buffer_block));
+	       align(block_count(limits) * sizeof(struct buffer_block)) +
+	       align(limits->sessions * sizeof(struct shelf_place));
 }
 
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
@@ -76,6 +77,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	uint32_t *quota_buckets = carve(&at, quota_bucket_count(limits) * sizeof(*quota_buckets));
 	struct quota_source *sources = carve(&at, quota_rows(limits) * sizeof(*sources));
 	struct buffer_block *blocks = carve(&at, block_count(limits) * sizeof(*blocks));
+	struct shelf_place *places = carve(&at, limits->sessions * sizeof(*places));
 
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->limits = *limits;
@@ -87,6 +89,8 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 		   quota_bucket_count(limits), key);
 	refusal_table_init(&gateway->refusals, key);
 	buffer_pool_init(&gateway->pool, blocks, block_count(limits));
+	shelf_init(&gateway->shelf, places);
+	gateway->inspector.shelf = &gateway->shelf;
 	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;
 	gateway->inspector.policy = policy;

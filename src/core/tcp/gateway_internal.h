@@ -43,6 +43,7 @@ struct gateway {
 	struct gateway_counters counters;
 	struct flow_table table;
 	struct buffer_pool pool;
+	struct shelf shelf;
 	struct quota quota;
 	struct inspector inspector;
 	/* A ring in the order of deadlines. Where it is full the sender's own timer does it. */

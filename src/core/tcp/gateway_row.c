@@ -62,6 +62,7 @@ void gateway_end_flow(struct gateway *gateway, struct flow *flow, enum flow_stat
 		     uint64_t now)
 {
 	session_close(&flow->session, gateway->ops, reason, now);
+	shelf_take_back(&gateway->shelf, &flow->session, true);
 	adoption_end(gateway, flow);
 	stream_end(&flow->stream[DIRECTION_ORIGINAL], &gateway->pool);
 	stream_end(&flow->stream[DIRECTION_REPLY], &gateway->pool);

@@ -65,6 +65,17 @@ static void pass_rest(const struct pending *pending, size_t from)
 	stream_pass(pending->stream, pending->inspector->pool, rest);
 }
 
+/* Gives the line to the session, which may need its backlog from here on, or no longer. */
+static void tell_session(const struct pending *pending, struct bytes line)
+{
+	struct inspector *inspector = pending->inspector;
+	struct session *session = &pending->flow->session;
+
+	shelf_lend(inspector->shelf, session);
+	session_input(session, inspector->ops, pending->direction, line, pending->now, &inspector->outcome);
+	shelf_take_back(inspector->shelf, session, false);
+}
+
 /* The kernel must have the new correction before any byte of the line is decided. */
 static enum reason resize(const struct pending *pending, const struct edit *edit, struct seqadj *seqadj)
 {
@@ -121,7 +132,7 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	struct bytes content = { pending->whole.data, pending->content };
 
 	session_take_end(&pending->flow->session, pending->direction, pending->whole.length - pending->content > 1);
-	session_input(&pending->flow->session, inspector->ops, pending->direction, content, pending->now, outcome);
+	tell_session(pending, content);
 	if (pending->flow->session.state == SESSION_OPAQUE) {
 		tlsrecord_start(&pending->flow->tls[DIRECTION_ORIGINAL]);
 		tlsrecord_start(&pending->flow->tls[DIRECTION_REPLY]);
@@ -260,7 +271,7 @@ static enum inspect_result decide_token(const struct pending *pending, struct by
 	struct inspector *inspector = pending->inspector;
 	struct outcome *outcome = &inspector->outcome;
 
-	session_input(&pending->flow->session, inspector->ops, pending->direction, beginning, pending->now, outcome);
+	tell_session(pending, beginning);
 	if (outcome->verdict == OUTCOME_PASS)
 		return INSPECT_DONE;
 	if (outcome->verdict != OUTCOME_CLOSE)

@@ -4,10 +4,12 @@
 #define CORE_TCP_INSPECT_H
 
 #include "core/tcp/flow.h"
+#include "core/tcp/shelf.h"
 
 /* What inspection needs beside the flow: the same for every packet of a gateway. */
 struct inspector {
 	struct buffer_pool *pool;
+	struct shelf *shelf;
 	const struct policy *policy; /* by which lines are judged */
 	uint64_t edition;            /* of the policy: another one has another */
 	const struct ops *ops;

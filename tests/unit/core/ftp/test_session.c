@@ -18,6 +18,7 @@
 struct rig {
 	struct policy policy;
 	struct session session;
+	struct session_backlog backlog;
 	struct ops ops;
 	struct outcome outcome;
 	uint64_t now;
@@ -197,7 +198,8 @@ static void rig_open(struct rig *rig, enum place place, bool adopted)
 {
 	struct nat_view view = view_of(place);
 
-	session_open(&rig->session, &rig->policy, &rig->ops, 7, &view, nat_view_is_translated(&view), adopted);
+	session_open(&rig->session, &rig->backlog, &rig->policy, &rig->ops, 7, &view,
+		     nat_view_is_translated(&view), adopted);
 	rig->events[0] = '\0';
 }
 

@@ -40,11 +40,12 @@ static void say(struct session *session, const char *line)
 static void open_session(struct session *session, const char *said)
 {
 	static struct policy policy = { .rule_count = 1 };
+	static struct session_backlog backlog;
 	static const char *const login[] = { "S220 ready", "CUSER u", "S331 password", "CPASS p", "S230 in" };
 	const struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
 
 	policy_rule_set_defaults(&policy.rules[0]);
-	session_open(session, &policy, &ops, 1, &view, false, false);
+	session_open(session, &backlog, &policy, &ops, 1, &view, false, false);
 	for (size_t i = 0; i < ARRAY_SIZE(login); i++)
 		say(session, login[i]);
 	for (; *said != '\0'; said += strlen(said) + 1)

@@ -9,6 +9,7 @@ struct rig {
 	struct policy policy;
 	struct ops ops;
 	struct session session;
+	struct session_backlog backlog;
 	char told[TOLD_MAX];
 };
 
@@ -50,7 +51,7 @@ static void rig_open(struct rig *rig, bool lines)
 	rig->policy.rule_count = 1;
 	rig->ops = (struct ops){ .context = rig, .expect = op_expect, .unexpect = op_unexpect, .notice = op_notice,
 				 .lines = lines };
-	session_open(&rig->session, &rig->policy, &rig->ops, 7, &view, true, false);
+	session_open(&rig->session, &rig->backlog, &rig->policy, &rig->ops, 7, &view, true, false);
 }
 
 static void rig_say(struct rig *rig, const char *const *lines)
