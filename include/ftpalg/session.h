@@ -83,29 +83,29 @@ struct session_transfer {
 	uint8_t path[SESSION_PATH_MAX];
 };
 
-/* What a session has to keep only while a command waits for its reply. Most of a session's life none does. */
+/* What a session has to keep only while a command waits for its reply or an offer is open, which is seldom. */
 struct session_backlog {
 	/* Commands without a final reply, oldest first, as a ring. */
 	struct session_command pipeline[SESSION_PIPELINE_MAX];
 	struct session_transfer transfers[SESSION_TRANSFERS_MAX];
+	struct expectation expectation;      /* of the offer that is open */
 	uint8_t next_name[SESSION_NAME_MAX]; /* of a USER that waits; of several only the first is kept */
 };
 
 struct session {
 	uint64_t id;
-	struct session_backlog *backlog; /* not NULL while a line is taken, nor while a command waits */
+	struct session_backlog *backlog; /* not NULL while a line is taken, a command waits or an offer is open */
 	struct nat_view view;
 	uint64_t now;                   /* of the line that was taken last, or of the end */
 	const struct policy_rule *rule;
 	const struct quota *quota;      /* NULL: no limits apply */
 	struct quota_source *source;    /* the client's row; not NULL where quota is set */
-	enum session_state state;
+	uint8_t state;    /* enum session_state */
 	bool resizable;   /* lines may change their length */
 	bool adopted;     /* the dialogue was under way when we first saw it */
 	bool unseen_command; /* and nothing but replies has been seen since: one may answer a command from before */
 	bool epsv_all;       /* EPSV ALL was accepted */
-	bool epsv_all_asked; /* and this command asked for it, and waits for its reply */
-	uint32_t epsv_all_number;
+	bool epsv_all_asked; /* and epsv_all_number asked for it, and waits for its reply */
 	bool terminated;  /* the caller speaks TLS itself: a 234 does not end inspection */
 	bool secured;     /* what the client says arrives in TLS; ends with CCC and REIN */
 	bool protected;   /* a security exchange is complete (RFC 2228), so a login may have been said unseen */
@@ -121,25 +121,25 @@ struct session {
 	uint16_t multiline_shown; /* and what the client has read in its place: 425 where it was refused */
 	uint16_t multiline_loose; /* code of a line in it that some clients take for its end */
 	bool multiline_offered;   /* an endpoint has been announced in it */
+	bool refused_continues;   /* a refusal of the current line goes on where the line does, and nowhere else */
 	uint16_t refused_code;    /* what a refusal of the current line must begin with, so that it ends a reply */
-	bool refused_continues;   /* where the line does, and nowhere else */
 	uint8_t answered;         /* verb of the command that the last line answered; VERB_COUNT: none */
 
 	uint8_t pipeline_head; /* in the backlog */
 	uint8_t pipeline_count;
 	bool preliminary;     /* the oldest command has had a 1yz */
-	struct proxyheader header; /* of a load balancer, before everything else */
 	bool any_command;     /* the client has sent a line that can be a command */
 	uint8_t unknown_verbs;/* before the login */
+	struct proxyheader header; /* of a load balancer, before everything else */
 	uint32_t next_number; /* of the next command */
+	uint32_t epsv_all_number;
 
-	enum pinhole_state pinhole;
-	enum form pinhole_form;
-	uint32_t pinhole_command; /* number of the command that made the offer or asked for it */
-	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
+	uint8_t pinhole;           /* enum pinhole_state */
+	uint8_t pinhole_form;      /* enum form */
 	bool pinhole_used;         /* its data connection is known to have been made */
 	bool pinhole_asked;        /* a transfer was asked for since: the server may call */
-	struct expectation expectation;
+	uint32_t pinhole_command;  /* number of the command that made the offer or asked for it */
+	uint64_t pinhole_deadline; /* the kernel removes it then, if no data connection has */
 
 	/* A name counts once its USER has been answered: until then, a reply speaks of the one before. */
 	uint32_t next_name_number;

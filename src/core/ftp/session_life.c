@@ -13,7 +13,7 @@ void session_lend(struct session *session, struct session_backlog *backlog)
 
 static bool needs_backlog(const struct session *session)
 {
-	bool needs = session->pipeline_count > 0;
+	bool needs = session->pipeline_count > 0 || session->pinhole != PINHOLE_NONE;
 
 	for (unsigned int i = 0; i < SESSION_TRANSFERS_MAX && !needs; i++)
 		needs = session->backlog->transfers[i].waiting;

@@ -33,7 +33,7 @@ static enum reason judge_absence(const struct session *session)
 void session_watch_pinhole(struct session *session, const struct ops *ops)
 {
 	if (session->pinhole == PINHOLE_OPEN && !session->pinhole_used && ops->peek &&
-	    ops->peek(ops->context, &session->view, &session->expectation) == REASON_GONE)
+	    ops->peek(ops->context, &session->view, &session->backlog->expectation) == REASON_GONE)
 		session->pinhole_used = judge_absence(session) == REASON_USED;
 }
 
@@ -67,8 +67,9 @@ bool session_give_pinhole_up(struct session *session, enum reason reason, struct
 		.absence = open ? judge_absence(session) : REASON_NONE,
 		.form = session->pinhole_form,
 		.view = session->view,
-		.expectation = session->expectation,
 	};
+	if (open)
+		end->expectation = session->backlog->expectation;
 	session->pinhole = PINHOLE_NONE;
 	if (open && session->source)
 		quota_close_pinhole(session->quota, session->source);
@@ -141,15 +142,17 @@ static void notify_pinhole(const struct turn *turn)
 	struct notice notice = turn_notice(turn, NOTICE_PINHOLE_OPEN);
 
 	notice.form = session->pinhole_form;
-	notice.expectation = &session->expectation;
+	notice.expectation = &session->backlog->expectation;
 	notice.rule = session->rule->name;
 	turn_report(turn, &notice);
 }
 
 static bool pinhole_can_be_renewed(const struct session *session)
 {
+	const struct expectation *expectation = &session->backlog->expectation;
+
 	return session->pinhole == PINHOLE_OPEN && form_is_active(session->pinhole_form) && !session->pinhole_asked &&
-	       session->expectation.destination.port == session->expectation.saved_port &&
+	       expectation->destination.port == expectation->saved_port &&
 	       session->now + PINHOLE_DOUBT < session->pinhole_deadline;
 }
 
@@ -157,15 +160,15 @@ void session_renew_pinhole(const struct turn *turn)
 {
 	struct session *session = turn->session;
 	const struct ops *ops = turn->ops;
-	struct expectation rest = session->expectation;
+	struct expectation rest = session->backlog->expectation;
 	struct notice used = turn_notice(turn, NOTICE_PINHOLE_USED);
 	struct session_farewell end;
 
 	if (ops->renew && pinhole_can_be_renewed(session) &&
-	    ops->peek(ops->context, &session->view, &session->expectation) == REASON_GONE) {
+	    ops->peek(ops->context, &session->view, &session->backlog->expectation) == REASON_GONE) {
 		used.reason = REASON_USED;
 		used.form = session->pinhole_form;
-		used.expectation = &session->expectation;
+		used.expectation = &session->backlog->expectation;
 		turn_report(turn, &used);
 		rest.timeout = (uint32_t)((session->pinhole_deadline - session->now) / 1000000);
 		if (ops->renew(ops->context, &session->view, &rest) == REASON_NONE)
@@ -189,7 +192,7 @@ static void notify_offer(const struct turn *turn, const struct hostport *hostpor
 	turn_report(turn, &notice);
 	if (session->pinhole == PINHOLE_OPEN) {
 		notice.type = NOTICE_PINHOLE_OPEN;
-		notice.expectation = &session->expectation;
+		notice.expectation = &session->backlog->expectation;
 		turn_report(turn, &notice);
 	}
 	if (turn->outcome->verdict == OUTCOME_EDIT) {
@@ -255,7 +258,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole_used = false;
 	session->pinhole_asked = false;
 	session->pinhole_deadline = turn->now + expectation.timeout * UINT64_C(1000000);
-	session->expectation = expectation;
+	session->backlog->expectation = expectation;
 
 	announced = expectation.destination;
 	/* Third hosts have addresses of their own. */

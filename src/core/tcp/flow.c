@@ -8,8 +8,6 @@
 
 /* Bytes that the processor fetches at a time. */
 #define CACHE_LINE 64
-/* As much of a row as a packet comes to in most cases. */
-#define FETCHED 960
 
 uint32_t flow_table_bucket_count(uint32_t count)
 {
@@ -82,7 +80,7 @@ uint32_t flow_foresee(const struct flow_table *table, const struct tuple *tuple)
 
 static void fetch_row(const struct flow *flow)
 {
-	for (size_t at = 0; at < FETCHED; at += CACHE_LINE)
+	for (size_t at = 0; at < sizeof(*flow); at += CACHE_LINE)
 		__builtin_prefetch((const uint8_t *)flow + at, 1);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The backlogs of sessions: lent to one when its first command comes, and taken back when no command waits.
+ * The backlogs of sessions: lent to one when its first command comes, and taken back when none waits and no offer is open.
  *
  * There is one for each row of the table, so there always is one. What was put back last is lent next, so only as many have
  * ever been touched, and take memory, as sessions had something waiting at one time, and those are in the processor's cache.

@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#include "ftpalg/offer.h"
 #include "ftpalg/packet.h"
 
 /* out - in for positions before the oldest edit, or everywhere if there is none. */
@@ -146,6 +147,8 @@ void stream_pass(struct stream *stream, struct buffer_pool *pool, struct bytes b
 		stream->in_next = stream->in_decided;
 }
 
+_Static_assert(LINE_MAX_LENGTH <= UINT16_MAX, "an edit is of a line or less");
+
 void stream_replace(struct stream *stream, struct buffer_pool *pool, uint32_t in_length, struct bytes replacement,
 		    const struct seqadj *acknowledged)
 {
@@ -155,9 +158,9 @@ void stream_replace(struct stream *stream, struct buffer_pool *pool, uint32_t in
 		return;
 	if (in_length != replacement.length) {
 		edit->in = stream->in_decided;
-		edit->in_length = in_length;
+		edit->in_length = (uint16_t)in_length;
 		edit->out = stream->out_next;
-		edit->out_length = (uint32_t)replacement.length;
+		edit->out_length = (uint16_t)replacement.length;
 		stream->edit_count++;
 		stream->kernel = *acknowledged;
 	}

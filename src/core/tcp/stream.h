@@ -26,9 +26,9 @@
 /* A replacement of in_length bytes by out_length others. Edits that keep the length need no record. */
 struct stream_edit {
 	uint32_t in;
-	uint32_t in_length;
 	uint32_t out;
-	uint32_t out_length;
+	uint16_t in_length; /* both are of a line or less */
+	uint16_t out_length;
 };
 
 /*
@@ -50,23 +50,23 @@ struct stream {
 	bool closed;      /* and was acknowledged */
 	uint8_t last_acked; /* the output byte before out_acked */
 	bool partial;     /* adopted, and its first line has not been judged: it may be the rest of one */
+	bool owing;       /* the sender was told that in_owed had been received, and the receiver has not confirmed it */
+	bool line_cr;     /* the last byte of line_token was a CR */
+	uint8_t edit_count;
+	uint8_t urgency;  /* enum stream_urgency */
 
 	uint32_t in_next;
 	uint32_t in_decided;
 	uint32_t out_next;
 	uint32_t out_acked;
-	bool owing;           /* the sender was told that in_owed had been received, and the receiver has not confirmed it */
 	uint32_t in_owed;
 	uint32_t line_passed; /* bytes of `line` that have been decided: line.length - line_passed are held */
 	struct buffer sent;
 	struct buffer line;   /* the unfinished line, or the beginning of one that carries a token */
 	uint32_t line_token;  /* bytes of that one that have passed; 0: it is none */
-	bool line_cr;         /* and the last of them was a CR */
-	enum stream_urgency urgency;
 	uint32_t in_urgent;   /* the number after the urgent byte */
 
 	struct seqadj kernel; /* as the kernel has it */
-	uint8_t edit_count;
 	struct stream_edit edits[SEQADJ_EDITS_MAX]; /* oldest first */
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who has a backlog: sessions in which a command waits, and nobody else; and nothing of the one is left for the next. */
+/*
+ * Who has a backlog: sessions in which a command waits or an offer is open, and nobody else; and nothing of the one is left
+ * for the next.
+ */
 #include "core/tcp/shelf.h"
 
 #include "core/tcp/gateway_internal.h"
@@ -69,6 +72,25 @@ static void a_session_keeps_its_backlog_until_the_last_reply(void **state)
 	rig_say(&rig, S, "226 done\r\n");
 	assert_int_equal(lent(), 1);
 	rig_say(&rig, S, "211 all is well\r\n");
+	assert_int_equal(lent(), 0);
+}
+
+static void an_open_offer_is_kept_without_a_command(void **state)
+{
+	(void)state;
+	begin_logged_in();
+	rig_say(&rig, C, RIG_PORT);
+	rig_say(&rig, S, "200 ok\r\n");
+	assert_int_equal(rig.pinholes, 1);
+	assert_int_equal(lent(), 1);
+	/* Another session's would be in its place otherwise. */
+	rig.at = &rig.connections[1];
+	rig_login(&rig);
+	rig.at = &rig.connections[0];
+	rig_say(&rig, C, "RETR a\r\n");
+	rig_say(&rig, S, "150 here it comes\r\n");
+	rig_say(&rig, S, "226 done\r\n");
+	assert_int_equal(rig.pinholes, 0);
 	assert_int_equal(lent(), 0);
 }
 
@@ -160,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_session_in_which_nothing_waits_has_no_backlog, finish),
 		cmocka_unit_test_teardown(a_session_keeps_its_backlog_until_the_last_reply, finish),
+		cmocka_unit_test_teardown(an_open_offer_is_kept_without_a_command, finish),
 		cmocka_unit_test_teardown(an_ended_session_gives_its_backlog_back, finish),
 		cmocka_unit_test_teardown(all_sessions_can_have_one_at_a_time, finish),
 		cmocka_unit_test_teardown(nothing_of_a_session_is_told_of_the_next, finish),
