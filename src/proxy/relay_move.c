@@ -6,7 +6,7 @@
  *   what the source's leg shows           half          what the other leg is shown              the file
  *   close_notify; FIN, in clear           CLEAN         all bytes, close_notify, FIN             ends here
  *   FIN without close_notify              BARE          all bytes, FIN without close_notify      is the receiver's to judge
- *     where close-notify says strict, or mirror and the other leg is in clear:
+ *     where close-notify says strict, or mirror and the other leg is in clear, or a record has come in part:
  *                                         (cut)         reset                                    is cut
  *   reset, an alert, silence, no answer,
  *   records that have nothing in them     (cut)         reset                                    is cut
@@ -130,6 +130,9 @@ static bool relay_leaves_judgement(const struct relay *relay, enum relay_end end
 {
 	const enum close_notify demand = relay->plan.close_notify;
 
+	/* The receiver would see the records before it, all of them whole, and some libraries take that for an end. */
+	if (tls_stream_is_torn(relay->wire[end].tls))
+		return false;
 	if (demand == CLOSE_NOTIFY_DEFAULT || demand == CLOSE_NOTIFY_MIRROR)
 		return relay->wire[!end].tls != NULL;
 	return demand == CLOSE_NOTIFY_LENIENT;

@@ -339,6 +339,12 @@ enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t 
 	return TLS_DONE;
 }
 
+bool tls_stream_is_torn(const struct tls_stream *stream)
+{
+	/* "RB": a header has come and its body is awaited. A part of either that has come is pending. */
+	return SSL_has_pending(stream->ssl) == 1 || strcmp(SSL_rstate_string(stream->ssl), "RB") == 0;
+}
+
 /* New tickets for a client whose data connections have used some: they leave before the bytes that are written next. */
 static void stream_renew_tickets(struct tls_stream *stream)
 {

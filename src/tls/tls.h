@@ -144,6 +144,9 @@ enum tls_result tls_stream_present(struct tls_stream *stream, const struct tls_s
  */
 const char *tls_stream_objection(const struct tls_stream *stream);
 
+/* After TLS_CUT: did it end within a record? Then bytes are missing, whatever the peer is used to leave out. */
+bool tls_stream_is_torn(const struct tls_stream *stream);
+
 /* *length is what was read or written, at least 1, with TLS_DONE. */
 enum tls_result tls_stream_read(struct tls_stream *stream, uint8_t *out, size_t size, size_t *length);
 enum tls_result tls_stream_write(struct tls_stream *stream, struct bytes bytes, size_t *length);

@@ -56,6 +56,30 @@ def uploads_bare(cell, reply, end):
         check_equal(server.end, end, "the end that the server saw")
 
 
+def tear(piece):
+    """The beginning of a record, and FIN: bytes are missing, whatever a library thinks of an end without an alert."""
+    def act(connection):
+        raw = socket.socket(fileno=connection.detach())
+        raw.sendall(piece)
+        half_close(raw)
+    return act
+
+
+HEADER = b"\x17\3\3\0\x64"
+PIECES = {"a part of its header": HEADER[:3], "its header": HEADER, "a part of its body": HEADER + bytes(50)}
+
+
+def ends_within_a_record(cell, upload, version):
+    since = cell.proxy.position()
+    with Dialogue(cell, True, version) as dialogue:
+        for what, piece in PIECES.items():
+            sender, receiver = Peer(True, SIZE, tear(piece)), Peer(False)
+            code = dialogue.transfer(*((sender, receiver) if upload else (receiver, sender)))
+            check_equal((code, receiver.end), ("426", "broken"), f"the reply, and the receiver's end, after {what}")
+    relays = cell.proxy.wait_events(len(PIECES), "relay", since, client=dialogue.talk.endpoint)
+    check_equal([relay.get("reason") for relay in relays], ["truncated"] * len(PIECES), "the reasons")
+
+
 def waits_for_the_reset(connection):
     """What the kernel of a client that has closed its socket answers an alert with; pyftpdlib ends no upload without it."""
     raw = socket.socket(fileno=connection.detach())
@@ -394,6 +418,12 @@ def main():
     plan.add("a92: and a client's too", uploads_bare, "426", "broken", fixture=strict)
     plan.add("a92: a client's FIN without close_notify is shown to the server as it was", uploads_bare, "226", "bare",
              fixture=both)
+    lenient = ScriptedCell({"close-notify": "lenient"})
+    for cell, upload, version in ((both, False, "1.3"), (both, True, "1.2"),
+                                  (lenient, True, "1.3"), (lenient, False, "1.2")):
+        plan.add(f"a92: a FIN within a record is a cut, {'an upload' if upload else 'a download'}, TLS {version}"
+                 f"{', even with close-notify = lenient' if cell is lenient else ''}", ends_within_a_record, upload, version,
+                 fixture=cell)
     plan.add("a158: a server whose alert finds the client gone has the reset that it would have of the client's host",
              leaves_bare, fixture=both)
     plan.add("a server's leg hears no ClientHello before the transfer command", hello_waits_for_the_command, False,

@@ -122,7 +122,7 @@ class Peer:
 class Dialogue:
     """A login through the proxy to a server that says 226 whatever happens."""
 
-    def __init__(self, cell, private):
+    def __init__(self, cell, private, version=None):
         self.cell, self.private = cell, private
         self.server_peer = None
         self.over = threading.Event()
@@ -135,6 +135,8 @@ class Dialogue:
         # By default, Python takes a bare end for a clean one.
         for context in (self.context, self.client_context):
             context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+            if version:
+                context.minimum_version = context.maximum_version = ssl.TLSVersion[f"TLSv{version.replace('.', '_')}"]
         for verb in ("RETR", "STOR"):
             self.server.handlers[verb] = lambda _argument: self._transfer
 
