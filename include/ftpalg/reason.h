@@ -100,7 +100,7 @@
 	X(REASON_SERVER_REFUSED,    "server-refused",       "the server answered the offer or the transfer with an error") \
 	X(REASON_TRANSFER_ENDED,    "transfer-ended",       "the transfer's final reply came and no data connection had been made") \
 	X(REASON_CONNECTION_ENDED,  "connection-ended",     "the control connection ended") \
-	X(REASON_RESET,             "reset",                "the control connection was reset") \
+	X(REASON_RESET,             "reset",                "the connection was reset, or its TLS broke") \
 	X(REASON_EXPIRED,           "expired",              "the deadline passed") \
 	X(REASON_GONE,              "gone",                 "the deadline had passed and the kernel had it no more: it was used or it expired") \
 	X(REASON_FILTERED_HERE,     "filtered-here",        "the data connection came, and this host's own filter dropped it: no rule accepts what the gateway expects") \
