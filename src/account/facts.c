@@ -149,6 +149,12 @@ static enum row_state state_of(const struct row *row, enum fact_state state)
 	return row->established ? ROW_ENDED : ROW_REFUSED;
 }
 
+/* Has a copy of its first segment said that its caller has another port? Then its own entry is among what was lost. */
+static bool row_is_of_another_port(const struct row *row, const struct fact_entry *entry)
+{
+	return row->forward.source.port != 0 && row->forward.source.port != entry->original.source.port;
+}
+
 static void take_entry(struct account *account, const struct fact_entry *entry, uint64_t now)
 {
 	struct row *row = find_entry(account, entry);
@@ -158,7 +164,7 @@ static void take_entry(struct account *account, const struct fact_entry *entry, 
 	if (!row) {
 		rows = find_expected(account, &entry->original, now);
 		row = rows.called ? rows.called : rows.waiting ? rows.waiting : rows.newest;
-		if (!row || row->known)
+		if (!row || row->known || row_is_of_another_port(row, entry))
 			return;
 		bind_entry(account, row, entry);
 	}

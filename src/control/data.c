@@ -207,6 +207,9 @@ int data_open(struct control *control)
 		return 0;
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) || data_watch(control) < 0)
 		return -1;
+	news_inherit(control->start->news);
+	if (control->start->copies)
+		copies_inherit(control->start->copies);
 	control->data.account = account_open(control->start->account, data_rows(control->config), key, &ops);
 	data_wake(control);
 	return 0;

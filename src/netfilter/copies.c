@@ -75,6 +75,11 @@ void copies_close(struct copies *copies)
 	netlink_close(&copies->netlink);
 }
 
+void copies_inherit(struct copies *copies)
+{
+	netlink_count_dropped(&copies->netlink);
+}
+
 int copies_descriptor(const struct copies *copies)
 {
 	return mnl_socket_get_fd(copies->netlink.socket);

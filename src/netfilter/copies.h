@@ -23,6 +23,9 @@ typedef void copies_take(void *context, const struct fact *fact);
 int copies_open(struct copies *copies, uint16_t group);
 void copies_close(struct copies *copies);
 
+/* Another process hears from now on: what was dropped before, it does not count. */
+void copies_inherit(struct copies *copies);
+
 int copies_descriptor(const struct copies *copies);
 
 /* As news_receive(). */

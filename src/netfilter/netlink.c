@@ -270,8 +270,7 @@ int netlink_enlarge(struct netlink *netlink, int bytes)
 	return 0;
 }
 
-/* How many messages were dropped since this was asked last. 0 where the kernel does not say. */
-static uint64_t netlink_count_dropped(struct netlink *netlink)
+uint64_t netlink_count_dropped(struct netlink *netlink)
 {
 	uint32_t facts[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof(facts);

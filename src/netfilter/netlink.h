@@ -107,6 +107,9 @@ struct netlink_ear {
 	void *context;
 };
 
+/* How many messages were dropped since this was asked last. 0 where the kernel does not say. */
+uint64_t netlink_count_dropped(struct netlink *netlink);
+
 /*
  * Hands what waits to ear, without waiting, NETLINK_HEAR_MAX datagrams at most: peers cause them, and the reader has others
  * to serve. Returns 0: nothing waits any more; 1: something may; -errno.

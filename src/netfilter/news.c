@@ -100,6 +100,11 @@ void news_close(struct news *news)
 	netlink_close(&news->netlink);
 }
 
+void news_inherit(struct news *news)
+{
+	netlink_count_dropped(&news->netlink);
+}
+
 int news_descriptor(const struct news *news)
 {
 	return mnl_socket_get_fd(news->netlink.socket);

@@ -72,6 +72,17 @@ def lengths_are_right(events, each):
     check(not each or len(told) == len(events), f"{len(events) - len(told)} lengths are not told")
 
 
+def filtered_are_right(lab, events):
+    """
+    Connections that begin at the same moment, on two processors, may be given the same port: the kernel drops the first
+    packet of one, here and after its pinhole was used. That is what filtered-here says, and nothing else may be it.
+    """
+    filtered = [event for event in events if event.get("outcome") == "filtered-here"]
+    dropped = sum(map(int, re.findall(r"\bdrop=(\d+)", lab.router.output(["conntrack", "-S"]))))
+    check(len(filtered) <= dropped, f"{len(filtered)} are filtered here, and conntrack has dropped {dropped}: {filtered[:3]}")
+    return [event for event in events if event not in filtered]
+
+
 def none_is_forgotten(nat):
     with make(nat) as lab:
         serve(lab)
@@ -82,11 +93,12 @@ def none_is_forgotten(nat):
         lost = {name: value for name, value in found.items() if "lost" in name and value}
         print(f"# {count} transfers, {rate:.0f} a second, lost {lost}", flush=True)
         check_equal(len(events), count, "transfers that were told")
-        check_equal(collections.Counter(event["outcome"] for event in events), {"complete": count}, "outcomes")
+        events = filtered_are_right(lab, events)
+        check_equal(collections.Counter(event["outcome"] for event in events), {"complete": len(events)}, "outcomes")
         lengths_are_right(events, each=not lost)
         check_equal(sum(value for name, value in found.items() if name.startswith("ftpalg_transfers_total")), count, "counted")
         used = len(lab.gateway.events("pinhole-used"))
-        check_equal(used, count, "offers that were used")
+        check_equal(used, len(events), "offers that were used")
 
 
 def what_is_lost_is_counted(pause, room):
@@ -122,10 +134,12 @@ def what_is_lost_is_counted(pause, room):
         outcomes = collections.Counter(event.get("outcome", "unknown") for event in events)
         print(f"# {count} transfers, {rate:.0f} a second; told {dict(outcomes)}; lost {lost} events, {news} news", flush=True)
         check(lost + news > 0 or not room, "nothing was lost, so this shows nothing")
-        check(set(outcomes) <= {"complete", "unknown"}, f"outcomes of files that came whole: {outcomes}")
-        lengths_are_right(events, each=False)
+        seen = filtered_are_right(lab, events)
+        check({event.get("outcome") for event in seen} <= {"complete", None}, f"outcomes of files that came whole: {outcomes}")
+        lengths_are_right(seen, each=False)
         check(0 <= count - len(events) <= lost, f"{count - len(events)} transfers are not told, and {lost} events are lost")
-        check_equal(lab.gateway.events("pinhole-close", reason="filtered-here"), [], "offers of which this host is blamed")
+        check_equal(len(lab.gateway.events("pinhole-close", reason="filtered-here")), len(events) - len(seen),
+                    "offers of which this host is blamed")
 
 
 def processes(lab):

@@ -1095,6 +1095,30 @@ static void a366_a_first_segment_that_may_be_of_two_offers_is_of_neither(void **
 	}
 }
 
+static void a366_an_entry_of_another_port_is_another_connections(void **state)
+{
+	struct fact stray = { .type = FACT_ENTRY, .entry = { .id = 4712, .state = FACT_STATE_ESTABLISHED } };
+
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		sends(caller(), FACT_SYN, 0, 0, 0);
+		sends(other(caller()), FACT_SYN | FACT_ACK, 0, 0, 0);
+		loses(1, false);
+		loses(1, true);
+		stray.entry.original = original();
+		stray.entry.original.source.port++;
+		account_take_fact(account, &stray, now);
+		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+		sender_ends(20);
+		receiver_ends(20);
+		replied(226);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were(20);
+	}
+}
+
 static void a366_an_entry_that_may_be_of_two_offers_is_of_neither(void **state)
 {
 	(void)state;
@@ -1916,6 +1940,7 @@ int main(void)
 		cmocka_unit_test(a366_an_offer_that_was_called_while_facts_were_lost_was_used),
 		cmocka_unit_test(a366_a_first_segment_that_may_be_of_two_offers_is_of_neither),
 		cmocka_unit_test(a366_an_entry_that_may_be_of_two_offers_is_of_neither),
+		cmocka_unit_test(a366_an_entry_of_another_port_is_another_connections),
 		cmocka_unit_test(a367_facts_of_what_was_not_told_are_nobody_elses),
 		cmocka_unit_test(a367_a_reply_after_lost_notices_is_its_own_commands),
 		cmocka_unit_test(a367_a_reply_after_lost_notices_is_no_older_commands),

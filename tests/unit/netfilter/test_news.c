@@ -6,6 +6,7 @@
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <linux/sock_diag.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,6 +53,22 @@ ssize_t recv(int socket, void *to, size_t size, int flags)
 	return (ssize_t)length;
 }
 
+/* How many messages the kernel has dropped; 0: it does not say. */
+static uint32_t dropped;
+
+int getsockopt(int socket, int level, int name, void *value, socklen_t *size)
+{
+	uint32_t facts[SK_MEMINFO_VARS] = { [SK_MEMINFO_DROPS] = dropped };
+
+	(void)socket;
+	if (dropped == 0 || level != SOL_SOCKET || name != SO_MEMINFO || *size < sizeof(facts)) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	memcpy(value, facts, sizeof(facts));
+	return 0;
+}
+
 static void take(void *context, const struct fact *fact)
 {
 	(void)context;
@@ -66,6 +83,7 @@ static int setup(void **state)
 	ready = 0;
 	again = 0;
 	error = 0;
+	dropped = 0;
 	news.zone = 0;
 	return netlink_open(&news.netlink) == 0 && netlink_open(&copies.netlink) == 0 ? 0 : -1;
 }
@@ -232,6 +250,22 @@ static void a366_what_there_was_no_room_for_is_a_loss(void **state)
 	assert_int_equal(news_receive(&news, take, NULL), -EBADF);
 }
 
+static void a366_what_was_dropped_is_counted(void **state)
+{
+	(void)state;
+	/* Before this process came. */
+	dropped = 100;
+	news_inherit(&news);
+	dropped = 103;
+	error = ENOBUFS;
+	assert_int_equal(news_receive(&news, take, NULL), 0);
+	assert_int_equal(taken_count, 2);
+	assert_int_equal(taken[0].type, FACT_LOST_SINCE);
+	assert_int_equal(taken[0].lost, 3);
+	assert_int_equal(taken[1].type, FACT_LOST_UNTIL);
+	assert_int_equal(taken[1].lost, 0);
+}
+
 static void copies_are_segments(void **state)
 {
 	uint8_t packet[60] = { 0x45, 0, 0, 60, [9] = 6, [12] = 10, [16] = 11, [32] = 0x50, [33] = FACT_FIN };
@@ -283,6 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a290_the_end_of_a_connection_that_had_a_helper_is_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_an_expectation_that_nobody_deleted_was_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_there_was_no_room_for_is_a_loss, setup, teardown),
+		cmocka_unit_test_setup_teardown(a366_what_was_dropped_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(copies_are_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_without_pause_has_a_bound, setup, teardown),
 	};
