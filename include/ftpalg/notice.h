@@ -64,12 +64,23 @@ struct notice_leg {
 	bool resumed;    /* it resumed the session of its control connection */
 };
 
+/* Which side it was that ended it, refused, did not answer or did not come. */
+enum transfer_party {
+	TRANSFER_BY_NOBODY,
+	TRANSFER_BY_CLIENT,
+	TRANSFER_BY_SERVER,
+};
+
+/* "client", "server"; NULL for nobody. */
+const char *transfer_party_name(enum transfer_party party);
+
 /* A data connection that went through the proxy. */
 struct notice_relay {
 	struct notice_leg client;
 	struct notice_leg server;
 	uint64_t to_server; /* bytes */
 	uint64_t to_client;
+	enum transfer_party by; /* who ended it too early; nobody: that is not known, or it ended well */
 };
 
 /* What became of a transfer, or of the data connection that an offer was for. */
@@ -92,16 +103,6 @@ enum transfer_outcome {
 };
 
 const char *transfer_outcome_name(enum transfer_outcome outcome);
-
-/* Which side it was that ended it, refused, did not answer or did not come. */
-enum transfer_party {
-	TRANSFER_BY_NOBODY,
-	TRANSFER_BY_CLIENT,
-	TRANSFER_BY_SERVER,
-};
-
-/* "client", "server"; NULL for nobody. */
-const char *transfer_party_name(enum transfer_party party);
 
 /* What the data connection tells of a transfer, besides the dialogue. */
 struct notice_transfer {

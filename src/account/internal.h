@@ -120,6 +120,7 @@ struct row {
 	uint64_t time;          /* of the transfer's notice */
 	bool relayed;           /* the proxy has carried it, and says: */
 	enum reason relay_reason;
+	enum transfer_party relay_by;
 	enum protection relay_protection;
 	uint64_t to_server;
 	uint64_t to_client;

@@ -346,6 +346,7 @@ static void take_relay(struct account *account, const struct notice *notice, uin
 		return;
 	row->relayed = true;
 	row->relay_reason = notice->reason;
+	row->relay_by = notice->relay->by;
 	row->to_server = notice->relay->to_server;
 	row->to_client = notice->relay->to_client;
 	row->relay_protection = notice_relay_protection(notice);

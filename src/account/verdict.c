@@ -107,6 +107,8 @@ static void judge_relayed(const struct row *row, struct notice_transfer *verdict
 		verdict->by = TRANSFER_BY_CLIENT;
 	else if (verdict->outcome == TRANSFER_ABORTED && row->code && (whole || has_other_error(row)))
 		verdict->by = TRANSFER_BY_SERVER;
+	else if (verdict->outcome == TRANSFER_ABORTED)
+		verdict->by = row->relay_by;
 	verdict->counted = true;
 	verdict->bytes = verb_is_upload(row->verb) ? row->to_server : row->to_client;
 }

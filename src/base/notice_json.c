@@ -367,6 +367,8 @@ static void notice_set_relay(struct notice_line *line, const struct notice *noti
 	notice_set_leg(line, "server", &relay->server);
 	if (notice->type != NOTICE_RELAY)
 		return;
+	if (relay->by != TRANSFER_BY_NOBODY)
+		notice_set_string(line, "by", transfer_party_name(relay->by));
 	notice_set_number(line, "upload_bytes", relay->to_server);
 	notice_set_number(line, "download_bytes", relay->to_client);
 }

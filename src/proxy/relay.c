@@ -292,7 +292,7 @@ static enum reason relay_check_connected(struct relay *relay)
 	if (relay->connected)
 		return REASON_NONE;
 	if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error)
-		return REASON_UNREACHABLE;
+		return relay_blame(relay, relay->plan.connecting, REASON_UNREACHABLE);
 	if (!wire_remote(descriptor, &remote))
 		return RELAY_AGAIN;
 	relay->connected = true;

@@ -44,6 +44,7 @@ struct relay {
 	bool hello;  /* the client has said something on its leg */
 	bool secured[RELAY_ENDS];
 	bool moving;
+	enum transfer_party culprit; /* on whose leg it failed */
 	uint64_t began;
 	uint64_t counted; /* what had moved and arrived, when the timer last looked */
 };
@@ -57,6 +58,8 @@ bool relay_prepare_halves(struct relay *relay);
 enum reason relay_move(struct relay *relay, enum relay_end end);
 /* Passes on an end that nobody has said, so that no reset is seen where nothing is missing. */
 void relay_finish(struct relay *relay);
+/* What failed did so on this leg. Returns reason. */
+enum reason relay_blame(struct relay *relay, enum relay_end end, enum reason reason);
 /* NOTICE_RELAY at its end, or NOTICE_ANOMALY. */
 void relay_report(const struct relay *relay, enum notice_type type, enum reason reason);
 

@@ -223,17 +223,17 @@ enum reason relay_move(struct relay *relay, enum relay_end end)
 		enum reason reason;
 
 		if (half->state >= HALF_PASSED)
-			return half->state == HALF_PASSED ? half_confirm(relay, end) : REASON_NONE;
+			return half->state == HALF_PASSED ? relay_blame(relay, !end, half_confirm(relay, end)) : REASON_NONE;
 		result = half_drain(half, &relay->wire[!end]);
 		if (result != TLS_DONE)
-			return result == TLS_WAIT ? REASON_NONE : REASON_RESET;
+			return result == TLS_WAIT ? REASON_NONE : relay_blame(relay, !end, REASON_RESET);
 		if (half->state != HALF_FLOWING) {
 			if (!half_pass_end(relay, end))
 				return REASON_NONE;
 			continue;
 		}
 		result = half_fill(half, &relay->wire[end], &reads);
-		reason = half_end(relay, end, result);
+		reason = relay_blame(relay, end, half_end(relay, end, result));
 		if (reason != REASON_NONE || result == TLS_WAIT)
 			return reason;
 	}

@@ -59,7 +59,7 @@ struct field {
 #define ENDPOINT_SIZE ((size_t)19) /* family, address, port */
 #define VIEW_SIZE (4 * ENDPOINT_SIZE)
 #define EXPECTATION_SIZE 44
-#define RELAY_SIZE 16
+#define RELAY_SIZE 17
 
 /* Bytes that are being put together, or looked at. */
 struct pen {
@@ -193,11 +193,13 @@ static void put_leg(struct pen *pen, unsigned int side, const struct notice_leg 
 
 static void put_relay(struct pen *pen, const struct notice_relay *relay)
 {
+	const uint8_t by = (uint8_t)relay->by;
 	uint8_t data[RELAY_SIZE];
 	struct pen packed = { .data = data };
 
 	pack_bytes(&packed, &relay->to_server, sizeof(relay->to_server));
 	pack_bytes(&packed, &relay->to_client, sizeof(relay->to_client));
+	pack_bytes(&packed, &by, sizeof(by));
 	put_bytes(pen, TAG_RELAY, data, sizeof(data));
 	put_leg(pen, 0, &relay->client);
 	put_leg(pen, TAG_LEG, &relay->server);
@@ -338,12 +340,16 @@ static bool take_expectation(struct bytes value, struct record_notice *record)
 
 static bool take_relay(struct bytes value, struct record_notice *record)
 {
+	uint8_t by;
+
 	if (value.length != RELAY_SIZE)
 		return false;
 	unpack_bytes(&value, &record->relay.to_server, sizeof(record->relay.to_server));
 	unpack_bytes(&value, &record->relay.to_client, sizeof(record->relay.to_client));
+	unpack_bytes(&value, &by, sizeof(by));
+	record->relay.by = (enum transfer_party)by;
 	record->notice.relay = &record->relay;
-	return true;
+	return by <= TRANSFER_BY_SERVER;
 }
 
 static bool take_transfer(unsigned int tag, struct bytes value, struct record_notice *record)

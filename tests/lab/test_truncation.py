@@ -228,6 +228,22 @@ def cut_at_every_phase(cell, upload, private, active, times):
             judge("nobody cuts", upload, client, server, dialogue.transfer(client, server, listener))
 
 
+def culprit_is_told(cell, upload, private):
+    """Of a transfer that is cut in the middle the event says by whom, and so does that of its data connection."""
+    with Dialogue(cell, private) as dialogue:
+        for (name, act), by_client in itertools.product(CUTS.items(), (True, False)):
+            # A sender's FIN is for the receiver to judge.
+            if upload == by_client and act is not reset:
+                continue
+            since, culprit = cell.proxy.position(), "client" if by_client else "server"
+            client = Peer(upload, SIZE // 2 if by_client else None, act if by_client else None)
+            server = Peer(not upload, None if by_client else SIZE // 2, None if by_client else act)
+            check_equal(dialogue.transfer(client, server), "426", f"the reply after {name} by the {culprit}")
+            told = [cell.proxy.wait_event(event, since, client=dialogue.talk.endpoint) for event in ("transfer", "relay")]
+            check_equal((told[0]["outcome"], *(event.get("by") for event in told)), ("aborted", culprit, culprit),
+                        f"what is told of {name} by the {culprit}")
+
+
 def writes_and_reads_nothing(cell, size, times):
     """
     A client that sends its file and close_notify and closes, as many do, with whatever the proxy has sent to it unread:
@@ -552,6 +568,9 @@ def main():
     for size in (0, 1, 100_000, SIZE):
         plan.add(f"a92: an upload of {size} bytes by a client that reads nothing arrives whole", writes_and_reads_nothing, size,
                  amount(5, 50), fixture=cell)
+    for upload, private in itertools.product((True, False), (True, False)):
+        plan.add(f"a371: who cuts {'an upload' if upload else 'a download'} is told, PROT {'P' if private else 'C'}",
+                 culprit_is_told, upload, private, fixture=cell)
     plan.add("a225: a mode that the server has not taken hides no cut", mode_is_the_servers_to_take, fixture=cell)
     for cut, which in ((1, "it"), (2, "the next")):
         plan.add(f"a226: an offer that comes before the reply hides no cut of {which}", offer_comes_before_the_reply, "STOR",

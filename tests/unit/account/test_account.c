@@ -1575,16 +1575,18 @@ static void the_relays_bytes_are_the_proxys(void **state)
 
 static void a_relay_that_was_cut_is_no_complete_transfer(void **state)
 {
-	const struct notice_relay relay = { .to_server = 111, .to_client = 222 };
+	struct notice_relay relay = { .to_server = 111, .to_client = 222 };
 
 	(void)state;
-	FOR_EACH_KIND {
-		offered();
-		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay,
-					  .reason = REASON_TRUNCATED });
-		replied(226);
-		transfer_was(TRANSFER_ABORTED, TRANSFER_BY_NOBODY);
+	for (relay.by = TRANSFER_BY_NOBODY; relay.by <= TRANSFER_BY_SERVER; relay.by++) {
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay,
+						  .reason = REASON_TRUNCATED });
+			replied(226);
+			transfer_was(TRANSFER_ABORTED, relay.by);
+		}
 	}
 }
 

@@ -89,6 +89,7 @@ static void fill_rest(struct whole *whole)
 	notice->expectation = has_expectation(notice->type) ? &record->expectation : NULL;
 	record->relay.to_server = unit_random(&state_of_random);
 	record->relay.to_client = number(2) ? unit_random(&state_of_random) : 0;
+	record->relay.by = (enum transfer_party)number(TRANSFER_BY_SERVER + 1);
 	fill_leg(whole, &record->relay.client, 0);
 	fill_leg(whole, &record->relay.server, 1);
 	notice->relay = has_relay(notice->type) && number(2) ? &record->relay : NULL;
@@ -188,6 +189,7 @@ static void same_notice(const struct notice *a, const struct notice *b)
 		same_leg(&a->relay->client, &b->relay->client);
 		same_leg(&a->relay->server, &b->relay->server);
 		assert_true(a->relay->to_server == b->relay->to_server && a->relay->to_client == b->relay->to_client);
+		assert_int_equal(a->relay->by, b->relay->by);
 	}
 	assert_int_equal(a->transfer == NULL, b->transfer == NULL);
 	if (a->transfer) {
