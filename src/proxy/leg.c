@@ -63,6 +63,15 @@ static bool leg_watch_silence(struct proxy_session *session, struct leg *leg)
 	return result != TLS_FAILED;
 }
 
+/* Of TLS that broke, the end of the session alone would say no more than of a reset. */
+static void leg_tell_failure(struct proxy_session *session, const struct leg *leg)
+{
+	const struct tls_stream *stream = leg->wire.tls;
+
+	if (stream && tls_stream_is_broken(stream))
+		proxy_session_report(session, NOTICE_ANOMALY, REASON_RESET, tls_stream_error(stream));
+}
+
 bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *other)
 {
 	uint8_t bytes[4096];
@@ -101,8 +110,10 @@ bool leg_fill(struct proxy_session *session, struct leg *leg, const struct leg *
 			return true;
 		default:
 			/* In TLS 1.3 a server says so when the handshake is over; handshake_go_on() tells the client. */
-			if (!leg->wire.tls || !tls_stream_lacks_certificate(leg->wire.tls))
+			if (!leg->wire.tls || !tls_stream_lacks_certificate(leg->wire.tls)) {
+				leg_tell_failure(session, leg);
 				return false;
+			}
 			leg->phase = LEG_DEMANDED;
 			session->again = true;
 			return true;

@@ -71,6 +71,7 @@ struct tls_stream {
 	bool asked;     /* the server wants a certificate of its client; most can do without */
 	bool lacks_certificate;
 	bool said_end;  /* the peer's close_notify has come */
+	bool broken;    /* the peer said what is no TLS, or an alert that ends it */
 	bool finished;  /* our close_notify is written, though it may wait to leave */
 	bool follows;   /* a data connection: it has the control connection's certificate, or is judged by it */
 	const char *excess; /* what the server has chosen too large; NULL: nothing */

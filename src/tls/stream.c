@@ -200,6 +200,7 @@ static enum tls_result stream_judge(struct tls_stream *stream, int returned)
 		stream->lacks_certificate = stream->asked && is_want_of_certificate(ERR_GET_REASON(ERR_peek_error()));
 		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 			return stream_cut(stream);
+		stream->broken = true;
 		return stream_fail(stream, stream->excess ? stream->excess : certs_reason());
 	default:
 		return stream_fail(stream, "TLS is in a state that is not expected");
@@ -404,6 +405,11 @@ bool tls_stream_is_resumed(const struct tls_stream *stream)
 const char *tls_stream_version(const struct tls_stream *stream)
 {
 	return SSL_get_version(stream->ssl);
+}
+
+bool tls_stream_is_broken(const struct tls_stream *stream)
+{
+	return stream->broken;
 }
 
 const char *tls_stream_error(const struct tls_stream *stream)

@@ -162,6 +162,8 @@ bool tls_stream_is_resumed(const struct tls_stream *stream);
 void tls_stream_describe(const struct tls_stream *stream, struct tls_description *out);
 /* "TLSv1.3"; static text. */
 const char *tls_stream_version(const struct tls_stream *stream);
+/* Has the peer said what is no TLS, or an alert that ends it? Its connection may have broken for other reasons. */
+bool tls_stream_is_broken(const struct tls_stream *stream);
 /* Why the last call failed. */
 const char *tls_stream_error(const struct tls_stream *stream);
 

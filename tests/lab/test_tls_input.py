@@ -196,6 +196,27 @@ def garbage_on_data_connection(cell):
     check(received in ([], [b""]), f"the server received {received}")
 
 
+def garbage_within_tls(cell):
+    """Bytes in clear in the middle of a session in TLS end it, and are told in the library's words; a mere reset is not."""
+    for spoil, told in ((lambda raw: raw.sendall(b"NOOP\r\n" * 20), True),
+                        (lambda raw: raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)), False)):
+        since = cell.proxy.position()
+        with cell.server(), Talk(cell) as talk:
+            talk.secure()
+            check(talk.command("USER a").startswith("331"), "USER was refused")
+            with socket.socket(fileno=talk.socket.detach()) as raw:
+                spoil(raw)
+                raw.settimeout(10 * SLOWNESS)
+                if told:
+                    with contextlib.suppress(ConnectionError):
+                        while raw.recv(4096):
+                            pass
+            cell.proxy.wait_event("session-close", since, client=talk.endpoint, reason="reset")
+        anomalies = cell.proxy.events("anomaly", since, client=talk.endpoint)
+        check_equal([event["reason"] for event in anomalies], ["reset"] if told else [], "anomalies")
+        check(all("wrong version number" in event["line"] for event in anomalies), f"what is told: {anomalies}")
+
+
 def a_byte_at_a_time(cell):
     """Whoever is never idle and never finishes a line has as long for it as anybody."""
     since = cell.proxy.position()
@@ -449,6 +470,7 @@ def main():
         plan.add(f"{name} behind 234 ends the session: handshake", instead_of_hello, data, finish, fixture=plain)
     plan.add("bytes in clear on a data connection with PROT P go nowhere: handshake", garbage_on_data_connection,
              fixture=plain)
+    plan.add("a372: bytes in clear within TLS are told as what they are", garbage_within_tls, fixture=plain)
     plan.add("a server that never greets and a client that never begins TLS: timeout", silences, fixture=plain)
     plan.add("a byte at a time, without the end of a line: line-timeout", a_byte_at_a_time,
              fixture=ScriptedCell({"tls": "client"}, gateway={"line-timeout": "1"}))
