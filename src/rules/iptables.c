@@ -133,14 +133,13 @@ static void rules_iptables_print_first(const struct config *config, FILE *out)
 {
 	fputs("# A connection begins with a SYN. One that conntrack would pick up in the middle, in either direction,\n"
 	      "# or as an expected one, and what it can't assign to any, goes no further: whoever made conntrack forget\n"
-	      "# a control connection, and not its peers, would go on uninspected. Nor does one begin at a server: its\n"
-	      "# SYN would meet its client's. From 512 on a control port may be a client's by chance.\n"
-	      "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --dports ", out);
+	      "# a control connection, and not its peers, would go on uninspected. Nor does one begin at a server: what\n"
+	      "# its client says would be a reply. From 512 on a control port may be a client's by chance, but for a\n"
+	      "# data connection, which a server calls from another port.\n"
+	      "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --ports ", out);
 	rules_print_ports(config, ",", out);
 	fputs(" -j DROP\n"
 	      "-A FTPALG_FIRST -p tcp -m tcp --sport 0:511 -m conntrack --ctstate NEW -m multiport --sports ", out);
-	rules_print_ports(config, ",", out);
-	fputs(" -m multiport ! --dports ", out);
 	rules_print_ports(config, ",", out);
 	fputs(" -j DROP\n"
 	      "-A FTPALG_FIRST " BARE_SYN " -m conntrack --ctstate NEW,RELATED -j RETURN\n"

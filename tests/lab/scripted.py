@@ -243,15 +243,16 @@ class ScriptedServer:
 
 
 class ScriptedClient:
-    """A control connection that says what it is told. source: the address to connect from."""
+    """A control connection that says what it is told. source: the address to connect from; local_port: the port."""
 
-    def __init__(self, namespace, address, port=21, source=None):
+    def __init__(self, namespace, address, port=21, source=None, local_port=0):
         self.namespace = namespace
         with namespace.entered():
             self.socket = socket.socket(family_of(address), socket.SOCK_STREAM)
         self.socket.settimeout(TIMEOUT)
-        if source:
-            self.socket.bind((source, 0))
+        if source or local_port:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((source or "", local_port))
         self.socket.connect((address, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = self.socket.getsockname()[0]

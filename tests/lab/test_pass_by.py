@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Ways past the queue, on the real kernel (A81, A87, A120, A121, A361): conntrack is made to forget a control connection that
-its peers go on with, or to take it for something else; data comes in a SYN; options let the receiver read something else
-than the gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
+Ways past the queue, on the real kernel (A81, A87, A120, A121, A361, A380, A381): conntrack is made to forget a control
+connection that its peers go on with, or to take it for something else; data comes in a SYN; options let the receiver read
+something else than the gateway. The operator's filter lets everything pass, so that the printed rules alone have to hold.
 """
 
 import contextlib
@@ -285,6 +285,51 @@ def called_by_the_server(lab, family):
         lab.server.run([rules.iptables(family), "-D", *deaf])
 
 
+def called_on_a_pinhole(lab, family):
+    """
+    A client has conntrack forget its session, of which the server does not learn, and announces that session's port in
+    another one. Somebody outside calls it there from the control port in the server's name, and it answers: an expected
+    connection, in whose name it goes on speaking to the server.
+    """
+    with logged_in(lab, family) as (session, client), ScriptedClient(lab.client, lab.server_seen(family)) as other:
+        other.login()
+        other.command(offer_line(other.address, client.local_port), "200")
+        expected = lab.expectations(family)[0]
+        called_back(lab, family, session, client, expected.destination_port, offer_line(lab.addresses[family].victim, 2525))
+
+
+def called_as_a_server(lab, family):
+    """
+    The same without a pinhole, where the client's own port is a control port: the server is its client then, and what it
+    says is a greeting.
+    """
+    addresses = lab.addresses[family]
+    text = b"220-\r\n" + offer_line(addresses.victim, 2525) + b"\r\n220 "
+    with lab.scripted_server(family) as server, \
+            ScriptedClient(lab.client, lab.server_seen(family), local_port=HIGH_CONTROL_PORT) as client:
+        client.login()
+        called_back(lab, family, server.session(), client, HIGH_CONTROL_PORT, text)
+
+
+def called_back(lab, family, session, client, port, text):
+    """The client is called at port, as the server sees it, and says text to its session of before."""
+    here, dialled = (client.address, client.local_port), (lab.server_seen(family), lab.server_port)
+    there, seen = (lab.addresses[family].server, lab.server_port), (lab.client_seen(family), port)
+    seq, ack = numbers(client.socket)
+    forgotten(lab, family, client)
+    with without_resets(lab, family), Listener(lab.client, family) as inside:
+        send(lab.server, seen[0], packet(there, seen, SYN, ack - 1))
+        came = [segment for segment in inside.segments(client.local_port) if segment[1] == SYN]
+        send(lab.client, dialled[0], packet(here, dialled, SYN | ACK, seq - 1, ack))
+        time.sleep(0.2)
+        send(lab.server, seen[0], packet(there, seen, ACK, ack, seq))
+        time.sleep(0.2)
+        send(lab.client, dialled[0], packet(here, dialled, PSH | ACK, seq, ack, text + b"\r\n"))
+        time.sleep(QUIET)
+    check(not names_victim(lab, family, session), "the server has read an offer")
+    check_equal(came, [], "SYNs in the server's name that came to the client")
+
+
 def socket_in(host, family):
     with host.entered():
         made = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_STREAM)
@@ -464,11 +509,16 @@ def main():
                          family, function, fixture=fixture)
             plan.add(f"a121: no SYN of the server's meets the client's at a port that was announced ({name}, IPv{family})",
                      held, family, met_halfway, fixture=fixture)
+            if fixture is not labs[-1][1] or rules.FLAVOUR == "nft":
+                plan.add(f"a380: no data connection comes from a control port ({name}, IPv{family})", held, family,
+                         called_on_a_pinhole, fixture=fixture)
     routed = labs[0][1]
     for family in (4, 6):
         plan.add(f"a81: nobody calls from the server's port in its name (IPv{family})", held, family, forged_calls,
                  fixture=routed)
         plan.add(f"a361: no server calls from its control port (IPv{family})", held, family, called_by_the_server,
+                 fixture=routed)
+        plan.add(f"a381: no server calls a control port from its own (IPv{family})", held, family, called_as_a_server,
                  fixture=routed)
         plan.add(f"a81: what is not tracked does not pass (IPv{family})", held, family, untracked, fixture=routed)
         plan.add(f"a81: a client may use a control port for something else (IPv{family})", held,

@@ -235,7 +235,7 @@ static void a121_nobody_begins_a_control_connection_from_its_server(void **state
 		"--dports 21 -j DROP");
 	line_at(text, "-A FTPALG_FORWARD -p tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctdir REPLY -m recent --name "
 		"FTPALG --rdest --rcheck -j DROP");
-	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --dports 21 -j DROP") <
+	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --ports 21 -j DROP") <
 		    line_at(text, "-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate "
 			    "NEW,RELATED -j RETURN"));
 	free(text);
@@ -253,14 +253,15 @@ static void a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn
 	assert_non_null(strstr(text,
 		"chain first {\n"
 		"ct state related tcp dport @control_ports goto midway\n"
-		"ct state new tcp sport @control_ports tcp sport 0-511 tcp dport != @control_ports goto midway\n"
+		"ct state related tcp sport @control_ports goto midway\n"
+		"ct state new tcp sport @control_ports tcp sport 0-511 goto midway\n"
+		"ip saddr . tcp sport @servers_ipv4 goto midway\n"
+		"ip6 saddr . tcp sport @servers_ipv6 goto midway\n"
 		"ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return\n"
 		"tcp dport @control_ports goto midway\n"
 		"tcp sport @control_ports goto midway\n"
 		"meta l4proto tcp ct original proto-dst @control_ports goto midway\n"
-		"ip saddr . tcp sport @servers_ipv4 goto midway\n"
 		"ip daddr . tcp dport @servers_ipv4 goto midway\n"
-		"ip6 saddr . tcp sport @servers_ipv6 goto midway\n"
 		"ip6 daddr . tcp dport @servers_ipv6 goto midway\n"
 		"}\n"));
 	assert_non_null(strstr(text,
@@ -290,12 +291,30 @@ static void a361_no_server_calls_from_its_control_port(void **state)
 	char *text = printed(print_nft);
 
 	(void)state;
-	assert_true(line_at(text, "ct state new tcp sport @control_ports tcp sport 0-511 tcp dport != @control_ports goto midway") <
+	assert_true(line_at(text, "ct state new tcp sport @control_ports tcp sport 0-511 goto midway") <
 		    line_at(text, "ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return"));
 	free(text);
 	text = printed(print_iptables);
 	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m tcp --sport 0:511 -m conntrack --ctstate NEW -m multiport --sports 21 "
-			    "-m multiport ! --dports 21 -j DROP") <
+			    "-j DROP") <
+		    line_at(text, "-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate "
+			    "NEW,RELATED -j RETURN"));
+	free(text);
+}
+
+/* Nor is a data connection one whose packets go to a control port. Behind a DNAT the set knows which port that is. */
+static void a380_no_data_connection_comes_from_a_control_port(void **state)
+{
+	char *text = printed(print_nft);
+	size_t passes = line_at(text, "ct state new,related tcp flags & (fin | syn | rst | ack | urg) == syn return");
+
+	(void)state;
+	assert_true(line_at(text, "ct state related tcp sport @control_ports goto midway") < passes);
+	assert_true(line_at(text, "ip saddr . tcp sport @servers_ipv4 goto midway") < passes);
+	assert_true(line_at(text, "ip6 saddr . tcp sport @servers_ipv6 goto midway") < passes);
+	free(text);
+	text = printed(print_iptables);
+	assert_true(line_at(text, "-A FTPALG_FIRST -p tcp -m conntrack --ctstate RELATED -m multiport --ports 21 -j DROP") <
 		    line_at(text, "-A FTPALG_FIRST -p tcp --tcp-flags FIN,SYN,RST,ACK,URG SYN -m conntrack --ctstate "
 			    "NEW,RELATED -j RETURN"));
 	free(text);
@@ -1163,6 +1182,7 @@ int main(void)
 		TEST(a81_only_a_bare_syn_of_a_new_connection_passes_by_the_queue),
 		TEST(a81_a_connection_with_a_control_port_at_either_end_begins_with_a_syn),
 		TEST(a361_no_server_calls_from_its_control_port),
+		TEST(a380_no_data_connection_comes_from_a_control_port),
 		TEST(a81_servers_on_other_ports_are_remembered),
 		TEST(a81_a_syn_from_a_control_port_comes_from_where_its_sender_is),
 		TEST(a87_only_known_options_stay_in_a_syn),
