@@ -62,6 +62,7 @@ struct connection {
 	struct nat_view view;
 	enum direction direction;   /* of the tuple that was asked for */
 	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
+	bool ended;                 /* by a reset, or by both of its ends: nothing that is said now belongs to it */
 	bool shared;                /* another connection that lives has the same two ends at the FORWARD hook */
 	bool carrier;               /* a helper is attached: it can hold expectations */
 	/* NAT changed it, so it may have the seqadj extension; what seqadj() below reads back is the proof. */

@@ -96,6 +96,7 @@ static void put_connection(const struct connection *connection, struct broker_an
 	answer->view.client_seen = put_endpoint(&connection->view.client_seen);
 	answer->direction = (uint8_t)connection->direction;
 	answer->opening = connection->opening;
+	answer->ended = connection->ended;
 	answer->shared = connection->shared;
 	answer->carrier = connection->carrier;
 	answer->resizable = connection->resizable;

@@ -73,10 +73,11 @@ struct broker_answer {
 	int32_t error;    /* -errno, after REASON_KERNEL_REFUSED */
 	uint8_t direction;
 	uint8_t opening;
+	uint8_t ended;
 	uint8_t shared;
 	uint8_t carrier;
 	uint8_t resizable;
-	uint8_t none[3];
+	uint8_t none[2];
 	struct broker_view view;
 	struct {
 		uint32_t position;

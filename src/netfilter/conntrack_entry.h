@@ -16,6 +16,7 @@ struct conntrack_entry {
 	uint16_t zone;
 	uint8_t state;   /* TCP_CONNTRACK_..., NONE where the kernel does not say */
 	bool opening;    /* its handshake is under way */
+	bool ended;      /* its end is over: what the kernel keeps is the memory of it */
 	bool helper;     /* one is attached */
 	char helper_name[CONNTRACK_HELPER_NAME_SIZE];
 	bool liberal;    /* in both directions: numbers out of the window are taken */

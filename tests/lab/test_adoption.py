@@ -14,8 +14,10 @@ import struct
 import termios
 import time
 
+import rules
 from lab import Lab
 from process import SLOWNESS, Stopwatch, wait_until
+from rawtcp import ACK, RST, numbers, packet, send
 from scripted import ScriptedClient, ScriptedServer, family_of, is_ipv6, offer_line
 from tap import Plan, check, check_equal, check_in_time
 
@@ -60,6 +62,27 @@ def session(lab, family):
             ScriptedClient(lab.client, lab.server_seen(family)) as client:
         client.login()
         yield server, client
+
+
+def ended_by_a_reset_that_died(lab, family):
+    """The server goes on, and the client, and conntrack keeps the entry for a while. It begins as a TLS record does."""
+    lab.router.sysctl("netfilter/nf_conntrack_tcp_timeout_close", 60)
+    rule = ["INPUT", "-p", "tcp", "--tcp-flags", "RST", "RST", "-j", "DROP"]
+    lab.server.run([rules.iptables(family), "-A", *rule])
+    try:
+        with session(lab, family) as (server, client):
+            before = bytes(server.session().received)
+            here, there = (client.address, client.local_port), (lab.server_seen(family), 21)
+            send(lab.client, there[0], packet(here, there, RST | ACK, *numbers(client.socket)))
+            wait_until(lambda: "CLOSE" in [one.state for one in lab.control_connections(family)
+                                           if one.original_source_port == client.local_port], "the end of its entry")
+            lab.gateway.kill()
+            lab.gateway.start()
+            client.send(b"\x16\x03\x01\0\0\r\n" + offer_line(lab.addresses[family].victim, 2525) + b"\r\n")
+            time.sleep(2.5)  # several repetitions, and the settling time
+            check_equal(bytes(server.session().received), before, "what the server has read")
+    finally:
+        lab.server.run([rules.iptables(family), "-D", *rule])
 
 
 def idle_session(lab, family):
@@ -171,7 +194,8 @@ def main():
                     ("a session that was idle goes on within a second", idle_session),
                     (f"{BURST} commands at once, with the gateway killed among them, are all answered", burst),
                     ("a server may speak first", server_first),
-                    ("an offer behind repeated bytes is judged as the server reads it", attacked)):
+                    ("an offer behind repeated bytes is judged as the server reads it", attacked),
+                    ("a382: a session that a reset has ended is none, though its peers go on", ended_by_a_reset_that_died)):
                 plan.add(f"{statement} (IPv{family}, {mode})", function, family, fixture=lab)
     plan.run()
 

@@ -115,6 +115,9 @@ bool passage_adopt(struct passage *passage)
 	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
 	if (reason == REASON_NONE && connection.opening)
 		reason = REASON_OUT_OF_WINDOW;
+	/* The reset that ended it may have died on its way: a client would have its own session adopted, within TLS. */
+	if (reason == REASON_NONE && connection.ended)
+		reason = REASON_CONNECTION_ENDED;
 	if (reason == REASON_NONE && connection.shared)
 		reason = REASON_SHARED_TUPLE;
 	if (reason != REASON_NONE) {

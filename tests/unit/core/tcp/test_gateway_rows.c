@@ -17,6 +17,7 @@
 
 static struct rig rig;
 static unsigned int resets;
+static bool ended;
 
 /* conntrack, which has the connection that is talked about, or none. */
 static enum reason op_lookup(void *context, const struct tuple *seen, struct connection *connection)
@@ -28,6 +29,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->view = rig.at->view;
 	connection->direction = seen->destination.port == 21 ? C : S;
 	connection->opening = rig.at->peer[0].next == rig.at->peer[0].first;
+	connection->ended = ended;
 	connection->carrier = true;
 	connection->resizable = true;
 	return REASON_NONE;
@@ -57,6 +59,7 @@ static void begin(uint32_t rows)
 	rig.ops.notice = op_notice;
 	rig_start(&rig);
 	resets = 0;
+	ended = false;
 }
 
 static int finish(void **state)
@@ -199,6 +202,18 @@ static void a365_a_late_packet_that_conntrack_knows_is_judged(void **state)
 	assert_int_equal(rig.pinholes_made, 0);
 }
 
+/* A client that reset its session, unseen by the server, and whose row is gone, would have it adopted within TLS. */
+static void a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_session(void **state)
+{
+	(void)state;
+	be_late();
+	ended = true;
+	assert_int_equal(rig_say(&rig, C, "\x16\x03\x01\x01\x01\r\n" RIG_BOUNCE), GATEWAY_DROP);
+	rig_settle(&rig);
+	assert_int_equal(rig_say(&rig, C, "\x16\x03\x01\x01\x01\r\n" RIG_BOUNCE), GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +222,7 @@ int main(void)
 		cmocka_unit_test_teardown(a365_a_session_that_was_ended_by_force_stays_so, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
+		cmocka_unit_test_teardown(a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_session, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
