@@ -50,7 +50,7 @@ bool verb_begins(struct bytes text)
 		/* Nearly all differ in their first letter. */
 		if ((uint8_t)name[0] != first)
 			continue;
-		while (name[same] != '\0' && same < text.length && verb_to_upper(text.data[same]) == (uint8_t)name[same])
+		while (same < text.length && name[same] != '\0' && verb_to_upper(text.data[same]) == (uint8_t)name[same])
 			same++;
 		found = name[same] == '\0';
 	}
