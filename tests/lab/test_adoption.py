@@ -25,6 +25,7 @@ SOON = 1 * SLOWNESS
 BURST = 40
 # linux/tcp.h
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+SHORTEST_IDLE = 60  # ftpalg.conf(5), idle-timeout
 RECEIVE_QUEUE, SEND_QUEUE = 1, 2
 
 
@@ -83,6 +84,23 @@ def ended_by_a_reset_that_died(lab, family):
             check_equal(bytes(server.session().received), before, "what the server has read")
     finally:
         lab.server.run([rules.iptables(family), "-D", *rule])
+
+
+def silent_for_too_long(lab):
+    """Of both families. The row is forgotten and conntrack's entry is not; the next line begins as a TLS record does."""
+    with contextlib.ExitStack() as stack:
+        sessions = [(family, *stack.enter_context(session(lab, family))) for family in (4, 6)]
+        for _, _, client in sessions:
+            wait_until(lambda client=client: lab.gateway.events("session-close", client=client.endpoint,
+                                                                reason="idle"), "the end of a silent session", 2 * SHORTEST_IDLE)
+        for family, _, client in sessions:
+            client.send(b"\x16\x03\x01\0\0\r\n" + offer_line(lab.addresses[family].victim, 2525) + b"\r\n")
+        for family, server, client in sessions:
+            lab.gateway.wait_event("session-open", client=client.endpoint, adopted=True)
+            lab.gateway.wait_event("session-close", client=client.endpoint, reason="control-byte")
+            offer = offer_line(lab.addresses[family].victim, 2525)
+            check(offer not in bytes(server.session().received), "the server has read the offer")
+        check(not lab.gateway.events("tls"), "a session was taken for one in TLS")
 
 
 def idle_session(lab, family):
@@ -197,6 +215,8 @@ def main():
                     ("an offer behind repeated bytes is judged as the server reads it", attacked),
                     ("a382: a session that a reset has ended is none, though its peers go on", ended_by_a_reset_that_died)):
                 plan.add(f"{statement} (IPv{family}, {mode})", function, family, fixture=lab)
+    plan.add("a383: a session that was silent until it was forgotten is read on", silent_for_too_long,
+             fixture=functools.partial(Lab, mode="snat", settings={"gateway": {"idle-timeout": str(SHORTEST_IDLE)}}))
     plan.run()
 
 

@@ -326,6 +326,10 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, const struct g
 /* Its peers may still live, so the row does not linger: their next line is adopted, and judged. */
 static void forget_idle(struct gateway *gateway, struct flow *flow, uint64_t now)
 {
+	if (flow->session.state == SESSION_OPAQUE)
+		silent_forget(&gateway->silent, &flow->tuple);
+	else
+		silent_note(&gateway->silent, &flow->tuple);
 	gateway_end_flow(gateway, flow, FLOW_DONE, REASON_IDLE, now);
 	gateway_forget_flow(gateway, flow);
 }

@@ -260,6 +260,12 @@ static bool looks_like_tls(struct bytes bytes)
 	return bytes.length >= TLSRECORD_HEADER && bytes.data[0] >= 20 && bytes.data[0] <= 23 && bytes.data[1] == 3;
 }
 
+/* Can the connection be one in TLS, in which this is said? */
+static bool may_be_tls(const struct gateway *gateway, const struct flow *flow, struct bytes bytes)
+{
+	return looks_like_tls(bytes) && !silent_has(&gateway->silent, &flow->tuple);
+}
+
 /* What was kept is read and let out, as if it came now. */
 static void release(struct passage *passage, enum direction direction)
 {
@@ -279,7 +285,7 @@ static void release(struct passage *passage, enum direction direction)
 	fresh.data += skip;
 	fresh.length -= skip;
 	/* It passes when it is repeated. */
-	if (looks_like_tls(fresh))
+	if (may_be_tls(gateway, flow, fresh))
 		return;
 	result = inspect_bytes(&gateway->inspector, flow, direction, fresh, passage->now, &reason);
 	if (result == INSPECT_CLOSE)
@@ -407,7 +413,7 @@ void adoption_judge_opaque(struct passage *passage)
 		return;
 	fresh.data += skip;
 	fresh.length -= skip;
-	if (!looks_like_tls(fresh))
+	if (!may_be_tls(passage->gateway, flow, fresh))
 		return;
 	/* Where exactly it begins is of no account to a stream that is not read. */
 	if (!other->started)

@@ -64,7 +64,8 @@ size_t gateway_memory(const struct gateway_limits *limits)
 	       align(quota_bucket_count(limits) * sizeof(uint32_t)) +
 	       align(quota_rows(limits) * sizeof(struct quota_source)) +
 	       align(block_count(limits) * sizeof(struct buffer_block)) +
-	       align(limits->sessions * sizeof(struct shelf_place));
+	       align(limits->sessions * sizeof(struct shelf_place)) +
+	       align(silent_set_count(limits->sessions) * sizeof(struct silent_set));
 }
 
 struct gateway *gateway_create(void *memory, const struct gateway_limits *limits, const struct policy *policy,
@@ -78,6 +79,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	struct quota_source *sources = carve(&at, quota_rows(limits) * sizeof(*sources));
 	struct buffer_block *blocks = carve(&at, block_count(limits) * sizeof(*blocks));
 	struct shelf_place *places = carve(&at, limits->sessions * sizeof(*places));
+	struct silent_set *silent = carve(&at, silent_set_count(limits->sessions) * sizeof(*silent));
 
 	memset(gateway, 0, sizeof(*gateway));
 	gateway->limits = *limits;
@@ -90,6 +92,7 @@ struct gateway *gateway_create(void *memory, const struct gateway_limits *limits
 	refusal_table_init(&gateway->refusals, key);
 	buffer_pool_init(&gateway->pool, blocks, block_count(limits));
 	shelf_init(&gateway->shelf, places);
+	silent_init(&gateway->silent, silent, silent_set_count(limits->sessions), key);
 	gateway->inspector.shelf = &gateway->shelf;
 	gateway->inspector.quota = &gateway->quota;
 	gateway->inspector.pool = &gateway->pool;

@@ -6,6 +6,7 @@
 #include "core/tcp/flow.h"
 #include "core/tcp/inspect.h"
 #include "core/tcp/refusal.h"
+#include "core/tcp/silent.h"
 #include "ftpalg/gateway.h"
 #include "ftpalg/packet.h"
 
@@ -56,6 +57,7 @@ struct gateway {
 	uint64_t told_memory; /* packets that found no memory, embryos that lost their rows: as many have been reported */
 	uint64_t told_handshakes;
 	struct refusal_table refusals;
+	struct silent_table silent;
 	uint32_t swept;       /* rows before this one have been looked at for unfinished lines */
 	uint64_t sweep_next;  /* when the next ones will be */
 	uint32_t foreseen[GATEWAY_FORESEEN_MAX]; /* where the packets that are about to come will be looked for */

@@ -442,6 +442,64 @@ static void a80_what_is_kept_in_clear_is_no_tls(void **state)
 	begin(RIG_PLAIN);
 }
 
+#define FEIGNED "\x17\x03\x03\x01\x05\r\n" RIG_BOUNCE
+
+static void begin_with_short_idle_time(void)
+{
+	rig_make(&rig, RIG_PLAIN);
+	rig.limits.idle = 60 * UINT64_C(1000000);
+	rig_start(&rig);
+}
+
+/* The client says something after a silence for which its session was forgotten. Was it taken for TLS? */
+static bool is_tls_after_silence(const char *text)
+{
+	wait_for(2 * rig.limits.idle);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	rig.events[0] = '\0';
+	rig_say(&rig, C, text);
+	rig_settle(&rig);
+	/* What was kept, and looks like TLS, passes when it is repeated. */
+	rig_packet(&rig, C, rig.at->peer[0].next - (uint32_t)strlen(text), rig.at->peer[0].expects, TCP_ACK, 0, text,
+		   strlen(text));
+	return rig_reported(&rig, "tls");
+}
+
+/* The first line of an adopted session may be one that looks like TLS, and this one was read before. */
+static void a383_what_was_read_in_clear_is_no_tls_after_a_long_silence(void **state)
+{
+	(void)state;
+	begin_with_short_idle_time();
+	rig_login(&rig);
+	for (int times = 0; times < 3; times++) {
+		assert_false(is_tls_after_silence(times == 1 ? "NOOP\r\n" : FEIGNED));
+		assert_null(memmem(rig.at->peer[1].got, rig.at->peer[1].got_length, "10,0,0,99", 9));
+	}
+	rig_end(&rig);
+	begin(RIG_PLAIN);
+}
+
+/* Who has begun TLS by AUTH meanwhile is in TLS after the next silence. */
+static void a383_who_begins_tls_after_a_long_silence_is_in_tls_after_the_next(void **state)
+{
+	(void)state;
+	begin_with_short_idle_time();
+	rig_login(&rig);
+	assert_false(is_tls_after_silence("NOOP\r\n"));
+	rig_say(&rig, S, "200 ok\r\n");
+	rig_settle(&rig);
+	rig_say(&rig, C, "AUTH TLS\r\n");
+	rig_settle(&rig);
+	rig_say(&rig, S, "234 go on\r\n");
+	rig_settle(&rig);
+	rig_say(&rig, C, "\x16\x03\x01\x02\x05");
+	assert_true(rig_reported(&rig, "tls"));
+	assert_true(is_tls_after_silence("\x17\x03\x03\x01\x05"));
+	assert_true(is_tls_after_silence("\x17\x03\x03\x01\x05"));
+	rig_end(&rig);
+	begin(RIG_PLAIN);
+}
+
 /* --- how the dialogue goes on --- */
 
 static void a80_a_server_that_greets_has_logged_nobody_in(void **state)
@@ -568,6 +626,8 @@ int main(void)
 		cmocka_unit_test_teardown(a80_what_is_kept_and_too_long_for_one_packet_leaves_in_several, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_is_given_back, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_in_clear_is_no_tls, finish),
+		cmocka_unit_test_teardown(a383_what_was_read_in_clear_is_no_tls_after_a_long_silence, finish),
+		cmocka_unit_test_teardown(a383_who_begins_tls_after_a_long_silence_is_in_tls_after_the_next, finish),
 		cmocka_unit_test_teardown(a80_a_server_that_greets_has_logged_nobody_in, finish),
 		cmocka_unit_test_teardown(a351_of_an_adopted_session_any_other_end_counts, finish),
 		cmocka_unit_test_teardown(a80_a_first_line_in_pieces_is_judged_whole, finish),
