@@ -139,25 +139,26 @@ class Plan:
             statement = f"{statement} # SKIP {reason}"
         except Exception as caught:  # any other exception is this statement's failure, not the program's end
             result, error = "not ok", caught
-        print(f"{result} {number} - {statement}", flush=True)
+        lines = [f"{result} {number} - {statement}"]
         if self.arguments.verbose:
-            print(f"# {time.monotonic() - began:.1f} s", flush=True)
+            lines.append(f"# {time.monotonic() - began:.1f} s")
         if error is not None:
-            self._explain(error)
+            lines += self._explain(error)
+        # At once: a thread's traceback in between would part a result from its diagnostic.
+        print("\n".join(lines), flush=True)
 
     def _close(self, fixture):
         """A fixture that ends badly spoils the whole run: the exit status says so, and a diagnostic line says why."""
         try:
             fixture.close()
         except Exception as error:  # the statements that come have fixtures of their own
-            self._explain(error)
+            print("\n".join(self._explain(error)), flush=True)
 
     def _explain(self, error):
+        """The lines of a diagnostic."""
         self._failures += 1
         frames = traceback.extract_tb(error.__traceback__)
         where = [f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" for frame in frames[1:]]
         kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
-        if isinstance(error, OVERDUE):
-            print("# LATE", flush=True)
-        for line in [*f"{kind}{error}".splitlines(), f"at {', '.join(where)}"]:
-            print(f"# {line}", flush=True)
+        late = ["LATE"] if isinstance(error, OVERDUE) else []
+        return [f"# {line}" for line in (*late, *f"{kind}{error}".splitlines(), f"at {', '.join(where)}")]
