@@ -198,7 +198,7 @@ def reply_judge(lab, _family):
 
 
 def lying_client(lab, family, draw, judge):
-    port = 21 if draw.random() < 0.05 else draw.randrange(20000, 30000)
+    port = draw.randrange(20000, 30000)
     liar = Liar(lab, family, draw, "client", "inside", (lab.addresses[family].client, port), (lab.server_seen(family), 21))
     with contextlib.closing(liar), contextlib.closing(wire.Tap(lab.server)) as tap:
         liar.call()

@@ -9,7 +9,7 @@ uint32_t silent_set_count(uint32_t rows)
 {
 	uint32_t count = 1;
 
-	while (count * SILENT_WAYS < 2 * (uint64_t)rows)
+	while ((uint64_t)count * SILENT_WAYS < 2 * (uint64_t)rows)
 		count *= 2;
 	return count;
 }
