@@ -1607,6 +1607,14 @@ static void a_server_that_refuses_a_file_has_ended_its_relay(void **state)
 	}
 }
 
+static void relayed_to_the_end(const struct notice_relay *relay)
+{
+	notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = relay });
+	replied(226);
+	transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+	bytes_were(verb_is_upload(verb) ? relay->to_server : relay->to_client);
+}
+
 /* The refusal, and the client's next request, were faster than the end of the connection. */
 static void a370_a_relay_that_ends_after_the_next_offer_is_its_own_offers(void **state)
 {
@@ -1630,10 +1638,7 @@ static void a370_a_relay_that_ends_after_the_next_offer_is_its_own_offers(void *
 		bytes_were(0);
 		told_count = 0;
 		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
-		replied(226);
-		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
-		bytes_were(verb_is_upload(verb) ? 111 : 222);
+		relayed_to_the_end(&relay);
 	}
 }
 
@@ -1649,10 +1654,7 @@ static void a370_a_refused_transfers_relay_may_be_the_next_ones(void **state)
 		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
 		replied(550);
 		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
-		replied(226);
-		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
-		bytes_were(verb_is_upload(verb) ? 111 : 222);
+		relayed_to_the_end(&relay);
 	}
 }
 
@@ -1666,10 +1668,7 @@ static void a370_an_offer_that_nobody_came_to_has_no_relay(void **state)
 		expectation.destination.port++;
 		offered();
 		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
-		replied(226);
-		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
-		bytes_were(verb_is_upload(verb) ? 111 : 222);
+		relayed_to_the_end(&relay);
 	}
 }
 
@@ -1683,10 +1682,7 @@ static void a370_a_transfer_that_waits_for_its_offer_has_no_relay_yet(void **sta
 		offered();
 		asked();
 		asked();
-		notices(&(struct notice){ .type = NOTICE_RELAY, .expectation = &expectation, .relay = &relay });
-		replied(226);
-		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
-		bytes_were(verb_is_upload(verb) ? 111 : 222);
+		relayed_to_the_end(&relay);
 	}
 }
 
