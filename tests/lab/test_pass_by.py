@@ -239,8 +239,8 @@ def unseen_beginning(lab, family):
 def met_halfway(lab, family):
     """
     The client announces a port of its own, and calls the server from there, while a SYN from the server's own port comes
-    for it: an expected connection, as conntrack sees it, and one that the server has begun. Where the rules know the server's
-    own port, that SYN does not even come (A380).
+    for it: an expected connection, as conntrack sees it, and one that the server has begun. Where the rules know the
+    server's own port, that SYN does not even come (A380).
     """
     addresses = lab.addresses[family]
     with logged_in(lab, family) as (_, client), without_resets(lab, family), \
