@@ -406,8 +406,10 @@ void adoption_judge_opaque(struct passage *passage)
 	size_t skip;
 
 	if (fresh.length == 0 || !stream_is_untouched(stream) || !may_be_opaque(passage, opposite) ||
-	    flow->session.state == SESSION_OPAQUE || flow->session.rule->tls == TLS_FORBID ||
-	    policy_rule_terminates(flow->session.rule))
+	    flow->session.state == SESSION_OPAQUE)
+		return;
+	inspect_follow_policy(&passage->gateway->inspector, flow);
+	if (flow->session.rule->tls == TLS_FORBID || policy_rule_terminates(flow->session.rule))
 		return;
 	if (stream_locate(stream, passage->packet.seq, fresh.length, &skip) != STREAM_FRESH)
 		return;

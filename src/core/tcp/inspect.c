@@ -43,7 +43,7 @@ struct pending {
  * To give all sessions another policy at once would take as long as a walk over the table, in which no packet is judged. So
  * each takes its rule from it when it is next read. Until then its rule may be in a policy that is gone.
  */
-static void follow_policy(const struct inspector *inspector, struct flow *flow)
+void inspect_follow_policy(const struct inspector *inspector, struct flow *flow)
 {
 	if (flow->edition == inspector->edition)
 		return;
@@ -460,7 +460,7 @@ enum inspect_result inspect_bytes(struct inspector *inspector, struct flow *flow
 		.now = now,
 	};
 
-	follow_policy(inspector, flow);
+	inspect_follow_policy(inspector, flow);
 	while (fresh.length > 0 && result == INSPECT_DONE) {
 		const uint8_t *end;
 		struct bytes piece = fresh;
@@ -500,6 +500,6 @@ enum inspect_result inspect_end(struct inspector *inspector, struct flow *flow, 
 
 	if (flow->tls[direction].reading || pending.stream->line.length == 0)
 		return INSPECT_DONE;
-	follow_policy(inspector, flow);
+	inspect_follow_policy(inspector, flow);
 	return take_line(&pending, nothing, reason);
 }

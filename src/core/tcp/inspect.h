@@ -29,6 +29,9 @@ enum inspect_result {
 /* May the flow keep length bytes more? REASON_NONE, REASON_MEMORY_FULL or REASON_QUOTA_BYTES. */
 enum reason inspect_check_share(const struct inspector *inspector, const struct flow *flow, size_t length);
 
+/* Afterwards the rule of the flow's session is one of the policy in force. Whoever looks at it calls this before. */
+void inspect_follow_policy(const struct inspector *inspector, struct flow *flow);
+
 /*
  * Takes the bytes that follow in_next of the flow's stream in this direction. *reason says why for STOP and CLOSE; for
  * CLOSE the session has been closed.

@@ -60,6 +60,28 @@ static void the_last_of_several_policies_judges_the_next_line(void **state)
 	assert_int_equal(rig.pinholes, 1);
 }
 
+/* Whether a session of before the gateway may be one in TLS is the latest policy's to say, too; the one before is gone. */
+static void a384_a_session_that_is_adopted_follows_the_policy_of_that_moment(void **state)
+{
+	(void)state;
+	for (int forbids = 0; forbids < 2; forbids++) {
+		rig_begin(&rig, RIG_PLAIN);
+		change_policy(true);
+		rig_at(&rig, C, 0, "\x17\x03\x03\x01\x05", 0);
+		rig_acknowledge(&rig, S);
+		rig.now += rig.limits.settling;
+		rig_acknowledge(&rig, C);
+		change_policy(true);
+		in_force->rules[0].tls = forbids ? TLS_FORBID : TLS_ALLOW;
+		rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[1].expects - 1, TCP_ACK, 0, "\x17\x03\x03\x01\x05", 5);
+		assert_int_equal(rig_reported(&rig, "tls"), !forbids);
+		rig_end(&rig);
+		free(in_force);
+		in_force = NULL;
+	}
+	begin_logged_in();
+}
+
 static void a_policy_is_followed_once(void **state)
 {
 	const struct flow *flow;
@@ -151,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_last_of_several_policies_judges_the_next_line, finish),
+		cmocka_unit_test_teardown(a384_a_session_that_is_adopted_follows_the_policy_of_that_moment, finish),
 		cmocka_unit_test_teardown(a_policy_is_followed_once, finish),
 		cmocka_unit_test_teardown(each_session_follows_for_itself, finish),
 		cmocka_unit_test_teardown(a_line_is_judged_by_the_policy_that_is_in_force_at_its_end, finish),
