@@ -80,6 +80,14 @@ struct expectation {
 	uint32_t timeout;            /* seconds */
 };
 
+/* A sequence adjustment that is asked for together with an expectation. */
+struct correction {
+	enum direction direction;
+	struct seqadj seqadj;
+	bool asked;         /* the kernel has been asked for it, */
+	enum reason answer; /* and this is what seqadj would have answered */
+};
+
 struct notice;
 struct session_farewell;
 
@@ -127,6 +135,13 @@ struct ops {
 	 * can't be.
 	 */
 	enum reason (*renew)(void *context, const struct nat_view *master, const struct expectation *expectation);
+
+	/*
+	 * expect, and then seqadj, but that only if the expectation has got the port that it was asked for. NULL: nothing is
+	 * gained by asking for both at once.
+	 */
+	enum reason (*expect_and_adjust)(void *context, const struct nat_view *master, struct expectation *expectation,
+					 struct correction *correction);
 
 	/* unexpect for a session that has ended, which need not be done at once: the answer goes to session_tell_end().
 	 * NULL: unexpect does it. */

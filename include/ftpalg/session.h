@@ -58,10 +58,22 @@ enum outcome_verdict {
 	OUTCOME_CLOSE,  /* not at all: both peers are reset */
 };
 
+/*
+ * Which sequence adjustment the kernel must have before an edit that changes the length of the line leaves. Another reason
+ * than REASON_NONE: it can't be known before the line is judged.
+ */
+struct outcome_planner {
+	enum reason (*plan)(const void *context, const struct edit *edit, struct seqadj *seqadj);
+	const void *context;
+};
+
 struct outcome {
 	enum outcome_verdict verdict;
 	enum reason reason;
 	struct edit edit; /* EDIT and REFUSE only */
+	/* Set by the caller where ops has expect_and_adjust. Where that was asked, correction is the one of the edit. */
+	struct outcome_planner planner;
+	struct correction correction;
 };
 
 /* A command that waits for its final reply. */

@@ -70,6 +70,7 @@ struct broker {
 	uint64_t confirmed_until;
 	uint16_t processor;    /* that it is bound to; or UINT16_MAX */
 	uint64_t may_follow;   /* when it may go to another one */
+	bool unfit; /* the request before it, in its datagram, did not make what an adjustment is for */
 	/* Expectations to be deleted, and where the answers go. */
 	struct expect_owned ending[EXPECT_TOGETHER];
 	struct broker_answer *ending_answers[EXPECT_TOGETHER];
@@ -147,8 +148,11 @@ static enum reason broker_confirm(struct broker *broker, const struct nat_view *
 
 static enum reason broker_change(struct broker *broker, struct broker_order *order, struct broker_answer *answer)
 {
-	enum reason reason = broker_confirm(broker, &order->master);
+	enum reason reason = REASON_NO_PORT;
 
+	if (order->kind == BROKER_ADJUST && broker->unfit)
+		return reason;
+	reason = broker_confirm(broker, &order->master);
 	answer->error = broker->conntrack.error;
 	if (reason != REASON_NONE)
 		return reason;
@@ -325,16 +329,22 @@ static bool broker_serve_request(struct broker *broker, struct bytes request, st
 {
 	struct broker_order order;
 	const char *fault = broker_check(&broker->rules, request, &order);
+	bool answers;
 
 	memset(answer, 0, sizeof(*answer));
 	if (!fault) {
 		broker_follow(broker, order.processor);
-		return broker_obey(broker, &order, answer);
+		answers = broker_obey(broker, &order, answer);
+	} else {
+		broker_object(broker, fault);
+		answer->error = -EPERM;
+		answer->reason = REASON_KERNEL_REFUSED;
+		answers = order.kind != BROKER_INJECT && order.kind != BROKER_VERDICTS;
 	}
-	broker_object(broker, fault);
-	answer->error = -EPERM;
-	answer->reason = REASON_KERNEL_REFUSED;
-	return order.kind != BROKER_INJECT && order.kind != BROKER_VERDICTS;
+	/* A line with another port, or with none, may have another length. */
+	broker->unfit = order.kind == BROKER_EXPECT &&
+			(answer->reason != REASON_NONE || answer->port != order.expectation.saved_port);
+	return answers;
 }
 
 /* Returns -1 when nothing takes the answers any more. */
@@ -343,6 +353,7 @@ static int broker_serve(struct broker *broker, struct bytes datagram)
 	struct broker_answer answers[BROKER_REQUESTS_MAX];
 	size_t count = 0;
 
+	broker->unfit = false;
 	broker->rules.policy = &broker->policies->policy[atomic_load(&broker->policies->turn) % 2];
 	while (datagram.length)
 		if (broker_serve_request(broker, broker_next_request(&datagram), &answers[count]))

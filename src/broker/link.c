@@ -146,27 +146,36 @@ static enum reason link_take_answer(struct broker_link *link, const struct broke
 	return answer->reason < REASON_COUNT ? (enum reason)answer->reason : REASON_KERNEL_REFUSED;
 }
 
-/* Sends the releases, and then the request, unless it is NULL. */
-static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
+/* Requests after the releases in a datagram. */
+#define LINK_TOGETHER 2
+
+/* Sends the releases, and then the requests, at most LINK_TOGETHER, whose answers it waits for. */
+static int link_call_all(struct broker_link *link, const struct broker_request *requests, size_t more,
+			 struct broker_answer *answers)
 {
 	const size_t count = link->releasing;
-	const size_t all = count + (request ? 1 : 0);
+	const size_t all = count + more;
 	int result;
 
 	link->releasing = 0;
 	if (all == 0)
 		return 0;
-	if (request)
-		link->releases[count] = *request;
+	for (size_t i = 0; i < more; i++)
+		link->releases[count + i] = requests[i];
 	result = link_send(link, link->releases, all * sizeof(*link->releases));
 	if (result == 0)
 		result = link_receive(link, link->released, all * sizeof(*link->released));
 	for (size_t i = 0; i < count; i++)
 		link->tell(link->context, &link->ends[i],
 			   result < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, &link->released[i]));
-	if (request && result == 0)
-		*answer = link->released[count];
+	for (size_t i = 0; i < more && result == 0; i++)
+		answers[i] = link->released[count + i];
 	return result;
+}
+
+static int link_call(struct broker_link *link, const struct broker_request *request, struct broker_answer *answer)
+{
+	return link_call_all(link, request, 1, answer);
 }
 
 static enum reason link_take_connection(struct broker_link *link, const struct broker_answer *answer,
@@ -302,9 +311,9 @@ enum reason broker_link_unexpect(struct broker_link *link, const struct nat_view
 
 void broker_link_release(struct broker_link *link, const struct session_farewell *end)
 {
-	/* One place is kept for the request after them. */
-	if (link->releasing == BROKER_REQUESTS_MAX - 1)
-		link_call(link, NULL, NULL);
+	/* Places are kept for the requests after them. */
+	if (link->releasing == BROKER_REQUESTS_MAX - LINK_TOGETHER)
+		link_call_all(link, NULL, 0, NULL);
 	link->releases[link->releasing] = link_put_expectation(BROKER_UNEXPECT, &end->view, &end->expectation);
 	link->ends[link->releasing++] = *end;
 }
@@ -329,11 +338,10 @@ static bool link_keeps_packet_of(const struct broker_link *link, const struct na
 	return false;
 }
 
-enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,
-			       const struct seqadj *seqadj)
+static struct broker_request link_put_adjustment(const struct nat_view *master, enum direction direction,
+						  const struct seqadj *seqadj)
 {
-	struct broker_answer answer;
-	const struct broker_request request = {
+	return (struct broker_request){
 		.header = link_header(BROKER_ADJUST),
 		.direction = (uint8_t)direction,
 		.position = seqadj->position,
@@ -341,11 +349,46 @@ enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *
 		.after = seqadj->after,
 		.master = put_view(master),
 	};
+}
 
-	/* Numbers of its packets that were judged before were made for the old adjustment: they leave before it changes. */
+/* Numbers of its packets that were judged before were made for the old adjustment: they leave before it changes. */
+static void link_let_packets_leave(struct broker_link *link, const struct nat_view *master)
+{
 	if (link_keeps_packet_of(link, master))
 		link_send_verdicts(link);
+}
+
+enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,
+			       const struct seqadj *seqadj)
+{
+	struct broker_answer answer;
+	const struct broker_request request = link_put_adjustment(master, direction, seqadj);
+
+	link_let_packets_leave(link, master);
 	return link_call(link, &request, &answer) < 0 ? REASON_KERNEL_REFUSED : link_take_answer(link, &answer);
+}
+
+enum reason broker_link_expect_and_adjust(struct broker_link *link, const struct nat_view *master,
+					   struct expectation *expectation, struct correction *correction)
+{
+	const struct broker_request requests[LINK_TOGETHER] = {
+		link_put_expectation(BROKER_EXPECT, master, expectation),
+		link_put_adjustment(master, correction->direction, &correction->seqadj),
+	};
+	struct broker_answer answers[LINK_TOGETHER];
+	enum reason reason = REASON_KERNEL_REFUSED;
+
+	correction->asked = false;
+	link_let_packets_leave(link, master);
+	if (link_call_all(link, requests, LINK_TOGETHER, answers) == 0)
+		reason = link_take_answer(link, &answers[0]);
+	if (reason != REASON_NONE)
+		return reason;
+	correction->asked = answers[0].port == expectation->destination.port;
+	expectation->destination.port = answers[0].port;
+	if (correction->asked)
+		correction->answer = link_take_answer(link, &answers[1]);
+	return REASON_NONE;
 }
 
 void broker_link_inject(struct broker_link *link, struct bytes packet)
@@ -371,7 +414,7 @@ int broker_link_flush(void *context)
 	link->foreseen = 0;
 	link->answered = false;
 	link->batched = link->decided = link->sent = 0;
-	return link_call(link, NULL, NULL) < 0 ? -EPIPE : result;
+	return link_call_all(link, NULL, 0, NULL) < 0 ? -EPIPE : result;
 }
 
 int broker_link_decide(void *context, const struct nfverdict_decision *decision)

@@ -29,7 +29,7 @@ struct broker_link {
 	size_t decided;
 	size_t sent;
 	/* Expectations of sessions that have ended. They go with the next request, or with the flush. */
-	struct broker_request releases[BROKER_REQUESTS_MAX]; /* and room for the request after them */
+	struct broker_request releases[BROKER_REQUESTS_MAX]; /* and room for two requests after them */
 	struct broker_answer released[BROKER_REQUESTS_MAX];
 	struct session_farewell ends[BROKER_REQUESTS_MAX];
 	size_t releasing;
@@ -64,6 +64,8 @@ enum reason broker_link_peek(struct broker_link *link, const struct nat_view *ma
 			     const struct expectation *expectation);
 enum reason broker_link_adjust(struct broker_link *link, const struct nat_view *master, enum direction direction,
 			       const struct seqadj *seqadj);
+enum reason broker_link_expect_and_adjust(struct broker_link *link, const struct nat_view *master,
+					   struct expectation *expectation, struct correction *correction);
 void broker_link_inject(struct broker_link *link, struct bytes packet);
 
 /* struct nfqueue_outlet. context is the link. */

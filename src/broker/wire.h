@@ -18,7 +18,7 @@ enum broker_kind {
 	BROKER_EXPECT,
 	BROKER_UNEXPECT,
 	BROKER_PEEK,
-	BROKER_ADJUST,   /* a sequence adjustment */
+	BROKER_ADJUST,   /* a sequence adjustment; behind BROKER_EXPECT in a datagram it is for that port and no other */
 	BROKER_INJECT,   /* a packet without payload; no answer */
 	BROKER_VERDICTS, /* of packets in the queue; no answer */
 	BROKER_HELLO,    /* comes first, and the queue's socket with it; the answer tells that the broker is ready */

@@ -119,6 +119,17 @@ static enum reason host_seqadj(void *context, const struct nat_view *master, enu
 	return host_tell(host, &master->client, reason, host->link.error);
 }
 
+static enum reason host_expect_and_adjust(void *context, const struct nat_view *master, struct expectation *expectation,
+					   struct correction *correction)
+{
+	struct host *host = context;
+	const enum reason reason = broker_link_expect_and_adjust(&host->link, master, expectation, correction);
+
+	if (correction->asked)
+		host_tell(host, &master->client, correction->answer, host->link.error);
+	return host_tell(host, &master->client, reason, host->link.error);
+}
+
 static void host_inject(void *context, struct bytes packet)
 {
 	struct host *host = context;
@@ -154,7 +165,7 @@ int host_open(struct host *host, const struct config *config, enum host_kind kin
 		.unexpect = host_unexpect,
 		.seqadj = host_seqadj, .inject = host_inject, .notice = host_notice, .lines = true, .peek = host_peek,
 		.release = host_release,
-		.renew = host_renew,
+		.renew = host_renew, .expect_and_adjust = host_expect_and_adjust,
 	};
 	host->link.tell = host_tell_end;
 	host->link.context = host;

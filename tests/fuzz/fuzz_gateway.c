@@ -127,6 +127,17 @@ static enum reason op_seqadj(void *context, const struct nat_view *master, enum 
 	return REASON_NONE;
 }
 
+static enum reason op_expect_and_adjust(void *context, const struct nat_view *master, struct expectation *expectation,
+					struct correction *correction)
+{
+	const enum reason reason = op_expect(context, master, expectation);
+
+	correction->asked = reason == REASON_NONE;
+	correction->answer = correction->asked ? op_seqadj(context, master, correction->direction, &correction->seqadj)
+					       : reason;
+	return reason;
+}
+
 static void arrive(struct rig *rig, enum direction direction, const struct packet *packet);
 
 static void op_inject(void *context, struct bytes bytes)
@@ -192,6 +203,7 @@ static void begin(size_t which, bool dnat)
 	rig->ops = (struct ops){
 		.context = rig, .lookup = op_lookup, .recall = op_recall, .expect = op_expect,
 		.unexpect = op_unexpect, .seqadj = op_seqadj, .inject = op_inject, .notice = op_notice, .peek = op_peek,
+		.expect_and_adjust = dnat ? NULL : op_expect_and_adjust,
 	};
 	gateway_limits_set_defaults(&rig->limits);
 	rig->limits.sessions = 2;

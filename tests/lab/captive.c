@@ -228,6 +228,7 @@ static void try_ask(char **arguments)
 		.timeout = (uint32_t)strtol(arguments[15], NULL, 10),
 	};
 	const struct seqadj seqadj = { .position = 1, .before = 0, .after = 5 };
+	struct correction correction = { .direction = DIRECTION_ORIGINAL, .seqadj = seqadj };
 	struct tuple seen = { view.client, view.server };
 	struct connection connection;
 	enum reason reason;
@@ -239,11 +240,16 @@ static void try_ask(char **arguments)
 		reason = broker_link_unexpect(&broker, &view, &expectation);
 	else if (strcmp(arguments[0], "adjust") == 0)
 		reason = broker_link_adjust(&broker, &view, DIRECTION_ORIGINAL, &seqadj);
+	else if (strcmp(arguments[0], "both") == 0)
+		reason = broker_link_expect_and_adjust(&broker, &view, &expectation, &correction);
 	else if (strcmp(arguments[0], "recall") == 0)
 		reason = broker_link_recall(&broker, &view, &connection);
 	else
 		reason = broker_link_lookup(&broker, &seen, &connection);
-	printf("reason=%s\n", reason_name(reason));
+	printf("reason=%s", reason_name(reason));
+	if (strcmp(arguments[0], "both") == 0 && broker_link_recall(&broker, &view, &connection) == REASON_NONE)
+		printf(" after=%d", (int)connection.seqadj[DIRECTION_ORIGINAL].after);
+	printf("\n");
 }
 
 /* FROM TO FLAGS: a packet of these, and then a question, so that it has been seen to when this ends. */

@@ -140,6 +140,18 @@ def other_expectations(lab):
         check_equal(lab.expectations(), [], "what the kernel expects")
 
 
+def together(lab):
+    """An expectation, and the adjustment for the line that announces its port: no other port has that adjustment."""
+    with captive(lab) as it, ScriptedClient(lab.client, lab.server_seen(4)) as other:
+        other.login()
+        view = it.view(it.session.socket)
+        check_equal(it.ask("both", view, port=22), "kernel-refused after=0", "a port below the minimum")
+        check_equal(it.ask("expect", it.view(other.socket)), "none", "another session's port")
+        check_equal(it.ask("both", view), "none after=0", "the same port for this one, which gets another")
+        check_equal(len({found.destination_port for found in lab.expectations()}), 2, "ports that the kernel expects")
+        check_equal(it.ask("both", view, port=50001), "none after=5", "a port that is free")
+
+
 def firewall(lab):
     """The queue's socket reaches every netfilter subsystem; without the capability none of them listens."""
     def ruleset():
@@ -249,6 +261,7 @@ def main():
     plan.add("a90: what the worker may do for a session it can", what_is_allowed, fixture=taken)
     plan.add("a90: other connections are out of its reach", other_connections, fixture=taken)
     plan.add("a90: so are expectations that no policy allows", other_expectations, fixture=taken)
+    plan.add("a151: an adjustment that goes with an expectation is for its port", together, fixture=taken)
     plan.add("a90: so is the firewall", firewall, fixture=taken)
     plan.add("a90: so are packets of other connections", packets, fixture=taken)
     plan.add("a90: so are files that are not everybody's", files, fixture=taken)

@@ -29,6 +29,7 @@ void session_input(struct session *session, const struct ops *ops, enum directio
 	session->now = now;
 	outcome->verdict = OUTCOME_PASS;
 	outcome->reason = REASON_NONE;
+	outcome->correction.asked = false;
 	if (direction == DIRECTION_ORIGINAL) {
 		session_settle_reply(&turn);
 		session_take_command(&turn);

@@ -219,6 +219,58 @@ static enum reason announce(const struct turn *turn, const struct hostport *host
 	return reason;
 }
 
+/* Announces where the expectation is. Third hosts have addresses of their own. */
+static enum reason announce_expectation(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
+					bool third_party, const struct expectation *expectation,
+					struct endpoint *announced)
+{
+	const bool active = form_is_active(hostport->form);
+	enum reason reason = REASON_NONE;
+
+	*announced = expectation->destination;
+	if (!third_party)
+		reason = plan_announcement(turn->session, active, &expectation->destination, announced);
+	if (reason == REASON_NONE)
+		reason = announce(turn, hostport, text_offset, announced);
+	return reason;
+}
+
+/*
+ * An offer that changes the length of its line needs an adjustment as well as an expectation. The kernel nearly always has
+ * the port that is asked for, and the line is known then, so both are asked for at once: whoever acts for a process that may
+ * change nothing is woken once and not twice.
+ */
+static bool plan_correction(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
+			    bool third_party, const struct expectation *expectation)
+{
+	struct outcome *outcome = turn->outcome;
+	const struct outcome_planner *planner = &outcome->planner;
+	struct correction *correction = &outcome->correction;
+	struct endpoint announced;
+	bool planned;
+
+	if (!turn->ops->expect_and_adjust || !planner->plan)
+		return false;
+	planned = announce_expectation(turn, hostport, text_offset, third_party, expectation, &announced) == REASON_NONE &&
+		  outcome->verdict == OUTCOME_EDIT && outcome->edit.at.length != outcome->edit.length &&
+		  planner->plan(planner->context, &outcome->edit, &correction->seqadj) == REASON_NONE;
+	correction->direction = turn->direction;
+	/* The line is judged when it is known which port there is. */
+	outcome->verdict = OUTCOME_PASS;
+	return planned;
+}
+
+static enum reason make_expectation(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
+				    bool third_party, struct expectation *expectation)
+{
+	const struct ops *ops = turn->ops;
+	const struct nat_view *view = &turn->session->view;
+
+	if (plan_correction(turn, hostport, text_offset, third_party, expectation))
+		return ops->expect_and_adjust(ops->context, view, expectation, &turn->outcome->correction);
+	return ops->expect(ops->context, view, expectation);
+}
+
 enum reason session_accept_offer(const struct turn *turn, const struct hostport *hostport, uint32_t text_offset,
 				 uint32_t command)
 {
@@ -246,7 +298,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	if (reason != REASON_NONE)
 		return reason;
 	plan_expectation(session, &answer, active, &expectation);
-	reason = ops->expect(ops->context, &session->view, &expectation);
+	reason = make_expectation(turn, hostport, text_offset, answer.third_party, &expectation);
 	if (reason != REASON_NONE) {
 		if (session->source)
 			quota_close_pinhole(session->quota, session->source);
@@ -260,12 +312,7 @@ enum reason session_accept_offer(const struct turn *turn, const struct hostport 
 	session->pinhole_deadline = turn->now + expectation.timeout * UINT64_C(1000000);
 	session->backlog->expectation = expectation;
 
-	announced = expectation.destination;
-	/* Third hosts have addresses of their own. */
-	if (!answer.third_party)
-		reason = plan_announcement(session, active, &expectation.destination, &announced);
-	if (reason == REASON_NONE)
-		reason = announce(turn, hostport, text_offset, &announced);
+	reason = announce_expectation(turn, hostport, text_offset, answer.third_party, &expectation, &announced);
 	if (reason != REASON_NONE) {
 		/* It was not announced, but it was there. */
 		notify_pinhole(turn);

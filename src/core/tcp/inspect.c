@@ -65,12 +65,21 @@ static void pass_rest(const struct pending *pending, size_t from)
 	stream_pass(pending->stream, pending->inspector->pool, rest);
 }
 
-/* Gives the line to the session, which may need its backlog from here on, or no longer. */
-static void tell_session(const struct pending *pending, struct bytes line)
+/* struct outcome_planner, for a line of which nothing has been decided. */
+static enum reason plan_edit(const void *context, const struct edit *edit, struct seqadj *seqadj)
+{
+	const struct pending *pending = context;
+
+	return stream_plan_resize(pending->stream, edit->at.offset, edit->at.length, edit->length, seqadj);
+}
+
+/* Gives the line to the session, which may need its backlog from here on, or no longer. whole: it may still be edited. */
+static void tell_session(const struct pending *pending, struct bytes line, bool whole)
 {
 	struct inspector *inspector = pending->inspector;
 	struct session *session = &pending->flow->session;
 
+	inspector->outcome.planner = (struct outcome_planner){ whole ? plan_edit : NULL, pending };
 	shelf_lend(inspector->shelf, session);
 	session_input(session, inspector->ops, pending->direction, line, pending->now, &inspector->outcome);
 	shelf_take_back(inspector->shelf, session, false);
@@ -80,10 +89,15 @@ static void tell_session(const struct pending *pending, struct bytes line)
 static enum reason resize(const struct pending *pending, const struct edit *edit, struct seqadj *seqadj)
 {
 	const struct inspector *inspector = pending->inspector;
+	const struct correction *correction = &inspector->outcome.correction;
 	enum reason reason;
 
 	if (edit->at.length == edit->length)
 		return REASON_NONE;
+	if (correction->asked) {
+		*seqadj = correction->seqadj;
+		return correction->answer;
+	}
 	reason = stream_plan_resize(pending->stream, edit->at.offset, edit->at.length, edit->length, seqadj);
 	if (reason != REASON_NONE)
 		return reason;
@@ -132,7 +146,7 @@ static enum inspect_result decide_line(const struct pending *pending, enum reaso
 	struct bytes content = { pending->whole.data, pending->content };
 
 	session_take_end(&pending->flow->session, pending->direction, pending->whole.length - pending->content > 1);
-	tell_session(pending, content);
+	tell_session(pending, content, pending->passed == 0);
 	if (pending->flow->session.state == SESSION_OPAQUE) {
 		tlsrecord_start(&pending->flow->tls[DIRECTION_ORIGINAL]);
 		tlsrecord_start(&pending->flow->tls[DIRECTION_REPLY]);
@@ -271,7 +285,7 @@ static enum inspect_result decide_token(const struct pending *pending, struct by
 	struct inspector *inspector = pending->inspector;
 	struct outcome *outcome = &inspector->outcome;
 
-	tell_session(pending, beginning);
+	tell_session(pending, beginning, false);
 	if (outcome->verdict == OUTCOME_PASS)
 		return INSPECT_DONE;
 	if (outcome->verdict != OUTCOME_CLOSE)

@@ -141,10 +141,11 @@ static void any_number_may_be_released(void **state)
 
 	(void)state;
 	begin();
-	answer(answers, BROKER_REQUESTS_MAX - 1);
+	/* Two more requests would still have room behind them. */
+	answer(answers, BROKER_REQUESTS_MAX - 2);
 	for (uint64_t i = 0; i < BROKER_REQUESTS_MAX; i++)
 		release(i);
-	answer(answers, 1);
+	answer(answers, 2);
 	assert_int_equal(broker_link_flush(&rig.link), 0);
 	assert_int_equal(strlen(asked()), BROKER_REQUESTS_MAX + 2);
 	finish();
@@ -208,6 +209,46 @@ static void a151_numbers_change_when_the_packets_of_their_connection_have_left(v
 	}
 }
 
+/* An expectation and an adjustment in one datagram: the second counts only for the port that was asked for. */
+static void a151_an_adjustment_asked_for_with_an_expectation_is_for_its_port(void **state)
+{
+	static const struct {
+		uint16_t wanted;
+		enum reason answers[3];
+		enum reason reason, answer;
+		bool asked;
+	} rows[] = {
+		{ 50000, { REASON_GONE, REASON_NONE, REASON_NONE }, REASON_NONE, REASON_NONE, true },
+		{ 50000, { REASON_GONE, REASON_NONE, REASON_NO_RESIZE }, REASON_NONE, REASON_NO_RESIZE, true },
+		{ 40000, { REASON_GONE, REASON_NONE, REASON_NO_PORT }, REASON_NONE, REASON_NONE, false },
+		{ 50000, { REASON_GONE, REASON_NO_CARRIER, REASON_NO_PORT }, REASON_NO_CARRIER, REASON_NONE, false },
+	};
+	const struct nat_view view = unit_view("10.0.0.5", "203.0.113.9");
+	const struct nfverdict_decision decision = { .id = 1, .accept = true };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct expectation expectation = ended(0).expectation;
+		struct correction correction = {
+			.direction = DIRECTION_ORIGINAL, .seqadj = { .position = 1, .before = 0, .after = 2 }, .asked = true,
+		};
+
+		begin();
+		release(1);
+		broker_link_decide(&rig.link, &decision);
+		answer(rows[i].answers, ARRAY_SIZE(rows[i].answers));
+		expectation.destination.port = rows[i].wanted;
+		assert_int_equal(broker_link_expect_and_adjust(&rig.link, &view, &expectation, &correction),
+				 rows[i].reason);
+		assert_int_equal(correction.asked, rows[i].asked);
+		assert_int_equal(correction.answer, rows[i].answer);
+		assert_int_equal(expectation.destination.port, 50000);
+		assert_string_equal(asked(), "V UXA ");
+		assert_string_equal(rig.told, "1:gone ");
+		finish();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +257,7 @@ int main(void)
 		cmocka_unit_test(any_number_may_be_released),
 		cmocka_unit_test(where_the_broker_is_gone_the_end_is_told_nevertheless),
 		cmocka_unit_test(a151_numbers_change_when_the_packets_of_their_connection_have_left),
+		cmocka_unit_test(a151_an_adjustment_asked_for_with_an_expectation_is_for_its_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,10 +91,25 @@ static enum reason op_seqadj(void *context, const struct nat_view *master, enum 
 	struct world *world = context;
 
 	(void)master;
+	world->adjusted++;
 	if (!world->seqadj_kept)
 		return REASON_NO_RESIZE;
 	world->seqadj[direction] = *seqadj;
 	return REASON_NONE;
+}
+
+static enum reason op_expect_and_adjust(void *context, const struct nat_view *master, struct expectation *expectation,
+					struct correction *correction)
+{
+	struct world *world = context;
+	const uint16_t wanted = expectation->destination.port;
+	const enum reason reason = op_expect(context, master, expectation);
+
+	world->asked_together++;
+	correction->asked = reason == REASON_NONE && expectation->destination.port == wanted;
+	if (correction->asked)
+		correction->answer = op_seqadj(context, master, correction->direction, &correction->seqadj);
+	return reason;
 }
 
 static void op_inject(void *context, struct bytes packet);
@@ -139,6 +154,7 @@ void world_make(struct world *world, const char *client, const char *client_seen
 	world->ops.expect = op_expect;
 	world->ops.unexpect = op_unexpect;
 	world->ops.seqadj = op_seqadj;
+	world->ops.expect_and_adjust = op_expect_and_adjust;
 	world->ops.inject = op_inject;
 	world->ops.notice = op_notice;
 	world->random = 1;

@@ -72,6 +72,8 @@ struct world {
 	struct expectation pinholes[8];
 	unsigned int pinhole_count;
 	unsigned int pinholes_made;
+	unsigned int asked_together;     /* for an expectation and an adjustment */
+	unsigned int adjusted;           /* adjustments that were asked for, either way */
 	struct world_event events[WORLD_EVENTS_MAX];
 	unsigned int event_count;
 	unsigned int injected;

@@ -149,6 +149,18 @@ static const struct scenario scenarios[] = {
 	},
 };
 
+/* Another has the port that is asked for, so the pinhole gets the next one, whose text is shorter. */
+#define TAKEN 50175
+static const struct scenario another_port = {
+	"a pinhole with another port than was asked for",
+	"10.0.0.5", "198.51.100.200", "203.0.113.9", NULL,
+	{ LOGIN, { C, "PORT 10,0,0,5,195,255\r\n" }, { S, "200 ok\r\n" }, { C, "LIST\r\n" },
+	  { S, "150 here\r\n226 done\r\n" }, { C, "PORT 10,0,0,5,196,9\r\n" }, { S, "200 ok\r\n" },
+	  { C, "QUIT\r\n" }, { S, "221 bye\r\n" } },
+	"PORT 198,51,100,200,196,0\r\nLIST\r\nPORT 198,51,100,200,196,9\r\nQUIT\r\n",
+	"200 ok\r\n150 here\r\n226 done\r\n200 ok\r\n221 bye\r\n", 2, 0, false,
+};
+
 #define SCENARIO_COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static size_t scenario_lines(const struct scenario *scenario)
@@ -186,6 +198,10 @@ static void run_scenario(const struct scenario *scenario, const struct schedule 
 	bool finished;
 
 	world_make(world, scenario->client, scenario->client_seen, scenario->server, scenario->server_seen);
+	world->port_taken = scenario == &another_port ? TAKEN : 0;
+	/* Both ways of asking the kernel lead to the same bytes. */
+	if (schedule->seed % 2)
+		world->ops.expect_and_adjust = NULL;
 	world_start(world, UINT32_C(0xffffff00) + schedule->seed % 512);
 	world_shake_hands(world);
 	finished = world_converse(world, scenario->lines, scenario_lines(scenario), schedule);
@@ -257,7 +273,7 @@ static void senders_that_wait_for_acknowledgements_are_not_stalled(void **state)
 static void dialogues_survive_loss_repetition_and_disorder(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < SCENARIO_COUNT; i++)
+	for (size_t i = 0; i <= SCENARIO_COUNT; i++)
 		for (uint32_t seed = 1; seed <= 100; seed++) {
 			struct schedule schedule = {
 				.seed = seed,
@@ -268,13 +284,56 @@ static void dialogues_survive_loss_repetition_and_disorder(void **state)
 				.resend = seed % 6 * 60,
 			};
 
-			run_scenario(&scenarios[i], &schedule);
+			run_scenario(i < SCENARIO_COUNT ? &scenarios[i] : &another_port, &schedule);
 		}
+}
+
+struct asking {
+	const char *seen; /* where the client is, as the server sees it */
+	const char *port;
+	uint16_t taken;
+	bool kept;             /* the kernel takes adjustments */
+	unsigned int together; /* how often both are asked for at once, */
+	unsigned int adjusted; /* and how many adjustments are asked for in all */
+	const char *arrives;
+};
+
+/* The kernel is asked for what a line needs at once, and for nothing that another line would need. */
+static void a151_an_offer_and_its_adjustment_are_asked_for_together(void **state)
+{
+	static const struct asking rows[] = {
+		{ "198.51.100.200", "PORT 10,0,0,5,195,149\r\n", 0, true, 1, 1, "PORT 198,51,100,200,195,149\r\n" },
+		/* It got another port, and is a line of another length now. */
+		{ "198.51.100.200", "PORT 10,0,0,5,195,255\r\n", TAKEN, true, 1, 1, "PORT 198,51,100,200,196,0\r\n" },
+		{ "198.51.100.200", "PORT 10,0,0,5,195,149\r\n", 0, false, 1, 1, "PORT XXXXXXXXXXXXXXXX\r\n" },
+		/* Nothing to adjust. */
+		{ "10.0.0.9", "PORT 10,0,0,5,195,149\r\n", 0, true, 0, 0, "PORT 10,0,0,9,195,149\r\n" },
+	};
+	const struct schedule plain = { .seed = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static struct world world;
+		const struct line lines[] = { LOGIN, { C, rows[i].port } };
+
+		world_make(&world, "10.0.0.5", rows[i].seen, "203.0.113.9", NULL);
+		world.port_taken = rows[i].taken;
+		world.seqadj_kept = rows[i].kept;
+		world_start(&world, 1000);
+		world_shake_hands(&world);
+		assert_true(world_converse(&world, lines, sizeof(lines) / sizeof(lines[0]), &plain));
+		assert_received(&world, C, CLIENT_LOGIN, rows[i].arrives, rows[i].port, 0);
+		assert_int_equal(world.asked_together, rows[i].together);
+		assert_int_equal(world.adjusted, rows[i].adjusted);
+		assert_int_equal(world.pinhole_count, rows[i].kept ? 1 : 0);
+		world_end(&world);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a151_an_offer_and_its_adjustment_are_asked_for_together),
 		cmocka_unit_test(dialogues_arrive_as_they_should),
 		cmocka_unit_test(dialogues_do_not_depend_on_one_cut_anywhere),
 		cmocka_unit_test(dialogues_do_not_depend_on_single_bytes),
