@@ -166,6 +166,35 @@ static void a365_a_session_that_was_ended_by_force_stays_so(void **state)
 	assert_int_equal(resets, 1);
 }
 
+/* Those whose handshake is not complete, those that have ended, and those that were ended by force. */
+static void a_tick_forgets_all_whose_time_is_over(void **state)
+{
+	enum flow_state states[] = { FLOW_EMBRYO, FLOW_DONE, FLOW_KILLED };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		begin(64);
+		for (uint32_t number = 0; number < 3; number++) {
+			if (states[i] != FLOW_EMBRYO)
+				open_session(number);
+			else
+				turn_to(number);
+			if (states[i] == FLOW_EMBRYO)
+				assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+			else if (states[i] == FLOW_DONE)
+				end_session();
+			else
+				assert_int_equal(rig_say(&rig, C, "GET / HTTP/1.1\r\n"), GATEWAY_DROP);
+		}
+		assert_non_null(flow_oldest(&rig.gateway->table, states[i]));
+		rig.now += 31 * SECOND;
+		gateway_tick(rig.gateway, rig.now);
+		assert_null(flow_oldest(&rig.gateway->table, states[i]));
+		rig_end(&rig);
+	}
+	begin(64);
+}
+
 /* The session's row is another one's by now. */
 static void be_late(void)
 {
@@ -220,6 +249,7 @@ int main(void)
 		cmocka_unit_test_teardown(a365_sessions_that_have_ended_take_no_more_memory, finish),
 		cmocka_unit_test_teardown(a365_a_row_that_was_given_back_serves_before_one_that_lingers, finish),
 		cmocka_unit_test_teardown(a365_a_session_that_was_ended_by_force_stays_so, finish),
+		cmocka_unit_test_teardown(a_tick_forgets_all_whose_time_is_over, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
 		cmocka_unit_test_teardown(a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_session, finish),
