@@ -220,6 +220,34 @@ static void a80_an_answer_that_says_less_than_another_is_not_believed(void **sta
 }
 
 /* The settling time was too short for it, and nothing has been read. */
+/* A stranger's numbers begin nothing again where one of the streams has begun, whichever. */
+static void a80_who_is_far_off_is_not_heard_when_one_receiver_has_answered(void **state)
+{
+	static const char *const lines[] = { "NOOP\r\n", "200 ok\r\n" };
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		const enum direction direction = (enum direction)first;
+		const enum direction opposite = (enum direction)(1 - first);
+		const struct rig_peer *peer;
+
+		begin(RIG_SNAT);
+		rig_at(&rig, C, 0, lines[C], 0);
+		rig_at(&rig, S, 0, lines[S], 0);
+		rig.now += rig.limits.settling;
+		rig_acknowledge(&rig, direction);
+		/* What was said towards it is let out now, and what it said itself waits for the other receiver. */
+		peer = &rig.at->peer[1 - first];
+		assert_int_equal(rig.at->peer[first].got_length, strlen(lines[1 - first]));
+		assert_int_equal(peer->got_length, 0);
+		rig_packet(&rig, opposite, peer->next + 1000000, peer->expects, TCP_ACK, 0, "", 0);
+		rig_acknowledge(&rig, opposite);
+		assert_int_equal(peer->got_length, strlen(lines[first]));
+		rig_end(&rig);
+	}
+	begin(RIG_SNAT);
+}
+
 static void a80_an_answer_that_is_corrected_in_time_moves_the_beginning(void **state)
 {
 	(void)state;
@@ -625,6 +653,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_both_receivers_are_asked_where_both_senders_wait, finish),
 		cmocka_unit_test_teardown(a80_an_answer_from_before_the_question_is_not_believed, finish),
 		cmocka_unit_test_teardown(a80_an_answer_that_says_less_than_another_is_not_believed, finish),
+		cmocka_unit_test_teardown(a80_who_is_far_off_is_not_heard_when_one_receiver_has_answered, finish),
 		cmocka_unit_test_teardown(a80_an_answer_that_is_corrected_in_time_moves_the_beginning, finish),
 		cmocka_unit_test_teardown(a80_a_receiver_that_has_more_than_was_let_out_closes_the_session, finish),
 		cmocka_unit_test_teardown(a80_a_receiver_within_an_edit_closes_the_session, finish),
