@@ -290,14 +290,32 @@ static void a80_a_receiver_that_has_more_than_was_let_out_closes_the_session(voi
 static void a80_a_receiver_within_an_edit_closes_the_session(void **state)
 {
 	(void)state;
+	for (int begun = 0; begun < 2; begun++) {
+		begin(RIG_SNAT);
+		rig.at->seqadj[0] = (struct seqadj){ rig.at->peer[0].first + 5, 0, 6 };
+		rig.at->peer[1].expects += 8;
+		rig_at(&rig, C, 0, "CWD abcdefghijklmno\r\n", 0);
+		/* What the other one says goes on meanwhile, so that its receiver expects another number than at first. */
+		if (begun) {
+			acknowledge_stale(0);
+			rig.now += rig.limits.settling;
+			rig_packet(&rig, C, rig.at->peer[0].first, rig.at->peer[0].expects, TCP_ACK, 0, "", 0);
+			rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[1].expects - 1, TCP_ACK, 0, "150 on\r\n", 8);
+			rig_packet(&rig, C, rig.at->peer[0].first, rig.at->peer[0].expects, TCP_ACK, 0, "", 0);
+			rig.at->peer[1].next += 8;
+			assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0,
+						    "226 ok\r\n", 8),
+					 GATEWAY_DROP);
+		} else {
+			rig_settle(&rig);
+		}
+		assert_true(rig_reported(&rig, "session-close:adoption-failed"));
+		assert_true(rig.at->peer[0].reset);
+		assert_true(rig.at->peer[1].reset);
+		assert_server_got("");
+		rig_end(&rig);
+	}
 	begin(RIG_SNAT);
-	rig.at->seqadj[0] = (struct seqadj){ rig.at->peer[0].first + 5, 0, 6 };
-	rig.at->peer[1].expects += 8;
-	rig_at(&rig, C, 0, "CWD abcdefghijklmno\r\n", 0);
-	rig_settle(&rig);
-	assert_true(rig_reported(&rig, "session-close:adoption-failed"));
-	assert_true(rig.at->peer[1].reset);
-	assert_server_got("");
 }
 
 /* --- what passes meanwhile --- */
@@ -362,6 +380,19 @@ static void a80_a_reset_ends_the_wait_if_its_receiver_could_obey_it(void **state
 		rig_end(&rig);
 	}
 	begin(RIG_SNAT);
+}
+
+/* It may acknowledge anything, and nobody has to answer it. */
+static void a80_a_reset_after_the_wait_is_no_answer(void **state)
+{
+	(void)state;
+	begin(RIG_SNAT);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	rig_at(&rig, S, 0, "200 ok\r\n", 0);
+	rig_settle(&rig);
+	assert_server_got("NOOP\r\n");
+	rig_packet(&rig, S, rig.at->peer[1].first + 8, rig.at->peer[1].expects + 100, TCP_RST | TCP_ACK, 0, "", 0);
+	assert_false(rig_reported(&rig, "session-close:adoption-failed"));
 }
 
 /* A keep-alive of the old kind has one byte that the receiver has. */
@@ -478,6 +509,34 @@ static void a80_what_is_kept_in_clear_is_no_tls(void **state)
 		rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[1].expects - 1, TCP_ACK, 0,
 			   "\x17\x03\x03\x01\x05", 5);
 		assert_int_equal(rig_reported(&rig, "tls"), !clear);
+		rig_end(&rig);
+	}
+	begin(RIG_PLAIN);
+}
+
+/* Its type, from 20 to 23, and the major version 3, in five bytes. */
+static void a80_only_the_header_of_a_record_is_tls(void **state)
+{
+	static const struct {
+		const char *text;
+		bool tls;
+	} rows[] = {
+		{ "\x13\x03\x03\x01\x05", false },
+		{ "\x14\x03\x03\x01\x05", true },
+		{ "\x17\x03\x03\x01\x05", true },
+		{ "\x18\x03\x03\x01\x05", false },
+		{ "\x17\x02\x03\x01\x05", false },
+		{ "\x17\x04\x03\x01\x05", false },
+		{ "\x17\x03\x03\x01", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		begin(RIG_PLAIN);
+		rig_at(&rig, C, 0, rows[i].text, 0);
+		rig_settle(&rig);
+		rig_at(&rig, C, 0, rows[i].text, 0);
+		assert_int_equal(rig_reported(&rig, "tls"), rows[i].tls);
 		rig_end(&rig);
 	}
 	begin(RIG_PLAIN);
@@ -660,6 +719,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_a_fin_waits_and_nothing_else_without_payload_does, finish),
 		cmocka_unit_test_teardown(a80_a_fin_with_the_last_line_waits_with_it, finish),
 		cmocka_unit_test_teardown(a80_a_reset_ends_the_wait_if_its_receiver_could_obey_it, finish),
+		cmocka_unit_test_teardown(a80_a_reset_after_the_wait_is_no_answer, finish),
 		cmocka_unit_test_teardown(a80_a_keep_alive_is_answered_and_begins_the_stream, finish),
 		cmocka_unit_test_teardown(a80_the_same_ports_can_be_used_again_while_receivers_are_asked, finish),
 		cmocka_unit_test_teardown(a80_of_several_segments_the_lowest_is_kept, finish),
@@ -668,6 +728,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_what_is_kept_and_too_long_for_one_packet_leaves_in_several, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_is_given_back, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_in_clear_is_no_tls, finish),
+		cmocka_unit_test_teardown(a80_only_the_header_of_a_record_is_tls, finish),
 		cmocka_unit_test_teardown(a383_what_was_read_in_clear_is_no_tls_after_a_long_silence, finish),
 		cmocka_unit_test_teardown(a383_who_begins_tls_after_a_long_silence_is_in_tls_after_the_next, finish),
 		cmocka_unit_test_teardown(a80_a_server_that_greets_has_logged_nobody_in, finish),
