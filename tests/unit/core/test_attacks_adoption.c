@@ -329,6 +329,9 @@ static void a80_a_fin_waits_and_nothing_else_without_payload_does(void **state)
 	assert_int_equal(rig_at(&rig, S, 0, "", 0), GATEWAY_ACCEPT);
 	assert_int_equal(rig_at(&rig, C, 6, "", TCP_FIN), GATEWAY_DROP);
 	assert_false(rig.at->peer[1].finished);
+	/* A side that says nothing else too. */
+	assert_int_equal(rig_at(&rig, S, 0, "", TCP_FIN), GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_ADOPTING);
 	rig_settle(&rig);
 	assert_server_got("QUIT\r\n");
 	rig_at(&rig, C, 6, "", TCP_FIN);
@@ -393,6 +396,37 @@ static void a80_a_reset_after_the_wait_is_no_answer(void **state)
 	assert_server_got("NOOP\r\n");
 	rig_packet(&rig, S, rig.at->peer[1].first + 8, rig.at->peer[1].expects + 100, TCP_RST | TCP_ACK, 0, "", 0);
 	assert_false(rig_reported(&rig, "session-close:adoption-failed"));
+}
+
+/* Neither in the name of the session that ended nor, too early, in that of another one that has its row. */
+static void a80_who_has_ended_asks_nobody(void **state)
+{
+	(void)state;
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.sessions = 1;
+	rig_start(&rig);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	acknowledge_stale(0);
+	rig_packet(&rig, C, rig.at->peer[0].first, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+	assert_true(rig_reported(&rig, "session-close:reset"));
+	wait_for(rig.limits.settling);
+	assert_int_equal(rig.injected_count, 0);
+	rig_end(&rig);
+
+	rig_make(&rig, RIG_SNAT);
+	rig.limits.sessions = 1;
+	rig_start(&rig);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	acknowledge_stale(0);
+	rig_packet(&rig, C, rig.at->peer[0].first, rig.at->peer[0].expects, TCP_RST | TCP_ACK, 0, "", 0);
+	wait_for(rig.limits.settling / 2);
+	rig.at = &rig.connections[1];
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	assert_int_equal(rig.output.reason, REASON_ADOPTING);
+	wait_for(rig.limits.settling / 2);
+	assert_int_equal(rig.injected_count, 0);
+	wait_for(rig.limits.settling / 2);
+	assert_int_equal(rig.injected_count, 1);
 }
 
 /* A keep-alive of the old kind has one byte that the receiver has. */
@@ -540,6 +574,22 @@ static void a80_only_the_header_of_a_record_is_tls(void **state)
 		rig_end(&rig);
 	}
 	begin(RIG_PLAIN);
+}
+
+/* The other peer has said nothing since, and stands somewhere: the stream towards it is not read either. */
+static void a80_one_peer_within_tls_is_enough(void **state)
+{
+	(void)state;
+	begin(RIG_PLAIN);
+	rig_acknowledge(&rig, C);
+	rig_at(&rig, C, 0, "\x17\x03\x03\x01\x05", 0);
+	rig.now += rig.limits.settling;
+	acknowledge_stale(0);
+	/* Older than what the client has acknowledged before, so that nobody knows where it stands. */
+	rig_packet(&rig, C, rig.at->peer[0].first, rig.at->peer[0].expects - 1, TCP_ACK, 0, "\x17\x03\x03\x01\x05", 5);
+	assert_true(rig_reported(&rig, "tls"));
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, 0, "\x17\x03\x03", 3),
+			 GATEWAY_ACCEPT);
 }
 
 #define FEIGNED "\x17\x03\x03\x01\x05\r\n" RIG_BOUNCE
@@ -720,6 +770,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_a_fin_with_the_last_line_waits_with_it, finish),
 		cmocka_unit_test_teardown(a80_a_reset_ends_the_wait_if_its_receiver_could_obey_it, finish),
 		cmocka_unit_test_teardown(a80_a_reset_after_the_wait_is_no_answer, finish),
+		cmocka_unit_test_teardown(a80_who_has_ended_asks_nobody, finish),
 		cmocka_unit_test_teardown(a80_a_keep_alive_is_answered_and_begins_the_stream, finish),
 		cmocka_unit_test_teardown(a80_the_same_ports_can_be_used_again_while_receivers_are_asked, finish),
 		cmocka_unit_test_teardown(a80_of_several_segments_the_lowest_is_kept, finish),
@@ -729,6 +780,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_what_is_kept_is_given_back, finish),
 		cmocka_unit_test_teardown(a80_what_is_kept_in_clear_is_no_tls, finish),
 		cmocka_unit_test_teardown(a80_only_the_header_of_a_record_is_tls, finish),
+		cmocka_unit_test_teardown(a80_one_peer_within_tls_is_enough, finish),
 		cmocka_unit_test_teardown(a383_what_was_read_in_clear_is_no_tls_after_a_long_silence, finish),
 		cmocka_unit_test_teardown(a383_who_begins_tls_after_a_long_silence_is_in_tls_after_the_next, finish),
 		cmocka_unit_test_teardown(a80_a_server_that_greets_has_logged_nobody_in, finish),

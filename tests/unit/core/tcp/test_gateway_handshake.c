@@ -64,7 +64,9 @@ static void a_reset_ends_a_handshake_if_it_has_the_right_number(void **state)
 	for (int right = 0; right < 2; right++) {
 		begin_shaken();
 		assert_int_equal(answer(right ? 0 : 1, 0, TCP_RST | TCP_ACK), GATEWAY_ACCEPT);
+		/* It has not begun a session either, with the answer that its numbers would be. */
 		assert_int_equal(gateway_session_count(rig.gateway), 0);
+		assert_int_equal(gateway_get_counters(rig.gateway)->sessions, 0);
 		/* Where the row is gone nobody answers anything. */
 		answer(0, 0, TCP_ACK);
 		assert_int_equal(gateway_session_count(rig.gateway), right ? 0 : 1);
@@ -97,6 +99,18 @@ static void a_server_that_speaks_is_believed_if_conntrack_says_so(void **state)
 		rig_end(&rig);
 	}
 	rig_begin(&rig, RIG_SNAT);
+}
+
+/* Anybody's acknowledgement would have conntrack asked, and it says nothing of what the client has heard. */
+static void a_server_that_says_nothing_is_not_believed(void **state)
+{
+	(void)state;
+	begin_shaken();
+	rig.at->peer[0].next++;
+	rig.lookups = 0;
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[0].first, TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
+	assert_int_equal(gateway_session_count(rig.gateway), 0);
+	assert_int_equal(rig.lookups, 0);
 }
 
 static void a_handshake_lives_for_ten_seconds(void **state)
@@ -153,6 +167,24 @@ static void a_syn_and_ack_behind_the_greeting_is_none_of_the_servers(void **stat
 	assert_int_equal(gateway_session_count(rig.gateway), 1);
 }
 
+/* What has ended does not begin again without conntrack, nor does what is older than the gateway begin with 2^32 - 1. */
+static void a_syn_and_ack_of_no_live_stream_is_asked_about(void **state)
+{
+	(void)state;
+	begin_shaken();
+	answer(0, 0, TCP_ACK);
+	assert_true(gateway_kill_session(rig.gateway, 1, rig.now));
+	rig.lookup_answer = REASON_NO_CONNECTION;
+	assert_int_equal(shake_with(S, rig.at->peer[1].first - 1, rig.at->peer[0].first), GATEWAY_DROP);
+	rig_end(&rig);
+
+	rig_begin(&rig, RIG_SNAT);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	assert_int_equal(rig.output.reason, REASON_ADOPTING);
+	rig.lookup_answer = REASON_NO_CONNECTION;
+	assert_int_equal(shake_with(S, UINT32_MAX, rig.at->peer[0].first), GATEWAY_DROP);
+}
+
 /* The stream begins behind it, so nobody would judge what it says. Without, the same packets pass. */
 static void a41_nothing_is_said_in_a_syn(void **state)
 {
@@ -183,9 +215,11 @@ int main(void)
 		cmocka_unit_test_teardown(only_an_acknowledgement_with_both_numbers_is_an_answer, finish),
 		cmocka_unit_test_teardown(a_reset_ends_a_handshake_if_it_has_the_right_number, finish),
 		cmocka_unit_test_teardown(a_server_that_speaks_is_believed_if_conntrack_says_so, finish),
+		cmocka_unit_test_teardown(a_server_that_says_nothing_is_not_believed, finish),
 		cmocka_unit_test_teardown(a_handshake_lives_for_ten_seconds, finish),
 		cmocka_unit_test_teardown(a_syn_and_ack_is_repeated_with_the_same_numbers, finish),
 		cmocka_unit_test_teardown(a_syn_and_ack_behind_the_greeting_is_none_of_the_servers, finish),
+		cmocka_unit_test_teardown(a_syn_and_ack_of_no_live_stream_is_asked_about, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

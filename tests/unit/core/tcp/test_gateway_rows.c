@@ -18,6 +18,9 @@
 static struct rig rig;
 static unsigned int resets;
 static bool ended;
+/* Of the last notice. */
+static uint64_t told_session;
+static struct nat_view told_view;
 
 /* conntrack, which has the connection that is talked about, or none. */
 static enum reason op_lookup(void *context, const struct tuple *seen, struct connection *connection)
@@ -47,7 +50,8 @@ static void op_inject(void *context, struct bytes bytes)
 static void op_notice(void *context, const struct notice *notice)
 {
 	(void)context;
-	(void)notice;
+	told_session = notice->session;
+	told_view = *notice->view;
 }
 
 static void begin(uint32_t rows)
@@ -195,6 +199,56 @@ static void a_tick_forgets_all_whose_time_is_over(void **state)
 	begin(64);
 }
 
+/* Those that wait for their clients give way to each other. */
+static void a_session_takes_no_handshakes_row_while_there_are_others(void **state)
+{
+	const uint32_t most = 16;
+
+	(void)state;
+	begin(64);
+	for (uint32_t number = 0; number < most; number++) {
+		turn_to(number);
+		assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	}
+	assert_int_equal(rig.gateway->table.embryos, most);
+	turn_to(most);
+	rig.at->peer[C].next++;
+	assert_int_equal(rig_say(&rig, C, "NOOP\r\n"), GATEWAY_DROP);
+	assert_int_equal(gateway_session_count(rig.gateway), 1);
+	assert_int_equal(rig.gateway->table.embryos, most);
+	turn_to(most + 1);
+	assert_int_equal(rig_shake(&rig), GATEWAY_ACCEPT);
+	assert_int_equal(rig.gateway->table.embryos, most);
+}
+
+/* Not that it could be found by nobody, which is another thing. */
+static void what_conntrack_could_not_answer_is_the_reason(void **state)
+{
+	(void)state;
+	begin(64);
+	turn_to(0);
+	rig.lookup_answer = REASON_KERNEL_REFUSED;
+	assert_int_equal(rig_shake(&rig), GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_KERNEL_REFUSED);
+}
+
+/* An anomaly is told with the session and all four ends of its connection; of a stranger's packet only two are known. */
+static void an_anomaly_is_told_of_its_session(void **state)
+{
+	(void)state;
+	begin(64);
+	open_session(0);
+	assert_int_equal(rig_packet(&rig, C, rig.at->peer[C].next + 5000000, rig.at->peer[C].expects, TCP_ACK, 0, "NOOP\r\n", 6),
+			 GATEWAY_DROP);
+	assert_int_equal(told_session, 1);
+	assert_true(nat_view_equal(&told_view, &rig.at->view));
+	rig.lookup_answer = REASON_NO_CONNECTION;
+	turn_to(1);
+	assert_int_equal(rig_say(&rig, C, "NOOP\r\n"), GATEWAY_DROP);
+	assert_int_equal(told_session, 0);
+	assert_int_equal(told_view.client_seen.port, rig.at->view.client.port);
+}
+
 /* The session's row is another one's by now. */
 static void be_late(void)
 {
@@ -249,6 +303,9 @@ int main(void)
 		cmocka_unit_test_teardown(a365_sessions_that_have_ended_take_no_more_memory, finish),
 		cmocka_unit_test_teardown(a365_a_row_that_was_given_back_serves_before_one_that_lingers, finish),
 		cmocka_unit_test_teardown(a365_a_session_that_was_ended_by_force_stays_so, finish),
+		cmocka_unit_test_teardown(a_session_takes_no_handshakes_row_while_there_are_others, finish),
+		cmocka_unit_test_teardown(what_conntrack_could_not_answer_is_the_reason, finish),
+		cmocka_unit_test_teardown(an_anomaly_is_told_of_its_session, finish),
 		cmocka_unit_test_teardown(a_tick_forgets_all_whose_time_is_over, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
