@@ -76,6 +76,7 @@ struct control {
 	struct server *server;
 	struct web *web;
 	struct control_source source[CONTROL_SOURCES_MAX];
+	size_t sources;        /* places before this one have been used: all of these are looked at for each fact */
 	uint64_t lost;         /* events that had no room in their ring */
 	struct control_data data;
 	struct journal_voice stray; /* for what is reported of sessions whose process has ended */

@@ -159,7 +159,7 @@ static void source_sleep(struct control *control)
 {
 	bool nothing = true;
 
-	for (size_t i = 0; nothing && i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; nothing && i < control->sources; i++)
 		if (control->source[i].control)
 			nothing = record_reader_sleep(control->source[i].reader);
 	control->awake = !nothing;
@@ -170,7 +170,7 @@ static void source_sleep(struct control *control)
 void source_stir(struct control *control)
 {
 	control->awake = true;
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; i < control->sources; i++)
 		if (control->source[i].control)
 			record_reader_stay_awake(control->source[i].reader);
 	event_active(control->look, EV_TIMEOUT, 0);
@@ -185,7 +185,7 @@ static void source_on_look(evutil_socket_t descriptor, short what, void *context
 	(void)descriptor;
 	(void)what;
 	atomic_fetch_add(&control->start->page->beat, 1);
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++) {
+	for (size_t i = 0; i < control->sources; i++) {
 		const uint32_t count = control->source[i].control ? source_take_some(&control->source[i], SOURCE_BATCH) : 0;
 
 		most = count > most ? count : most;
@@ -232,6 +232,8 @@ void source_add(struct control *control, const struct channel_message *message, 
 		if (wake >= 0)
 			close(wake);
 	} else {
+		if (source == &control->source[control->sources])
+			control->sources++;
 		*source = (struct control_source){
 			.control = control, .number = message->number, .voice = (enum channel_voice)message->voice,
 			.first_session = message->session, .wake = wake,
@@ -249,7 +251,7 @@ void source_add(struct control *control, const struct channel_message *message, 
 
 void source_end(struct control *control, uint32_t number)
 {
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; i < control->sources; i++)
 		if (control->source[i].control && control->source[i].number == number)
 			control->source[i].ended = true;
 	source_stir(control);
@@ -263,14 +265,14 @@ int source_watch(struct control *control)
 
 void source_tick(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; i < control->sources; i++)
 		if (control->source[i].control)
 			journal_tick_voice(&control->source[i].journal);
 }
 
 static void source_take_all(struct control *control, uint32_t limit)
 {
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; i < control->sources; i++)
 		if (control->source[i].control)
 			source_take_some(&control->source[i], limit);
 }
@@ -290,7 +292,7 @@ struct journal_voice *source_voice(struct control *control, uint64_t session)
 {
 	struct control_source *found = NULL;
 
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++) {
+	for (size_t i = 0; i < control->sources; i++) {
 		struct control_source *source = &control->source[i];
 
 		if (source->control && source->first_session <= session &&
@@ -302,7 +304,7 @@ struct journal_voice *source_voice(struct control *control, uint64_t session)
 
 void source_close(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_SOURCES_MAX; i++)
+	for (size_t i = 0; i < control->sources; i++)
 		if (control->source[i].control)
 			source_free(&control->source[i]);
 	if (control->look)

@@ -510,6 +510,27 @@ static void who_has_most_decisions_gives_room_to_others(void **state)
 	tables_free(desk.tables);
 }
 
+/* All of it, and whatever was given back before it. */
+static void what_was_known_of_forgotten_sessions_makes_room_for_others(void **state)
+{
+	const struct table_limits limits = {
+		.sessions = 4, .ended = 1, .ended_time = 600 * SECOND, .transfers = 8, .decisions = 60, .key = 1,
+	};
+	struct desk desk;
+
+	(void)state;
+	desk_open(&desk, &limits);
+	for (uint64_t session = 1; session < 100; session++) {
+		desk_login(&desk, session, "anna");
+		for (uint64_t i = 0; i < session % 17; i++)
+			desk_command(&desk, session, VERB_ABOR, "ABOR");
+		assert_int_equal(count_decisions(&desk, session), 2 + session % 17);
+		desk_event(&desk, NOTICE_SESSION_CLOSE, session, REASON_RESET);
+	}
+	assert_int_equal(tables_counters(desk.tables)->decisions_evicted, 0);
+	tables_free(desk.tables);
+}
+
 static void more_sessions_than_there_is_room_for_are_counted(void **state)
 {
 	struct desk desk;
@@ -653,6 +674,7 @@ int main(void)
 		cmocka_unit_test(of_transfers_the_last_ones_are_kept),
 		cmocka_unit_test(a_session_keeps_its_last_32_decisions),
 		cmocka_unit_test(who_has_most_decisions_gives_room_to_others),
+		cmocka_unit_test(what_was_known_of_forgotten_sessions_makes_room_for_others),
 		cmocka_unit_test(more_sessions_than_there_is_room_for_are_counted),
 		cmocka_unit_test(a241_what_has_ended_can_be_asked_about_though_the_clock_is_set_back),
 		cmocka_unit_test(a_hundred_thousand_short_sessions_leave_things_as_they_were),
