@@ -16,6 +16,8 @@ fast and slow minutes.
   memory     of the router's processes, for a session that is idle
   transfer   megabytes a second of a data connection
 
+"--kinds few,many trips" is about sessions that are open and idle: a hundred of them beside 20,000.
+
 FTPALG_BEFORE, or --beside NAME=PROGRAM, names other builds of the gateway to stand beside. Exit status 1 if the median ratio
 to that in FTPALG_BEFORE is below 0.97.
 """
@@ -120,7 +122,7 @@ def print_table(places, figures):
         ratios = [figures.ratio(router.name, name, "rate") for name in bases]
         print(f"{router.name:12}" + "".join(cells) + "".join(f"{ratio:11.3f}" for ratio in ratios))
     for what in ("noop_median", "port_median", "loaded_noop_median", "loaded_port_median"):
-        for base in ("accept", "before"):
+        for base in ("accept", "before", "few"):
             ratios = {router.name: figures.ratio(router.name, base, what) for router in places}
             if base in figures.seen and ratios[base]:
                 print(f"{what} of {base}: " + "  ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
@@ -149,7 +151,7 @@ def make_routers(stack, arguments):
     places = []
     for name in arguments.kinds.split(","):
         if name != "now":
-            places.append(routers.KINDS[name](stack, name))
+            places.append({**routers.KINDS, **routers.OTHERS}[name](stack, name))
     others = dict(text.split("=", 1) for text in arguments.beside)
     if os.environ.get("FTPALG_BEFORE"):
         others["before"] = os.environ["FTPALG_BEFORE"]

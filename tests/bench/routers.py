@@ -4,6 +4,7 @@ What is measured side by side: routers, each in a lab of its own, with the same 
 the other. Nothing on them but what the name says, and each set up as its own manual has it.
 """
 
+import ipaddress
 import os
 import re
 import subprocess
@@ -227,6 +228,25 @@ class Workers(Gateway):
         wait_until(lambda: self.process.output().count(READY) == 2, "both workers")
 
 
+class Holding(Gateway):
+    """Which has sessions open, half of them at a second server: one process may not have so many descriptors."""
+
+    def __init__(self, stack, name, count):
+        self.count, self.title = count, f"ftpalg, {count:,} sessions open"
+        super().__init__(stack, name)
+
+    def start(self, stack):
+        super().start(stack)
+        first = self.lab.addresses[4].server
+        second = str(ipaddress.ip_address(first) + 1)
+        self.lab.server.ip(f"address add {second}/24 dev eth0")
+        self.lab.server.spawn([os.path.join(PROGRAMS, "server"), second, PORT]).wait_for_output("listening")
+        for server in (first, second):
+            holder = self.lab.client.spawn(self.load("hold", FIRST_CLIENT, CLIENTS, server, PORT, self.count // 2))
+            holder.wait_for_output("held=", 120)
+            stack.callback(holder.kill)
+
+
 class Helper(Router):
     """One of tests/compare/helpers.py."""
 
@@ -273,4 +293,10 @@ KINDS = {
     "workers": Workers,
     "telling": Telling,
     "now": Gateway,
+}
+
+# Only where they are asked for.
+OTHERS = {
+    "few": lambda stack, name: Holding(stack, name, 100),
+    "many": lambda stack, name: Holding(stack, name, 20000),
 }
