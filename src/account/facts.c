@@ -4,10 +4,24 @@
  * tuple when it is new, and by its id from then on; a segment by the tuple at the FORWARD hook, which has the caller's
  * address as it arrives and the called peer's own. The first SYN, or the entry, says which port the caller has.
  */
+#include <string.h>
+
 #include "account/steps.h"
 #include "ftpalg/address.h"
 
 #define SECOND UINT64_C(1000000)
+
+/* The caller's port. If it was another one, what copies have said so far is of another connection, whose row has gone. */
+static void set_port(struct row *row, uint16_t port)
+{
+	if (row->forward.source.port != 0 && row->forward.source.port != port) {
+		memset(row->measures, 0, sizeof(row->measures));
+		memset(row->fin, 0, sizeof(row->fin));
+		memset(row->rst, 0, sizeof(row->rst));
+		row->answered = false;
+	}
+	row->forward.source.port = port;
+}
 
 static bool tuple_is_of(const struct tuple *tuple, const struct tuple *row)
 {
@@ -118,7 +132,7 @@ static void bind_entry(struct account *account, struct row *row, const struct fa
 	row->known = true;
 	row->id = entry->id;
 	row->original = entry->original;
-	row->forward.source.port = entry->original.source.port;
+	set_port(row, entry->original.source.port);
 	table_index(&account->table, row, ROW_BY_ID);
 }
 
@@ -149,10 +163,25 @@ static enum row_state state_of(const struct row *row, enum fact_state state)
 	return row->established ? ROW_ENDED : ROW_REFUSED;
 }
 
-/* Has a copy of its first segment said that its caller has another port? Then its own entry is among what was lost. */
+/* Has a copy of its first segment said that its caller has another port? */
 static bool row_is_of_another_port(const struct row *row, const struct fact_entry *entry)
 {
 	return row->forward.source.port != 0 && row->forward.source.port != entry->original.source.port;
+}
+
+/*
+ * Is an entry that no row has this row's own? The kernel goes on telling of a connection whose row is gone, as its transfer
+ * was reported, and its port may be offered again by then. So where nothing was lost, an entry begins by being new, or else
+ * somebody was said to have come. Where facts were lost, that may be among them; then a copy of the first segment has said
+ * which port it is, or what has not ended yet is not that of before.
+ */
+static bool row_has_entry(const struct row *row, const struct fact_entry *entry)
+{
+	if (!row->lossy)
+		return entry->fresh || (row->heard && !row_is_of_another_port(row, entry));
+	if (row->forward.source.port != 0)
+		return !row_is_of_another_port(row, entry);
+	return entry->fresh || entry->state < FACT_STATE_CLOSING;
 }
 
 static void take_entry(struct account *account, const struct fact_entry *entry, uint64_t now)
@@ -164,7 +193,7 @@ static void take_entry(struct account *account, const struct fact_entry *entry, 
 	if (!row) {
 		rows = find_expected(account, &entry->original, now);
 		row = rows.called ? rows.called : rows.waiting ? rows.waiting : rows.newest;
-		if (!row || row->known || row_is_of_another_port(row, entry))
+		if (!row || row->known || !row_has_entry(row, entry))
 			return;
 		bind_entry(account, row, entry);
 	}
@@ -209,15 +238,24 @@ static bool row_is_over(const struct row *row)
 	return ended && row->measures[DIRECTION_ORIGINAL].begun;
 }
 
+/* Has nothing but a copy of a SYN said which port its caller has? */
+static bool row_may_be_mistaken(const struct row *row)
+{
+	return row->forward.source.port != 0 && !row->known && !row->lossy && row->state < ROW_ENDED;
+}
+
 /*
  * The port is known for all segments but the caller's SYN. For a SYN, conntrack's entry has usually given it already, since
  * copies come late; so late that the same address may have been offered again meanwhile. Where it has not, the SYN belongs
  * to the oldest row without one; likewise where the port is that of a connection which began and ended, and begins again.
+ * Copies come in order and the kernel lets in one connection for an offer, so a SYN that is of no row takes the place of one
+ * that was taken for the newest row's: that was a late one, of a connection whose row has gone.
  */
 static struct row *find_segment(const struct account *account, const struct tuple *tuple, bool opens)
 {
 	struct row *row = table_find_tuple(&account->table, ROW_BY_FORWARD, tuple);
 	struct row *waiting = NULL;
+	struct row *mistaken = NULL;
 
 	for (unsigned int looks = 0; row && looks < FACT_LOOKS;
 	     row = table_find_next(&account->table, row, ROW_BY_FORWARD), looks++) {
@@ -229,8 +267,10 @@ static struct row *find_segment(const struct account *account, const struct tupl
 			return row;
 		if (port == 0 && opens && row->state < ROW_ENDED && !row_was_taken_back(row))
 			waiting = row;
+		if (!mistaken && opens && row_may_be_mistaken(row))
+			mistaken = row;
 	}
-	return waiting;
+	return waiting ? waiting : mistaken;
 }
 
 static void note_end(struct row *row, enum direction direction, uint8_t flags)
@@ -288,14 +328,15 @@ static void take_segment(struct account *account, const struct fact_segment *seg
 	if (!row || row->state == ROW_FORBIDDEN)
 		return;
 	if (opens)
-		row->forward.source.port = segment->tuple.source.port;
+		set_port(row, segment->tuple.source.port);
 	row->answered = row->answered || (direction == DIRECTION_REPLY && segment->flags & FACT_SYN);
 	measure_segment(row, direction, segment, now);
 	note_end(row, direction, segment->flags);
 	if (sample)
 		tell_progress(account, row, now);
-	/* In case conntrack's news of it is lost. */
-	if (direction == DIRECTION_REPLY && segment->flags & FACT_RST && !row->established && !row->answered)
+	/* In case conntrack's news of it is lost. Of what has no entry yet, a copy may be of a connection whose row has gone. */
+	if (direction == DIRECTION_REPLY && segment->flags & FACT_RST && !row->established && !row->answered &&
+	    (row->known || row->lossy))
 		row->state = ROW_REFUSED;
 	account_settle(account, row, now);
 }

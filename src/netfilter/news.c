@@ -163,6 +163,7 @@ static bool news_read_entry(const struct news *news, const struct nlmsghdr *mess
 	fact->id = mnl_attr_get_u32(parts[CTA_ID]);
 	fact->original = entry.original;
 	fact->state = news_state(entry.state);
+	fact->fresh = message->nlmsg_flags & NLM_F_CREATE;
 	fact->offloaded = entry.status & IPS_OFFLOAD;
 	fact->counted = news_get_counters(parts[CTA_COUNTERS_ORIG], &fact->bytes[0], &fact->packets[0]) &&
 			news_get_counters(parts[CTA_COUNTERS_REPLY], &fact->bytes[1], &fact->packets[1]);

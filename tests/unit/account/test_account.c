@@ -228,7 +228,7 @@ static void master_gone(struct tuple master)
 static void entry(enum fact_type type, enum fact_state state)
 {
 	account_take_fact(account, &(struct fact){ .type = type,
-		.entry = { .id = 4711, .original = original(), .state = state } }, now);
+		.entry = { .id = 4711, .original = original(), .state = state, .fresh = state == FACT_STATE_CALLING } }, now);
 }
 
 static struct endpoint goes_to(void)
@@ -1445,6 +1445,153 @@ static void a_late_copy_is_not_of_the_next_one_at_that_port(void **state)
 	}
 }
 
+/* What conntrack says of a connection when its transfer was told, and its row is gone. */
+static void still_ends(uint32_t id)
+{
+	static const enum fact_state states[] = { FACT_STATE_CLOSING, FACT_STATE_CLOSED };
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = id, .original = original(),
+			.state = states[i] } }, now);
+}
+
+static void transfers_at_that_port(uint64_t bytes)
+{
+	offered();
+	asked();
+	handshake();
+	sender_ends(bytes);
+	receiver_ends(bytes);
+	replied(226);
+	assert_false(offer_ended(NOTICE_PINHOLE_USED, REASON_USED));
+	transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+	bytes_were(bytes);
+	told_count = 0;
+}
+
+static void a385_late_news_of_what_was_told_are_not_of_the_next_one_at_that_port(void **state)
+{
+	(void)state;
+	for (unsigned int comes = 0; comes < 2; comes++)
+		FOR_EACH_KIND {
+			transfers_at_that_port(33);
+			offered();
+			asked();
+			still_ends(4711);
+			assert_int_equal(told_count, 0);
+			if (comes) {
+				called();
+				account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4712,
+					.original = original(), .state = FACT_STATE_CALLING, .fresh = true } }, now);
+				account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4712,
+					.original = original(), .state = FACT_STATE_ESTABLISHED } }, now);
+				sends(caller(), FACT_SYN, 0, 0, 0);
+				sends(other(caller()), FACT_SYN | FACT_ACK, 0, 0, 0);
+				sender_ends(34);
+				receiver_ends(34);
+			}
+			replied(comes ? 226 : 425);
+			passes(SECOND);
+			assert_int_equal(find_told(NOTICE_TRANSFER)->transfer.outcome,
+					 comes ? TRANSFER_COMPLETE : TRANSFER_NEVER_CAME);
+			bytes_were(comes ? 34 : 0);
+			if (comes)
+				offer_was_used();
+			else
+				assert_null(find_told(NOTICE_PINHOLE_USED));
+		}
+}
+
+/* After a loss the kernel is asked for all that it has, and it has connections for minutes after their end. */
+static void a385_what_had_ended_before_a_loss_is_not_of_the_next_one_at_that_port(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		transfers_at_that_port(33);
+		offered();
+		asked();
+		loses(1, false);
+		loses(0, true);
+		still_ends(4711);
+		replied(425);
+		passes(SECOND);
+		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
+		bytes_were_not_told();
+		assert_null(find_told(NOTICE_PINHOLE_USED));
+	}
+}
+
+/* What still lives then is of the offer that waits. */
+static void a385_what_lives_after_a_loss_is_of_the_offer_that_waits(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		loses(1, false);
+		loses(0, true);
+		entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+		offer_was_used();
+		replied(226);
+		entry(FACT_ENTRY, FACT_STATE_CLOSED);
+		passes(SECOND);
+		transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+		bytes_were_not_told();
+	}
+}
+
+/* A segment of the caller's, or of the other's, of a connection that another port of the caller's had. */
+static void sends_from(uint16_t port, enum direction direction, uint8_t flags)
+{
+	const struct tuple forward = { { expectation.source, port }, goes_to() };
+
+	account_take_fact(account, &(struct fact){ .type = FACT_SEGMENT, .segment = {
+		.tuple = direction == DIRECTION_ORIGINAL ? forward : tuple_reverse(&forward),
+		.flags = flags, .measured = true, .sequence = 9, .acknowledgement = 10,
+	} }, now);
+}
+
+/* Copies are the latest of all that the kernel tells. */
+static void a385_late_copies_of_what_was_told_are_not_of_the_next_one_at_that_port(void **state)
+{
+	(void)state;
+	for (unsigned int first = 0; first < 2; first++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			called();
+			account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4712, .fresh = true,
+				.original = { { expectation.source, CALLER_PORT + 1 }, expectation.destination },
+				.state = FACT_STATE_CALLING } }, now);
+			account_take_fact(account, &(struct fact){ .type = FACT_GONE, .entry = { .id = 4712,
+				.original = { { expectation.source, CALLER_PORT + 1 }, expectation.destination },
+				.state = FACT_STATE_RESET } }, now);
+			replied(425);
+			assert_false(offer_ended(NOTICE_PINHOLE_USED, REASON_USED));
+			transfer_was(TRANSFER_REFUSED_BY_PEER, other(caller()));
+			told_count = 0;
+			offered();
+			asked();
+			sends_from(CALLER_PORT + 1, DIRECTION_ORIGINAL, FACT_SYN);
+			sends_from(CALLER_PORT + 1, DIRECTION_REPLY, FACT_RST | FACT_ACK);
+			assert_int_equal(told_count, 0);
+			/* Its own copies, and the news of it, in any order. */
+			if (first)
+				handshake();
+			called();
+			entry(FACT_ENTRY, FACT_STATE_CALLING);
+			entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+			if (!first)
+				handshake();
+			sender_ends(35);
+			receiver_ends(35);
+			replied(226);
+			transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+			bytes_were(35);
+			offer_was_used();
+		}
+}
+
 static void offers_that_end_without_a_transfer_are_told_as_they_were(void **state)
 {
 	(void)state;
@@ -1954,6 +2101,10 @@ int main(void)
 		cmocka_unit_test(late_news_are_of_the_first_one_at_that_port),
 		cmocka_unit_test(news_of_an_offer_are_not_of_one_that_is_over),
 		cmocka_unit_test(a_late_copy_is_not_of_the_next_one_at_that_port),
+		cmocka_unit_test(a385_late_news_of_what_was_told_are_not_of_the_next_one_at_that_port),
+		cmocka_unit_test(a385_what_had_ended_before_a_loss_is_not_of_the_next_one_at_that_port),
+		cmocka_unit_test(a385_what_lives_after_a_loss_is_of_the_offer_that_waits),
+		cmocka_unit_test(a385_late_copies_of_what_was_told_are_not_of_the_next_one_at_that_port),
 		cmocka_unit_test(offers_that_end_without_a_transfer_are_told_as_they_were),
 		cmocka_unit_test(a200_a_file_is_told_as_it_was_when_it_was_asked_for),
 		cmocka_unit_test(a_file_that_its_reply_names_is_told_by_that_name),

@@ -76,6 +76,15 @@ static void take(void *context, const struct fact *fact)
 	taken[taken_count++] = *fact;
 }
 
+static size_t counted;
+
+static void count(void *context, const struct fact *fact)
+{
+	(void)context;
+	(void)fact;
+	counted++;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -158,6 +167,22 @@ static void an_entry_has_its_id_its_tuple_and_its_state(void **state)
 		assert_false(taken[0].entry.counted);
 		assert_false(taken[0].entry.offloaded);
 	}
+}
+
+/* The kernel marks the first news of an entry; what it answers when it is asked is not marked. */
+static void a385_the_first_news_of_an_entry_says_that_it_is_new(void **state)
+{
+	struct nlmsghdr *message = begin_entry(IPCTNL_MSG_CT_NEW, IPS_EXPECTED, TCP_CONNTRACK_SYN_SENT);
+
+	(void)state;
+	receives(message);
+	assert_false(taken[0].entry.fresh);
+	message->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+	receives(message);
+	assert_true(taken[0].entry.fresh);
+	message->nlmsg_flags = NLM_F_MULTI;
+	receives(message);
+	assert_false(taken[0].entry.fresh);
 }
 
 static void an_entry_that_goes_may_have_counters(void **state)
@@ -284,15 +309,6 @@ static void copies_are_segments(void **state)
 	assert_int_equal(taken[2].type, FACT_LOST_UNTIL);
 }
 
-static size_t counted;
-
-static void count(void *context, const struct fact *fact)
-{
-	(void)context;
-	(void)fact;
-	counted++;
-}
-
 /* Who makes the kernel tell without pause does not have the process that reads it for itself. */
 static void what_comes_without_pause_has_a_bound(void **state)
 {
@@ -312,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_entry_has_its_id_its_tuple_and_its_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(a385_the_first_news_of_an_entry_says_that_it_is_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_entry_that_goes_may_have_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(others_are_no_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_the_end_of_a_connection_that_had_a_helper_is_news, setup, teardown),
