@@ -284,10 +284,15 @@ uint64_t netlink_count_dropped(struct netlink *netlink)
 
 static void netlink_begin_loss(struct netlink *netlink, const struct netlink_ear *ear)
 {
-	const uint64_t count = netlink_count_dropped(netlink);
+	const uint64_t dropped = netlink_count_dropped(netlink);
+	const uint64_t count = dropped > 0 ? dropped : 1;
+	const bool again = netlink->missing;
 
+	/* When all has been read, there may be no room once more before the reader has found that nothing waits. */
+	if (again)
+		ear->lose(count, true, ear->context);
 	netlink->missing = true;
-	ear->lose(count > 0 ? count : 1, false, ear->context);
+	ear->lose(again ? 0 : count, false, ear->context);
 }
 
 static void netlink_end_loss(struct netlink *netlink, const struct netlink_ear *ear)

@@ -291,6 +291,33 @@ static void a366_what_was_dropped_is_counted(void **state)
 	assert_int_equal(taken[1].lost, 0);
 }
 
+/* A loss that begins before the end of the last one was noticed is a loss of its own: each beginning has its end. */
+static void a386_a_loss_that_follows_another_one_ends_too(void **state)
+{
+	(void)state;
+	dropped = 100;
+	news_inherit(&news);
+	begin_entry(IPCTNL_MSG_CT_NEW, IPS_EXPECTED, TCP_CONNTRACK_ESTABLISHED);
+	ready = datagram.header.nlmsg_len;
+	/* As many as are read at a time, so that the first loss goes on. */
+	again = NETLINK_HEAR_MAX;
+	error = ENOBUFS;
+	dropped = 103;
+	assert_int_equal(news_receive(&news, count, NULL), 1);
+	dropped = 105;
+	error = ENOBUFS;
+	again = 0;
+	ready = 0;
+	assert_int_equal(news_receive(&news, take, NULL), 0);
+	assert_int_equal(taken_count, 3);
+	assert_int_equal(taken[0].type, FACT_LOST_UNTIL);
+	assert_int_equal(taken[0].lost, 2);
+	assert_int_equal(taken[1].type, FACT_LOST_SINCE);
+	assert_int_equal(taken[1].lost, 0);
+	assert_int_equal(taken[2].type, FACT_LOST_UNTIL);
+	assert_int_equal(taken[2].lost, 0);
+}
+
 static void copies_are_segments(void **state)
 {
 	uint8_t packet[60] = { 0x45, 0, 0, 60, [9] = 6, [12] = 10, [16] = 11, [32] = 0x50, [33] = FACT_FIN };
@@ -335,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a290_an_expectation_that_nobody_deleted_was_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_there_was_no_room_for_is_a_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_was_dropped_is_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a386_a_loss_that_follows_another_one_ends_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(copies_are_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_without_pause_has_a_bound, setup, teardown),
 	};
