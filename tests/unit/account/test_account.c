@@ -1279,6 +1279,28 @@ static void what_stays_in_doubt_is_not_told(void **state)
 	}
 }
 
+/* A sample says how far it is, and not how long the file is. */
+static void what_has_not_ended_has_no_length(void **state)
+{
+	static const uint16_t codes[] = { 226, 426 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			handshake();
+			sends(sender(), FACT_ACK, 1000, 100, 0);
+			replied(codes[i]);
+			passes(SECOND);
+			assert_int_equal(told_count, codes[i] == 226 ? 1 : 2);
+			passes(30 * SECOND);
+			transfer_was(codes[i] == 226 ? TRANSFER_COMPLETE : TRANSFER_ABORTED,
+				     codes[i] == 226 ? TRANSFER_BY_NOBODY : TRANSFER_BY_SERVER);
+			bytes_were_not_told();
+		}
+}
+
 static void samples_take_the_doubt_away_unless_there_is_a_short_cut(void **state)
 {
 	(void)state;
@@ -2093,6 +2115,7 @@ int main(void)
 		cmocka_unit_test(a367_the_gateways_own_deletion_whose_notice_was_lost_is_nobodys),
 		cmocka_unit_test(what_is_in_doubt_is_asked_for),
 		cmocka_unit_test(what_stays_in_doubt_is_not_told),
+		cmocka_unit_test(what_has_not_ended_has_no_length),
 		cmocka_unit_test(samples_take_the_doubt_away_unless_there_is_a_short_cut),
 		cmocka_unit_test(progress_is_what_samples_tell),
 		cmocka_unit_test(a_pipelined_offer_is_that_of_the_transfer_before_it),
