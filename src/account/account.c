@@ -66,6 +66,7 @@ struct account *account_open(void *memory, uint32_t rows, const uint8_t key[16],
 	struct account *account = memory;
 
 	const uint64_t forgotten = account->busy ? count_kept(account, rows) : 0;
+	const bool interrupted = account->busy || account->hearing || account->losing > 0;
 
 	if (account->busy)
 		memset(memory, 0, account_size(rows));
@@ -73,9 +74,21 @@ struct account *account_open(void *memory, uint32_t rows, const uint8_t key[16],
 	if (!account->opened)
 		table_init(&account->table, account + 1, rows, key);
 	account->opened = true;
+	account->interrupted = interrupted;
+	account->hearing = false;
 	account->losing = 0;
 	account->ops = *ops;
 	return account;
+}
+
+bool account_was_interrupted(const struct account *account)
+{
+	return account->interrupted;
+}
+
+void account_hear(struct account *account, bool hearing)
+{
+	account->hearing = hearing;
 }
 
 const struct account_counters *account_get_counters(const struct account *account)

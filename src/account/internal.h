@@ -167,6 +167,8 @@ struct account {
 	bool busy;        /* a row is being changed */
 	struct account_counters counters;
 	unsigned int losing; /* sockets whose facts are being lost */
+	bool hearing;     /* facts that no socket has any more may not have been taken yet */
+	bool interrupted; /* the process before this one ended while it was losing or hearing */
 	uint64_t sampled; /* when a sample of any data connection was seen */
 	uint64_t heard;   /* all facts that existed by then have been taken */
 	uint64_t torn;    /* when notices were lost; 0: all facts of before have been taken */

@@ -165,10 +165,14 @@ static void control_inherit(struct control *control)
 {
 	struct control_estate *estate = control->start->estate;
 	const uint64_t summed = journal_inherit(&control->journal, &estate->journal);
-	const uint64_t count = summed + atomic_exchange(&estate->in_hand, 0) + data_count_forgotten(control);
+	const uint64_t taken = atomic_exchange(&estate->in_hand, 0) + data_count_forgotten(control);
+	const uint64_t count = summed + taken;
 	const struct notice notice = { .type = NOTICE_EVENTS_LOST, .count = count };
 
 	control->lost = atomic_load(&estate->lost);
+	/* A command or a reply may be among them, and the next one is not the one that is missing. */
+	if (taken > 0)
+		data_lose_notices(control);
 	if (count == 0)
 		return;
 	control_lose(control, count);

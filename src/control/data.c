@@ -120,12 +120,23 @@ static void data_take_news(void *context, const struct fact *fact)
 /* True: all has been heard. What can't be read is never heard. */
 static bool data_hear_news(struct control *control)
 {
-	return news_receive(control->start->news, data_take_news, control) <= 0;
+	int result;
+
+	account_hear(control->data.account, true);
+	result = news_receive(control->start->news, data_take_news, control);
+	account_hear(control->data.account, false);
+	return result <= 0;
 }
 
 static bool data_hear_copies(struct control *control)
 {
-	return !control->start->copies || copies_receive(control->start->copies, data_take_fact, control) <= 0;
+	int result = 0;
+
+	account_hear(control->data.account, true);
+	if (control->start->copies)
+		result = copies_receive(control->start->copies, data_take_fact, control);
+	account_hear(control->data.account, false);
+	return result <= 0;
 }
 
 static void data_on_news(evutil_socket_t descriptor, short what, void *context)
@@ -197,6 +208,34 @@ size_t control_account_size(const struct config *config)
 	return account_size(data_rows(config));
 }
 
+/* One message at least of what the process before this one had read, and the connections that live are asked for again. */
+static void data_begin_loss(struct control *control)
+{
+	const struct fact news = { .type = FACT_LOST_SINCE, .lost = 1 };
+	const struct fact copies = { .type = FACT_LOST_SINCE };
+
+	account_take_fact(control->data.account, &news, clock_microseconds());
+	control->data.untold += news.lost;
+	control->data.behind = true;
+	if (control->start->copies)
+		account_take_fact(control->data.account, &copies, clock_microseconds());
+}
+
+/*
+ * What the process before this one had read of the kernel's news and not taken, nobody will read again, nor what the kernel
+ * drops if that one ended in the middle of a loss. So it is a loss, which ends when nothing waits any more.
+ */
+static void data_inherit(struct control *control)
+{
+	const bool interrupted = account_was_interrupted(control->data.account);
+
+	news_inherit(control->start->news, interrupted);
+	if (control->start->copies)
+		copies_inherit(control->start->copies, interrupted);
+	if (interrupted)
+		data_begin_loss(control);
+}
+
 int data_open(struct control *control)
 {
 	const struct account_ops ops = { .context = control, .tell = data_tell, .ask = data_ask,
@@ -207,10 +246,8 @@ int data_open(struct control *control)
 		return 0;
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) || data_watch(control) < 0)
 		return -1;
-	news_inherit(control->start->news);
-	if (control->start->copies)
-		copies_inherit(control->start->copies);
 	control->data.account = account_open(control->start->account, data_rows(control->config), key, &ops);
+	data_inherit(control);
 	data_wake(control);
 	return 0;
 }

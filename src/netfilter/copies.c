@@ -75,9 +75,10 @@ void copies_close(struct copies *copies)
 	netlink_close(&copies->netlink);
 }
 
-void copies_inherit(struct copies *copies)
+void copies_inherit(struct copies *copies, bool losing)
 {
 	netlink_count_dropped(&copies->netlink);
+	copies->netlink.missing = losing;
 }
 
 int copies_descriptor(const struct copies *copies)

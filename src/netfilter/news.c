@@ -100,9 +100,10 @@ void news_close(struct news *news)
 	netlink_close(&news->netlink);
 }
 
-void news_inherit(struct news *news)
+void news_inherit(struct news *news, bool losing)
 {
 	netlink_count_dropped(&news->netlink);
+	news->netlink.missing = losing;
 }
 
 int news_descriptor(const struct news *news)

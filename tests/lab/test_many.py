@@ -7,6 +7,7 @@ where the process that tells stands still. And what many short sessions took is 
 """
 
 import collections
+import contextlib
 import os
 import re
 import signal
@@ -15,11 +16,11 @@ import time
 
 from gateway import binary
 from lab import Lab
-from process import SLOWNESS, titled, wait_until
+from process import SLOWNESS, TimedOut, titled, wait_until
 from tap import Plan, check, check_equal
 from test_metrics import fetched, numbers
 from test_no_room import CONNTRACK_NEW, SMALL, shrink
-from test_telling import control_of
+from test_telling import control_of, next_control
 from transfers import FULL, amount
 
 CLIENTS = 64
@@ -142,6 +143,38 @@ def what_is_lost_is_counted(pause, room):
                     "offers of which this host is blamed")
 
 
+def who_tells_is_killed(seconds):
+    """
+    At work, again and again. What the one before had read, and what the kernel dropped meanwhile, the next one does not know:
+    so it says nothing that rests on it.
+    """
+    with make(watchdog="0") as lab:
+        serve(lab)
+        made = []
+        load = threading.Thread(target=lambda: made.append(transfer(lab, seconds)))
+        load.start()
+        while load.is_alive():
+            before, control = lab.gateway.position(), control_of(lab.gateway)
+            with contextlib.suppress(TimedOut):
+                wait_until(lambda: lab.gateway.events("transfer", before) or not load.is_alive(), "transfers", PATIENCE)
+            os.kill(control, signal.SIGKILL)
+            next_control(lab.gateway, control)
+        load.join()
+        count, rate = made[0]
+
+        def lost():
+            return sum(event["count"] for event in lab.gateway.events("events-lost"))
+        wait_until(lambda: len(lab.gateway.events("transfer")) + lost() >= count, "what is not lost", PATIENCE)
+        lab.gateway.stop()
+        events = lab.gateway.events("transfer")
+        outcomes = collections.Counter(event.get("outcome", "unknown") for event in events)
+        news = sum(event["count"] for event in lab.gateway.events("news-lost"))
+        print(f"# {count} transfers, {rate:.0f} a second; told {dict(outcomes)}; lost {lost()} events, {news} news", flush=True)
+        seen = filtered_are_right(lab, events)
+        check({event.get("outcome") for event in seen} <= {"complete", None}, f"outcomes of files that came whole: {outcomes}")
+        lengths_are_right(seen, each=False)
+
+
 def processes(lab):
     """{title: pid}"""
     names = ("ftpalg-worker", "ftpalg-broker", "ftpalg-control")
@@ -199,6 +232,7 @@ def main():
         plan.add(f"of many small transfers none is forgotten: {nat}", none_is_forgotten, nat)
     plan.add("a366: news of data connections that have no room for two seconds are counted, and no outcome is told wrong",
              what_is_lost_is_counted, 2, SMALL)
+    plan.add("a387: who tells is killed at work again and again, and no outcome is told wrong", who_tells_is_killed, amount(6, 60))
     for pause in (1, 3, 8) if FULL else ():
         plan.add(f"a366, a367: what finds no room in {pause} s without a reader is counted, and no outcome is told wrong",
                  what_is_lost_is_counted, pause, None)

@@ -1279,6 +1279,30 @@ static void what_stays_in_doubt_is_not_told(void **state)
 	}
 }
 
+/* A process ends while the kernel is losing facts, or over facts that it has read: the next one does not know which. */
+static void a387_who_comes_after_a_loss_goes_on_with_it(void **state)
+{
+	static const uint8_t key[16] = "fedcba987654321";
+	const struct account_ops ops = { .tell = tell };
+
+	(void)state;
+	for (unsigned int how = 0; how < 5; how++)
+		FOR_EACH_KIND {
+			if (how == 1)
+				loses(1, false);
+			if (how == 2 || how == 3)
+				account_hear(account, true);
+			if (how == 3)
+				account_hear(account, false);
+			account->busy = how == 4;
+			account_open(account, 8, key, &ops);
+			assert_int_equal(account_was_interrupted(account), how == 1 || how == 2 || how == 4);
+			/* The end of it is told by whoever reads on. */
+			account_open(account, 8, key, &ops);
+			assert_false(account_was_interrupted(account));
+		}
+}
+
 /* A sample says how far it is, and not how long the file is. */
 static void what_has_not_ended_has_no_length(void **state)
 {
@@ -2115,6 +2139,7 @@ int main(void)
 		cmocka_unit_test(a367_the_gateways_own_deletion_whose_notice_was_lost_is_nobodys),
 		cmocka_unit_test(what_is_in_doubt_is_asked_for),
 		cmocka_unit_test(what_stays_in_doubt_is_not_told),
+		cmocka_unit_test(a387_who_comes_after_a_loss_goes_on_with_it),
 		cmocka_unit_test(what_has_not_ended_has_no_length),
 		cmocka_unit_test(samples_take_the_doubt_away_unless_there_is_a_short_cut),
 		cmocka_unit_test(progress_is_what_samples_tell),

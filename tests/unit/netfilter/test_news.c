@@ -280,7 +280,7 @@ static void a366_what_was_dropped_is_counted(void **state)
 	(void)state;
 	/* Before this process came. */
 	dropped = 100;
-	news_inherit(&news);
+	news_inherit(&news, false);
 	dropped = 103;
 	error = ENOBUFS;
 	assert_int_equal(news_receive(&news, take, NULL), 0);
@@ -296,7 +296,7 @@ static void a386_a_loss_that_follows_another_one_ends_too(void **state)
 {
 	(void)state;
 	dropped = 100;
-	news_inherit(&news);
+	news_inherit(&news, false);
 	begin_entry(IPCTNL_MSG_CT_NEW, IPS_EXPECTED, TCP_CONNTRACK_ESTABLISHED);
 	ready = datagram.header.nlmsg_len;
 	/* As many as are read at a time, so that the first loss goes on. */
@@ -316,6 +316,24 @@ static void a386_a_loss_that_follows_another_one_ends_too(void **state)
 	assert_int_equal(taken[1].lost, 0);
 	assert_int_equal(taken[2].type, FACT_LOST_UNTIL);
 	assert_int_equal(taken[2].lost, 0);
+}
+
+/* Whoever comes after a process that ended in the middle of a loss is told its end. */
+static void a387_a_loss_that_is_inherited_ends(void **state)
+{
+	(void)state;
+	copies_inherit(&copies, true);
+	news_inherit(&news, true);
+	assert_int_equal(news_receive(&news, take, NULL), 0);
+	assert_int_equal(copies_receive(&copies, take, NULL), 0);
+	assert_int_equal(taken_count, 2);
+	assert_int_equal(taken[0].type, FACT_LOST_UNTIL);
+	assert_int_equal(taken[1].type, FACT_LOST_UNTIL);
+	copies_inherit(&copies, false);
+	news_inherit(&news, false);
+	assert_int_equal(news_receive(&news, take, NULL), 0);
+	assert_int_equal(copies_receive(&copies, take, NULL), 0);
+	assert_int_equal(taken_count, 2);
 }
 
 static void copies_are_segments(void **state)
@@ -363,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a366_what_there_was_no_room_for_is_a_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_was_dropped_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a386_a_loss_that_follows_another_one_ends_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(a387_a_loss_that_is_inherited_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(copies_are_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_without_pause_has_a_bound, setup, teardown),
 	};
