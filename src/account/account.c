@@ -31,7 +31,7 @@
 #include "account/steps.h"
 #include "ftpalg/address.h"
 
-/* The kernel keeps copies of segments for a tenth of a second. */
+/* The kernel keeps copies of segments for a tenth of a second; row_awaits_copies() is for those that are known to come. */
 #define ACCOUNT_BRIEF UINT64_C(500000)
 #define ACCOUNT_LONG UINT64_C(30000000)
 /*
@@ -228,6 +228,23 @@ static void ask_kernel(struct account *account, struct row *row)
 	account->ops.ask(account->ops.context, &row->original);
 }
 
+/*
+ * Are copies of its end on their way? The kernel sends them after a tenth of a second, or when it comes to that: a busy host may
+ * take seconds. Until then it is not known how long the file is, nor who has ended it.
+ */
+static bool row_awaits_copies(const struct account *account, const struct row *row)
+{
+	const bool one = row->fin[DIRECTION_ORIGINAL] || row->fin[DIRECTION_REPLY];
+	const bool both = row->fin[DIRECTION_ORIGINAL] && row->fin[DIRECTION_REPLY];
+
+	if (!account->copying || row->lossy || row->relayed || row->rst[DIRECTION_ORIGINAL] || row->rst[DIRECTION_REPLY])
+		return false;
+	/* Where there is no reply, who ended it first is all that can be told. */
+	if (row->ends == FACT_STATE_CLOSING || row->code == 0)
+		return row->ends != FACT_STATE_UNKNOWN && !one;
+	return row->ends != FACT_STATE_UNKNOWN && !both;
+}
+
 void account_settle(struct account *account, struct row *row, uint64_t now)
 {
 	const bool opened = row->state == ROW_OPEN || row->state == ROW_ENDED;
@@ -251,7 +268,7 @@ void account_settle(struct account *account, struct row *row, uint64_t now)
 		tell_all(account, row);
 		return;
 	}
-	if (row->state == ROW_OPEN && row->code / 100 == 2 && !verdict_is_final(row))
+	if ((row->state == ROW_OPEN && row->code / 100 == 2 && !verdict_is_final(row)) || row_awaits_copies(account, row))
 		wait = ROW_WAIT_LONG;
 	if (row->wait != wait)
 		table_wait(&account->table, row, wait, now);

@@ -163,6 +163,13 @@ static enum row_state state_of(const struct row *row, enum fact_state state)
 	return row->established ? ROW_ENDED : ROW_REFUSED;
 }
 
+/* Conntrack tells of a segment that has passed, so a copy of it has been made before, and may come later. */
+static void note_ending(struct row *row, enum fact_state state)
+{
+	if (state >= FACT_STATE_CLOSING && state > row->ends)
+		row->ends = state;
+}
+
 /* Has a copy of its first segment said that its caller has another port? */
 static bool row_is_of_another_port(const struct row *row, const struct fact_entry *entry)
 {
@@ -205,6 +212,7 @@ static void take_entry(struct account *account, const struct fact_entry *entry, 
 		row->state = state;
 	row->established = row->established || row->state == ROW_OPEN || row->state == ROW_ENDED;
 	row->offloaded = row->offloaded || entry->offloaded;
+	note_ending(row, entry->state);
 	take_counters(row, entry);
 	account_settle(account, row, now);
 }
@@ -220,6 +228,7 @@ static void take_farewell(struct account *account, const struct fact_entry *entr
 	if (!row)
 		return;
 	take_counters(row, entry);
+	note_ending(row, entry->state);
 	if (row->state == ROW_OPEN && entry->state < FACT_STATE_CLOSED)
 		row->lossy = true;
 	if (row->established)
@@ -319,6 +328,7 @@ static void take_segment(struct account *account, const struct fact_segment *seg
 	const bool sample = !(segment->flags & (FACT_SYN | FACT_FIN | FACT_RST));
 	enum direction direction = DIRECTION_ORIGINAL;
 
+	account->copying = true;
 	if (sample)
 		account->sampled = now;
 	if (!row) {

@@ -97,6 +97,7 @@ struct row {
 	bool known;             /* conntrack's entry: */
 	uint32_t id;
 	struct tuple original;
+	enum fact_state ends;   /* how far it has come to its end; UNKNOWN: that has not begun */
 	uint64_t began;
 	uint64_t progressed;    /* when its progress was last reported */
 	struct measure measures[2];    /* per enum direction of the data connection: ORIGINAL is the caller's */
@@ -169,6 +170,7 @@ struct account {
 	unsigned int losing; /* sockets whose facts are being lost */
 	bool hearing;     /* facts that no socket has any more may not have been taken yet */
 	bool interrupted; /* the process before this one ended while it was losing or hearing */
+	bool copying;     /* this host copies segments */
 	uint64_t sampled; /* when a sample of any data connection was seen */
 	uint64_t heard;   /* all facts that existed by then have been taken */
 	uint64_t torn;    /* when notices were lost; 0: all facts of before have been taken */

@@ -1279,6 +1279,93 @@ static void what_stays_in_doubt_is_not_told(void **state)
 	}
 }
 
+/* However late: conntrack has said that it ended, and a segment that it tells of has been copied. */
+static void a388_copies_of_an_end_are_waited_for(void **state)
+{
+	static const enum fact_state ends[] = { FACT_STATE_CLOSING, FACT_STATE_CLOSED };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			handshake();
+			entry(FACT_ENTRY, ends[i]);
+			replied(226);
+			passes(SECOND);
+			sender_ends(11);
+			passes(SECOND);
+			assert_null(find_told(NOTICE_TRANSFER));
+			receiver_ends(11);
+			transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+			bytes_were(11);
+		}
+}
+
+/* Who reset it is not known before the copy says it, nor that it was cut. */
+static void a388_a_reset_that_conntrack_tells_of_is_waited_for(void **state)
+{
+	static const uint16_t codes[] = { 226, 426 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			handshake();
+			entry(FACT_ENTRY, FACT_STATE_RESET);
+			entry(FACT_GONE, FACT_STATE_RESET);
+			replied(codes[i]);
+			passes(SECOND);
+			assert_null(find_told(NOTICE_TRANSFER));
+			sends(other(sender()), FACT_RST | FACT_ACK, 0, 0, 700);
+			passes(SECOND);
+			transfer_was(TRANSFER_ABORTED, other(sender()));
+			bytes_were(700);
+		}
+}
+
+/* Who hangs up first has ended it, though its FIN comes as a copy later than the server's complaint. */
+static void a388_a_fin_that_conntrack_tells_of_is_waited_for(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		handshake();
+		entry(FACT_ENTRY, FACT_STATE_CLOSING);
+		replied(426);
+		passes(SECOND);
+		assert_null(find_told(NOTICE_TRANSFER));
+		sends(other(sender()), FACT_FIN | FACT_ACK, 0, 0, 700);
+		passes(SECOND);
+		transfer_was(TRANSFER_ABORTED, other(sender()));
+	}
+}
+
+/* Where none are made, where some were lost, or if one never comes, it is told without. */
+static void a388_copies_that_never_come_are_not_waited_for_for_ever(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			if (how > 0)
+				sends(caller(), FACT_SYN, 0, 0, 0);
+			called();
+			entry(FACT_ENTRY, FACT_STATE_CALLING);
+			entry(FACT_ENTRY, FACT_STATE_ESTABLISHED);
+			entry(FACT_ENTRY, FACT_STATE_CLOSED);
+			if (how == 1)
+				loses(1, false);
+			replied(226);
+			passes(how == 2 ? 31 * SECOND : SECOND);
+			transfer_was(TRANSFER_COMPLETE, TRANSFER_BY_NOBODY);
+			bytes_were_not_told();
+		}
+}
+
 /* A process ends while the kernel is losing facts, or over facts that it has read: the next one does not know which. */
 static void a387_who_comes_after_a_loss_goes_on_with_it(void **state)
 {
@@ -2139,6 +2226,10 @@ int main(void)
 		cmocka_unit_test(a367_the_gateways_own_deletion_whose_notice_was_lost_is_nobodys),
 		cmocka_unit_test(what_is_in_doubt_is_asked_for),
 		cmocka_unit_test(what_stays_in_doubt_is_not_told),
+		cmocka_unit_test(a388_copies_of_an_end_are_waited_for),
+		cmocka_unit_test(a388_a_reset_that_conntrack_tells_of_is_waited_for),
+		cmocka_unit_test(a388_a_fin_that_conntrack_tells_of_is_waited_for),
+		cmocka_unit_test(a388_copies_that_never_come_are_not_waited_for_for_ever),
 		cmocka_unit_test(a387_who_comes_after_a_loss_goes_on_with_it),
 		cmocka_unit_test(what_has_not_ended_has_no_length),
 		cmocka_unit_test(samples_take_the_doubt_away_unless_there_is_a_short_cut),
