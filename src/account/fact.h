@@ -14,6 +14,7 @@ enum fact_type {
 	FACT_SEGMENT, /* a copy of a segment as it was forwarded */
 	FACT_LOST_SINCE, /* the kernel had more to say than there was room for, and from here on says nothing new, */
 	FACT_LOST_UNTIL, /* until here */
+	FACT_EXPECTED, /* there is an expectation: the gateway has made it, for the first time or again */
 	FACT_TYPE_COUNT,
 };
 
@@ -61,7 +62,7 @@ struct fact_expectation {
 struct fact {
 	enum fact_type type;
 	union {
-		struct fact_expectation expectation; /* CALLED, DELETED */
+		struct fact_expectation expectation; /* EXPECTED, CALLED, DELETED */
 		struct tuple master; /* MASTER_GONE */
 		struct fact_entry entry;
 		struct fact_segment segment;

@@ -103,7 +103,7 @@ static void take_call(struct account *account, const struct fact_expectation *fa
  * If it was the gateway, it says so at once, with its reason. But it says nothing of what it deleted before its offer: the
  * last offer, which had the same port, or an expectation that it had to make again. Notices are taken before the facts that
  * they come after, and so before some older facts. So a deletion counts only for a row that began before all facts were
- * last heard.
+ * last heard, and only until it is made again: the gateway does that when its offer is told already.
  */
 static void take_deletion(struct account *account, const struct fact_expectation *fact, uint64_t now)
 {
@@ -116,6 +116,15 @@ static void take_deletion(struct account *account, const struct fact_expectation
 	if (row->state == ROW_CALLED)
 		row->state = ROW_DELETED;
 	account_settle(account, row, now);
+}
+
+/* What was deleted before was deleted to be made again: it waits on. */
+static void take_expected(struct account *account, const struct fact_expectation *fact, uint64_t now)
+{
+	struct row *row = find_expected(account, &fact->expected, now).waiting;
+
+	if (row)
+		row->deleted = false;
 }
 
 static struct row *find_entry(const struct account *account, const struct fact_entry *entry)
@@ -372,6 +381,9 @@ void account_take_fact(struct account *account, const struct fact *fact, uint64_
 {
 	account->busy = true;
 	switch (fact->type) {
+	case FACT_EXPECTED:
+		take_expected(account, &fact->expectation, now);
+		break;
 	case FACT_CALLED:
 		take_call(account, &fact->expectation, now);
 		break;

@@ -11,7 +11,7 @@
  *
  * If an expectation alone is deleted, its message bears the number of the socket that asked for it, usually the gateway's.
  * One that was used up, one whose time is over, and one that goes with its master bear none; the last is reported right
- * after its master.
+ * after its master. The gateway deletes what it makes again at once, so what is new is heard as well.
  *
  * Answers to what is asked on this socket go through the same program. A dump has several connections in a datagram, all of
  * them expected where the kernel knows the filter (5.15); its end comes from netlink itself.
@@ -69,7 +69,7 @@ static int news_filter(int descriptor)
 static int news_subscribe(int descriptor)
 {
 	static const int groups[] = { NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY,
-				      NFNLGRP_CONNTRACK_EXP_DESTROY };
+				      NFNLGRP_CONNTRACK_EXP_NEW, NFNLGRP_CONNTRACK_EXP_DESTROY };
 	int result = 0;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && result == 0; i++)
@@ -191,7 +191,10 @@ static bool news_read_expectation(const struct nlmsghdr *message, struct fact *f
 {
 	const struct nlattr *parts[CTA_EXPECT_MAX + 1];
 
-	fact->type = message->nlmsg_pid == 0 ? FACT_CALLED : FACT_DELETED;
+	if (message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_NEW))
+		fact->type = FACT_EXPECTED;
+	else
+		fact->type = message->nlmsg_pid == 0 ? FACT_CALLED : FACT_DELETED;
 	netlink_index(message, parts, CTA_EXPECT_MAX);
 	return conntrack_get_tuple(parts[CTA_EXPECT_TUPLE], &fact->expectation.expected) &&
 	       conntrack_get_tuple(parts[CTA_EXPECT_MASTER], &fact->expectation.master);
@@ -220,6 +223,7 @@ static void news_take_message(const struct nlmsghdr *message, void *context)
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
 		good = news_read_end(reader->news, message, &fact);
 		break;
+	case NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_NEW:
 	case NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_DELETE:
 		good = news_read_expectation(message, &fact);
 		break;

@@ -172,7 +172,7 @@ static void take_fact(struct desk *desk)
 	const struct tuple tuple = { next_endpoint(desk), next_endpoint(desk) };
 	struct fact fact = { .type = next_byte(desk) % FACT_TYPE_COUNT };
 
-	if (fact.type == FACT_CALLED || fact.type == FACT_DELETED) {
+	if (fact.type == FACT_CALLED || fact.type == FACT_DELETED || fact.type == FACT_EXPECTED) {
 		fact.expectation = (struct fact_expectation){ .expected = tuple };
 		fact.expectation.master = (struct tuple){ next_endpoint(desk), next_endpoint(desk) };
 	} else if (fact.type == FACT_MASTER_GONE) {
@@ -188,7 +188,7 @@ static void take_fact(struct desk *desk)
 			.id = next_byte(desk) % 4, .original = tuple, .state = next_byte(desk) % (FACT_STATE_RESET + 1),
 			.offloaded = next_byte(desk) & 1, .counted = next_byte(desk) & 1,
 			.bytes = { (uint64_t)next_byte(desk) << 56, (uint64_t)next_byte(desk) << 30 },
-			.packets = { next_byte(desk), 1 },
+			.packets = { next_byte(desk), 1 }, .fresh = next_byte(desk) & 1,
 		};
 	}
 	account_take_fact(desk->account, &fact, desk->now);

@@ -219,6 +219,12 @@ static void deleted(void)
 		.expectation = { expected(), nat_view_tuple(&view, DIRECTION_ORIGINAL) } }, now);
 }
 
+static void expected_again(void)
+{
+	account_take_fact(account, &(struct fact){ .type = FACT_EXPECTED,
+		.expectation = { expected(), nat_view_tuple(&view, DIRECTION_ORIGINAL) } }, now);
+}
+
 /* The entry of a control connection goes, and what was expected of it. */
 static void master_gone(struct tuple master)
 {
@@ -591,6 +597,33 @@ static void a290_an_expectation_that_somebody_deleted_was_deleted_here(void **st
 		passes(SECOND);
 		transfer_was(TRANSFER_DELETED_HERE, TRANSFER_BY_NOBODY);
 	}
+}
+
+/* The gateway makes an expectation anew for those that carry it to another router, when its offer has been told. */
+static void a389_what_is_made_again_at_once_was_not_deleted(void **state)
+{
+	(void)state;
+	for (unsigned int comes = 0; comes < 2; comes++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			now++;
+			all_was_heard();
+			deleted();
+			expected_again();
+			passes(5 * SECOND);
+			assert_int_equal(told_count, 0);
+			if (comes) {
+				handshake();
+				sender_ends(36);
+				receiver_ends(36);
+			}
+			replied(comes ? 226 : 425);
+			passes(SECOND);
+			transfer_was(comes ? TRANSFER_COMPLETE : TRANSFER_NEVER_CAME, comes ? TRANSFER_BY_NOBODY : caller());
+			bytes_were(comes ? 36 : 0);
+			assert_int_equal(find_told(NOTICE_PINHOLE_USED) != NULL, comes);
+		}
 }
 
 static void a290_the_gateways_guess_that_a_deleted_one_was_used_is_not_believed(void **state)
@@ -2189,6 +2222,7 @@ int main(void)
 		cmocka_unit_test(a290_what_goes_with_its_control_connections_entry_was_deleted_here),
 		cmocka_unit_test(a290_another_connections_end_and_one_of_before_delete_nothing),
 		cmocka_unit_test(a290_an_expectation_that_somebody_deleted_was_deleted_here),
+		cmocka_unit_test(a389_what_is_made_again_at_once_was_not_deleted),
 		cmocka_unit_test(a290_the_gateways_guess_that_a_deleted_one_was_used_is_not_believed),
 		cmocka_unit_test(a290_what_the_gateway_deletes_itself_ends_as_it_says),
 		cmocka_unit_test(a290_what_was_deleted_before_the_offer_is_not_that_offer),

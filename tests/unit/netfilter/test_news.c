@@ -256,6 +256,22 @@ static void a290_an_expectation_that_nobody_deleted_was_used(void **state)
 	assert_true(tuple_equal(&taken[0].expectation.expected, &expected));
 }
 
+static void a389_an_expectation_that_is_made_is_news(void **state)
+{
+	const struct tuple expected = tuple_of("203.0.113.9", 0, "198.51.100.1");
+	const struct tuple master = tuple_of("10.0.0.5", 1024, "203.0.113.9");
+	struct nlmsghdr *message = netlink_begin(&datagram, NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW, 0, AF_INET);
+
+	(void)state;
+	conntrack_put_tuple(message, CTA_EXPECT_TUPLE, &expected);
+	conntrack_put_tuple(message, CTA_EXPECT_MASTER, &master);
+	message->nlmsg_pid = 1234;
+	receives(message);
+	assert_int_equal(taken_count, 1);
+	assert_int_equal(taken[0].type, FACT_EXPECTED);
+	assert_true(tuple_equal(&taken[0].expectation.expected, &expected));
+}
+
 static void a366_what_there_was_no_room_for_is_a_loss(void **state)
 {
 	(void)state;
@@ -378,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others_are_no_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_the_end_of_a_connection_that_had_a_helper_is_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_an_expectation_that_nobody_deleted_was_used, setup, teardown),
+		cmocka_unit_test_setup_teardown(a389_an_expectation_that_is_made_is_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_there_was_no_room_for_is_a_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(a366_what_was_dropped_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a386_a_loss_that_follows_another_one_ends_too, setup, teardown),
