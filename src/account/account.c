@@ -229,8 +229,8 @@ static void ask_kernel(struct account *account, struct row *row)
 }
 
 /*
- * Are copies of its end on their way? The kernel sends them after a tenth of a second, or when it comes to that: a busy host may
- * take seconds. Until then it is not known how long the file is, nor who has ended it.
+ * Are copies of its end on their way? The kernel sends them after a tenth of a second, or when it comes to that: a busy
+ * host may take seconds. Until then it is not known how long the file is, nor who has ended it.
  */
 static bool row_awaits_copies(const struct account *account, const struct row *row)
 {

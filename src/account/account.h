@@ -61,14 +61,14 @@ struct account *account_open(void *memory, uint32_t rows, const uint8_t key[16],
 bool account_take_notice(struct account *account, const struct notice *notice, uint64_t time, uint64_t now);
 
 /*
- * Facts are being read from their sockets, or all that were read have been taken: what a process has read and not taken when it
- * ends is lost.
+ * Facts are being read from their sockets, or all that were read have been taken: what a process has read and not taken
+ * when it ends is lost.
  */
 void account_hear(struct account *account, bool hearing);
 
 /*
- * Has the process before this one lost facts by its end, or ended while the kernel was losing some? Then this one begins with a
- * loss of each socket's, which ends as others do.
+ * Has the process before this one lost facts by its end, or ended while the kernel was losing some? Then this one begins
+ * with a loss of each socket's, which ends as others do.
  */
 bool account_was_interrupted(const struct account *account);
 

@@ -353,7 +353,7 @@ static void take_segment(struct account *account, const struct fact_segment *seg
 	note_end(row, direction, segment->flags);
 	if (sample)
 		tell_progress(account, row, now);
-	/* In case conntrack's news of it is lost. Of what has no entry yet, a copy may be of a connection whose row has gone. */
+	/* In case conntrack's news of it is lost. Without an entry, a copy may be of a connection whose row has gone. */
 	if (direction == DIRECTION_REPLY && segment->flags & FACT_RST && !row->established && !row->answered &&
 	    (row->known || row->lossy))
 		row->state = ROW_REFUSED;

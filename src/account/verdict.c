@@ -87,7 +87,7 @@ static void judge_open(const struct row *row, struct notice_transfer *verdict)
 	verdict->outcome = row->code / 100 == 2 && !was_cut(row) ? TRANSFER_COMPLETE : TRANSFER_ABORTED;
 	if (verdict->outcome == TRANSFER_ABORTED)
 		verdict->by = judge_culprit(row);
-	/* What lost copies said is not known; a FIN says it again. Before the end, samples say no more than how far it is. */
+	/* What lost copies said is not known; a FIN says it again. Before the end, samples only say how far it is. */
 	if (measure->ended || (!row->lossy && was_reset(row)))
 		verdict->counted = measure_read(measure, &verdict->bytes);
 }

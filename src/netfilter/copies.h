@@ -24,8 +24,8 @@ int copies_open(struct copies *copies, uint16_t group);
 void copies_close(struct copies *copies);
 
 /*
- * Another process hears from now on: what was dropped before, it does not count. losing: the one before it may have ended in the
- * middle of a loss, whose end is therefore told.
+ * Another process hears from now on: what was dropped before, it does not count. losing: the one before it may have ended
+ * in the middle of a loss, whose end is therefore told.
  */
 void copies_inherit(struct copies *copies, bool losing);
 

@@ -21,8 +21,8 @@ int news_open(struct news *news, uint16_t zone);
 void news_close(struct news *news);
 
 /*
- * Another process hears from now on: what was dropped before, it does not count. losing: the one before it may have ended in the
- * middle of a loss, whose end is therefore told.
+ * Another process hears from now on: what was dropped before, it does not count. losing: the one before it may have ended
+ * in the middle of a loss, whose end is therefore told.
  */
 void news_inherit(struct news *news, bool losing);
 

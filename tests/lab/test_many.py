@@ -145,8 +145,8 @@ def what_is_lost_is_counted(pause, room):
 
 def who_tells_is_killed(seconds):
     """
-    At work, again and again. What the one before had read, and what the kernel dropped meanwhile, the next one does not know:
-    so it says nothing that rests on it.
+    At work, again and again. What the one before had read, and what the kernel dropped meanwhile, the next one does not
+    know: so it says nothing that rests on it.
     """
     with make(watchdog="0") as lab:
         serve(lab)

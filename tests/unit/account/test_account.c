@@ -234,7 +234,8 @@ static void master_gone(struct tuple master)
 static void entry(enum fact_type type, enum fact_state state)
 {
 	account_take_fact(account, &(struct fact){ .type = type,
-		.entry = { .id = 4711, .original = original(), .state = state, .fresh = state == FACT_STATE_CALLING } }, now);
+		.entry = { .id = 4711, .original = original(), .state = state,
+			   .fresh = state == FACT_STATE_CALLING } }, now);
 }
 
 static struct endpoint goes_to(void)
