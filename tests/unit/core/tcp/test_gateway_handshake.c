@@ -108,7 +108,8 @@ static void a_server_that_says_nothing_is_not_believed(void **state)
 	begin_shaken();
 	rig.at->peer[0].next++;
 	rig.lookups = 0;
-	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[0].first, TCP_ACK, 0, "", 0), GATEWAY_ACCEPT);
+	assert_int_equal(rig_packet(&rig, S, rig.at->peer[1].first, rig.at->peer[0].first, TCP_ACK, 0, "", 0),
+			 GATEWAY_ACCEPT);
 	assert_int_equal(gateway_session_count(rig.gateway), 0);
 	assert_int_equal(rig.lookups, 0);
 }
