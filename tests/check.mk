@@ -230,7 +230,8 @@ check-long: setup-long
 	$(Q)$(RUN) 'deb:1800=tests/make/test_deb.py' 'nspawn:5400=tests/make/test_nspawn.py'
 	$(Q)$(RUN) 'count:300=tests/bench/count $(RELEASE)/tests/bench/count'
 	$(Q)$(RUN) 'mutate:7200=tests/tools/mutate' 'mutants:28800=tests/tools/mutants'
-	$(Q)$(RUN) 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py'
+	$(Q)$(RUN) 'lab/flood_kinds:1800=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_flood_kinds.py' \
+		'lab/handshakes:900=LAB_FULL=1 FTPALG=$(abspath $(RELEASE)/ftpalg) tests/lab/test_handshakes.py'
 
 # How many instructions a packet takes, whichever machine this is.
 bench-count:

@@ -136,6 +136,7 @@ static void nfqueue_explain(uint16_t number, int error, bool bound, char *text, 
 
 static void nfqueue_prepare(struct nfqueue *queue)
 {
+	queue->batch = NFQUEUE_BATCH;
 	memset(queue->headers, 0, sizeof(queue->headers));
 	for (size_t i = 0; i < NFQUEUE_BATCH; i++) {
 		queue->contents[i].iov_base = queue->received[i].bytes;
@@ -339,7 +340,7 @@ static int nfqueue_read(struct nfqueue *queue)
 	int count;
 
 	do
-		count = recvmmsg(nfqueue_descriptor(queue), queue->headers, NFQUEUE_BATCH, MSG_DONTWAIT, NULL);
+		count = recvmmsg(nfqueue_descriptor(queue), queue->headers, queue->batch, MSG_DONTWAIT, NULL);
 	while (count < 0 && errno == EINTR);
 	if (count < 0)
 		return errno == EAGAIN ? 0 : -errno;

@@ -76,6 +76,7 @@ struct nfqueue {
 	/* The packets that were read together. */
 	struct nfqueue_waiting waiting[NFQUEUE_BATCH];
 	size_t count;
+	unsigned int batch; /* how many are read together; NFQUEUE_BATCH, or as many as who attaches wants, which is fewer */
 	struct nfqueue_outlet outlet;
 	struct nfqueue_counters counters;
 	struct mmsghdr headers[NFQUEUE_BATCH];
@@ -110,7 +111,7 @@ int nfqueue_open_verdict(struct nfqueue *queue, struct nfverdict *verdict);
 int nfqueue_descriptor(const struct nfqueue *queue);
 
 /*
- * Takes what waits, NFQUEUE_BATCH packets at most, has each judged, and returns each with its verdict. Returns how many
+ * Takes what waits, a batch of packets at most, has each judged, and returns each with its verdict. Returns how many
  * there were, or -errno where the socket failed. A packet that arrived incomplete is dropped unseen: sent back, it would
  * stay cut.
  */

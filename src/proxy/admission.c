@@ -44,10 +44,14 @@
 #define ADMISSION_HELPER "sane"
 /* The port of discard; any port will do to have a route looked up. */
 #define ROUTE_PORT 9
+/* In one turn: each goes through the kernel to the listener, and back to its client. */
+#define ADMISSION_BATCH 8U
 
 struct admission {
 	const struct config_proxy *config;
 	struct host *host;
+	struct proxy *proxy;
+	struct turn turn;
 	struct nfqueue queue;
 	struct nfverdict verdict;
 	struct rawsock rawsock;
@@ -133,17 +137,24 @@ static struct nfqueue_answer admission_judge(void *context, struct bytes bytes)
 	return drop;
 }
 
-static void admission_on_queue(evutil_socket_t descriptor, short what, void *context)
+static void admission_take_turn(void *context)
 {
 	struct admission *admission = context;
 	const struct nfqueue_judge judge = { .context = admission, .judge = admission_judge };
 	const int received = nfqueue_receive(&admission->queue, &judge);
 
-	(void)descriptor;
-	(void)what;
 	if (received < 0 && log_limit_allows(&admission->limit, clock_microseconds()))
 		log_message(LOG_LEVEL_ERROR, "netfilter queue %u failed: %s", admission->config->queue,
 			    strerror(-received));
+}
+
+static void admission_on_queue(evutil_socket_t descriptor, short what, void *context)
+{
+	struct admission *admission = context;
+
+	(void)descriptor;
+	(void)what;
+	turns_ask(&admission->proxy->turns, &admission->proxy->nobody, TURN_ARRIVAL, &admission->turn);
 }
 
 struct admission *admission_open(const struct config *config, struct host *host, int queue, char *error, size_t size)
@@ -168,6 +179,7 @@ struct admission *admission_open(const struct config *config, struct host *host,
 		if (!result)
 			result = nfqueue_open_verdict(&admission->queue, &admission->verdict);
 		if (!result) {
+			admission->queue.batch = ADMISSION_BATCH;
 			nfverdict_inherit(&admission->verdict);
 			return admission;
 		}
@@ -177,9 +189,11 @@ struct admission *admission_open(const struct config *config, struct host *host,
 	return NULL;
 }
 
-bool admission_watch(struct admission *admission, struct event_base *base)
+bool admission_watch(struct admission *admission, struct proxy *proxy)
 {
-	admission->watch = event_new(base, nfqueue_descriptor(&admission->queue), EV_READ | EV_PERSIST,
+	admission->proxy = proxy;
+	admission->turn = (struct turn){ .take = admission_take_turn, .context = admission };
+	admission->watch = event_new(proxy->base, nfqueue_descriptor(&admission->queue), EV_READ | EV_PERSIST,
 				     admission_on_queue, admission);
 	return admission->watch && event_add(admission->watch, NULL) == 0;
 }
@@ -188,8 +202,10 @@ void admission_close(struct admission *admission)
 {
 	if (!admission)
 		return;
-	if (admission->watch)
+	if (admission->watch) {
+		turns_forget(&admission->proxy->turns, &admission->turn);
 		event_free(admission->watch);
+	}
 	nfverdict_close(&admission->verdict);
 	for (int i = 0; i < 2; i++)
 		if (admission->probe[i] >= 0)

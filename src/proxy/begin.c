@@ -56,5 +56,5 @@ void proxy_session_begin(struct proxy *proxy, int descriptor)
 		return;
 	}
 	proxy_session_start(session, &view);
-	proxy_session_pump(session);
+	proxy_session_wake(session);
 }

@@ -154,6 +154,7 @@ static void secure_server(struct proxy_session *session)
 {
 	struct leg *server = &session->leg[LEG_SERVER];
 
+	session->shook = true;
 	switch (tls_stream_handshake(server->wire.tls)) {
 	case TLS_DONE:
 		session->again = true;
@@ -223,6 +224,7 @@ static void secure_client(struct proxy_session *session)
 {
 	struct leg *client = &session->leg[LEG_CLIENT];
 
+	session->shook = true;
 	switch (tls_stream_handshake(client->wire.tls)) {
 	case TLS_DONE:
 		client->phase = LEG_SECURE;

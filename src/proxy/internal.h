@@ -24,6 +24,7 @@
  *   hello_watch.c     the name for which it is, and no other
  *   clear.c           TLS ends on a leg, and the leg goes on in clear
  *   state.c           what all of these ask of a session, and how it is refused
+ *   turns.c           who does its work next (turn_queue.c)
  */
 #ifndef PROXY_INTERNAL_H
 #define PROXY_INTERNAL_H
@@ -39,6 +40,7 @@
 #include "proxy/bypass_table.h"
 #include "proxy/hello_watch.h"
 #include "proxy/relay.h"
+#include "proxy/turns.h"
 #include "tls/wire.h"
 
 /* What one leg may have waiting for the other: a few long lines. */
@@ -71,6 +73,9 @@ struct proxy {
 	uint64_t relays_max; /* control connections of all sessions still have descriptors then */
 	struct proxy_session *first;
 	struct bypass_table bypasses;
+	struct turns turns;
+	struct turn_source *turn_sources; /* one for each row of quota's sources */
+	struct turn_source nobody;        /* what no row of quota is known for, and connections that arrive */
 };
 
 enum leg_side {
@@ -186,8 +191,10 @@ struct proxy_session {
 	struct proxy_session *next;
 	struct leg leg[LEG_COUNT];
 	struct event *timer;
-	struct event *turn; /* the next one, after everybody else's */
+	struct turn turn;
 	unsigned int steps; /* that are left in this turn */
+	bool shook;         /* a handshake has had its step in this turn */
+	bool expired;       /* the timer has */
 	struct session session;
 	struct session_backlog backlog;
 	struct ops ops; /* its context is this */
@@ -228,7 +235,7 @@ struct proxy_session {
 };
 
 /* proxy/state.c */
-/* Pumps the session later in this turn of the loop. */
+/* The session asks for a turn, in which it is pumped. */
 void proxy_session_wake(struct proxy_session *session);
 /* Takes one of the session's steps. False: it has had them all, and goes on in the loop's next turn. */
 bool proxy_session_step(struct proxy_session *session);
@@ -245,6 +252,9 @@ bool proxy_client_has_tls(const struct proxy_session *session);
 bool proxy_server_has_tls(const struct proxy_session *session);
 /* The same for tls.h: TLS_NO_PAIR where there is none. */
 size_t proxy_server_pair(const struct proxy_session *session);
+
+/* Where what this source wants waits for its turn; NULL: nobody's. */
+struct turn_source *proxy_find_turns(struct proxy *proxy, const struct quota_source *source);
 
 /* One session more, or one less. */
 void proxy_count_session(struct proxy *proxy, int change);
@@ -264,7 +274,7 @@ void proxy_session_start(struct proxy_session *session, const struct nat_view *v
 void proxy_session_meet_server(struct proxy_session *session);
 /* Frees a session that has not started; nobody can be told more than that it does not go on. view may be NULL. */
 void proxy_session_turn_away(struct proxy_session *session, const struct nat_view *view, enum reason reason);
-/* Moves whatever can be moved; may free session. */
+/* Moves whatever can be moved in one turn; may free session. */
 void proxy_session_pump(struct proxy_session *session);
 /* Ends the session at once. */
 void proxy_session_free(struct proxy_session *session, enum reason reason);
@@ -276,7 +286,7 @@ struct admission;
  * bytes). Packets wait in the queue until it is watched.
  */
 struct admission *admission_open(const struct config *config, struct host *host, int queue, char *error, size_t size);
-bool admission_watch(struct admission *admission, struct event_base *base);
+bool admission_watch(struct admission *admission, struct proxy *proxy);
 /* NULL is nothing to close. */
 void admission_close(struct admission *admission);
 

@@ -24,15 +24,13 @@ bool mint_ask(void *context, const struct mint_order *order)
 /* Returns how many still wait. */
 static unsigned int mint_wake(struct proxy *proxy)
 {
-	struct proxy_session *next;
 	unsigned int waiting = 0;
 
-	for (struct proxy_session *session = proxy->first; session; session = next) {
-		next = session->next;
+	for (struct proxy_session *session = proxy->first; session; session = session->next) {
 		if (session->leg[LEG_CLIENT].phase != LEG_MINTING)
 			continue;
 		waiting++;
-		proxy_session_pump(session);
+		proxy_session_wake(session);
 	}
 	return waiting;
 }

@@ -180,6 +180,8 @@ static void pinhole_relay(struct proxy_session *session, int accepted)
 	const int outward = interception_socket(proxy, pinhole->active ? LEG_CLIENT : LEG_SERVER, &local);
 	struct relay_plan plan = {
 		.base = proxy->base,
+		.turns = &proxy->turns,
+		.line = proxy_find_turns(proxy, session->relays->source),
 		.host = &proxy->host,
 		.tls = proxy->tls,
 		.tickets = session->tickets,

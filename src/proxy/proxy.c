@@ -36,7 +36,6 @@
 #include "process/service.h"
 #include "proxy/internal.h"
 
-#define PROXY_BATCH 64
 #define PROXY_ERROR_MAX 512
 #define PROXY_SIGNALS 5
 #define PROXY_PAUSE_MICROSECONDS 250000
@@ -58,10 +57,20 @@
 #define PROXY_FILES_OF_RELAY 6    /* two sockets and two pipes */
 #define PROXY_FILES_OF_ITS_OWN 64
 
+struct proxy_process;
+
+/* What waits at a listener. */
+struct proxy_arrival {
+	struct proxy_process *process;
+	int listener;
+	struct turn turn;
+};
+
 struct proxy_process {
 	struct proxy proxy;
 	const struct proxy_start *start;
 	struct event *watch[PROXY_LISTENERS];
+	struct proxy_arrival arrival[PROXY_LISTENERS];
 	struct event *signal[PROXY_SIGNALS];
 	struct admission *admission;
 	struct event *pause; /* of the listeners, while descriptors are short */
@@ -94,29 +103,41 @@ static void proxy_pause_listeners(struct proxy_process *process)
 	event_add(process->pause, &pause);
 }
 
-/* Takes what waits at a listener. */
-static void proxy_take(struct proxy_process *process, int listener)
+/* Takes one connection that waits at a listener. False: none does, or it can't be taken. */
+static bool proxy_take(struct proxy_process *process, int listener)
 {
-	/* Where there are several processes, none takes connections that the others could begin with at once. */
-	const int batch = process->start->share->members > 1 ? 1 : PROXY_BATCH;
+	const int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int on = 1;
 
-	for (int i = 0; i < batch; i++) {
-		const int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		const int on = 1;
-
-		if (accepted < 0 && is_starved(errno)) {
-			proxy_pause_listeners(process);
-			if (log_limit_allows(&process->accept_limit, clock_microseconds()))
-				log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open"
-					    " files, or configure fewer sessions", strerror(errno));
-		}
-		if (accepted < 0)
-			return;
-		/* A byte that was sent as urgent (ABOR with Telnet Synch) stays where it is in the line. */
-		setsockopt(accepted, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-		setsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-		proxy_session_begin(&process->proxy, accepted);
+	if (accepted < 0 && is_starved(errno)) {
+		proxy_pause_listeners(process);
+		if (log_limit_allows(&process->accept_limit, clock_microseconds()))
+			log_message(LOG_LEVEL_WARNING, "can't take a connection: %s; raise the limit of open files, or"
+				    " configure fewer sessions", strerror(errno));
 	}
+	if (accepted < 0)
+		return false;
+	/* A byte that was sent as urgent (ABOR with Telnet Synch) stays where it is in the line. */
+	setsockopt(accepted, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	setsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	proxy_session_begin(&process->proxy, accepted);
+	return true;
+}
+
+static void proxy_ask(struct proxy_arrival *arrival)
+{
+	struct proxy *proxy = &arrival->process->proxy;
+
+	turns_ask(&proxy->turns, &proxy->nobody, TURN_ARRIVAL, &arrival->turn);
+}
+
+/* Where there are several processes, none goes on with a connection that another could begin with at once. */
+static void proxy_take_turn(void *context)
+{
+	struct proxy_arrival *arrival = context;
+
+	if (proxy_take(arrival->process, arrival->listener) && arrival->process->start->share->members <= 1)
+		proxy_ask(arrival);
 }
 
 static void proxy_on_pause_end(evutil_socket_t descriptor, short what, void *context)
@@ -143,18 +164,20 @@ static void proxy_on_turn(evutil_socket_t descriptor, short what, void *context)
 		if (!process->watch[i])
 			continue;
 		event_add(process->watch[i], NULL);
-		proxy_take(process, event_get_fd(process->watch[i]));
+		proxy_ask(&process->arrival[i]);
 	}
 }
 
 static void proxy_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
 	const struct itimerspec precedence = { .it_value.tv_nsec = PROXY_PRECEDENCE_NANOSECONDS };
-	struct proxy_process *process = context;
+	struct proxy_arrival *arrival = context;
+	struct proxy_process *process = arrival->process;
 
+	(void)descriptor;
 	(void)what;
 	if (!share_leads(process->start->share) || timerfd_settime(process->precedence, 0, &precedence, NULL) < 0) {
-		proxy_take(process, descriptor);
+		proxy_ask(arrival);
 		return;
 	}
 	proxy_ignore_listeners(process);
@@ -198,6 +221,7 @@ static void proxy_close_inlets_here(struct proxy_process *process)
 		if (process->watch[i])
 			event_free(process->watch[i]);
 		process->watch[i] = NULL;
+		turns_forget(&process->proxy.turns, &process->arrival[i].turn);
 	}
 	admission_close(process->admission);
 	process->admission = NULL;
@@ -295,7 +319,9 @@ static int proxy_open_quota(struct proxy_process *process)
 		buckets *= 2;
 	process->sources = calloc((size_t)limits->sessions + 1, sizeof(*process->sources));
 	process->buckets = calloc(buckets, sizeof(*process->buckets));
-	if (!process->sources || !process->buckets || getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+	process->proxy.turn_sources = calloc((size_t)limits->sessions + 1, sizeof(*process->proxy.turn_sources));
+	if (!process->sources || !process->buckets || !process->proxy.turn_sources ||
+	    getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		return -1;
 	/* A low rate can't be shared out. */
 	quota.mints = rate >= 2 * PROXY_MINT_SHARES ? rate / PROXY_MINT_SHARES : 0;
@@ -334,14 +360,19 @@ static int proxy_create_loop(struct proxy_process *process)
 	struct proxy *proxy = &process->proxy;
 
 	proxy->base = proxy_make_base();
-	if (!proxy->base)
+	if (!proxy->base || !turns_open(&proxy->turns, proxy->base))
 		goto failed;
 	for (int i = 0; i < PROXY_LISTENERS; i++) {
 		const int listener = process->start->inlets->listener[i];
 
 		if (listener < 0)
 			continue;
-		process->watch[i] = event_new(proxy->base, listener, EV_READ | EV_PERSIST, proxy_on_accept, process);
+		process->arrival[i] = (struct proxy_arrival){
+			.process = process, .listener = listener,
+			.turn = { .take = proxy_take_turn, .context = &process->arrival[i] },
+		};
+		process->watch[i] = event_new(proxy->base, listener, EV_READ | EV_PERSIST, proxy_on_accept,
+					      &process->arrival[i]);
 		if (!process->watch[i] || event_add(process->watch[i], NULL) < 0)
 			goto failed;
 	}
@@ -360,7 +391,7 @@ static int proxy_create_loop(struct proxy_process *process)
 	for (int i = 0; i < PROXY_SIGNALS; i++)
 		if (!process->signal[i] || event_add(process->signal[i], NULL) < 0)
 			goto failed;
-	if (!admission_watch(process->admission, proxy->base) || !mint_watch(proxy) || log_watch(proxy->base) < 0 ||
+	if (!admission_watch(process->admission, proxy) || !mint_watch(proxy) || log_watch(proxy->base) < 0 ||
 	    proxy_start_heart(process) < 0)
 		goto failed;
 	service_take_signals();
@@ -436,10 +467,12 @@ static void proxy_close(struct proxy_process *process)
 	tls_close(proxy->tls);
 	host_close(&proxy->host);
 	log_unwatch();
+	turns_close(&proxy->turns);
 	if (proxy->base)
 		event_base_free(proxy->base);
 	free(process->sources);
 	free(process->buckets);
+	free(proxy->turn_sources);
 	enforced_close(&process->enforced);
 	free(process);
 }

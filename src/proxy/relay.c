@@ -3,10 +3,10 @@
  * Theory of operation
  *
  * A relay is two halves, one for each direction, over two wires. Events are edge-triggered, so whatever happens, the relay
- * moves until nothing moves any more, or until its share is used up and its next turn comes after everybody else's (see
- * session.c): there is no bookkeeping of who waits for what. A half holds what it has read until that is written, and reads
- * nothing meanwhile: the one buffer, and those of its records that wait at the wire, are the bound, and TCP does the rest.
- * Between two wires in clear the bytes stay in the kernel (splice).
+ * asks for a turn (turns.c) and moves until nothing moves any more, or until its share is used up and its next turn comes
+ * after everybody else's: there is no bookkeeping of who waits for what. A half holds what it has read until that is
+ * written, and reads nothing meanwhile: the one buffer, and those of its records that wait at the wire, are the bound, and
+ * TCP does the rest. Between two wires in clear the bytes stay in the kernel (splice).
  *
  *                connect            handshakes               both halves done, the file arrived
  *   relay_begin ---------> securing ----------> moving -----------------------------------------> closed
@@ -65,8 +65,7 @@ static void relay_free(struct relay *relay)
 	}
 	if (relay->timer)
 		event_free(relay->timer);
-	if (relay->turn)
-		event_free(relay->turn);
+	turns_forget(relay->plan.turns, &relay->turn);
 	tls_tickets_drop(relay->plan.tickets);
 	if (relay->plan.account->source)
 		quota_end_relay(relay->plan.account->quota, relay->plan.account->source);
@@ -163,13 +162,11 @@ static uint64_t relay_progress(const struct relay *relay)
 	return progress;
 }
 
-static void relay_on_time(evutil_socket_t descriptor, short what, void *context)
+/* Its deadline is there. May free relay. */
+static void relay_expire(struct relay *relay)
 {
-	struct relay *relay = context;
 	const uint64_t progress = relay_progress(relay);
 
-	(void)descriptor;
-	(void)what;
 	if (relay->moving && relay_file_arrived(relay)) {
 		/* All of the file is there; a peer just does not close. */
 		relay_finish(relay);
@@ -220,7 +217,7 @@ static bool relay_listen(struct relay *relay)
 	if (wire_peek(&relay->wire[RELAY_CLIENT], &byte) == TLS_WAIT)
 		return false;
 	relay->hello = true;
-	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+	relay_wake(relay);
 	return true;
 }
 
@@ -333,18 +330,15 @@ static bool relay_is_over(const struct relay *relay)
 	       relay_file_arrived(relay);
 }
 
-static void relay_on_event(evutil_socket_t descriptor, short what, void *context)
+/* Moves whatever can be moved in one turn. May free relay. */
+static void relay_pump(struct relay *relay)
 {
-	struct relay *relay = context;
 	const bool arrived = relay_file_arrived(relay);
 	/* The file's direction first: the other may wait for the file's end. */
 	const enum relay_end first = relay->plan.source == RELAY_SERVER ? RELAY_SERVER : RELAY_CLIENT;
 	enum reason reason = relay_set_up(relay);
-	const struct timeval none = { .tv_sec = 0 };
 	bool again = false;
 
-	(void)descriptor;
-	(void)what;
 	for (int i = 0; i < RELAY_ENDS && reason == REASON_NONE; i++) {
 		reason = relay_move(relay, i == 0 ? first : !first);
 		again = again || reason == RELAY_AGAIN;
@@ -363,44 +357,37 @@ static void relay_on_event(evutil_socket_t descriptor, short what, void *context
 		relay_set_timer(relay, RELAY_LINGER_SECONDS);
 	relay_tell(relay, false);
 	if (again)
-		event_add(relay->turn, &none);
+		relay_wake(relay);
 }
 
-void relay_command(struct relay_follower *follower, enum relay_end source)
+static void relay_take_turn(void *context)
 {
-	struct relay *relay = follower->relay;
+	struct relay *relay = context;
+	/* While it waited for its turn it may have been given more time. */
+	const bool expired = relay->expired && !evtimer_pending(relay->timer, NULL);
 
-	/* Once the relay knows its file, what goes to the server is about the next one. */
-	if (!relay || relay->plan.source != RELAY_ENDS)
-		return;
-	relay->plan.commanded = true;
-	relay->plan.source = source;
-	event_active(relay->watch[RELAY_CLIENT], EV_READ, 0);
+	relay->expired = false;
+	if (expired)
+		relay_expire(relay);
+	else
+		relay_pump(relay);
 }
 
-void relay_release(struct relay_follower *follower)
+static void relay_on_event(evutil_socket_t descriptor, short what, void *context)
 {
-	if (!follower->relay)
-		return;
-	follower->relay->plan.commanded = false;
-	follower->relay->plan.source = RELAY_ENDS;
+	(void)descriptor;
+	(void)what;
+	relay_wake(context);
 }
 
-void relay_hand_over(struct relay_follower *from, struct relay_follower *to)
+static void relay_on_time(evutil_socket_t descriptor, short what, void *context)
 {
-	*to = *from;
-	if (to->relay)
-		to->relay->follower = to;
-	from->relay = NULL;
-	for (int i = 0; i < RELAY_ENDS; i++)
-		from->outcome[i] = RELAY_NONE;
-}
+	struct relay *relay = context;
 
-void relay_unfollow(struct relay_follower *follower)
-{
-	if (follower->relay)
-		follower->relay->follower = NULL;
-	follower->relay = NULL;
+	(void)descriptor;
+	(void)what;
+	relay->expired = true;
+	relay_wake(relay);
 }
 
 static bool relay_watch(struct relay *relay)
@@ -413,8 +400,8 @@ static bool relay_watch(struct relay *relay)
 			return false;
 	}
 	relay->timer = evtimer_new(relay->plan.base, relay_on_time, relay);
-	relay->turn = evtimer_new(relay->plan.base, relay_on_event, relay);
-	if (!relay->timer || !relay->turn)
+	relay->turn = (struct turn){ .take = relay_take_turn, .context = relay };
+	if (!relay->timer)
 		return false;
 	relay_set_timer(relay, RELAY_CONNECT_SECONDS);
 	return true;

@@ -10,6 +10,8 @@
 
 struct event_base;
 struct relay;
+struct turn_source;
+struct turns;
 
 /*
  * How many relays a session has, and for which source. Relays outlive their session, so the session and each of its relays
@@ -58,6 +60,8 @@ struct relay_follower {
 /* Everything that a relay needs to know; it is copied, and a relay outlives its control connection. */
 struct relay_plan {
 	struct event_base *base;
+	struct turns *turns;
+	struct turn_source *line; /* where it waits for its turns */
 	struct host *host;
 	struct tls *tls;
 	struct tls_tickets *tickets;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the relay's files share: relay.c is its life, relay_move.c what happens to the bytes and to their end. */
+/*
+ * What the relay's files share: relay.c is its life, relay_move.c what happens to the bytes and to their
+ * end, relay_follow.c what its control connection knows.
+ */
 #ifndef PROXY_RELAY_INTERNAL_H
 #define PROXY_RELAY_INTERNAL_H
 
 #include "ftpalg/notice.h"
 #include "proxy/relay.h"
+#include "proxy/turns.h"
 #include "tls/wire.h"
 
 struct event;
@@ -37,7 +41,8 @@ struct relay {
 	struct wire wire[RELAY_ENDS];
 	struct event *watch[RELAY_ENDS];
 	struct event *timer;
-	struct event *turn; /* the next one, after everybody else's */
+	struct turn turn;
+	bool expired; /* the timer has */
 	struct half half[RELAY_ENDS]; /* by the wire that is read */
 	struct notice_leg leg[RELAY_ENDS];
 	bool connected;
@@ -51,6 +56,12 @@ struct relay {
 
 /* Instead of a reason: nothing is wrong, and it is not over. No event has this one. */
 #define RELAY_AGAIN REASON_COUNT
+
+/* It asks for a turn. */
+static inline void relay_wake(struct relay *relay)
+{
+	turns_ask(relay->plan.turns, relay->plan.line, TURN_SETTLED, &relay->turn);
+}
 
 /* False: no memory. */
 bool relay_prepare_halves(struct relay *relay);

@@ -5,14 +5,13 @@
  *   dialling --> (preparing) --> talking --> finishing --> freed
  *      \____________\_______________\____________\__ deadline, reset, refusal
  *
- * Events are edge-triggered and all end in proxy_session_pump, which goes round until nothing moves, or the session has had
- * its turn: TLS, reading, lines, writing. Every state has a deadline; any byte that moves while the session talks sets it
- * back, though no further than an unfinished line has time left.
+ * Events are edge-triggered and all ask for a turn (turns.c), in which proxy_session_pump goes round until nothing moves, or
+ * the session has had its turn: TLS, reading, lines, writing. Every state has a deadline; any byte that moves while the
+ * session talks sets it back, though no further than an unfinished line has time left.
  *
  * A peer that sends without pause, empty lines or records of one byte, must not have the loop to itself. So each session
- * does a bounded amount of work, SESSION_STEPS, in one turn of the loop, and what is left comes in the next turn, when all
- * others have had theirs. It comes by a timer that has already run out: an event that activates itself would be put after
- * the others that are ready, but the loop looks for no new events, and lets no timer run, until none is left.
+ * does a bounded amount of work in one turn: SESSION_STEPS, and one step of a handshake on each leg. What is left comes in
+ * its next turn, when all others have had theirs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,8 +35,7 @@ void proxy_session_free(struct proxy_session *session, enum reason reason)
 		leg_close(&session->leg[i]);
 	if (session->timer)
 		event_free(session->timer);
-	if (session->turn)
-		event_free(session->turn);
+	turns_forget(&proxy->turns, &session->turn);
 	if (session->greeting)
 		evbuffer_free(session->greeting);
 	tls_tickets_drop(session->tickets);
@@ -220,10 +218,10 @@ static bool conversation_turn(struct proxy_session *session)
 
 void proxy_session_pump(struct proxy_session *session)
 {
-	const struct timeval none = { .tv_sec = 0 };
 	bool moved = session->stirred;
 
 	session->stirred = false;
+	session->shook = false;
 	session->steps = SESSION_STEPS;
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
@@ -240,9 +238,9 @@ void proxy_session_pump(struct proxy_session *session)
 			return;
 		}
 		moved = moved || session->again;
-	} while (session->again && proxy_session_step(session));
+	} while (session->again && !session->shook && proxy_session_step(session));
 	if (session->again)
-		event_add(session->turn, &none);
+		proxy_session_wake(session);
 	watch_lines(session);
 	if (moved && !session->closing && session->session.state >= SESSION_LOGIN &&
 	    session->leg[LEG_CLIENT].input != LEG_ENDED && !conversation_shakes(session))
@@ -253,19 +251,17 @@ static void conversation_on_event(evutil_socket_t descriptor, short what, void *
 {
 	(void)descriptor;
 	(void)what;
-	proxy_session_pump(context);
+	proxy_session_wake(context);
 }
 
-static void conversation_on_time(evutil_socket_t descriptor, short what, void *context)
+/* Its deadline is there. May free session. */
+static void conversation_expire(struct proxy_session *session)
 {
-	struct proxy_session *session = context;
 	const bool idle = session->session.state >= SESSION_LOGIN && session->prepare == PREPARE_NONE &&
 			  !conversation_shakes(session);
 	const bool client_ended = session->leg[LEG_CLIENT].input == LEG_ENDED;
 	const bool server_ended = session->leg[LEG_SERVER].input == LEG_ENDED;
 
-	(void)descriptor;
-	(void)what;
 	/*
 	 * A session that transfers is not idle, however little is said meanwhile. The data connection has its own deadline.
 	 */
@@ -284,6 +280,29 @@ static void conversation_on_time(evutil_socket_t descriptor, short what, void *c
 		proxy_session_reject(session, idle ? REASON_IDLE : REASON_TIMEOUT,
 				     idle ? "nothing was said for too long" : "there was no answer in time");
 	proxy_session_pump(session);
+}
+
+static void conversation_on_time(evutil_socket_t descriptor, short what, void *context)
+{
+	struct proxy_session *session = context;
+
+	(void)descriptor;
+	(void)what;
+	session->expired = true;
+	proxy_session_wake(session);
+}
+
+static void conversation_take_turn(void *context)
+{
+	struct proxy_session *session = context;
+	/* While it waited for its turn it may have been given more time. */
+	const bool expired = session->expired && !evtimer_pending(session->timer, NULL);
+
+	session->expired = false;
+	if (expired)
+		conversation_expire(session);
+	else
+		proxy_session_pump(session);
 }
 
 static void conversation_on_notice(void *context, const struct notice *notice)
@@ -343,10 +362,10 @@ struct proxy_session *proxy_session_make(struct proxy *proxy, int descriptor)
 	proxy->first = session;
 	proxy_count_session(proxy, 1);
 	session->timer = evtimer_new(proxy->base, conversation_on_time, session);
-	session->turn = evtimer_new(proxy->base, conversation_on_event, session);
+	session->turn = (struct turn){ .take = conversation_take_turn, .context = session };
 	session->tickets = tls_tickets_make();
 	if (leg_open(&session->leg[LEG_CLIENT], proxy->base, descriptor, conversation_on_event, session) && session->timer &&
-	    session->turn && session->tickets)
+	    session->tickets)
 		return session;
 	proxy_session_turn_away(session, NULL, REASON_MEMORY_FULL);
 	return NULL;

@@ -41,9 +41,24 @@ void proxy_session_report(struct proxy_session *session, enum notice_type type, 
 	session->ops.notice(session->ops.context, &notice);
 }
 
+struct turn_source *proxy_find_turns(struct proxy *proxy, const struct quota_source *source)
+{
+	return source && proxy->turn_sources ? &proxy->turn_sources[source - proxy->quota.sources] : &proxy->nobody;
+}
+
+static enum turn_class session_class(const struct proxy_session *session)
+{
+	const bool settled = session->session.state == SESSION_READY || session->session.state == SESSION_OPAQUE;
+
+	return settled && !leg_is_shaking(&session->leg[LEG_CLIENT]) && !leg_is_shaking(&session->leg[LEG_SERVER])
+		       ? TURN_SETTLED : TURN_UNSETTLED;
+}
+
 void proxy_session_wake(struct proxy_session *session)
 {
-	event_active(session->leg[LEG_CLIENT].watch, EV_READ, 0);
+	struct proxy *proxy = session->proxy;
+
+	turns_ask(&proxy->turns, proxy_find_turns(proxy, session->source), session_class(session), &session->turn);
 }
 
 bool proxy_session_step(struct proxy_session *session)

@@ -470,6 +470,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	proxy.next_session = 1;
 	proxy.host.ops.notice = on_notice;
 	proxy.base = event_base_new();
-	assert(proxy.base);
+	assert(proxy.base && turns_open(&proxy.turns, proxy.base));
 	return 0;
 }

@@ -110,6 +110,7 @@ static void talk_open(struct talk *talk)
 	talk->proxy.host.ops.notice = take_notice;
 	talk->proxy.base = event_base_new();
 	assert_non_null(talk->proxy.base);
+	assert_true(turns_open(&talk->proxy.turns, talk->proxy.base));
 	for (int i = 0; i < LEG_COUNT; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends[i]), 0);
 		talk->end[i] = ends[i][0];
@@ -132,6 +133,7 @@ static void talk_close(struct talk *talk)
 	SSL_CTX_free(talk->context);
 	for (int i = 0; i < LEG_COUNT; i++)
 		close(talk->end[i]);
+	turns_close(&talk->proxy.turns);
 	event_base_free(talk->proxy.base);
 	free(talk->config);
 }

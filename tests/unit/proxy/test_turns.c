@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A peer that has more to say than fits into one turn of the loop waits for the next; its neighbours do not. */
+/* A peer that has more to say than fits into one turn waits for its next; its neighbours have theirs before. */
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "authority_kit.h"
 #include "between.h"
 #include "proxy/internal.h"
 #include "unit.h"
@@ -45,9 +47,14 @@ static size_t hear(int descriptor)
 	return heard;
 }
 
-static void turn(struct stage *stage)
+/* What is ready asks for turns, and so many of them are taken. */
+static void take_turns(struct stage *stage, int count)
 {
+	struct turn *next;
+
 	assert_true(event_base_loop(stage->proxy.base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
+	for (; count > 0 && (next = turn_queue_take(&stage->proxy.turns.queue)) != NULL; count--)
+		next->take(next->context);
 }
 
 static void say(int descriptor, const char *text)
@@ -69,23 +76,26 @@ static void talk_open(struct stage *stage, struct talk *talk, uint16_t port)
 	talk->session = between_begin(&stage->proxy, ends[LEG_CLIENT][1], ends[LEG_SERVER][1], &view, false);
 	assert_non_null(talk->session);
 	say(talk->end[LEG_SERVER], "220 hello\r\n");
-	turn(stage);
+	take_turns(stage, 2);
 	assert_true(hear(talk->end[LEG_CLIENT]) > 0);
 }
 
-static void stage_open(struct stage *stage)
+static void stage_open(struct stage *stage, enum proxy_legs legs)
 {
 	memset(stage, 0, sizeof(*stage));
 	stage->config = calloc(1, sizeof(*stage->config));
 	assert_non_null(stage->config);
 	config_set_defaults(stage->config);
-	stage->config->proxy.legs = PROXY_LEGS_NONE;
+	stage->config->proxy.legs = legs;
+	stage->proxy.tls = authority_tls;
 	stage->proxy.config = stage->config;
 	stage->proxy.policy = &stage->config->policy;
 	stage->proxy.next_session = 1;
 	stage->proxy.host.ops.notice = ignore_notice;
 	stage->proxy.base = event_base_new();
 	assert_non_null(stage->proxy.base);
+	/* Nobody else takes turns: how many fit into one round of the loop is a matter of time. */
+	stage->proxy.turns.taking = true;
 	talk_open(stage, &stage->flood, 40001);
 	talk_open(stage, &stage->neighbour, 40002);
 }
@@ -121,20 +131,20 @@ static void flood_from(enum leg_side side, const char *line)
 	size_t left = FLOOD - FLOOD % length;
 	int turns = 0;
 
-	stage_open(&stage);
+	stage_open(&stage, PROXY_LEGS_NONE);
 	assert_non_null(bytes);
 	for (size_t i = 0; i < left; i++)
 		bytes[i] = line[i % length];
 	assert_int_equal(write(stage.flood.end[side], bytes, left), left);
 	say(stage.neighbour.end[LEG_CLIENT], "NOOP\r\n");
-	turn(&stage);
+	take_turns(&stage, 2);
 	assert_int_equal(hear(stage.neighbour.end[LEG_SERVER]), 6);
 	for (; left > 0 && turns < TURNS_MAX; turns++) {
 		const size_t now = flood_left(&stage.flood, side);
 
 		assert_in_range(left - now, 0, TURN_MAX);
 		left = now;
-		turn(&stage);
+		take_turns(&stage, 1);
 		hear(stage.flood.end[!side]);
 		hear(stage.flood.end[side]);
 	}
@@ -164,13 +174,57 @@ static void a160_a_server_that_goes_on_with_a_reply_has_its_turn(void **state)
 	flood_from(LEG_SERVER, "200-\r\n");
 }
 
+static void a400_what_is_ready_waits_for_its_turn(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, PROXY_LEGS_NONE);
+	take_turns(&stage, 2);
+	say(stage.flood.end[LEG_CLIENT], "NOOP\r\n");
+	say(stage.neighbour.end[LEG_CLIENT], "NOOP\r\n");
+	take_turns(&stage, 0);
+	assert_int_equal(hear(stage.flood.end[LEG_SERVER]) + hear(stage.neighbour.end[LEG_SERVER]), 0);
+	take_turns(&stage, 1);
+	assert_int_equal(hear(stage.flood.end[LEG_SERVER]) + hear(stage.neighbour.end[LEG_SERVER]), 6);
+	take_turns(&stage, 1);
+	assert_int_equal(hear(stage.flood.end[LEG_SERVER]) + hear(stage.neighbour.end[LEG_SERVER]), 6);
+	stage_close(&stage);
+}
+
+/* The ClientHello is one step; the answer with keys and a signature is another one. */
+static void a400_a_turn_has_one_step_of_a_handshake(void **state)
+{
+	struct stage stage;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(context);
+
+	(void)state;
+	stage_open(&stage, PROXY_LEGS_CLIENT);
+	say(stage.flood.end[LEG_CLIENT], "AUTH TLS\r\n");
+	take_turns(&stage, 2);
+	assert_true(hear(stage.flood.end[LEG_CLIENT]) > 0);
+	take_turns(&stage, 2);
+	SSL_set_fd(client, stage.flood.end[LEG_CLIENT]);
+	assert_int_equal(SSL_connect(client), -1);
+	take_turns(&stage, 1);
+	assert_int_equal(hear(stage.flood.end[LEG_CLIENT]), 0);
+	take_turns(&stage, 1);
+	assert_true(hear(stage.flood.end[LEG_CLIENT]) > 0);
+	SSL_free(client);
+	SSL_CTX_free(context);
+	stage_close(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a160_a_client_that_says_nothing_again_and_again_has_its_turn),
 		cmocka_unit_test(a160_a_client_that_the_proxy_itself_answers_has_its_turn),
 		cmocka_unit_test(a160_a_server_that_goes_on_with_a_reply_has_its_turn),
+		cmocka_unit_test(a400_what_is_ready_waits_for_its_turn),
+		cmocka_unit_test(a400_a_turn_has_one_step_of_a_handshake),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, authority_make_tls, authority_remove_tls);
 }
