@@ -93,6 +93,17 @@ static bool server_connected(struct proxy_session *session)
 	return true;
 }
 
+/*
+ * Has all been passed on that a peer said before its end? A line may wait for room, or for replies to those before it. What
+ * is no whole line will never be one, and what bypass_move() leaves although there is room is a part of a ClientHello.
+ */
+static bool leg_is_spent(const struct proxy_session *session, const struct leg *leg, const struct leg *other)
+{
+	if (session->opaque)
+		return evbuffer_get_length(leg->in) == 0 || evbuffer_get_length(other->out) < LEG_BUFFER_MAX;
+	return evbuffer_search_eol(leg->in, NULL, NULL, EVBUFFER_EOL_LF).pos < 0;
+}
+
 /* Where a peer has said all it will, the other one hears what is still on its way, and then the end. */
 static void pass_on_ends(struct proxy_session *session)
 {
@@ -102,7 +113,8 @@ static void pass_on_ends(struct proxy_session *session)
 
 		if (i == LEG_SERVER && session->holds_reply)
 			continue;
-		if (leg->input == LEG_ENDED && other->output == LEG_WRITES && !session->closing && !session->objection) {
+		if (leg->input == LEG_ENDED && other->output == LEG_WRITES && !session->closing && !session->objection &&
+		    leg_is_spent(session, leg, other)) {
 			leg_finish(other);
 			session->again = true;
 			proxy_session_set_timer(session, PROXY_FINISH_SECONDS);
@@ -139,8 +151,8 @@ static bool conversation_is_over(struct proxy_session *session)
 
 	if (session->closing)
 		return leg_is_shaking(client) || (client->output == LEG_FINISHED && discard_rest(session));
-	/* After the server's end there is nothing that the client could still hear. */
-	return server->input == LEG_ENDED && (client->output == LEG_FINISHED || client->input == LEG_ENDED);
+	/* A client that says no more may still read. One that does not is reset by its host, or is out of time. */
+	return server->input == LEG_ENDED && client->output == LEG_FINISHED;
 }
 
 /* Notes when an unfinished line began. */
@@ -265,8 +277,8 @@ static void conversation_expire(struct proxy_session *session)
 	/*
 	 * A session that transfers is not idle, however little is said meanwhile. The data connection has its own deadline.
 	 */
-	if (idle && (session->transfer.relay || session->earlier.relay) && !session->closing && !client_ended &&
-	    !line_is_late(session) && (session->holds_reply || !server_ended)) {
+	if (idle && (session->transfer.relay || session->earlier.relay) && !session->closing && !line_is_late(session) &&
+	    (session->holds_reply || !server_ended)) {
 		conversation_set_idle_timer(session);
 		return;
 	}
