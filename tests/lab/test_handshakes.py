@@ -26,11 +26,12 @@ from process import children, wait_until
 from proxy import Proxy
 from scripted import ScriptedServer
 from servers import is_listening
-from tap import Plan, check, check_equal
+from tap import Late, Plan, check, check_equal
 from test_flood import FLOOD, LOWEST, ipv4, is_sanitized, note
 from test_tls import Talk
 
-HANDSHAKES = 900
+# With sanitizers a handshake takes several times as long, and 900 of them longer than one may wait.
+HANDSHAKES = 200 if is_sanitized() else 900
 ROUNDS = 7 if os.environ.get("LAB_FULL") else 2
 SECONDS = 4 if os.environ.get("LAB_FULL") else 1.5
 DEMANDED = 2.0 if os.environ.get("LAB_FULL") and not is_sanitized() else None
@@ -222,7 +223,8 @@ def flooded_for(cell, talk, address, source):
             logged_in(cell, address).socket.close()
             newcomers.append(time.perf_counter() - start)
         count, seconds = last_count(flood), time.monotonic() - began
-        check_equal(flood.output().count("failed=") and last_count(flood, "failed"), 0, "handshakes that were not answered")
+        if failed := last_count(flood, "failed"):
+            raise Late(f"{failed} handshakes were not answered in time")
     refused = [event for event in cell.proxy.events(since=since) if event["event"] in ("refuse", "anomaly")
                and event["reason"] not in EXPECTED]
     check_equal(refused, [], "what was refused")
