@@ -35,6 +35,7 @@
 /* Commands of no RFC before the login. Clients that try out what a server knows send a dozen or two. */
 #define SESSION_UNKNOWN_MAX 64
 #define SESSION_PATH_MAX 128
+#define SESSION_SECRETS_MAX 2
 
 enum session_state {
 	SESSION_GREETING,
@@ -93,6 +94,12 @@ struct session_transfer {
 	uint32_t number; /* of its command */
 	uint64_t start;
 	uint8_t path[SESSION_PATH_MAX];
+};
+
+/* A password that was said, as what it takes to find it again where a server repeats it. */
+struct session_secret {
+	uint32_t hash;
+	uint16_t length; /* 0: none */
 };
 
 /* What a session has to keep only while a command waits for its reply or an offer is open, which is seldom. */
@@ -155,6 +162,7 @@ struct session {
 
 	/* A name counts once its USER has been answered: until then, a reply speaks of the one before. */
 	uint32_t next_name_number;
+	struct session_secret secrets[SESSION_SECRETS_MAX]; /* the last ones, newest first */
 	uint8_t name_length;
 	uint8_t next_name_length;
 	uint8_t name[SESSION_NAME_MAX];

@@ -55,6 +55,8 @@ bool verb_asks_for_port(enum verb verb);
 bool verb_asks_about_server(enum verb verb);
 /* An offer, a request for one, or AUTH: what must not be read by a server and not by us. */
 bool verb_matters(enum verb verb);
+/* PASS, ACCT, ADAT: its argument is nobody's business. */
+bool verb_takes_secret(enum verb verb);
 /* Its argument is, or ends with, a path name. */
 bool verb_takes_path(enum verb verb);
 /* RETR, LIST, NLST, MLSD, STOR, STOU, APPE: commands that use the data connection. */

@@ -289,7 +289,7 @@ static void notice_set_said(struct notice_line *line, const char *key, struct by
 static void notice_set_text(struct notice_line *line, const struct notice *notice)
 {
 	/* Whatever the core meant to report: no password leaves here. */
-	if (notice->verb == VERB_PASS || notice->verb == VERB_ACCT || notice->verb == VERB_ADAT)
+	if (verb_takes_secret(notice->verb))
 		return;
 	notice_set_said(line, notice_text_key(notice->type), notice->text);
 }

@@ -31,7 +31,7 @@ size_t character_read(struct bytes text, uint32_t *character)
 
 /*
  * Controls; characters that turn the direction of the text beside them; and those that are not seen, so that two names look
- * like one: what Unicode calls default-ignorable, and the marks of annotations.
+ * like one: what Unicode calls default-ignorable, the marks of annotations, and Braille without a dot.
  */
 static const struct {
 	uint32_t first;
@@ -39,7 +39,8 @@ static const struct {
 } unprintable[] = {
 	{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x61c, 0x61c }, { 0x115f, 0x1160 },
 	{ 0x17b4, 0x17b5 },
-	{ 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 },
+	{ 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+	{ 0x2800, 0x2800 }, { 0x3164, 0x3164 },
 	{ 0xfe00, 0xfe0f },
 	{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
 	{ 0xe0000, 0xe0fff },

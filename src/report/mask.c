@@ -40,7 +40,7 @@ static uint32_t find_argument(const uint8_t *line, uint32_t length)
 		if (memcmp(letters, verbs[i], sizeof(letters)) == 0)
 			return at;
 	parse_command((struct bytes){ line, length }, &command);
-	if (command.verb == VERB_PASS || command.verb == VERB_ACCT || command.verb == VERB_ADAT)
+	if (verb_takes_secret(command.verb))
 		return command.verb_span.offset + command.verb_span.length;
 	return 0;
 }

@@ -236,6 +236,8 @@ static enum reason judge_command(const struct turn *turn, enum reason parsed, co
 	}
 	if (command->verb == VERB_USER)
 		remember_user(turn, command);
+	if (verb_takes_secret(command->verb))
+		session_note_secret(turn->session, command_argument(turn, command));
 	return REASON_NONE;
 }
 

@@ -52,6 +52,10 @@ void session_pipeline_begin(struct session *session);
  */
 bool session_pipeline_answer(struct session *session, uint16_t code, bool endpoint, struct session_command *command);
 
+/* The client says a password, or what is kept like one. And takes those that were said out of text; returns its length. */
+void session_note_secret(struct session *session, struct bytes secret);
+size_t session_hide_secrets(const struct session *session, uint8_t *text, size_t length);
+
 /* The client goes on: a multi-line reply that it may have taken as ended has ended. */
 void session_settle_reply(const struct turn *turn);
 

@@ -34,11 +34,6 @@ static bool tells_reply(enum verb verb, uint16_t code)
 				   verb_is_passive_request(verb));
 }
 
-static bool takes_secret(enum verb verb)
-{
-	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT;
-}
-
 static void tell(const struct turn *turn, enum verb verb, uint16_t code)
 {
 	struct notice notice = turn_notice(turn, NOTICE_LINE);
@@ -46,7 +41,7 @@ static void tell(const struct turn *turn, enum verb verb, uint16_t code)
 	notice.verb = verb;
 	notice.code = code;
 	notice.text = turn->line;
-	if (takes_secret(verb) && notice.text.length > REPLY_CODE_LENGTH)
+	if (verb_takes_secret(verb) && notice.text.length > REPLY_CODE_LENGTH)
 		notice.text.length = REPLY_CODE_LENGTH;
 	turn_report(turn, &notice);
 }

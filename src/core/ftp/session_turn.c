@@ -17,9 +17,27 @@ struct notice turn_notice(const struct turn *turn, enum notice_type type)
 	return notice;
 }
 
+/* Is its text a server's line? Not where that names a directory, which must stay what it is. */
+static bool may_repeat_secret(const struct notice *notice)
+{
+	return notice->direction == DIRECTION_REPLY &&
+	       (notice->type == NOTICE_REFUSE || notice->type == NOTICE_ANOMALY ||
+		(notice->type == NOTICE_LINE && notice->code / 100 >= 4));
+}
+
 void turn_report(const struct turn *turn, const struct notice *notice)
 {
-	turn->ops->notice(turn->ops->context, notice);
+	uint8_t text[LINE_MAX_LENGTH];
+	struct notice told = *notice;
+
+	if (turn->session->secrets[0].length > 0 && may_repeat_secret(notice)) {
+		if (told.text.length > sizeof(text))
+			told.text.length = sizeof(text);
+		memcpy(text, told.text.data, told.text.length);
+		told.text.length = session_hide_secrets(turn->session, text, told.text.length);
+		told.text.data = text;
+	}
+	turn->ops->notice(turn->ops->context, &told);
 }
 
 /* To the end of its first letters: what follows them may be the argument of PASS, in whatever form it came. */
@@ -44,7 +62,7 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 		nothing.length = 4;
 	if (turn->direction == DIRECTION_ORIGINAL && verb == VERB_UNKNOWN)
 		return turn->outcome->reason == REASON_ODD_VERB ? line_to_verb(turn->line) : turn->line;
-	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT || verb == VERB_SITE ? nothing : turn->line;
+	return verb_takes_secret(verb) || verb == VERB_SITE ? nothing : turn->line;
 }
 
 void turn_refuse(const struct turn *turn, enum reason reason, enum form form, enum verb verb)

@@ -83,6 +83,11 @@ bool verb_matters(enum verb verb)
 	return verb_is_active_offer(verb) || verb_is_passive_request(verb) || verb == VERB_AUTH;
 }
 
+bool verb_takes_secret(enum verb verb)
+{
+	return verb == VERB_PASS || verb == VERB_ACCT || verb == VERB_ADAT;
+}
+
 bool verb_takes_path(enum verb verb)
 {
 	static const enum verb verbs[] = {

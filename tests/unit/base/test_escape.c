@@ -36,6 +36,7 @@ static void a239_what_is_said_is_shown(void **state)
 		/* Not seen at all: a soft hyphen, a joiner, a filler, a tag. */
 		{ TEXT("\xc2\xad"), { "\\xc2\\xad", "\\xc2\\xad", "\\xc2\\xad" } },
 		{ TEXT("\xe2\x80\x8d"), { "\\xe2\\x80\\x8d", "\\xe2\\x80\\x8d", "\\xe2\\x80\\x8d" } },
+		{ TEXT("\xe2\xa0\x80"), { "\\xe2\\xa0\\x80", "\\xe2\\xa0\\x80", "\\xe2\\xa0\\x80" } },
 		{ TEXT("\xe3\x85\xa4"), { "\\xe3\\x85\\xa4", "\\xe3\\x85\\xa4", "\\xe3\\x85\\xa4" } },
 		{ TEXT("\xf3\xa0\x81\x81"), { "\\xf3\\xa0\\x81\\x81", "\\xf3\\xa0\\x81\\x81", "\\xf3\\xa0\\x81\\x81" } },
 		/* And their neighbours are. */

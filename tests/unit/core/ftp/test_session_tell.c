@@ -11,6 +11,7 @@ struct rig {
 	struct session session;
 	struct session_backlog backlog;
 	char told[TOLD_MAX];
+	char odd[TOLD_MAX]; /* what was refused, or reported as odd */
 };
 
 static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
@@ -33,7 +34,11 @@ static void op_notice(void *context, const struct notice *notice)
 {
 	struct rig *rig = context;
 	const size_t length = strlen(rig->told);
+	const size_t odd = strlen(rig->odd);
 
+	if (notice->type == NOTICE_ANOMALY || notice->type == NOTICE_REFUSE || notice->type == NOTICE_LOGIN)
+		snprintf(rig->odd + odd, sizeof(rig->odd) - odd, "%.*s|", (int)notice->text.length,
+			 (const char *)notice->text.data);
 	if (notice->type != NOTICE_LINE)
 		return;
 	assert_int_equal(notice->session, 7);
@@ -151,6 +156,58 @@ static void who_has_not_asked_is_told_nothing(void **state)
 	assert_string_equal(rig.told, "");
 }
 
+static void oddities_are_told(const char *const *lines, const char *expected)
+{
+	static struct rig rig;
+
+	rig_open(&rig, true);
+	rig_say(&rig, login);
+	rig.odd[0] = '\0';
+	rig_say(&rig, lines);
+	assert_string_equal(rig.odd, expected);
+}
+
+/* The answer to an empty line, for which none waits, is taken for that to PASS, and the one to PASS is a reply too many. */
+static void a390_no_reply_that_is_reported_repeats_a_password(void **state)
+{
+	static const char *const lines[] = { "S 500 'PASS secret': what", "S you said secret", "C ACCT hush!",
+					     "S 229 hush! and secret (|||40|)", "C PASV", "S 227 secret", NULL };
+	static const char *const late[] = { "C ", "C PASS other", "S 500 ''", "C CWD a", "S 500 'PASS other'", NULL };
+
+	(void)state;
+	oddities_are_told(lines, "500 'PASS ****': what|you said ****|229 **** and **** (|||40|)|");
+	dialogue_is_told(late, "S PASS 500 500|C CWD 0 CWD a|S CWD 500 500 'PASS ****'|");
+}
+
+static void a390_a_password_is_found_wherever_it_stands(void **state)
+{
+	static const char *const lines[] = { "C ACCT aaaa", "S 230 a", "S secretsecret", "S secsecret!", "S aaaaaaaaaa", "S secre",
+					     "S aaasecretaaa", NULL };
+
+	(void)state;
+	oddities_are_told(lines, "anna|********|sec****!|********aa|secre|aaa****aaa|");
+}
+
+static void a390_the_last_two_passwords_are_known_and_words_are_none(void **state)
+{
+	static const char *const lines[] = { "C PASS abc", "S 530 a", "C PASS first", "S 530 a", "C PASS second", "S 530 a",
+					     "S abc first second secret", NULL };
+
+	(void)state;
+	oddities_are_told(lines, "abc **** **** secret|");
+}
+
+static void a390_names_stay_what_they_are(void **state)
+{
+	static const char *const lines[] = { "C USER secret", "S 331 a", "C PASS secret", "S 230 in", "C PORT 10,0,0,99,0,25 secret",
+					     NULL };
+	static const char *const place[] = { "C PWD", "S 257 \"/secret\"", "C RETR secret", "S 550 secret: no", NULL };
+
+	(void)state;
+	oddities_are_told(lines, "secret|PORT 10,0,0,99,0,25 secret|");
+	dialogue_is_told(place, "C PWD 0 PWD|S PWD 257 257 \"/secret\"|C RETR 0 RETR secret|S RETR 550 550 ****: no|");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +218,10 @@ int main(void)
 		cmocka_unit_test(errors_that_tell_why_nothing_moves_are_told),
 		cmocka_unit_test(passwords_and_what_was_overwritten_are_not_told),
 		cmocka_unit_test(who_has_not_asked_is_told_nothing),
+		cmocka_unit_test(a390_no_reply_that_is_reported_repeats_a_password),
+		cmocka_unit_test(a390_a_password_is_found_wherever_it_stands),
+		cmocka_unit_test(a390_the_last_two_passwords_are_known_and_words_are_none),
+		cmocka_unit_test(a390_names_stay_what_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
