@@ -82,7 +82,9 @@ struct session_command {
 	uint32_t number;
 	uint16_t more; /* commands that keep a session alive, sent directly after this one */
 	uint8_t verb;  /* enum verb; VERB_COUNT for a command that was overwritten */
-	bool mixed;    /* there were others than of this verb among the more */
+	bool mixed : 1; /* there were others than of this verb among the more */
+	/* From so many numbers on somebody reads what its client waits for, overwritten or not; 0: no endpoint. */
+	uint8_t asked : 2;
 };
 
 /* A transfer command that waits for its final reply; of more at once than there is room for, the path is not kept. */

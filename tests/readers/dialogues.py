@@ -16,7 +16,8 @@ PORTS = (("0", "25"), ("195", "80"), ("200", "1"), ("4", "1"))
 ARABIC_ZERO = 0x660
 
 OTHER_COMMANDS = ("NOOP", "PWD", "TYPE I", "RETR f", "LIST", "CWD a", "ABOR", "STOR g", "SYST")
-COMMANDS = ("PASV",) * 3 + OTHER_COMMANDS
+# A PASV after EPSV ALL is overwritten, which its client does not know.
+COMMANDS = ("PASV",) * 4 + OTHER_COMMANDS + ("EPSV ALL",)
 CODES = ("200", "227", "227", "227", "250", "226", "150", "220", "331", "500", "425", "425", "229", "213", "221", "421",
          "228", "257")
 WORDS = ("ok", "Entering Passive Mode", "done", "x", "at 3 pm", "go (now)", "1", "mode 2", "", "=", "files, and more", "-",

@@ -283,5 +283,5 @@ void session_take_command(const struct turn *turn)
 	session->any_command = session->any_command || parsed == REASON_NONE;
 	if (command.verb == VERB_UNKNOWN && session->state == SESSION_LOGIN)
 		session->unknown_verbs++;
-	session_pipeline_push(session, reason == REASON_NONE ? command.verb : NO_COMMAND);
+	session_pipeline_push(session, reason == REASON_NONE ? command.verb : NO_COMMAND, command.verb);
 }

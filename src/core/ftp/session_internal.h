@@ -39,11 +39,14 @@ void session_tell_reply(const struct turn *turn, enum verb verb, uint16_t code);
 bool session_pipeline_holds(const struct session *session, enum verb verb);
 /* Is there no room for one more of this verb? */
 bool session_pipeline_is_full(struct session *session, enum verb verb);
-void session_pipeline_push(struct session *session, enum verb verb);
+/* said: what the client has said, and waits for an answer to; verb: what has become of it. */
+void session_pipeline_push(struct session *session, enum verb verb, enum verb said);
 /* The command that has waited longest, or NULL. */
 const struct session_command *session_pipeline_oldest(const struct session *session);
-/* The oldest request for an endpoint that waits, or NULL. */
+/* The oldest request for an endpoint that waits and that has reached the server, or NULL. */
 const struct session_command *session_pipeline_endpoint_request(const struct session *session);
+/* The least of what is asked by the commands that wait, also by those that were overwritten; 0: no endpoint. */
+unsigned int session_pipeline_asked(const struct session *session);
 /* A 1yz: the transfer has begun. */
 void session_pipeline_begin(struct session *session);
 /*

@@ -28,21 +28,16 @@ bool session_oldest_asks(const struct session *session)
  * From how many numbers on somebody could read an endpoint in a 2yz; 0: none has been asked for. To some any bytes may stand
  * around the port that EPSV is answered with (Midnight Commander, GVfs, lftp, .NET), and .NET takes the last two numbers of
  * what answers PASV for its port. The request need not be the oldest command where a client may have had the replies to
- * those before it; and where nothing waits it may, since some saw no reply in what answered it ("500" and a tab).
+ * those before it; and where nothing waits it may, since some saw no reply in what answered it ("500" and a tab). A client
+ * does not know that its request was overwritten, so it reads what is said to that as it would have read the answer.
  */
 static unsigned int count_numbers_of_endpoint(const struct session *session)
 {
 	const struct session_command *oldest = session_pipeline_oldest(session);
-	bool for_port;
 
 	if (!oldest)
 		return session->numbers_asked;
-	if (!session_oldest_asks(session) && !(session->maybe_answered && session_pipeline_endpoint_request(session)))
-		return 0;
-	for_port = verb_asks_for_port((enum verb)oldest->verb) ||
-		   (session->maybe_answered &&
-		    (session_pipeline_holds(session, VERB_EPSV) || session_pipeline_holds(session, VERB_SPSV)));
-	return for_port ? 1 : 2;
+	return session->maybe_answered ? session_pipeline_asked(session) : oldest->asked;
 }
 
 bool session_could_answer(const struct turn *turn, uint16_t code, struct span place)

@@ -71,12 +71,12 @@ static uint8_t numbers_of_endpoint(enum verb verb)
 	return verb_asks_for_port(verb) ? 1 : 2;
 }
 
-void session_pipeline_push(struct session *session, enum verb verb)
+void session_pipeline_push(struct session *session, enum verb verb, enum verb said)
 {
 	struct session_command *company = find_company(session, verb);
 
 	session->unseen_command = false;
-	session->numbers_asked = numbers_of_endpoint(verb);
+	session->numbers_asked = numbers_of_endpoint(said);
 	/* Whoever is behind stays so, but nobody is before us where nothing waits. */
 	if (session->pipeline_count == 0 && session->multiline == 0)
 		session->maybe_answered = false;
@@ -89,6 +89,7 @@ void session_pipeline_push(struct session *session, enum verb verb)
 	*pipeline_at(session, session->pipeline_count++) = (struct session_command){
 		.number = session->next_number++,
 		.verb = (uint8_t)verb,
+		.asked = session->numbers_asked & 3,
 	};
 }
 
@@ -144,6 +145,20 @@ static bool can_answer(const struct session *session, unsigned int index, uint16
 	 * that one has not begun, so it does not end.
 	 */
 	return code_ends_transfer(code) && index == 0;
+}
+
+unsigned int session_pipeline_asked(const struct session *session)
+{
+	unsigned int least = 0;
+
+	for (unsigned int i = 0; i < session->pipeline_count; i++) {
+		const unsigned int at = (session->pipeline_head + i) % SESSION_PIPELINE_MAX;
+		const unsigned int asked = session->backlog->pipeline[at].asked;
+
+		if (asked > 0 && (least == 0 || asked < least))
+			least = asked;
+	}
+	return least;
 }
 
 static unsigned int find_transfer(const struct session *session)

@@ -87,7 +87,7 @@ static enum form verb_form(enum verb verb)
 bool session_awaits_endpoint(const struct session *session)
 {
 	return session->state != SESSION_GREETING &&
-	       (session->out_of_step || session->pipeline_count == 0 || session_pipeline_endpoint_request(session));
+	       (session->out_of_step || session->pipeline_count == 0 || session_pipeline_asked(session) > 0);
 }
 
 static void report_anomaly(const struct turn *turn, enum reason reason, uint16_t code)

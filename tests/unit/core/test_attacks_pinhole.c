@@ -626,6 +626,54 @@ static void a82_an_answer_by_another_code_that_names_the_server_is_an_offer(void
 	attack_end(attack);
 }
 
+/* The client does not know that its request was overwritten, and reads what the server says to that. */
+static void a391_what_is_said_to_a_request_that_was_overwritten_is_judged(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *reply;
+		bool passes;
+	} rows[] = {
+		{ "PASV\r\n", "200 Entering Passive Mode (203,0,113,10,195,80)\r\n", false },
+		{ "PASV\r\n", "221 [203,0,113,10,195,80]\r\n", false },
+		{ "PASV\r\n", "200 Entering Passive Mode (203,0,113,9,195,80)\r\n", false },
+		{ "PASV\r\n", "331 (203,0,113,10,195,80)\r\n", false },
+		{ "PASV\r\n", "227 (203,0,113,9,195,80)\r\n", false },
+		{ "PASV\r\n", "200-a\r\n (203,0,113,10,195,80)\r\n200 b\r\n", false },
+		{ "PASV\r\n", "200 a b c d e f 19 196\r\n", false },
+		{ "NOOP\r\nPASV\r\n", "200 (203,0,113,10,195,80)\r\n", false },
+		{ "CPSV\r\n", "200 (203,0,113,10,195,80)\r\n", false },
+		{ "EPSV\r\n", "200 (|||50000|)\r\n", false },
+		{ "EPSV\r\n", "200 |ab5060\r\n", false },
+		{ "EPSV\r\n", "200-a\r\n200 |ab5060\r\n", false },
+		{ "EPSV\r\n", "229 (|||50000|)\r\n", false },
+		{ "PASV\r\n", "500 'XXXX': what\r\n", true },
+		{ "EPSV\r\n", "500 see 5060\r\n", true },
+		{ "PASV\r\nNOOP\r\n", "500 what\r\n200 |ab5060 5060\r\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attack *attack = attack_make(PLAIN);
+		struct bytes reply = unit_string(rows[i].reply);
+		struct bytes heard;
+		size_t mark;
+
+		attack->world.policy.rules[0].passive = false;
+		attack_start(attack, 1000);
+		attack_login(attack);
+		attack_say_bytes(attack, C, unit_string(rows[i].request));
+		mark = attack_mark(attack, S);
+		attack_say_cut(attack, S, reply, reply.length / 2);
+		attack_assert_nothing_opened(attack);
+		heard = attack_heard(attack, S, mark);
+		if ((heard.length == reply.length && memcmp(heard.data, reply.data, reply.length) == 0) != rows[i].passes)
+			fail_msg("row %zu", i);
+		attack_assert_alive(attack);
+		attack_end(attack);
+	}
+}
+
 /* A port, with bytes around it that are no delimiters to most; the last two numbers. Each is what a usual client reads. */
 static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 {
@@ -1296,6 +1344,7 @@ int main(void)
 		cmocka_unit_test(a33_all_sessions_of_a_source_share_its_pinholes),
 		cmocka_unit_test(a82_an_answer_by_another_code_is_judged_too),
 		cmocka_unit_test(a82_an_answer_by_another_code_that_names_the_server_is_an_offer),
+		cmocka_unit_test(a391_what_is_said_to_a_request_that_was_overwritten_is_judged),
 		cmocka_unit_test(a350_an_answer_with_a_port_in_it_is_judged),
 		cmocka_unit_test(a350_the_answer_to_who_is_before_us_is_judged),
 		cmocka_unit_test(a350_what_some_read_has_answered_the_request),
