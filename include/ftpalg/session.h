@@ -142,6 +142,7 @@ struct session {
 	uint16_t multiline_shown; /* and what the client has read in its place: 425 where it was refused */
 	uint16_t multiline_loose; /* code of a line in it that some clients take for its end */
 	bool multiline_offered;   /* an endpoint has been announced in it */
+	bool multiline_numbers;   /* and there are such in it as some read with a code that the reply does not have */
 	bool refused_continues;   /* a refusal of the current line goes on where the line does, and nowhere else */
 	uint16_t refused_code;    /* what a refusal of the current line must begin with, so that it ends a reply */
 	uint8_t answered;         /* verb of the command that the last line answered; VERB_COUNT: none */

@@ -90,6 +90,8 @@ bool session_could_answer(const struct turn *turn, uint16_t code, struct span pl
 bool session_text_could_answer(const struct turn *turn);
 bool session_inner_could_answer(const struct turn *turn, struct span place);
 bool session_bar_could_answer(const struct turn *turn);
+/* And in a line that has passed, if the reply had another code? */
+bool session_has_numbers_of_endpoint(const struct turn *turn);
 
 /* What the policy says of a verb, in this state of the session. */
 enum reason session_judge_verb(const struct session *session, enum verb verb);

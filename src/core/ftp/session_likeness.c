@@ -103,3 +103,11 @@ bool session_inner_could_answer(const struct turn *turn, struct span place)
 	return session_could_answer(turn, turn->session->multiline, place) || session_text_could_answer(turn) ||
 	       session_bar_could_answer(turn);
 }
+
+bool session_has_numbers_of_endpoint(const struct turn *turn)
+{
+	const uint32_t behind = session_has_code(turn->line) ? 3 : 0;
+
+	return turn->outcome->verdict == OUTCOME_PASS &&
+	       session_could_answer(turn, 200, (struct span){ behind, (uint32_t)turn->line.length - behind });
+}

@@ -252,13 +252,21 @@ static void judge_announcing_line(const struct turn *turn, const struct reply *r
 	}
 }
 
+/* Some clients take a line for the end of the reply that it stands in. */
+static bool may_end_reply(struct bytes line)
+{
+	return session_has_code(line) && (line.length == 3 || line.data[3] != '-');
+}
+
 /* A line inside a multi-line reply that does not end it. */
 static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 {
 	struct session *session = turn->session;
 	struct reply text = { .kind = REPLY_TEXT };
 
-	if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
+	if (session->multiline_numbers && may_end_reply(turn->line) && turn->line.data[0] <= '3')
+		turn_refuse_reply(turn, REASON_AMBIGUOUS, FORM_NONE);
+	else if (code_form(session->multiline) != FORM_NONE && session->multiline_shown == session->multiline)
 		judge_announcing_line(turn, reply);
 	else if (code_form(reply->code) != FORM_NONE || session_announces_midway(session->multiline) ||
 		 session_announces_midway(reply->code))
@@ -267,6 +275,9 @@ static void judge_inner_line(const struct turn *turn, const struct reply *reply)
 		judge_unsolicited(turn, &text);
 	else if (!refuse_likeness(turn) && session_inner_could_answer(turn, text_place(turn, reply)))
 		turn_refuse_reply(turn, REASON_UNSOLICITED, FORM_NONE);
+	/* Net::FTP joins all lines, and has their code from the one that it takes for the last. */
+	if (session_has_numbers_of_endpoint(turn))
+		session->multiline_numbers = true;
 	/* From it on, BSD ftp keeps the first numbers in any line of this reply for whatever answers its next request. */
 	if (begins_like_offer(turn->line) && turn->outcome->verdict == OUTCOME_PASS &&
 	    code_form(session->multiline) == FORM_NONE)
@@ -280,7 +291,6 @@ static bool answers_transfer(const struct session *session)
 	return oldest && verb_is_transfer((enum verb)oldest->verb);
 }
 
-/* Some clients take a line for the end of the reply that it stands in. */
 static void note_loose_end(struct session *session, struct bytes line, const struct reply *reply)
 {
 	const struct session_command *oldest = session_pipeline_oldest(session);
@@ -288,7 +298,7 @@ static void note_loose_end(struct session *session, struct bytes line, const str
 			       (oldest && (verb_is_transfer((enum verb)oldest->verb) ||
 					   verb_asks_about_server((enum verb)oldest->verb)));
 
-	if (session_has_code(line) && (line.length == 3 || line.data[3] != '-'))
+	if (may_end_reply(line))
 		lose_step(session);
 	if (own_words && reply->kind == REPLY_LAST && code_form(reply->code) == FORM_NONE)
 		session->multiline_loose = reply->code;
@@ -302,6 +312,7 @@ static void take_multiline_start(const struct turn *turn, const struct reply *re
 	session->multiline_shown = reply->code;
 	session->multiline_loose = 0;
 	session->multiline_offered = false;
+	session->multiline_numbers = false;
 	judge_inner_line(turn, reply);
 	if (turn->outcome->verdict == OUTCOME_REFUSE)
 		session->multiline_shown = 425;

@@ -706,6 +706,12 @@ static void a350_an_answer_with_a_port_in_it_is_judged(void **state)
 		{ "EPSV\r\n", "500-no\r\n (55550605)\r\n226 ok\r\n500 no\r\n", false }, /* Net::FTP */
 		{ "EPSV\r\n", "500-no\r\n226 |ab5060\r\n500 no\r\n", false }, /* lftp, wget: the end of it */
 		{ "EPSV\r\n", "500-no\r\n226\t|ab5060\r\n500 no\r\n", false },
+		{ "EPSV\r\n", "500-(55550605)\r\n226 ok\r\n500 no\r\n", false }, /* Net::FTP, a392: joined, and 226 */
+		{ "EPSV\r\n", "425-(55550605)\r\n229 (|\r\n425 no\r\n", false },
+		{ "EPSV\r\n", "500-a\r\n500-(55550605)\r\n 500-b\r\n226\tok\r\n500 no\r\n", false },
+		{ "EPSV\r\n", "500-(55550605)\r\n226\r\n500 no\r\n", false },
+		{ "EPSV\r\n", "500-(55550605)\r\n226-ok\r\n425 ok\r\n500 no\r\n", true },
+		{ "NOOP\r\n", "500-(55550605)\r\n226 ok\r\n500 no\r\n", true },
 		{ "PASV\r\n", "200 a b c d e f 19 196\r\n", false }, /* .NET */
 		{ "PASV\r\n", "200-a b c d e f\r\n200 19 196\r\n", false },
 		{ "PASV\r\n", "200-a b c d e f\r\n a 19 196\r\n200 ok\r\n", false },
