@@ -32,6 +32,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->opening = found->shaken && found->peer[0].next == found->peer[0].first &&
 			      found->peer[1].next == found->peer[1].first;
 	connection->shared = rig->shared;
+	connection->ended = rig->over;
 	connection->carrier = rig->carrier;
 	connection->resizable = nat_view_is_translated(&found->view);
 	memcpy(connection->seqadj, found->seqadj, sizeof(connection->seqadj));

@@ -68,6 +68,7 @@ struct rig {
 	enum reason lookup_answer;
 	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
 	bool shared;                /* conntrack: another connection looks the same */
+	bool over;                  /* conntrack: the connection has ended */
 	bool others_live;           /* conntrack: connections of another view live */
 	unsigned int lookups;
 	struct expectation pinhole;
