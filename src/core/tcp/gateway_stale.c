@@ -157,7 +157,8 @@ bool stale_begin_again(struct passage *passage)
 
 	/* Where conntrack doesn't have it now, it may in a second. */
 	flow->elsewhere.since = 0;
-	if (passage_look_up(passage, &connection) != REASON_NONE || connection.opening || connection.ended || connection.shared)
+	if (passage_look_up(passage, &connection) != REASON_NONE || connection.opening || connection.ended ||
+	    connection.shared)
 		return true;
 	session_leave_pinhole(&flow->session, gateway->ops, REASON_ELSEWHERE);
 	gateway_end_flow(gateway, flow, FLOW_DONE, REASON_ELSEWHERE, passage->now);

@@ -269,6 +269,9 @@ static void a80_a_receiver_that_has_more_than_was_let_out_closes_the_session(voi
 	(void)state;
 	for (size_t index = 0; index < ARRAY_SIZE(nats); index++) {
 		begin(nats[index]);
+		/* Its own numbers, of which nothing is known, are anywhere. */
+		rig.at->peer[1].next -= 0x40000000;
+		rig.at->peer[0].expects -= 0x40000000;
 		rig.at->peer[1].expects += 20;
 		rig_at(&rig, C, 0, "NOOP\r\n", 0);
 		rig.now += rig.limits.settling;
@@ -427,6 +430,33 @@ static void a80_who_has_ended_asks_nobody(void **state)
 	assert_int_equal(rig.injected_count, 0);
 	wait_for(rig.limits.settling / 2);
 	assert_int_equal(rig.injected_count, 1);
+}
+
+/* Nor are numbers that are too far from the row to be a peer's, when both receivers have answered. */
+static void a80_who_is_far_off_contradicts_nobody(void **state)
+{
+	/* From the next number, and from what was let out. */
+	static const struct {
+		int32_t seq, ack;
+		bool contradicts;
+	} rows[] = {
+		{ 0, 5000000, false }, { 0, -5000000, false }, { 5000000, 20, false }, { -5000000, 20, false },
+		{ 0, 20, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		begin(RIG_SNAT);
+		rig_at(&rig, C, 0, "NOOP\r\n", 0);
+		rig_at(&rig, S, 0, "200 ok\r\n", 0);
+		rig_settle(&rig);
+		assert_server_got("NOOP\r\n");
+		rig_packet(&rig, S, rig.at->peer[1].first + 8 + (uint32_t)rows[i].seq,
+			   rig.at->peer[1].expects + (uint32_t)rows[i].ack, TCP_ACK, 0, "", 0);
+		assert_int_equal(rig_reported(&rig, "session-close:adoption-failed"), rows[i].contradicts);
+		rig_end(&rig);
+	}
+	begin(RIG_SNAT);
 }
 
 /* A keep-alive of the old kind has one byte that the receiver has. */
@@ -771,6 +801,7 @@ int main(void)
 		cmocka_unit_test_teardown(a80_a_reset_ends_the_wait_if_its_receiver_could_obey_it, finish),
 		cmocka_unit_test_teardown(a80_a_reset_after_the_wait_is_no_answer, finish),
 		cmocka_unit_test_teardown(a80_who_has_ended_asks_nobody, finish),
+		cmocka_unit_test_teardown(a80_who_is_far_off_contradicts_nobody, finish),
 		cmocka_unit_test_teardown(a80_a_keep_alive_is_answered_and_begins_the_stream, finish),
 		cmocka_unit_test_teardown(a80_the_same_ports_can_be_used_again_while_receivers_are_asked, finish),
 		cmocka_unit_test_teardown(a80_of_several_segments_the_lowest_is_kept, finish),

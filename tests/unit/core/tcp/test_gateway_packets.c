@@ -323,6 +323,18 @@ static void a_reset_of_any_number_does_not_take_the_pinhole(void **state)
 	assert_false(rig_reported(&rig, "session-close"));
 }
 
+/* Without the flag the number in that field is nobody's word (RFC 9293 3.10.7.4: such a segment is dropped). */
+static void a_segment_that_acknowledges_nothing_is_nobodys(void **state)
+{
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	assert_int_equal(rig_packet(&rig, C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_PSH, 0, "NOOP\r\n", 6),
+			 GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_OUT_OF_WINDOW);
+	rig_say(&rig, C, "NOOP\r\n");
+	rig_assert_got(&rig, C, "NOOP\r\n");
+}
+
 /* --- the carrier --- */
 
 static void segments_that_make_the_carrier_act_are_dropped(void **state)
@@ -732,6 +744,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_reset_that_the_receiver_ignores_ends_no_inspection, finish),
 		cmocka_unit_test_teardown(a_reset_that_is_lost_ends_no_inspection, finish),
 		cmocka_unit_test_teardown(a_reset_of_any_number_does_not_take_the_pinhole, finish),
+		cmocka_unit_test_teardown(a_segment_that_acknowledges_nothing_is_nobodys, finish),
 		cmocka_unit_test_teardown(a_packet_that_would_be_too_long_is_dropped_with_a_reason, finish),
 		cmocka_unit_test_teardown(segments_that_make_the_carrier_act_are_dropped, finish),
 		cmocka_unit_test_teardown(segments_that_become_the_carriers_are_dropped_too, finish),

@@ -61,7 +61,7 @@ static void make_pool_short(void)
 static void what_stands_still_goes_after_half_a_minute(void **state)
 {
 	enum kind { OUTPUT, LINE, ADOPTED };
-	/* since: how many seconds before the pool becomes short, if it does. Then there are 14 in which every row is looked at. */
+	/* since: so many seconds before the pool becomes short, if it does. In 14 more every row is looked at. */
 	static const struct {
 		const char *name;
 		enum kind kind;
