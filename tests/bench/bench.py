@@ -144,6 +144,9 @@ def parse_arguments():
     parser.add_argument("parts", nargs="*", help="sessions, trips, memory, transfer; all unless given")
     arguments = parser.parse_args()
     arguments.parts = arguments.parts or ["sessions", "trips", "memory", "transfer"]
+    for name in arguments.kinds.split(","):
+        if name not in {**routers.KINDS, **routers.OTHERS}:
+            parser.error(f"no router of this kind: {name}; there are {', '.join({**routers.KINDS, **routers.OTHERS})}")
     return arguments
 
 
