@@ -22,12 +22,12 @@ import sys
 import time
 
 from lab import Lab
-from process import children, wait_until
+from process import wait_until
 from proxy import Proxy
 from scripted import ScriptedServer
 from servers import is_listening
 from tap import Late, Plan, check, check_equal
-from test_flood import FLOOD, LOWEST, ipv4, is_sanitized, note
+from test_flood import FLOOD, LOWEST, ipv4, is_sanitized, note, real_time
 from test_tls import Talk
 
 # With sanitizers a handshake takes several times as long, and 900 of them longer than one may wait.
@@ -154,21 +154,6 @@ class Cell:
 
         handlers = {"AUTH": lambda _argument: auth} if self.legs == "both" else {}
         return ScriptedServer(self.lab.server, self.lab.addresses[4].server, handlers=handlers)
-
-
-@contextlib.contextmanager
-def real_time(proxy):
-    def schedule(policy, priority):
-        for process in (*children(proxy.process.pid), proxy.process.pid, 0):
-            os.sched_setscheduler(process, policy, os.sched_param(priority))
-    try:
-        schedule(os.SCHED_RR, 1)
-    except PermissionError:
-        note("no real-time scheduling here; whatever else the machine does is part of the figures")
-    try:
-        yield
-    finally:
-        schedule(os.SCHED_OTHER, 0)
 
 
 def logged_in(cell, source):
