@@ -152,7 +152,7 @@ def is_sanitized():
 
 @contextlib.contextmanager
 def real_time(gateway):
-    """The processes of the gateway or proxy, and this thread with all that it starts, before anything else on this machine."""
+    """The processes of gateway or proxy, and this thread with all that it starts, before anything else on this machine."""
     def schedule(policy, priority):
         for process in (*(children(gateway.process.pid) or [gateway.process.pid]), 0):
             os.sched_setscheduler(process, policy, os.sched_param(priority))
