@@ -216,6 +216,55 @@ static void a400_a_turn_has_one_step_of_a_handshake(void **state)
 	stage_close(&stage);
 }
 
+/* The class of the turn that a session asks for when its client says something, in this state. */
+static enum turn_class class_in(struct stage *stage, struct talk *talk, enum session_state state)
+{
+	talk->session->session.state = state;
+	say(talk->end[LEG_CLIENT], "NOOP\r\n");
+	take_turns(stage, 0);
+	assert_non_null(talk->session->turn.line);
+	turns_forget(&stage->proxy.turns, &talk->session->turn);
+	return talk->session->turn.class;
+}
+
+static void a400_who_is_logged_in_does_not_stand_with_those_who_are_not(void **state)
+{
+	struct stage stage;
+	struct leg *client;
+
+	(void)state;
+	stage_open(&stage, PROXY_LEGS_NONE);
+	take_turns(&stage, 2);
+	client = &stage.flood.session->leg[LEG_CLIENT];
+	assert_int_equal(class_in(&stage, &stage.flood, SESSION_LOGIN), TURN_UNSETTLED);
+	assert_int_equal(class_in(&stage, &stage.flood, SESSION_READY), TURN_SETTLED);
+	assert_int_equal(class_in(&stage, &stage.flood, SESSION_OPAQUE), TURN_SETTLED);
+	/* A handshake is one, whoever makes it. */
+	client->phase = LEG_SHAKING;
+	assert_int_equal(class_in(&stage, &stage.flood, SESSION_READY), TURN_UNSETTLED);
+	client->phase = LEG_CLEAR;
+	stage_close(&stage);
+}
+
+/* Its deadline came while it waited for its turn, and so did a line, which gave it more time. */
+static void a400_a_deadline_that_was_put_off_ends_nothing(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, PROXY_LEGS_NONE);
+	take_turns(&stage, 2);
+	stage.flood.session->session.state = SESSION_READY;
+	proxy_session_set_timer(stage.flood.session, 60);
+	stage.flood.session->expired = true;
+	say(stage.flood.end[LEG_CLIENT], "NOOP\r\n");
+	take_turns(&stage, 2);
+	assert_int_equal(hear(stage.flood.end[LEG_SERVER]), 6);
+	assert_false(stage.flood.session->expired);
+	assert_false(stage.flood.session->closing);
+	stage_close(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +273,8 @@ int main(void)
 		cmocka_unit_test(a160_a_server_that_goes_on_with_a_reply_has_its_turn),
 		cmocka_unit_test(a400_what_is_ready_waits_for_its_turn),
 		cmocka_unit_test(a400_a_turn_has_one_step_of_a_handshake),
+		cmocka_unit_test(a400_a_deadline_that_was_put_off_ends_nothing),
+		cmocka_unit_test(a400_who_is_logged_in_does_not_stand_with_those_who_are_not),
 	};
 
 	return cmocka_run_group_tests(tests, authority_make_tls, authority_remove_tls);
