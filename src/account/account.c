@@ -302,7 +302,8 @@ bool account_tick(struct account *account, uint64_t heard)
 {
 	account->busy = true;
 	account->heard = heard;
-	if (heard > account->torn)
+	/* Copies that the kernel had not handed over come later. */
+	if (heard > account->torn + ACCOUNT_BRIEF)
 		account->torn = 0;
 	expire_list(account, ROW_WAIT_BRIEF, ACCOUNT_BRIEF, heard);
 	expire_list(account, ROW_WAIT_LONG, ACCOUNT_LONG, heard);
@@ -374,7 +375,7 @@ struct row *account_take_row(struct account *account, uint64_t session, const st
 void account_expose(struct row *row)
 {
 	row->lossy = true;
-	row->exposed = row->exposed || row->forward.source.port == 0;
+	row->exposed = row->exposed || !row->known;
 }
 
 void account_lose_notices(struct account *account, uint64_t now)

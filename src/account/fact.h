@@ -34,6 +34,7 @@ struct fact_entry {
 	struct tuple original;
 	enum fact_state state;
 	bool fresh;     /* the kernel says that it is new; otherwise how it stands by now */
+	bool asked;     /* somebody has asked for it, so it says nothing about what happens now */
 	bool offloaded; /* its packets take a short cut, and are not copied */
 	bool counted;   /* the kernel counts, and says what: */
 	uint64_t bytes[2];   /* per enum direction, headers and repetitions too */

@@ -86,7 +86,7 @@ struct row {
 	enum row_state state;
 	bool established;       /* it was, once */
 	bool lossy;             /* facts have been lost in its life */
-	bool exposed;           /* before it was known which data connection is its own */
+	bool exposed;           /* before conntrack's entry said which data connection is its own */
 	bool shared;            /* another offer had its port, or may have had: if exposed, facts may be that one's */
 	bool torn;              /* notices have been lost in its life */
 	bool offloaded;

@@ -19,11 +19,11 @@
  *   relayed by the proxy                   2yz              complete, if the relay ended well; otherwise aborted
  *                                          other, none      aborted
  *
- * Where facts were lost, what is not open is unknown instead of never-came, filtered-here, no-answer or refused-by-peer.
- * If that was before its port was known, and there was another offer of the same port, what was seen may be that one's, and
- * counts for nothing.
- * Where notices were lost, what has no reply is unknown, and so is what would be deleted-here: the gateway may have done it,
- * and said so.
+ * Where facts were lost, what is not open is unknown instead of never-came, deleted-here, filtered-here, no-answer or
+ * refused-by-peer.
+ * If that was before conntrack's entry was known, and there was another offer of the same port, what was seen may be that
+ * one's, and counts for nothing. A copy of a first segment does not say whose it is: it may be a late one.
+ * Where notices were lost, facts are too, and what has no reply is unknown.
  *
  * It was cut where either peer reset it before the sender's FIN, or where the receiver did after that, before it had
  * everything: servers call a transfer complete when the last byte is in their own host's buffer.
@@ -151,7 +151,7 @@ void verdict_give(const struct row *row, struct notice_transfer *verdict)
 		judge_absent(row, !row->lossy, TRANSFER_NEVER_CAME, verdict);
 		break;
 	case ROW_DELETED:
-		judge_absent(row, !row->torn, TRANSFER_DELETED_HERE, verdict);
+		judge_absent(row, !row->lossy, TRANSFER_DELETED_HERE, verdict);
 		break;
 	case ROW_CALLED:
 		judge_failed(row, TRANSFER_FILTERED_HERE, verdict);
@@ -187,7 +187,7 @@ enum reason verdict_judge_offer(const struct row *row)
 	case ROW_CALLED:
 		return REASON_FILTERED_HERE;
 	case ROW_DELETED:
-		return row->torn ? REASON_GONE : REASON_DELETED_HERE;
+		return row->lossy ? REASON_GONE : REASON_DELETED_HERE;
 	case ROW_CALLING:
 		return row->answered ? REASON_FILTERED_HERE : REASON_NO_ANSWER;
 	case ROW_REFUSED:
@@ -205,8 +205,11 @@ bool verdict_is_final(const struct row *row)
 	const enum direction sender = verdict_direction(row);
 
 	/* Of a connection that is not expected nothing will be heard. */
-	if (row->relayed || row->state == ROW_BARE || row->state == ROW_REFUSED || row->state == ROW_FORBIDDEN)
+	if (row->relayed || row->state == ROW_BARE || row->state == ROW_FORBIDDEN)
 		return true;
+	/* What only a copy has said conntrack says, too: as long as that may come, it must find this row, and not the next. */
+	if (row->state == ROW_REFUSED)
+		return row->known;
 	if (row->state != ROW_ENDED && row->state != ROW_OPEN)
 		return false;
 	/* Copies of segments come later than news of states, so the state alone is not the end. */

@@ -165,6 +165,8 @@ static bool news_read_entry(const struct news *news, const struct nlmsghdr *mess
 	fact->original = entry.original;
 	fact->state = news_state(entry.state);
 	fact->fresh = message->nlmsg_flags & NLM_F_CREATE;
+	/* An answer, also to a question about one entry, has the flag of what comes in parts; what comes unasked has not. */
+	fact->asked = message->nlmsg_flags & NLM_F_MULTI;
 	fact->offloaded = entry.status & IPS_OFFLOAD;
 	fact->counted = news_get_counters(parts[CTA_COUNTERS_ORIG], &fact->bytes[0], &fact->packets[0]) &&
 			news_get_counters(parts[CTA_COUNTERS_REPLY], &fact->bytes[1], &fact->packets[1]);

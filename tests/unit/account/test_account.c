@@ -1101,6 +1101,7 @@ static void a366_an_offer_that_was_called_while_facts_were_lost_was_used(void **
 		/* The answer is among what was lost. */
 		sends(other(caller()), FACT_RST, 0, 0, 0);
 		replied(226);
+		passes(SECOND);
 		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
 		offer_was_used();
 	}
@@ -1180,9 +1181,11 @@ static void a367_facts_of_what_was_not_told_are_nobody_elses(void **state)
 	for (int heard = 0; heard < 2; heard++)
 		FOR_EACH_KIND {
 			account_lose_notices(account, now);
+			/* Copies that the kernel had not handed over are later than that. */
 			now++;
+			all_was_heard();
 			if (heard)
-				all_was_heard();
+				passes(SECOND);
 			offered();
 			asked();
 			handshake();
@@ -1759,6 +1762,128 @@ static void a385_late_copies_of_what_was_told_are_not_of_the_next_one_at_that_po
 		}
 }
 
+/* The news of the first offer are lost, but not the copy that says which port its caller has. */
+static void a402_an_offer_after_one_that_has_lost_its_news_blames_nobody(void **state)
+{
+	(void)state;
+	for (int comes = 0; comes < 2; comes++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			sends(caller(), FACT_SYN, 0, 0, 0);
+			loses(1, false);
+			loses(1, true);
+			offer_ended(NOTICE_PINHOLE_USED, REASON_USED);
+			/* The same port once more. What is heard of it may be taken for news of the first one. */
+			offered();
+			asked();
+			if (comes)
+				called();
+			account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4712, .fresh = true,
+				.original = { { expectation.source, CALLER_PORT + 1 }, expectation.destination },
+				.state = FACT_STATE_CALLING } }, now);
+			replied(425);
+			replied(425);
+			offer_ended(NOTICE_PINHOLE_USED, REASON_USED);
+			passes(60 * SECOND);
+			assert_int_equal(account_get_counters(account)->transfers[TRANSFER_UNKNOWN], 2);
+			for (size_t i = 0; i < told_count; i++)
+				assert_int_not_equal(told[i].notice.type, NOTICE_PINHOLE_CLOSE);
+		}
+}
+
+static void a402_a_deletion_among_lost_facts_is_nobodys(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		all_was_heard();
+		passes(1);
+		loses(1, false);
+		deleted();
+		loses(1, true);
+		replied(425);
+		offer_ended(NOTICE_PINHOLE_USED, REASON_USED);
+		passes(SECOND);
+		transfer_was(TRANSFER_UNKNOWN, TRANSFER_BY_NOBODY);
+		offer_failed(REASON_GONE);
+	}
+}
+
+/* Who asks for all after a loss is told of connections of before, while a new one is on its way. */
+static void a402_what_was_asked_for_is_not_of_an_offer_that_lost_nothing(void **state)
+{
+	(void)state;
+	for (int passes_here = 0; passes_here < 2; passes_here++)
+		FOR_EACH_KIND {
+			offered();
+			asked();
+			called();
+			account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4700, .asked = true,
+				.original = { { expectation.source, CALLER_PORT - 1 }, expectation.destination },
+				.state = FACT_STATE_CLOSED } }, now);
+			if (passes_here)
+				entry(FACT_ENTRY, FACT_STATE_CALLING);
+			replied(425);
+			offer_ended(NOTICE_PINHOLE_USED, REASON_USED);
+			passes(60 * SECOND);
+			if (passes_here)
+				transfer_was(TRANSFER_NO_ANSWER, other(caller()));
+			else
+				transfer_was(TRANSFER_FILTERED_HERE, TRANSFER_BY_NOBODY);
+		}
+}
+
+/* Copies are lost, and news are not, but they are read later. */
+static void a402_who_was_refused_by_a_copys_word_has_news_to_come(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		loses(1, false);
+		sends(caller(), FACT_SYN, 0, 0, 0);
+		sends(other(caller()), FACT_RST | FACT_ACK, 0, 0, 0);
+		loses(1, true);
+		replied(425);
+		offer_ended(NOTICE_PINHOLE_USED, REASON_USED);
+		/* The same port once more: it is not this one that is called. */
+		offered();
+		asked();
+		called();
+		entry(FACT_ENTRY, FACT_STATE_CALLING);
+		entry(FACT_GONE, FACT_STATE_RESET);
+		replied(425);
+		offer_ended(NOTICE_PINHOLE_CLOSE, REASON_SUPERSEDED);
+		passes(SECOND);
+		assert_int_equal(account_get_counters(account)->transfers[TRANSFER_UNKNOWN], 2);
+	}
+}
+
+/* A copy of before says another caller's port, and then the facts that would say so are lost. */
+static void a402_the_port_of_a_late_copy_is_not_the_callers(void **state)
+{
+	(void)state;
+	FOR_EACH_KIND {
+		offered();
+		asked();
+		offered();
+		asked();
+		sends_from(CALLER_PORT - 1, DIRECTION_ORIGINAL, FACT_SYN);
+		sends_from(CALLER_PORT, DIRECTION_ORIGINAL, FACT_SYN);
+		loses(1, false);
+		loses(1, true);
+		account_take_fact(account, &(struct fact){ .type = FACT_ENTRY, .entry = { .id = 4711, .asked = true,
+			.original = original(), .state = FACT_STATE_CLOSED } }, now);
+		replied(425);
+		replied(425);
+		passes(60 * SECOND);
+		account_finish(account, now);
+		assert_int_equal(account_get_counters(account)->transfers[TRANSFER_UNKNOWN], 2);
+	}
+}
+
 static void offers_that_end_without_a_transfer_are_told_as_they_were(void **state)
 {
 	(void)state;
@@ -2279,6 +2404,11 @@ int main(void)
 		cmocka_unit_test(a385_what_had_ended_before_a_loss_is_not_of_the_next_one_at_that_port),
 		cmocka_unit_test(a385_what_lives_after_a_loss_is_of_the_offer_that_waits),
 		cmocka_unit_test(a385_late_copies_of_what_was_told_are_not_of_the_next_one_at_that_port),
+		cmocka_unit_test(a402_an_offer_after_one_that_has_lost_its_news_blames_nobody),
+		cmocka_unit_test(a402_a_deletion_among_lost_facts_is_nobodys),
+		cmocka_unit_test(a402_what_was_asked_for_is_not_of_an_offer_that_lost_nothing),
+		cmocka_unit_test(a402_who_was_refused_by_a_copys_word_has_news_to_come),
+		cmocka_unit_test(a402_the_port_of_a_late_copy_is_not_the_callers),
 		cmocka_unit_test(offers_that_end_without_a_transfer_are_told_as_they_were),
 		cmocka_unit_test(a200_a_file_is_told_as_it_was_when_it_was_asked_for),
 		cmocka_unit_test(a_file_that_its_reply_names_is_told_by_that_name),

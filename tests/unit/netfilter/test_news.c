@@ -185,6 +185,18 @@ static void a385_the_first_news_of_an_entry_says_that_it_is_new(void **state)
 	assert_false(taken[0].entry.fresh);
 }
 
+static void a402_an_answer_says_that_it_is_one(void **state)
+{
+	struct nlmsghdr *message = begin_entry(IPCTNL_MSG_CT_NEW, IPS_EXPECTED, TCP_CONNTRACK_TIME_WAIT);
+
+	(void)state;
+	receives(message);
+	assert_false(taken[0].entry.asked);
+	message->nlmsg_flags = NLM_F_MULTI;
+	receives(message);
+	assert_true(taken[0].entry.asked);
+}
+
 static void an_entry_that_goes_may_have_counters(void **state)
 {
 	struct nlmsghdr *message = begin_entry(IPCTNL_MSG_CT_DELETE, IPS_EXPECTED | IPS_OFFLOAD, TCP_CONNTRACK_CLOSE);
@@ -390,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_entry_has_its_id_its_tuple_and_its_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(a385_the_first_news_of_an_entry_says_that_it_is_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(a402_an_answer_says_that_it_is_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_entry_that_goes_may_have_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(others_are_no_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(a290_the_end_of_a_connection_that_had_a_helper_is_news, setup, teardown),
