@@ -196,21 +196,37 @@ static void move_transfer(struct account *account, struct row *from, struct row 
 		account_settle(account, from, now);
 }
 
-/* Where facts are lost, nobody knows which of the offers of a port they were about. */
-static void note_shared(const struct account *account, struct row *row)
+static const struct tuple *row_tuple(const struct row *row, enum row_index index)
 {
-	struct row *other = table_find_tuple(&account->table, ROW_BY_FORWARD, &row->forward);
+	return index == ROW_BY_EXPECTED ? &row->expected : &row->forward;
+}
 
-	for (unsigned int looks = 0; other && looks < FACT_LOOKS;
-	     other = table_find_next(&account->table, other, ROW_BY_FORWARD), looks++) {
-		if (other == row || !address_equal(&other->forward.source.address, &row->forward.source.address) ||
-		    !endpoint_equal(&other->forward.destination, &row->forward.destination))
+static void note_shared_by(const struct account *account, struct row *row, enum row_index index)
+{
+	const struct tuple *tuple = row_tuple(row, index);
+	struct row *other = table_find_tuple(&account->table, index, tuple);
+
+	for (unsigned int looks = 0; other && looks < FACT_LOOKS; other = table_find_next(&account->table, other, index), looks++) {
+		const struct tuple *others = row_tuple(other, index);
+
+		if (other == row || !address_equal(&others->source.address, &tuple->source.address) ||
+		    !endpoint_equal(&others->destination, &tuple->destination))
 			continue;
 		other->shared = true;
 		row->shared = true;
 		if (other->exposed)
 			account_expose(row);
 	}
+}
+
+/*
+ * Where facts are lost, nobody knows which of the offers of a port they were about. Clients behind one address of a router
+ * have different ports at the FORWARD hook, where copies are made, and the same one where the kernel expects them.
+ */
+static void note_shared(const struct account *account, struct row *row)
+{
+	note_shared_by(account, row, ROW_BY_FORWARD);
+	note_shared_by(account, row, ROW_BY_EXPECTED);
 }
 
 static void take_offer(struct account *account, const struct notice *notice, uint64_t now)

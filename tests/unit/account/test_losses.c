@@ -46,6 +46,7 @@ struct transfer {
 	enum step step;
 	uint16_t port;
 	uint16_t caller;
+	size_t session;
 	bool slow;   /* its reply comes before its last segments */
 	bool told;
 	uint64_t asked;
@@ -140,6 +141,16 @@ static void tell(void *context, const struct notice *notice, uint64_t time)
 		check_offer(notice);
 }
 
+/* In active mode each session has a client of its own, and all are behind one address. */
+static struct nat_view view_of(size_t session)
+{
+	struct nat_view own = view;
+
+	if (active)
+		own.client.address.octets[3] = (uint8_t)(session + 1);
+	return own;
+}
+
 /* The sockets and the ring. */
 
 static void queue_put(struct queue *queue, const struct fact *facts, size_t count)
@@ -185,12 +196,13 @@ static void take_said(const struct said *said)
 {
 	char name[16];
 	struct notice notice = said->notice;
+	const struct nat_view own = view_of(notice.session - 1);
 
 	if (said->lost > 0) {
 		account_lose_notices(account, now);
 		return;
 	}
-	notice.view = &view;
+	notice.view = &own;
 	if (said->expectation.timeout > 0)
 		notice.expectation = &said->expectation;
 	snprintf(name, sizeof(name), notice.type == NOTICE_LINE ? "XXXX %zu" : "%zu", said->transfer);
@@ -216,7 +228,7 @@ static void read_ring(void)
 
 static struct endpoint forwarded(const struct transfer *transfer)
 {
-	return (struct endpoint){ active ? view.client.address : view.server.address, transfer->port };
+	return (struct endpoint){ active ? view_of(transfer->session).client.address : view.server.address, transfer->port };
 }
 
 static struct expectation expectation_of(const struct transfer *transfer)
@@ -224,7 +236,7 @@ static struct expectation expectation_of(const struct transfer *transfer)
 	struct expectation expectation = { .translated = true, .saved_port = transfer->port,
 					   .timeout = (uint32_t)(transfer - transfers) + 1000 };
 
-	expectation.source = active ? view.server.address : view.client.address;
+	expectation.source = active ? view.server.address : view_of(transfer->session).client.address;
 	expectation.destination = (struct endpoint){ active ? view.client_seen.address : view.server_seen.address,
 						     transfer->port };
 	expectation.nat_direction = active ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
@@ -271,7 +283,7 @@ static void entry_goes(struct transfer *transfer, enum fact_state state)
 
 static void copied(const struct transfer *transfer, bool by_caller, uint8_t flags, uint64_t position, uint64_t got)
 {
-	const struct tuple forward = { { active ? view.server.address : view.client.address, transfer->caller },
+	const struct tuple forward = { { expectation_of(transfer).source, transfer->caller },
 				       forwarded(transfer) };
 	const uint32_t ahead = flags & FACT_SYN ? 0 : 1;
 
@@ -406,7 +418,7 @@ static void session_begins(size_t session)
 	if (begun == TRANSFERS || !port_is_free(port))
 		return;
 	transfers[begun] = (struct transfer){
-		.fate = any(2) ? FATE_COMPLETE : (enum fate)any(FATE_COUNT), .port = port, .holds = true, .slow = any(2),
+		.fate = any(2) ? FATE_COMPLETE : (enum fate)any(FATE_COUNT), .port = port, .session = session, .holds = true, .slow = any(2),
 		.caller = (uint16_t)(FIRST_CALLER + begun),
 	};
 	if (transfers[begun].fate == FATE_COMPLETE)
