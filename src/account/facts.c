@@ -188,9 +188,9 @@ static bool row_is_of_another_port(const struct row *row, const struct fact_entr
 /*
  * Is an entry that no row has this row's own? The kernel goes on telling of a connection whose row is gone, as its transfer
  * was reported, and its port may be offered again by then. So where nothing was lost, an entry begins by being new, or else
- * somebody was said to have come, and the kernel tells of the entry unasked: whoever asks for all is told of those of before,
- * too. Where facts were lost, the beginning may be among them; then a copy of the first segment has said which port it is, or
- * what has not ended yet is not that of before.
+ * somebody was said to have come, and the kernel tells of the entry unasked: whoever asks for all is told of those of
+ * before, too. Where facts were lost, the beginning may be among them; then a copy of the first segment has said which port
+ * it is, or what has not ended yet is not that of before.
  */
 static bool row_has_entry(const struct row *row, const struct fact_entry *entry)
 {

@@ -206,7 +206,8 @@ static void note_shared_by(const struct account *account, struct row *row, enum 
 	const struct tuple *tuple = row_tuple(row, index);
 	struct row *other = table_find_tuple(&account->table, index, tuple);
 
-	for (unsigned int looks = 0; other && looks < FACT_LOOKS; other = table_find_next(&account->table, other, index), looks++) {
+	for (unsigned int looks = 0; other && looks < FACT_LOOKS;
+	     other = table_find_next(&account->table, other, index), looks++) {
 		const struct tuple *others = row_tuple(other, index);
 
 		if (other == row || !address_equal(&others->source.address, &tuple->source.address) ||

@@ -207,7 +207,7 @@ bool verdict_is_final(const struct row *row)
 	/* Of a connection that is not expected nothing will be heard. */
 	if (row->relayed || row->state == ROW_BARE || row->state == ROW_FORBIDDEN)
 		return true;
-	/* What only a copy has said conntrack says, too: as long as that may come, it must find this row, and not the next. */
+	/* What only a copy has said conntrack says, too: as long as that may come, it must find this row. */
 	if (row->state == ROW_REFUSED)
 		return row->known;
 	if (row->state != ROW_ENDED && row->state != ROW_OPEN)

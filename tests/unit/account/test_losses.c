@@ -2,10 +2,10 @@
 /*
  * Whatever the kernel drops and the gateway's rings have no room for, no transfer is told to have become what it did not.
  *
- * A small world: sessions that transfer over few ports, so that a port is soon offered again; a kernel that tells of it by two
- * sockets, each of which drops what it has no room for, and all that comes then until everything has been read; a ring for
- * what the gateway tells; and a reader of all three who stands still now and then. What the world knows of each transfer is
- * compared with what the account tells of it.
+ * A small world: sessions that transfer over few ports, so that a port is soon offered again; a kernel that tells of it by
+ * two sockets, each of which drops what it has no room for, and all that comes then until everything has been read; a ring
+ * for what the gateway tells; and a reader of all three who stands still now and then. What the world knows of each
+ * transfer is compared with what the account tells of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +28,13 @@ enum fate { FATE_COMPLETE, FATE_ABORTED, FATE_FILTERED, FATE_UNANSWERED, FATE_RE
 
 static const enum transfer_outcome outcomes[FATE_COUNT] = {
 	[FATE_COMPLETE] = TRANSFER_COMPLETE, [FATE_ABORTED] = TRANSFER_ABORTED, [FATE_FILTERED] = TRANSFER_FILTERED_HERE,
-	[FATE_UNANSWERED] = TRANSFER_NO_ANSWER, [FATE_REFUSED] = TRANSFER_REFUSED_BY_PEER, [FATE_ABSENT] = TRANSFER_NEVER_CAME,
+	[FATE_UNANSWERED] = TRANSFER_NO_ANSWER, [FATE_REFUSED] = TRANSFER_REFUSED_BY_PEER,
+	[FATE_ABSENT] = TRANSFER_NEVER_CAME,
 };
 
 static const enum reason blames[FATE_COUNT] = {
-	[FATE_FILTERED] = REASON_FILTERED_HERE, [FATE_UNANSWERED] = REASON_NO_ANSWER, [FATE_REFUSED] = REASON_REFUSED_BY_PEER,
+	[FATE_FILTERED] = REASON_FILTERED_HERE, [FATE_UNANSWERED] = REASON_NO_ANSWER,
+	[FATE_REFUSED] = REASON_REFUSED_BY_PEER,
 };
 
 /* What happens in turn; what does not happen with a fate is passed over. */
@@ -418,7 +420,8 @@ static void session_begins(size_t session)
 	if (begun == TRANSFERS || !port_is_free(port))
 		return;
 	transfers[begun] = (struct transfer){
-		.fate = any(2) ? FATE_COMPLETE : (enum fate)any(FATE_COUNT), .port = port, .session = session, .holds = true, .slow = any(2),
+		.fate = any(2) ? FATE_COMPLETE : (enum fate)any(FATE_COUNT), .port = port, .session = session,
+		.holds = true, .slow = any(2),
 		.caller = (uint16_t)(FIRST_CALLER + begun),
 	};
 	if (transfers[begun].fate == FATE_COMPLETE)
