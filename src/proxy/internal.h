@@ -229,6 +229,7 @@ struct proxy_session {
 	enum security_change change;
 	bool change_protects; /* what protect is to be after it: AUTH SSL and TLS-P protect data connections too */
 	bool protect;   /* PROT P is in force */
+	bool level_unsaid; /* behind an implicit port: no PROT yet, so only the peers know */
 	bool pbsz;
 	bool features;  /* the reply to FEAT is passing */
 	bool cleared;   /* CCC: the control connection is in clear, and data connections stay as PROT has them */
@@ -397,6 +398,8 @@ enum reason pinhole_expect(void *context, const struct nat_view *master, struct 
 enum reason pinhole_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
 enum reason pinhole_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void pinhole_close(struct proxy_session *session);
+/* The level of protection may be another one now. */
+void pinhole_protect(struct proxy_session *session);
 /* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */
 bool pinhole_is_awaited(struct proxy_session *session);
 

@@ -17,6 +17,11 @@
  *
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
+ *
+ * Servers look at the level of protection when they are asked for a transfer, and a passive client may connect long before.
+ * So PROT still decides about a data connection on which nothing has been said (relay_follow.c). Behind an implicit port, a
+ * session may have no PROT at all, and its level is P to some servers (ProFTPD) and C to others (vsftpd): there, whoever
+ * speaks first says which it is, since in TLS that is the client, by a ClientHello.
  */
 #include "proxy/relay_internal.h"
 
@@ -52,17 +57,11 @@ void relay_account_drop(struct relay_account *account)
 static void relay_free(struct relay *relay)
 {
 	for (int i = 0; i < RELAY_ENDS; i++) {
-		struct half *half = &relay->half[i];
-
 		if (relay->watch[i])
 			event_free(relay->watch[i]);
 		wire_close(&relay->wire[i]);
-		free(half->buffer);
-		if (half->pipe[0] >= 0)
-			close(half->pipe[0]);
-		if (half->pipe[1] >= 0)
-			close(half->pipe[1]);
 	}
+	relay_release_halves(relay);
 	if (relay->timer)
 		event_free(relay->timer);
 	turns_forget(relay->plan.turns, &relay->turn);
@@ -179,15 +178,39 @@ static void relay_expire(struct relay *relay)
 	}
 }
 
+/* With a record of a handshake: its content type, and its major version. */
+static bool begins_tls(const uint8_t *first, size_t length)
+{
+	return length > 0 && first[0] == 0x16 && (length == 1 || first[1] == 0x03);
+}
+
+/* Is the level known? */
+static bool relay_find_level(struct relay *relay)
+{
+	struct relay_level *level = &relay->plan.level;
+	uint8_t first[2], byte;
+	size_t length;
+
+	if (!level->unsaid)
+		return true;
+	if (wire_peek_all(&relay->wire[RELAY_CLIENT], first, sizeof(first), &length) == TLS_WAIT &&
+	    wire_peek(&relay->wire[RELAY_SERVER], &byte) == TLS_WAIT)
+		return false;
+	level->unsaid = false;
+	for (int i = 0; i < RELAY_ENDS; i++)
+		level->secure[i] = begins_tls(first, length);
+	return true;
+}
+
 /* The client's leg: whenever it likes. */
 static bool relay_accept_tls(struct relay *relay)
 {
 	const struct relay_plan *plan = &relay->plan;
 	struct wire *client = &relay->wire[RELAY_CLIENT];
 
-	if (plan->secure[RELAY_CLIENT])
+	if (plan->level.secure[RELAY_CLIENT] && !client->tls)
 		client->tls = tls_stream_accept(plan->tls, client->descriptor, plan->tickets);
-	return !plan->secure[RELAY_CLIENT] || client->tls;
+	return !plan->level.secure[RELAY_CLIENT] || client->tls;
 }
 
 /* RFC 4217 7: the FTP client is the TLS client on data connections too, whichever peer opens them. */
@@ -196,7 +219,7 @@ static bool relay_connect_tls(struct relay *relay)
 	const struct relay_plan *plan = &relay->plan;
 	struct wire *server = &relay->wire[RELAY_SERVER];
 
-	if (!plan->secure[RELAY_SERVER] || server->tls || !(plan->commanded || relay->hello))
+	if (!plan->level.secure[RELAY_SERVER] || server->tls || !(plan->commanded || relay->hello))
 		return true;
 	server->tls = tls_stream_connect(plan->tls, server->descriptor, plan->tickets, plan->name,
 					 &plan->view.server_seen.address, plan->server);
@@ -210,9 +233,10 @@ static bool relay_connect_tls(struct relay *relay)
  */
 static bool relay_listen(struct relay *relay)
 {
+	const bool *secure = relay->plan.level.secure;
 	uint8_t byte;
 
-	if (relay->hello || relay->plan.commanded || !relay->plan.secure[RELAY_SERVER])
+	if (relay->hello || relay->plan.commanded || (!secure[RELAY_CLIENT] && !secure[RELAY_SERVER]))
 		return true;
 	if (wire_peek(&relay->wire[RELAY_CLIENT], &byte) == TLS_WAIT)
 		return false;
@@ -255,7 +279,7 @@ static enum reason relay_secure(struct relay *relay, int end)
 {
 	enum reason reason;
 
-	if (relay->secured[end] || !relay->plan.secure[end])
+	if (relay->secured[end] || !relay->plan.level.secure[end])
 		return REASON_NONE;
 	if (!relay->wire[end].tls)
 		return RELAY_AGAIN;
@@ -296,7 +320,7 @@ static enum reason relay_check_connected(struct relay *relay)
 	relay_set_timer(relay, relay_idle_seconds(relay));
 	/* Once more: the kernel has counted the SYN by now. */
 	wire_guard(&relay->wire[relay->plan.connecting]);
-	return relay_accept_tls(relay) ? REASON_NONE : REASON_MEMORY_FULL;
+	return REASON_NONE;
 }
 
 /* Everything up to the first byte. RELAY_AGAIN: not yet. */
@@ -307,10 +331,14 @@ static enum reason relay_set_up(struct relay *relay)
 
 	if (relay->moving || reason != REASON_NONE)
 		return reason;
+	if (!relay_find_level(relay))
+		return RELAY_AGAIN;
 	if (!relay_connect_tls(relay))
 		return REASON_MEMORY_FULL;
 	if (!relay_listen(relay))
 		return RELAY_AGAIN;
+	if (!relay_accept_tls(relay))
+		return REASON_MEMORY_FULL;
 	/* Both at the same time: either peer may wait for the other to be ready. */
 	client = relay_secure(relay, RELAY_CLIENT);
 	server = relay_secure(relay, RELAY_SERVER);

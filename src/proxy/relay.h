@@ -57,6 +57,12 @@ struct relay_follower {
 	void *context;
 };
 
+/* What protects a data connection. */
+struct relay_level {
+	bool secure[RELAY_ENDS];
+	bool unsaid; /* no PROT was said behind an implicit port, so the client's first bytes say it */
+};
+
 /* Everything that a relay needs to know; it is copied, and a relay outlives its control connection. */
 struct relay_plan {
 	struct event_base *base;
@@ -67,7 +73,7 @@ struct relay_plan {
 	struct tls_tickets *tickets;
 	int descriptor[RELAY_ENDS];
 	enum relay_end connecting;
-	bool secure[RELAY_ENDS];
+	struct relay_level level;
 	bool commanded;       /* the transfer command has gone to the server */
 	enum relay_end source; /* and says whose bytes are the file; RELAY_ENDS: it did not */
 	enum close_notify close_notify;
@@ -91,6 +97,8 @@ bool relay_begin(struct relay_list *list, const struct relay_plan *plan, struct 
 void relay_refuse(const struct relay_plan *plan, struct relay_follower *follower);
 /* The transfer command has gone to the server. source: whose bytes are the file; RELAY_ENDS: it does not say. */
 void relay_command(struct relay_follower *follower, enum relay_end source);
+/* The level of protection is another one now: it is that of a data connection on which nothing has been said. */
+void relay_protect(struct relay_follower *follower, const struct relay_level *level);
 /* The command was refused before it began: the data connection is the next one's. */
 void relay_release(struct relay_follower *follower);
 /* From now on to knows what from knew, and from knows nothing. */

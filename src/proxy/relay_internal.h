@@ -65,6 +65,8 @@ static inline void relay_wake(struct relay *relay)
 
 /* False: no memory. */
 bool relay_prepare_halves(struct relay *relay);
+/* What they were prepared with is given back. */
+void relay_release_halves(struct relay *relay);
 /* Moves what can be moved from end to the other one. RELAY_AGAIN: another turn is wanted; REASON_NONE: not now. */
 enum reason relay_move(struct relay *relay, enum relay_end end);
 /* Passes on an end that nobody has said, so that no reset is seen where nothing is missing. */

@@ -61,6 +61,21 @@ bool relay_prepare_halves(struct relay *relay)
 	return half_prepare(&relay->half[RELAY_CLIENT], clear) && half_prepare(&relay->half[RELAY_SERVER], clear);
 }
 
+void relay_release_halves(struct relay *relay)
+{
+	for (int i = 0; i < RELAY_ENDS; i++) {
+		struct half *half = &relay->half[i];
+
+		free(half->buffer);
+		half->buffer = NULL;
+		for (int side = 0; side < 2; side++) {
+			if (half->pipe[side] >= 0)
+				close(half->pipe[side]);
+			half->pipe[side] = -1;
+		}
+	}
+}
+
 static enum tls_result splice_result(ssize_t count)
 {
 	if (count > 0)

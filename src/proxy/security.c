@@ -177,8 +177,10 @@ static void take_prot(struct proxy_session *session, uint16_t code)
 	if (session->change != SECURITY_PROT)
 		return;
 	session->change = SECURITY_SETTLED;
-	if (code == 200)
-		session->protect = session->change_protects;
+	if (code != 200)
+		return;
+	session->protect = session->change_protects;
+	session->level_unsaid = false;
 }
 
 static void take_ccc(struct proxy_session *session, uint16_t code)
@@ -223,6 +225,9 @@ void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t
 		take_ccc(session, code);
 	else if (verb == VERB_REIN)
 		take_rein(session, code);
+	/* A server looks at it when it is asked for a transfer, and a data connection may be there by now. */
+	if (verb == VERB_AUTH || verb == VERB_PROT || verb == VERB_REIN)
+		pinhole_protect(session);
 }
 
 static bool line_lists(struct bytes line, const char *word)

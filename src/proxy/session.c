@@ -343,8 +343,9 @@ void proxy_session_start(struct proxy_session *session, const struct nat_view *v
 	session_set_quota(&session->session, &proxy->quota, session->source);
 	session->relays = relay_account_open(&proxy->quota, session->source);
 	session_terminate_tls(&session->session, &session->ops, secured);
-	/* No standard gives implicit FTPS a level; servers and clients take it to be P until they say otherwise. */
+	/* No standard gives implicit FTPS a level. Where the server has no TLS, the proxy says: P. */
 	session->protect = secured;
+	session->level_unsaid = secured && proxy_server_has_tls(session);
 	session->leg[LEG_CLIENT].connected = true;
 	session->leg[LEG_CLIENT].phase = secured ? LEG_STARTING : LEG_CLEAR;
 	proxy_session_set_timer(session, PROXY_SETUP_SECONDS);

@@ -98,6 +98,8 @@ class ServerSession:
     def _run(self):
         buffer = b""
         try:
+            if self.server.implicit:
+                self.connection = self.server.implicit.wrap_socket(self.connection, server_side=True)
             self.send(self.server.greeting)
             while data := self.connection.recv(65536):
                 self.received += data
@@ -202,16 +204,19 @@ class ServerSession:
 class ScriptedServer:
     """
     Listens from __enter__ to __exit__. handlers: {verb: function(argument)} before the built-in ones; a function
-    answers the reply's bytes, or None for silence, or a function of the session.
+    answers the reply's bytes, or None for silence, or a function of the session. implicit: the context of TLS that comes
+    first.
     """
 
-    def __init__(self, namespace, address, port=21, greeting=b"220 scripted\r\n", handlers=None, connect_timeout=2.0):
+    def __init__(self, namespace, address, port=21, greeting=b"220 scripted\r\n", handlers=None, connect_timeout=2.0,
+                 implicit=None):
         self.namespace = namespace
         self.address = address
         self.port = port
         self.greeting = greeting
         self.handlers = handlers or {}
         self.connect_timeout = connect_timeout
+        self.implicit = implicit
         self.sessions = []
         self._listener = None
 
