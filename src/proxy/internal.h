@@ -167,6 +167,8 @@ struct pinhole {
 	bool active;
 	bool used;
 	bool late;      /* nobody may come any more but who has begun to */
+	bool knocked;   /* somebody has come, or the time for that is over */
+	bool overdue;   /* it is over */
 	bool commanded; /* the transfer command has gone to the server */
 	enum relay_end sender; /* and whose bytes are its file */
 	bool direct;    /* for a third party: the kernel's expectation is all there is */
@@ -398,6 +400,8 @@ enum reason pinhole_expect(void *context, const struct nat_view *master, struct 
 enum reason pinhole_unexpect(void *context, const struct nat_view *master, const struct expectation *expectation);
 enum reason pinhole_peek(void *context, const struct nat_view *master, const struct expectation *expectation);
 void pinhole_close(struct proxy_session *session);
+/* In the session's turn: takes who has come since the last one. */
+void pinhole_take_turn(struct proxy_session *session);
 /* The level of protection may be another one now. */
 void pinhole_protect(struct proxy_session *session);
 /* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */

@@ -287,16 +287,28 @@ static void pinhole_accept(struct proxy_session *session)
 	}
 }
 
+void pinhole_take_turn(struct proxy_session *session)
+{
+	struct pinhole *pinhole = &session->pinhole;
+
+	if (!pinhole->knocked)
+		return;
+	pinhole->knocked = false;
+	if (pinhole->descriptor >= 0)
+		pinhole_accept(session);
+	if (pinhole->overdue)
+		pinhole_give_up(session);
+}
+
+/* To take it is to dial the other peer, and hundreds may come at a time. */
 static void pinhole_on_accept(evutil_socket_t descriptor, short what, void *context)
 {
 	struct proxy_session *session = context;
 
 	(void)descriptor;
-	pinhole_accept(session);
-	if (what & EV_TIMEOUT)
-		pinhole_give_up(session);
-	if (session->holds_reply)
-		proxy_session_wake(session);
+	session->pinhole.knocked = true;
+	session->pinhole.overdue = session->pinhole.overdue || (what & EV_TIMEOUT);
+	proxy_session_wake(session);
 }
 
 static enum reason pinhole_watch(struct proxy_session *session)

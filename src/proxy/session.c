@@ -235,6 +235,7 @@ void proxy_session_pump(struct proxy_session *session)
 	session->stirred = false;
 	session->shook = false;
 	session->steps = SESSION_STEPS;
+	pinhole_take_turn(session);
 	if (!server_connected(session))
 		proxy_session_reject(session, REASON_UNREACHABLE, "the server can't be reached");
 	if (line_is_late(session))

@@ -57,6 +57,9 @@ static bool read_name(SSL *ssl, char *out)
 	if (length < 5 || ((size_t)data[0] << 8 | data[1]) != length - 2 || data[2] != 0 ||
 	    ((size_t)data[3] << 8 | data[4]) != length - 5 || !name_is_host(&data[5], length - 5))
 		return false;
+	/* The same name as without it, and as certificates have it (RFC 6066 3 has no dot there either). */
+	if (length > 6 && data[length - 1] == '.')
+		length--;
 	memcpy(out, &data[5], length - 5);
 	out[length - 5] = '\0';
 	return true;

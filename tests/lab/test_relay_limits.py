@@ -10,9 +10,11 @@ import contextlib
 import os
 import re
 import resource
+import signal
 import socket
 import time
 
+from capture import ACK, SYN, Capture
 from gateway import READY, binary
 from process import SLOWNESS, titled, wait_until
 from tap import Plan, check, check_equal
@@ -27,6 +29,8 @@ CONNECT_SECONDS = 60
 REQUESTS = 20000 // 6
 # More than the proxy needs for itself.
 FEW_FILES = 60
+# Of one source, each of a session of its own.
+ARRIVALS = 100
 
 
 class PatientServer:
@@ -294,6 +298,34 @@ def resumption_may_be_left(cell):
         check_equal(fetch(cell, talk, None), b"secret", "what it gets without, where that is allowed")
 
 
+def arrivals_wait_for_their_turn(cell):
+    """
+    Many data connections of one source come while the proxy stands still, and so does a command of another source: the
+    command goes on before most of the data connections do.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(PatientServer(cell))
+        ports = [ask(stack.enter_context(logged_in(cell))) for _ in range(ARRIVALS)]
+        neighbour = stack.enter_context(logged_in(cell, source=cell.lab.addresses[4].second_client))
+        capture = Capture(cell.lab.server, cell.lab.directory)
+        with capture:
+            os.kill(cell.proxy.pid, signal.SIGSTOP)
+            try:
+                for port in ports:
+                    stack.enter_context(connect(cell, port))
+                neighbour.send(b"NOOP\r\n")
+            finally:
+                os.kill(cell.proxy.pid, signal.SIGCONT)
+            check(neighbour.reply().startswith("200"), "NOOP was refused")
+            wait_until(lambda: len(cell.lab.server.output(["ss", "-Htn", "state", "established"]).splitlines()) >=
+                       2 * ARRIVALS, "all data connections")
+        order = [segment.flags & SYN for segment in capture.segments()
+                 if segment.flags & (SYN | ACK) == SYN or (segment.destination_port == 21 and segment.payload)]
+        check_equal(sum(map(bool, order)), ARRIVALS, "data connections that were made")
+        before = sum(map(bool, order[:order.index(0)]))
+        check(before < ARRIVALS // 2, f"{before} of {ARRIVALS} data connections were made before the command went on")
+
+
 def main():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -313,6 +345,8 @@ def main():
     plan.add("a114 a client that never resumes is served", who_never_resumes_is_served, fixture=cell)
     plan.add("a114 resumption = allow leaves it to the client", resumption_may_be_left,
              fixture=ScriptedCell({"tls": "client", "resumption": "allow"}))
+    plan.add("a409 data connections that come at one moment wait for their turns", arrivals_wait_for_their_turn,
+             fixture=ScriptedCell({"tls": "client"}))
     plan.run()
 
 

@@ -581,6 +581,9 @@ def name_is_forwarded(cell):
         talk.secure(context, name="ftp.lab.test")
         check(talk.command("USER anonymous").startswith("2"), "the session did not begin")
     with Talk(cell) as talk:
+        talk.secure(name="ftp.lab.test.")
+        check(talk.command("USER anonymous").startswith("2"), "a dot at the end made another name of it")
+    with Talk(cell) as talk:
         talk.secure(name="other.lab.test")
         check("bad-certificate" in talk.line(), "a certificate for another name was accepted")
 
@@ -912,7 +915,7 @@ def main():
              fixture=Cell("vsftpd", {"anchors": None}, families=only))
     plan.add("a bad certificate can be passed on, and stays a bad one", passed_on_untrusted,
              fixture=Cell("vsftpd", {"bad-certificate": "untrusted"}, days=-1, families=only))
-    plan.add("the server has to prove the name that the client asks for", name_is_forwarded,
+    plan.add("a408: the server has to prove the name that the client asks for, a dot at its end or not", name_is_forwarded,
              fixture=Cell("vsftpd", alternatives="DNS:ftp.lab.test", families=only))
     plan.add("TLS to the client and none to the server", tls_to_one_side, True,
              fixture=Cell("vsftpd", {"tls": "client", "implicit-ports": "none"}, families=only))
