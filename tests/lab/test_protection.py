@@ -45,7 +45,7 @@ def receive(connection):
 
 
 class Server:
-    """One whose PROT says what holds from the next transfer on. begins: its level until then; refuses: what it answers 534."""
+    """PROT says what holds from the next transfer on. begins: its level until then; refuses: a level that it does not take."""
 
     def __init__(self, cell, text=content(SIZE), begins="C", refuses="", implicit=False):
         self.text, self.level, self.refuses = text, begins, refuses
