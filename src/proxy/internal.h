@@ -354,6 +354,8 @@ bool security_is_own(enum verb verb);
 const char *security_answer(struct proxy_session *session, enum verb verb, struct bytes argument);
 /* The final reply to verb was passed on, or given by the proxy. */
 void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t code);
+/* What protects a data connection that is made now. */
+struct relay_level security_find_level(const struct proxy_session *session);
 /* False: this line of the reply to FEAT is left out. */
 bool security_passes_feature(const struct proxy_session *session, struct bytes line);
 /* Lines that the reply to FEAT is to have before its last. */
@@ -402,8 +404,6 @@ enum reason pinhole_peek(void *context, const struct nat_view *master, const str
 void pinhole_close(struct proxy_session *session);
 /* In the session's turn: takes who has come since the last one. */
 void pinhole_take_turn(struct proxy_session *session);
-/* The level of protection may be another one now. */
-void pinhole_protect(struct proxy_session *session);
 /* The kernel has seen a data connection begin that has not come here yet. Takes it if it has. */
 bool pinhole_is_awaited(struct proxy_session *session);
 

@@ -168,25 +168,6 @@ static enum close_notify pinhole_close_notify(const struct proxy_session *sessio
 	return demand;
 }
 
-static struct relay_level pinhole_find_level(const struct proxy_session *session)
-{
-	const bool protect = (session->session.secured || session->cleared) && session->protect;
-	const bool server = proxy_server_has_tls(session);
-
-	return (struct relay_level){
-		.secure = { [RELAY_CLIENT] = protect,
-			    [RELAY_SERVER] = server && (proxy_client_has_tls(session) ? protect : true) },
-		.unsaid = session->level_unsaid,
-	};
-}
-
-void pinhole_protect(struct proxy_session *session)
-{
-	const struct relay_level level = pinhole_find_level(session);
-
-	relay_protect(&session->transfer, &level);
-}
-
 /* Connects the accepted data connection to the other peer. Takes over accepted. */
 static void pinhole_relay(struct proxy_session *session, int accepted)
 {
@@ -218,7 +199,7 @@ static void pinhole_relay(struct proxy_session *session, int accepted)
 	plan.server = proxy_server_pair(session);
 	plan.descriptor[from] = accepted;
 	plan.descriptor[!from] = outward;
-	plan.level = pinhole_find_level(session);
+	plan.level = security_find_level(session);
 	if (session->leg[LEG_SERVER].wire.tls)
 		memcpy(plan.name, tls_stream_name(session->leg[LEG_SERVER].wire.tls), sizeof(plan.name) - 1);
 	plan.commanded = pinhole->commanded;

@@ -13,15 +13,10 @@
  *                   \           \                  \_ deadline, after the file has arrived ________/
  *                    \___________\___________________\_ deadline before, reset, cut --> aborted: both peers see a reset
  *
- * relay_move.c has what happens to the bytes and to their end.
+ * relay_move.c has what happens to the bytes and to their end, relay_level.c what protects them.
  *
  * The server hears a ClientHello when it would hear the client's own: when the client has said something on its leg, or
  * when the transfer command has gone. Some servers (pyftpdlib) take one that comes before the command for a failure.
- *
- * Servers look at the level of protection when they are asked for a transfer, and a passive client may connect long before.
- * So PROT still decides about a data connection on which nothing has been said (relay_follow.c). Behind an implicit port, a
- * session may have no PROT at all, and its level is P to some servers (ProFTPD) and C to others (vsftpd): there, whoever
- * speaks first says which it is, since in TLS that is the client, by a ClientHello.
  */
 #include "proxy/relay_internal.h"
 
@@ -176,30 +171,6 @@ static void relay_expire(struct relay *relay)
 	} else {
 		relay_conclude(relay, relay->moving ? REASON_IDLE : REASON_TIMEOUT);
 	}
-}
-
-/* With a record of a handshake: its content type, and its major version. */
-static bool begins_tls(const uint8_t *first, size_t length)
-{
-	return length > 0 && first[0] == 0x16 && (length == 1 || first[1] == 0x03);
-}
-
-/* Is the level known? */
-static bool relay_find_level(struct relay *relay)
-{
-	struct relay_level *level = &relay->plan.level;
-	uint8_t first[2], byte;
-	size_t length;
-
-	if (!level->unsaid)
-		return true;
-	if (wire_peek_all(&relay->wire[RELAY_CLIENT], first, sizeof(first), &length) == TLS_WAIT &&
-	    wire_peek(&relay->wire[RELAY_SERVER], &byte) == TLS_WAIT)
-		return false;
-	level->unsaid = false;
-	for (int i = 0; i < RELAY_ENDS; i++)
-		level->secure[i] = begins_tls(first, length);
-	return true;
 }
 
 /* The client's leg: whenever it likes. */

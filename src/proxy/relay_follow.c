@@ -14,30 +14,6 @@ void relay_command(struct relay_follower *follower, enum relay_end source)
 	relay_wake(relay);
 }
 
-/* Neither peer has said anything, and neither has heard anything. */
-static bool relay_is_untouched(const struct relay *relay)
-{
-	bool untouched = true;
-
-	for (int i = 0; i < RELAY_ENDS; i++)
-		untouched = untouched && !relay->wire[i].tls && relay->half[i].state == HALF_FLOWING &&
-			    relay->half[i].moved + relay->half[i].length == 0;
-	return untouched;
-}
-
-void relay_protect(struct relay_follower *follower, const struct relay_level *level)
-{
-	struct relay *relay = follower->relay;
-
-	if (!relay || !relay_is_untouched(relay))
-		return;
-	relay->plan.level = *level;
-	/* In clear it may have begun to move what has not come. */
-	relay->moving = false;
-	relay_release_halves(relay);
-	relay_wake(relay);
-}
-
 void relay_release(struct relay_follower *follower)
 {
 	if (!follower->relay)

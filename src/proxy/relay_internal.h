@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the relay's files share: relay.c is its life, relay_move.c what happens to the bytes and to their
- * end, relay_follow.c what its control connection knows.
+ * What the relay's files share: relay.c is its life, relay_level.c what protects it, relay_move.c what happens to the bytes
+ * and to their end, relay_follow.c what its control connection knows.
  */
 #ifndef PROXY_RELAY_INTERNAL_H
 #define PROXY_RELAY_INTERNAL_H
@@ -67,6 +67,8 @@ static inline void relay_wake(struct relay *relay)
 bool relay_prepare_halves(struct relay *relay);
 /* What they were prepared with is given back. */
 void relay_release_halves(struct relay *relay);
+/* Is the level of protection known? */
+bool relay_find_level(struct relay *relay);
 /* Moves what can be moved from end to the other one. RELAY_AGAIN: another turn is wanted; REASON_NONE: not now. */
 enum reason relay_move(struct relay *relay, enum relay_end end);
 /* Passes on an end that nobody has said, so that no reset is seen where nothing is missing. */

@@ -213,6 +213,26 @@ static void take_rein(struct proxy_session *session, uint16_t code)
 		proxy_session_reject(session, REASON_MEMORY_FULL, "no memory");
 }
 
+struct relay_level security_find_level(const struct proxy_session *session)
+{
+	const bool protect = (session->session.secured || session->cleared) && session->protect;
+	const bool server = proxy_server_has_tls(session);
+
+	return (struct relay_level){
+		.secure = { [RELAY_CLIENT] = protect,
+			    [RELAY_SERVER] = server && (proxy_client_has_tls(session) ? protect : true) },
+		.unsaid = session->level_unsaid,
+	};
+}
+
+/* A server looks at it when it is asked for a transfer, and a data connection may be there by now. */
+static void protect_data(struct proxy_session *session)
+{
+	const struct relay_level level = security_find_level(session);
+
+	relay_protect(&session->transfer, &level);
+}
+
 void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t code)
 {
 	if (verb == VERB_AUTH)
@@ -225,9 +245,8 @@ void security_take_reply(struct proxy_session *session, enum verb verb, uint16_t
 		take_ccc(session, code);
 	else if (verb == VERB_REIN)
 		take_rein(session, code);
-	/* A server looks at it when it is asked for a transfer, and a data connection may be there by now. */
 	if (verb == VERB_AUTH || verb == VERB_PROT || verb == VERB_REIN)
-		pinhole_protect(session);
+		protect_data(session);
 }
 
 static bool line_lists(struct bytes line, const char *word)

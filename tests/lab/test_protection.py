@@ -45,7 +45,7 @@ def receive(connection):
 
 
 class Server:
-    """PROT says what holds from the next transfer on. begins: its level until then; refuses: a level that it does not take."""
+    """PROT says what holds from the next transfer on. begins: what until then; refuses: a level that is none to it."""
 
     def __init__(self, cell, text=content(SIZE), begins="C", refuses="", implicit=False):
         self.text, self.level, self.refuses = text, begins, refuses

@@ -83,7 +83,8 @@ static void stage_close(struct stage *stage)
 static struct relay *begin_upload(struct stage *stage)
 {
 	struct relay_plan plan = {
-		.base = stage->proxy.base, .turns = &stage->proxy.turns, .line = &stage->proxy.nobody, .host = &stage->proxy.host,
+		.base = stage->proxy.base, .turns = &stage->proxy.turns, .line = &stage->proxy.nobody,
+		.host = &stage->proxy.host,
 		.tickets = tls_tickets_make(), .connecting = RELAY_SERVER, .commanded = true, .source = RELAY_CLIENT,
 		.account = stage->account, .silence = UINT64_C(60000000), .idle = UINT64_C(60000000),
 	};
