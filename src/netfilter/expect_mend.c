@@ -145,7 +145,7 @@ int expect_mend_all(struct conntrack *conntrack, const struct policy *policy, st
 	int error = netlink_call(conntrack->netlink, header, expect_collect, &all);
 
 	memset(mended, 0, sizeof(*mended));
-	if (!error && all.lost)
+	if (all.lost)
 		error = -ENOMEM;
 	for (size_t i = 0; i < all.count && !error; i++)
 		expect_mend(&expect, conntrack, policy, &all.rows[i], mended);
