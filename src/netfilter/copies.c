@@ -98,8 +98,7 @@ static void copies_take_message(const struct nlmsghdr *message, void *context)
 	struct fact fact = { .type = FACT_SEGMENT };
 	struct bytes packet;
 
-	if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+	if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
 		return;
 	netlink_index(message, parts, NFULA_MAX);
 	if (!parts[NFULA_PAYLOAD])

@@ -214,8 +214,6 @@ static void news_take_message(const struct nlmsghdr *message, void *context)
 	struct fact fact;
 	bool good = false;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
-		return;
 	memset(&fact, 0, sizeof(fact));
 	switch (message->nlmsg_type) {
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW:

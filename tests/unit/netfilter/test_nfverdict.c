@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -22,7 +23,7 @@
 
 /* What has become of a packet that waits in the queue. */
 struct fate {
-	bool settled, accept, replaced;
+	bool settled, accept, replaced, marked;
 	uint32_t mark;
 };
 
@@ -31,6 +32,7 @@ static struct nfverdict verdict;
 /* Takes what libmnl sends, after so many times that it does not. */
 static struct kernel {
 	unsigned int failures;
+	unsigned int sends;
 	size_t length;
 	union {
 		struct nlmsghdr header; /* for its alignment */
@@ -44,6 +46,7 @@ ssize_t sendto(int socket, const void *bytes, size_t length, int flags, __CONST_
 	(void)flags;
 	(void)address;
 	(void)size;
+	kernel.sends++;
 	if (kernel.failures > 0) {
 		kernel.failures--;
 		errno = ENOBUFS;
@@ -68,6 +71,7 @@ static void settle(struct fate *fate, const struct nlattr *const *parts, uint32_
 	fate->settled = true;
 	fate->accept = ntohl(header->verdict) == NF_ACCEPT;
 	fate->replaced = parts[NFQA_PAYLOAD] != NULL;
+	fate->marked = parts[NFQA_MARK] != NULL;
 	fate->mark = parts[NFQA_MARK] ? ntohl(mnl_attr_get_u32(parts[NFQA_MARK])) : before;
 }
 
@@ -149,8 +153,111 @@ static void each_packet_gets_its_own_verdict(void **state)
 			assert_true(fates[i].settled && fates[i].accept == decisions[i].accept);
 			assert_true(fates[i].replaced == (decisions[i].packet.length > 0));
 			assert_true(!fates[i].accept || fates[i].mark == (decisions[i].mark | MARK));
+			/* The mark of what is dropped is nobody's. */
+			assert_true(fates[i].marked == fates[i].accept);
 		}
 	}
+}
+
+static void marks_stay_as_they_are_where_none_is_added(void **state)
+{
+	const struct nfverdict_decision decision = pass(0, 7);
+	struct fate fates[PACKETS] = { { .settled = false } };
+
+	(void)state;
+	begin();
+	verdict.passed_mark = 0;
+	nfverdict_add(&verdict, &decision);
+	play(0, &decision, fates);
+	assert_true(fates[0].accept && !fates[0].marked);
+}
+
+static void open_verdict(void)
+{
+	begin();
+	kernel = (struct kernel){ .failures = 0 };
+	verdict.socket = mnl_socket_open(NETLINK_ROUTE);
+	assert_non_null(verdict.socket);
+}
+
+/* A packet that is replaced, one that passes, and one that is dropped: three messages. */
+static void add_three(struct nfverdict_decision decisions[PACKETS])
+{
+	static const uint8_t bytes[] = { 0x45, 0, 0, 20 };
+
+	for (uint32_t i = 0; i < 3; i++)
+		decisions[i] = pass(i, 7);
+	decisions[0].packet = (struct bytes){ bytes, sizeof(bytes) };
+	decisions[2].accept = false;
+	for (uint32_t i = 0; i < 3; i++)
+		nfverdict_add(&verdict, &decisions[i]);
+}
+
+/* What can't be sent together is sent each by itself, and what can't be sent even so is dropped. */
+static void a_verdict_that_can_not_be_sent_is_a_drop(void **state)
+{
+	static const struct { unsigned int failures, sends, failed; } rows[] = { { 0, 1, 0 }, { 1, 4, 0 }, { 2, 5, 1 } };
+
+	(void)state;
+	for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+		struct nfverdict_decision decisions[PACKETS];
+		struct fate fates[PACKETS] = { { .settled = false } };
+
+		open_verdict();
+		add_three(decisions);
+		kernel.failures = rows[row].failures;
+		nfverdict_flush(&verdict);
+		assert_int_equal(kernel.sends, rows[row].sends);
+		assert_int_equal(verdict.failed, rows[row].failed);
+		play_all(kernel.taken.bytes, kernel.length, 0, decisions, fates);
+		assert_true(fates[0].settled && fates[0].accept == (row < 2));
+		assert_true(fates[1].settled && fates[1].accept);
+		assert_true(fates[2].settled && !fates[2].accept);
+		/* There is nothing more to send. */
+		nfverdict_flush(&verdict);
+		assert_int_equal(kernel.sends, rows[row].sends);
+		nfverdict_close(&verdict);
+		assert_null(verdict.socket);
+	}
+}
+
+static void what_does_not_fit_waits_for_nothing(void **state)
+{
+	static const uint8_t bytes[NFVERDICT_PACKET_MAX];
+	struct nfverdict_decision decisions[PACKETS];
+	struct fate fates[PACKETS] = { { .settled = false } };
+
+	(void)state;
+	open_verdict();
+	/* The largest that a message can hold, and as much again. */
+	for (uint32_t i = 0; i < 3; i++) {
+		decisions[i] = pass(i, 7);
+		decisions[i].packet = (struct bytes){ bytes, i == 0 ? sizeof(bytes) : 30000 };
+		nfverdict_add(&verdict, &decisions[i]);
+	}
+	nfverdict_flush(&verdict);
+	assert_int_equal(kernel.sends, 2);
+	assert_int_equal(verdict.failed, 0);
+	play_all(kernel.taken.bytes, kernel.length, 0, decisions, fates);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(fates[i].accept && fates[i].replaced);
+	nfverdict_close(&verdict);
+}
+
+static void a_descriptor_is_taken_over_and_closed(void **state)
+{
+	const int descriptor = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	(void)state;
+	verdict.lost = verdict.inherits = true;
+	verdict.used = verdict.failed = 1;
+	assert_int_equal(nfverdict_open(&verdict, descriptor, 3, MARK), 0);
+	assert_false(verdict.lost || verdict.inherits || verdict.used || verdict.failed);
+	nfverdict_close(&verdict);
+	assert_int_equal(fcntl(descriptor, F_GETFD), -1);
+	nfverdict_close(&verdict);
+	assert_int_equal(nfverdict_open(&verdict, descriptor, 3, MARK), -EBADF);
+	nfverdict_close(&verdict);
 }
 
 /*
@@ -226,6 +333,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_of_packets_that_leave_as_they_came_is_one_message),
 		cmocka_unit_test(each_packet_gets_its_own_verdict),
+		cmocka_unit_test(marks_stay_as_they_are_where_none_is_added),
+		cmocka_unit_test(a_verdict_that_can_not_be_sent_is_a_drop),
+		cmocka_unit_test(what_does_not_fit_waits_for_nothing),
+		cmocka_unit_test(a_descriptor_is_taken_over_and_closed),
 		cmocka_unit_test(what_waits_without_its_verdict_is_accepted_with_no_other),
 		cmocka_unit_test(a149_what_a_process_has_left_undecided_is_dropped_by_the_next),
 	};
