@@ -291,7 +291,7 @@ static size_t format_group(uint16_t group, uint8_t *out)
 	size_t length = 0;
 
 	for (int shift = 12; shift >= 0; shift -= 4) {
-		if (length > 0 || shift == 0 || group >> shift != 0)
+		if (shift == 0 || group >> shift != 0)
 			out[length++] = (uint8_t)hexadecimal[(group >> shift) & 0xf];
 	}
 	return length;

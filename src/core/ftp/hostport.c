@@ -329,7 +329,8 @@ static bool has_more_than(struct bytes text, struct span tuple)
 	bool more = false;
 
 	for (size_t index = 0; index < text.length; index++) {
-		if (index < tuple.offset || index - tuple.offset >= tuple.length)
+		/* Before it the difference wraps. */
+		if (index - tuple.offset >= tuple.length)
 			more = more || digits_is_digit(text.data[index]) || text.data[index] == ',';
 	}
 	return more;
@@ -370,7 +371,8 @@ static enum reason find_229(struct bytes text, size_t *start)
 		reason = REASON_MALFORMED;
 	} else {
 		bars_expected = text.data[*start + 1] == '|' ? 4 : 0;
-		if (count > 1 || first != text.data + *start || bars > bars_expected)
+		/* Of several, the last one is not behind the first parenthesis. */
+		if (first != text.data + *start || bars > bars_expected)
 			reason = REASON_AMBIGUOUS;
 	}
 	return reason;

@@ -22,6 +22,12 @@ static void addresses_are_equal_only_in_family_and_octets(void **state)
 	assert_false(endpoint_equal(&a, &c));
 	assert_true(tuple_equal(&tuple, &tuple));
 	assert_false(tuple_equal(&tuple, &reversed));
+	for (int end = 0; end < 2; end++) {
+		struct tuple other = tuple;
+
+		(end ? &other.destination : &other.source)->port++;
+		assert_false(tuple_equal(&tuple, &other));
+	}
 	assert_true(endpoint_equal(&reversed.source, &b));
 	assert_true(endpoint_equal(&reversed.destination, &a));
 }
@@ -36,7 +42,7 @@ static void martians_are_recognised_at_their_edges(void **state)
 		{ "10.0.0.5", false }, { "126.255.255.255", false }, { "127.0.0.0", true }, { "127.0.0.1", true },
 		{ "127.255.255.255", true }, { "128.0.0.0", false },
 		{ "169.253.255.255", false }, { "169.254.0.0", true },
-		{ "169.254.255.255", true }, { "169.255.0.0", false },
+		{ "169.254.255.255", true }, { "169.255.0.0", false }, { "10.254.0.1", false },
 		{ "172.16.0.1", false }, { "192.168.1.1", false }, { "198.51.100.1", false },
 		{ "223.255.255.255", false }, { "224.0.0.0", true }, { "239.255.255.255", true }, { "240.0.0.0", true },
 		{ "255.255.255.255", true },
@@ -56,6 +62,35 @@ static void martians_are_recognised_at_their_edges(void **state)
 			fail_msg("%s is %smartian", rows[index].address, rows[index].martian ? "" : "not ");
 	}
 	assert_true(address_is_martian(&nobody));
+}
+
+/* RFC 1918, RFC 6598, RFC 4193. */
+static void private_networks_are_recognised_at_their_edges(void **state)
+{
+	static const struct {
+		const char *address;
+		bool private;
+	} rows[] = {
+		{ "9.255.255.255", false }, { "10.0.0.0", true }, { "10.255.255.255", true }, { "11.0.0.0", false },
+		{ "172.15.255.255", false }, { "172.16.0.0", true }, { "172.31.255.255", true }, { "172.32.0.0", false },
+		{ "192.167.255.255", false }, { "192.168.0.0", true }, { "192.168.255.255", true }, { "192.169.0.0", false },
+		{ "100.63.255.255", false }, { "100.64.0.0", true }, { "100.127.255.255", true }, { "100.128.0.0", false },
+		/* the second octets of these, behind others */
+		{ "203.16.0.1", false }, { "203.168.0.1", false }, { "203.64.0.1", false },
+		{ "fbff:ffff::1", false }, { "fc00::", true }, { "fdff:ffff::1", true }, { "fe00::", false },
+		/* what begins like an IPv4 network */
+		{ "a00::1", false }, { "c0a8::1", false }, { "ac10::1", false }, { "6440::1", false },
+	};
+	struct address nobody = { .family = FAMILY_NONE, .octets = { 10 } };
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		struct address address = unit_address(rows[index].address);
+
+		if (address_is_private(&address) != rows[index].private)
+			fail_msg("%s is %sprivate", rows[index].address, rows[index].private ? "" : "not ");
+	}
+	assert_false(address_is_private(&nobody));
 }
 
 static void only_the_two_zero_addresses_are_unspecified(void **state)
@@ -117,7 +152,7 @@ static void networks_are_read_whole_or_not_at_all(void **state)
 	static const char *const bad[] = {
 		"", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/8 ", " 10.0.0.0/8",
 		"10.0.0.1/8", "10.0.0.0/8/8", "10.0.0.0/a", "10/8", "2001:db8::/129", "2001:db8::1/64", "::1/0",
-		"10.0.0.0/99999999999999999999", "2001:db8::/32x",
+		"10.0.0.0/99999999999999999999", "2001:db8::/32x", "x/0", "10.0.0.256/0",
 	};
 	struct network network;
 
@@ -281,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_equal_only_in_family_and_octets),
 		cmocka_unit_test(martians_are_recognised_at_their_edges),
+		cmocka_unit_test(private_networks_are_recognised_at_their_edges),
 		cmocka_unit_test(only_the_two_zero_addresses_are_unspecified),
 		cmocka_unit_test(a_network_contains_its_first_and_last_address_and_no_neighbour),
 		cmocka_unit_test(networks_are_read_whole_or_not_at_all),
