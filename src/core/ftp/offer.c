@@ -147,7 +147,7 @@ static bool leave_tuple_alone(struct bytes line, uint32_t base, uint32_t tuple, 
  */
 static bool reads_as(enum form form, struct bytes text, const struct endpoint *endpoint)
 {
-	struct hostport again;
+	struct hostport again = { .form = form };
 
 	return hostport_parse(form, text, &again) == REASON_NONE && again.endpoint.port == endpoint->port &&
 	       (form == FORM_229 || address_equal(&again.endpoint.address, &endpoint->address));

@@ -135,6 +135,8 @@ static void a_reply_pays_for_its_tuple_with_prose(void **state)
 		/* the separator is not prose, whatever it is */
 		{ FORM_227, "227-10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NO_RESIZE, NULL },
 		{ FORM_227, "227\t10,0,0,5,4,1", "10.0.0.55", 1025, true, REASON_NO_RESIZE, NULL },
+		{ FORM_227, "227-10,0,0,55,4,1", "10.0.0.5", 1025, true, REASON_NONE, "227- 10,0,0,5,4,1" },
+		{ FORM_227, "227\t10,0,0,55,4,1", "10.0.0.5", 1025, true, REASON_NONE, "227\t 10,0,0,5,4,1" },
 		/* shrinking: spaces in front of what opens the tuple */
 		{ FORM_227, "227 Mode (198,51,100,1,4,1).", "10.0.0.5", 1025, true, REASON_NONE,
 		  "227 Mode     (10,0,0,5,4,1)." },
@@ -377,6 +379,27 @@ static void the_longest_line_can_be_refused_and_announced(void **state)
 	assert_int_equal(apply(line, &edit).length, sizeof(text));
 }
 
+/* With numbers beside its tuple all of its text is replaced, which has as much room as the longest line. */
+static void the_longest_text_grows_as_far_as_there_is_room(void **state)
+{
+	static char text[LINE_MAX_LENGTH];
+	const struct bytes line = unit_bytes(text, sizeof(text));
+	const struct endpoint fits = unit_endpoint("10.0.0.5", 65535), grows = unit_endpoint("10.0.0.55", 65535);
+	struct hostport hostport;
+	struct edit edit;
+	uint32_t base;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "227 ", 4);
+	memcpy(text + sizeof(text) - 17, " (10,0,0,5,4,1) 7", 17);
+	base = read_offer(FORM_227, line, &hostport);
+	assert_int_equal(offer_announce(line, base, &hostport, &fits, false, &edit), REASON_NONE);
+	assert_int_equal(edit.length, LINE_MAX_LENGTH);
+	assert_memory_equal(edit.replacement + LINE_MAX_LENGTH - 20, "(10,0,0,5,255,255)  ", 20);
+	assert_int_equal(offer_announce(line, base, &hostport, &grows, false, &edit), REASON_NO_RESIZE);
+}
+
 static void a_longer_line_is_overwritten_as_far_as_there_is_room_and_announces_nothing(void **state)
 {
 	static char text[LINE_MAX_LENGTH + 1];
@@ -426,6 +449,8 @@ static void prose_without_a_code_ends_where_one_would(void **state)
 		{ "abcd (10,0,0,5,4,1)", "abcd(10,0,0,55,4,1)" },
 		{ "abc (10,0,0,5,4,1)", NULL },
 		{ " (10,0,0,5,4,1)", NULL },
+		{ "(10,0,0,5,4,1)", NULL },
+		{ "10,0,0,5,4,1", NULL },
 		/* What is left alone before it takes no number in. */
 		{ "abc\xff) 10,0,0,5,4,1)", "abc\xff 10,0,0,55,4,1)" },
 		{ "abc\xff 10,0,0,5,4,1)", NULL },
@@ -552,6 +577,7 @@ int main(void)
 		cmocka_unit_test(a_refused_reply_is_a_425_of_the_same_length),
 		cmocka_unit_test(every_reason_fits_a_refusal),
 		cmocka_unit_test(the_longest_line_can_be_refused_and_announced),
+		cmocka_unit_test(the_longest_text_grows_as_far_as_there_is_room),
 		cmocka_unit_test(a_longer_line_is_overwritten_as_far_as_there_is_room_and_announces_nothing),
 		cmocka_unit_test(what_leaves_reads_as_what_was_announced),
 		cmocka_unit_test(prose_without_a_code_ends_where_one_would),
