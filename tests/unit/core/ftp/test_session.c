@@ -1996,6 +1996,25 @@ static void a_refused_command_is_reported_without_its_password(void **state)
 	}
 }
 
+/* What follows the first letters may be a password, in whatever form it came. */
+static void an_odd_command_is_reported_to_the_end_of_its_first_letters(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "\xd0P\xc3SS " SECRET, "\xd0P" }, { "\xd0PASSWD " SECRET, "\xd0PASSWD" }, { "\xd0PASSWD", "\xd0PASSWD" },
+		{ "\xd0\xd0", "\xd0\xd0" }, { "\xd0 12 34", "\xd0 12 34" }, { " ", " " },
+	};
+	static struct rig rig;
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		rig_make(&rig);
+		rig_open(&rig, PLAIN, true);
+		say_exactly(&rig, DIRECTION_ORIGINAL, rows[index][0]);
+		assert_string_equal(rig.events, "refuse:odd-verb");
+		assert_string_equal(rig.refused, rows[index][1]);
+	}
+}
+
 static void a_header_is_expected_once(void **state)
 {
 	static struct rig rig;
@@ -2229,6 +2248,7 @@ int main(void)
 		cmocka_unit_test(so_many_unknown_verbs_before_a_login_are_not_ftp),
 		cmocka_unit_test(unknown_verbs_behind_a_login_are_not_counted),
 		cmocka_unit_test(a_refused_command_is_reported_without_its_password),
+		cmocka_unit_test(an_odd_command_is_reported_to_the_end_of_its_first_letters),
 		cmocka_unit_test(a_header_is_expected_once),
 		cmocka_unit_test(who_was_told_to_wait_may_not_speak),
 		cmocka_unit_test(implicit_tls_is_reported_and_is_tls),

@@ -12,6 +12,7 @@ struct rig {
 	struct session_backlog backlog;
 	char told[TOLD_MAX];
 	char odd[TOLD_MAX]; /* what was refused, or reported as odd */
+	size_t longest; /* text */
 };
 
 static enum reason op_expect(void *context, const struct nat_view *master, struct expectation *expectation)
@@ -36,7 +37,10 @@ static void op_notice(void *context, const struct notice *notice)
 	const size_t length = strlen(rig->told);
 	const size_t odd = strlen(rig->odd);
 
-	if (notice->type == NOTICE_ANOMALY || notice->type == NOTICE_REFUSE || notice->type == NOTICE_LOGIN)
+	if (notice->text.length > rig->longest)
+		rig->longest = notice->text.length;
+	if (notice->type == NOTICE_ANOMALY || notice->type == NOTICE_REFUSE || notice->type == NOTICE_LOGIN ||
+	    notice->type == NOTICE_TRANSFER)
 		snprintf(rig->odd + odd, sizeof(rig->odd) - odd, "%.*s|", (int)notice->text.length,
 			 (const char *)notice->text.data);
 	if (notice->type != NOTICE_LINE)
@@ -109,6 +113,27 @@ static void where_the_dialogue_stands_is_told(void **state)
 			 "S SMNT 202 202 no|");
 }
 
+static void old_names_of_verbs_are_told_as_new_ones(void **state)
+{
+	static const char *const lines[] = { "C XPWD", "S 257 \"/\"", "C XCWD a", "S 200 so", "C XCUP", "S 200 up", "C ABOR",
+					     "S 226 yes", NULL };
+	static const char *const tls[] = { "C AUTH TLS", "S 534 no", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "C XPWD 0 XPWD|S XPWD 257 257 \"/\"|C XCWD 0 XCWD a|S XCWD 200 200 so|C XCUP 0 XCUP|"
+			 "S XCUP 200 200 up|C ABOR 0 ABOR|S ABOR 226 226 yes|");
+	dialogue_is_told(tls, "C AUTH 0 AUTH TLS|S AUTH 534 534 no|");
+}
+
+/* Whatever they are paired with (session_pipeline.c). */
+static void replies_that_name_a_place_are_told(void **state)
+{
+	static const char *const lines[] = { "C NOOP", "S 250 there", "C NOOP", "S 257 \"/\"", "C NOOP", "S 200 yes", NULL };
+
+	(void)state;
+	dialogue_is_told(lines, "S NOOP 250 250 there|S NOOP 257 257 \"/\"|");
+}
+
 static void a_reply_to_CWD_is_told_whatever_it_waited_with(void **state)
 {
 	static const char *const lines[] = { "C TYPE I", "C CWD pub", "S 200 binary", "S 250 changed", NULL };
@@ -130,15 +155,19 @@ static void errors_that_tell_why_nothing_moves_are_told(void **state)
 {
 	static const char *const lines[] = { "C EPSV", "S 500 what", "C DELE x", "S 550 no", "C REIN", "S 220 again",
 					     "C USER a", "S 331 so", "C PASS no", "S 530 wrong", "S 421 good bye", NULL };
+	static const char *const others[] = { "C EPSV", "S 425 no", "C PORT 10,0,0,5,195,149", "S 500 no", "C USER a",
+					      "S 530 who", NULL };
 
 	(void)state;
 	dialogue_is_told(lines, "S EPSV 500 500 what|C REIN 0 REIN|S REIN 220 220 again|S PASS 530 530|S ? 421 421 good bye|");
+	dialogue_is_told(others, "S EPSV 425 425 no|S PORT 500 500 no|S USER 530 530 who|");
 }
 
 static void passwords_and_what_was_overwritten_are_not_told(void **state)
 {
 	static const char *const lines[] = { "C PORT 10,0,0,99,0,25", "S 500 what", "C ACCT secret", "S 230 fine",
-					     "C SITE PSWD secret new", "S 200 ok", "S 227 (10,0,0,9,4,5)", NULL };
+					     "C SITE PSWD secret new", "S 200 ok", "S 227 (10,0,0,9,4,5)", "C EPSV",
+					     "S 500 (|||40|)", NULL };
 
 	(void)state;
 	dialogue_is_told(lines, "");
@@ -192,9 +221,13 @@ static void a390_the_last_two_passwords_are_known_and_words_are_none(void **stat
 {
 	static const char *const lines[] = { "C PASS abc", "S 530 a", "C PASS first", "S 530 a", "C PASS second", "S 530 a",
 					     "S abc first second secret", NULL };
+	static const char *const shortest[] = { "C PASS abc", "S 530 a", "S abc secret abcd", NULL };
+	static const char *const just[] = { "C PASS abcd", "S 530 a", "S abcd secret", NULL };
 
 	(void)state;
 	oddities_are_told(lines, "abc **** **** secret|");
+	oddities_are_told(shortest, "abc **** abcd|");
+	oddities_are_told(just, "**** ****|");
 }
 
 static void a390_names_stay_what_they_are(void **state)
@@ -204,8 +237,28 @@ static void a390_names_stay_what_they_are(void **state)
 	static const char *const place[] = { "C PWD", "S 257 \"/secret\"", "C RETR secret", "S 550 secret: no", NULL };
 
 	(void)state;
+	static const char *const transfer[] = { "C RETR secret", "S 450 secret: busy", NULL };
+
 	oddities_are_told(lines, "secret|PORT 10,0,0,99,0,25 secret|");
+	oddities_are_told(transfer, "secret|");
+	dialogue_is_told(transfer, "C RETR 0 RETR secret|S RETR 450 450 ****: busy|");
 	dialogue_is_told(place, "C PWD 0 PWD|S PWD 257 257 \"/secret\"|C RETR 0 RETR secret|S RETR 550 550 ****: no|");
+}
+
+/* Nobody hands a session a longer line than the longest; what is told of one has an end. */
+static void a_line_is_told_as_far_as_there_is_room(void **state)
+{
+	static char line[2 + LINE_MAX_LENGTH + 2];
+	const char *const lines[] = { line, NULL };
+	static struct rig rig;
+
+	(void)state;
+	memset(line, 'a', sizeof(line) - 1);
+	memcpy(line, "S ", 2);
+	rig_open(&rig, true);
+	rig_say(&rig, login);
+	rig_say(&rig, lines);
+	assert_int_equal(rig.longest, LINE_MAX_LENGTH);
 }
 
 int main(void)
@@ -213,6 +266,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_moves_files_is_told_with_its_replies),
 		cmocka_unit_test(where_the_dialogue_stands_is_told),
+		cmocka_unit_test(old_names_of_verbs_are_told_as_new_ones),
+		cmocka_unit_test(replies_that_name_a_place_are_told),
 		cmocka_unit_test(a_reply_to_CWD_is_told_whatever_it_waited_with),
 		cmocka_unit_test(a341_a_reply_is_told_of_its_command_while_an_unknown_one_runs),
 		cmocka_unit_test(errors_that_tell_why_nothing_moves_are_told),
@@ -222,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a390_a_password_is_found_wherever_it_stands),
 		cmocka_unit_test(a390_the_last_two_passwords_are_known_and_words_are_none),
 		cmocka_unit_test(a390_names_stay_what_they_are),
+		cmocka_unit_test(a_line_is_told_as_far_as_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
