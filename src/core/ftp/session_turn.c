@@ -60,7 +60,7 @@ static struct bytes line_for_report(const struct turn *turn, enum verb verb)
 	/* SITE PSWD and the like. The verb's four letters are in the line, however they stand there. */
 	if (verb == VERB_SITE)
 		nothing.length = 4;
-	if (verb == VERB_UNKNOWN)
+	if (turn->direction == DIRECTION_ORIGINAL && verb == VERB_UNKNOWN)
 		return turn->outcome->reason == REASON_ODD_VERB ? line_to_verb(turn->line) : turn->line;
 	return verb_takes_secret(verb) || verb == VERB_SITE ? nothing : turn->line;
 }

@@ -336,8 +336,8 @@ static void names_that_were_in_use_before_are_learnt_once(void **state)
 /* For a dump the kernel walks through its whole table. */
 static void names_and_addresses_that_are_known_save_a_dump(void **state)
 {
-	const struct nat_view views[] = { view_of(BOTH, false, 40000), view_of(BOTH, false, 40001), view_of(BOTH, true, 40002),
-					  view_of(BOTH, true, 40003) };
+	const struct nat_view views[] = { view_of(BOTH, false, 40000), view_of(BOTH, false, 40001),
+					  view_of(BOTH, true, 40002), view_of(BOTH, true, 40003) };
 	struct nat_view hidden = view_of(BOTH, false, 40004);
 
 	(void)state;
@@ -367,7 +367,7 @@ static void names_and_addresses_that_are_known_save_a_dump(void **state)
 	assert_int_equal(model.dumps, 2);
 }
 
-static void each_name_and_address_is_remembered_once_and_the_last_ones_stay(void **state)
+static void each_name_is_remembered_once_and_the_last_ones_stay(void **state)
 {
 	(void)state;
 	conntrack.learnt = true;
@@ -668,7 +668,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_that_look_alike_are_shared, begin, finish),
 		cmocka_unit_test_setup_teardown(names_that_were_in_use_before_are_learnt_once, begin, finish),
 		cmocka_unit_test_setup_teardown(names_and_addresses_that_are_known_save_a_dump, begin, finish),
-		cmocka_unit_test_setup_teardown(each_name_and_address_is_remembered_once_and_the_last_ones_stay, begin, finish),
+		cmocka_unit_test_setup_teardown(each_name_is_remembered_once_and_the_last_ones_stay, begin, finish),
 		cmocka_unit_test_setup_teardown(no_more_names_are_asked_for_than_there_are, begin, finish),
 		cmocka_unit_test_setup_teardown(an_error_of_the_kernel_ends_a_lookup, begin, finish),
 		cmocka_unit_test_setup_teardown(dumps_are_made_for_no_more_than_a_tenth_of_the_time, begin, finish),
