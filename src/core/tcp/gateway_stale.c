@@ -58,9 +58,9 @@ uint32_t stale_bound_acknowledgement(const struct passage *passage)
 {
 	const struct stream *other = &passage->flow->stream[direction_opposite(passage->direction)];
 
-	/* A young row may have begun too early (gateway_adopt.c), and of a reset nobody reads it. */
-	if (!other->started || other->passing || (passage->packet.flags & TCP_RST) ||
-	    adoption_is_young(passage->flow, passage->now) || !is_beyond(other, passage->packet.ack))
+	/* A young row may have begun too early (gateway_adopt.c). */
+	if (!other->started || other->passing || adoption_is_young(passage->flow, passage->now) ||
+	    !is_beyond(other, passage->packet.ack))
 		return passage->packet.ack;
 	return other->out_next + other->finished;
 }
@@ -116,7 +116,7 @@ static void doubt(struct passage *passage)
 
 	if (elsewhere->since == 0)
 		elsewhere->since = passage->now;
-	if (elsewhere->asked != 0 && passage->now - elsewhere->asked < ASK_PAUSE)
+	if (passage->now - elsewhere->asked < ASK_PAUSE)
 		return;
 	if (elsewhere->asked < elsewhere->since) {
 		if (!acked && passage->now - elsewhere->since < DOUBT_TIME)

@@ -29,8 +29,8 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->view = rig->lookup_other ? *rig->lookup_other : found->view;
 	connection->direction = original ? DIRECTION_ORIGINAL : DIRECTION_REPLY;
 	/* conntrack knows an established connection by what both have sent. */
-	connection->opening = found->shaken && found->peer[0].next == found->peer[0].first &&
-			      found->peer[1].next == found->peer[1].first;
+	connection->opening = rig->opening || (found->shaken && found->peer[0].next == found->peer[0].first &&
+					       found->peer[1].next == found->peer[1].first);
 	connection->shared = rig->shared;
 	connection->ended = rig->over;
 	connection->carrier = rig->carrier;

@@ -69,6 +69,7 @@ struct rig {
 	const struct nat_view *lookup_other; /* the view that is answered in place of the right one */
 	bool shared;                /* conntrack: another connection looks the same */
 	bool over;                  /* conntrack: the connection has ended */
+	bool opening;               /* conntrack: its handshake is under way, whatever has been said */
 	bool others_live;           /* conntrack: connections of another view live */
 	unsigned int lookups;
 	struct expectation pinhole;
