@@ -449,8 +449,30 @@ static void a89_a_strangers_timestamp_and_window_are_not_repeated(void **state)
 		made = acknowledge_held();
 		assert_int_equal(made->window, 999);
 		assert_int_equal(made->seq, rig.at->peer[0].expects);
-		if (made->timestamps.present)
-			assert_int_equal(made->timestamps.value, 70);
+		assert_true(made->timestamps.present);
+		assert_int_equal(made->timestamps.value, 70);
+		rig_end(&rig);
+	}
+	rig_begin(&rig, RIG_SNAT);
+}
+
+/* Of a peer that has sent timestamps before, however large they are. */
+static void a89_what_has_no_timestamp_is_no_news_where_all_else_has_one(void **state)
+{
+	static const uint32_t timestamps[] = { 70, UINT32_C(0xfffffff0) };
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(timestamps); index++) {
+		const struct packet *made;
+
+		begin_logged_in(RIG_SNAT);
+		send_odd(C, rig.at->peer[0].next, rig.at->peer[0].expects, TCP_ACK, 7, 1000, TIMESTAMPS);
+		send_odd(S, rig.at->peer[1].next, rig.at->peer[1].expects, TCP_ACK, timestamps[index], 999, TIMESTAMPS);
+		rig_acknowledge(&rig, S);
+		made = acknowledge_held();
+		assert_int_equal(made->window, 999);
+		assert_true(made->timestamps.present);
+		assert_int_equal(made->timestamps.value, timestamps[index]);
 		rig_end(&rig);
 	}
 	rig_begin(&rig, RIG_SNAT);
@@ -644,6 +666,44 @@ static void a262_a_way_that_changes_in_silence_is_asked_for(void **state)
 	assert_int_equal(rig.injected[1].tuple.destination.port, rig.at->view.server.port);
 }
 
+static void a262_a_way_is_asked_for_ten_times_a_second_at_most(void **state)
+{
+	uint64_t asked;
+
+	(void)state;
+	begin_logged_in(RIG_SNAT);
+	rig.injected_count = 0;
+	comes_by(S, 3);
+	rig_at(&rig, S, GREETED, "226 done\r\n", 0);
+	asked = rig.now;
+	rig.now = asked + SECOND / 10 - 1 - 100; /* which the rig adds */
+	rig_at(&rig, S, GREETED, "226 done\r\n", 0);
+	assert_int_equal(rig.injected_count, 1);
+	rig.now = asked + SECOND / 10 - 100;
+	rig_at(&rig, S, GREETED, "226 done\r\n", 0);
+	assert_int_equal(rig.injected_count, 2);
+}
+
+/* A client that waits for a SYN and ACK would answer with a reset, and what an adopted peer expects is not known yet. */
+static void a262_nobody_is_asked_for_a_way_before_both_have_been_heard(void **state)
+{
+	(void)state;
+	rig_begin(&rig, RIG_SNAT);
+	rig_shake(&rig);
+	comes_by(C, 2);
+	assert_int_equal(rig_acknowledge(&rig, C), GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_WRONG_WAY);
+	assert_int_equal(rig.injected_count, 0);
+	rig_end(&rig);
+
+	rig_begin(&rig, RIG_SNAT);
+	rig_at(&rig, C, 0, "NOOP\r\n", 0);
+	comes_by(S, 1);
+	assert_int_equal(rig_at(&rig, S, 0, "200 ok\r\n", 0), GATEWAY_DROP);
+	assert_int_equal(rig.output.reason, REASON_WRONG_WAY);
+	assert_int_equal(rig.injected_count, 0);
+}
+
 /* What a client says in its server's name comes by the wrong way before the question and behind it. */
 static void a262_who_forges_gains_nothing_by_the_question(void **state)
 {
@@ -660,13 +720,16 @@ static void a262_who_forges_gains_nothing_by_the_question(void **state)
 	assert_int_equal(rig.pinholes_made, 0);
 }
 
+/* Where one device of a packet is not known, its way is not. */
 static void a144_where_ways_differ_the_operator_says_so(void **state)
 {
+	static const struct gateway_way ways[] = { { 7, 1 }, { 0, 0 }, { 0, 1 }, { 7, 0 } };
+
 	(void)state;
-	for (int unknown = 0; unknown < 2; unknown++) {
+	for (size_t unknown = 0; unknown < ARRAY_SIZE(ways); unknown++) {
 		rig_make(&rig, RIG_SNAT);
-		rig.limits.reverse_path = unknown;
-		rig.way[S] = unknown ? (struct gateway_way){ 0, 0 } : (struct gateway_way){ 7, 1 };
+		rig.limits.reverse_path = unknown > 0;
+		rig.way[S] = ways[unknown];
 		rig_start(&rig);
 		rig_login(&rig);
 		rig_say(&rig, C, "PASV\r\n");
@@ -850,6 +913,7 @@ int main(void)
 		cmocka_unit_test_teardown(a88_and_less_where_memory_is_scarce, finish),
 		cmocka_unit_test_teardown(a88_what_stands_still_goes_where_the_pool_is_short, finish),
 		cmocka_unit_test_teardown(a89_a_strangers_timestamp_and_window_are_not_repeated, finish),
+		cmocka_unit_test_teardown(a89_what_has_no_timestamp_is_no_news_where_all_else_has_one, finish),
 		cmocka_unit_test_teardown(a89_a_strangers_acknowledgement_releases_nothing, finish),
 		cmocka_unit_test_teardown(a89_payload_with_a_strangers_acknowledgement_is_not_the_peers, finish),
 		cmocka_unit_test_teardown(a89_a_stranger_who_is_first_does_not_stop_an_adoption, finish),
@@ -861,6 +925,8 @@ int main(void)
 		cmocka_unit_test_teardown(a144_an_adoption_that_begins_with_a_forged_line_begins_again, finish),
 		cmocka_unit_test_teardown(a144_a_route_that_changes_is_followed, finish),
 		cmocka_unit_test_teardown(a262_a_way_that_changes_in_silence_is_asked_for, finish),
+		cmocka_unit_test_teardown(a262_a_way_is_asked_for_ten_times_a_second_at_most, finish),
+		cmocka_unit_test_teardown(a262_nobody_is_asked_for_a_way_before_both_have_been_heard, finish),
 		cmocka_unit_test_teardown(a262_who_forges_gains_nothing_by_the_question, finish),
 		cmocka_unit_test_teardown(a144_where_ways_differ_the_operator_says_so, finish),
 		cmocka_unit_test_teardown(a146_who_goes_on_with_a_killed_session_is_told_ten_times_a_second, finish),

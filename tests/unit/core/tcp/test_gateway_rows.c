@@ -199,6 +199,19 @@ static void a_tick_forgets_all_whose_time_is_over(void **state)
 	begin(64);
 }
 
+/* As long as a last retransmission may take. */
+static void a_row_lingers_for_half_a_minute(void **state)
+{
+	(void)state;
+	begin(64);
+	open_session(0);
+	end_session();
+	for (uint64_t more = 0; more < 2; more++) {
+		gateway_tick(rig.gateway, rig.now + 30 * SECOND + more);
+		assert_int_equal(rig.gateway->table.done, 1 - more);
+	}
+}
+
 /* Those that wait for their clients give way to each other. */
 static void a_session_takes_no_handshakes_row_while_there_are_others(void **state)
 {
@@ -307,6 +320,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_conntrack_could_not_answer_is_the_reason, finish),
 		cmocka_unit_test_teardown(an_anomaly_is_told_of_its_session, finish),
 		cmocka_unit_test_teardown(a_tick_forgets_all_whose_time_is_over, finish),
+		cmocka_unit_test_teardown(a_row_lingers_for_half_a_minute, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
 		cmocka_unit_test_teardown(a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_session, finish),

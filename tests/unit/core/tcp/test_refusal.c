@@ -95,15 +95,36 @@ static void what_has_passed_is_refused_no_more(void **state)
 	/* Nor does it make the next pause longer. */
 	note(REFUSAL_SPEECH, 1, 1000000);
 	assert_int_equal(find(REFUSAL_SPEECH, 1, 1001000), REASON_NONE);
-	/* What was not refused can be forgotten too. */
-	refusal_forget(table, REFUSAL_SPEECH, &(struct tuple){ unit_endpoint("10.0.0.5", 9), unit_endpoint("203.0.113.9", 21) });
+}
+
+static unsigned int count_remembered(uint64_t now)
+{
+	unsigned int remembered = 0;
+
+	for (uint16_t port = 1; port < 60000; port++)
+		remembered += find(REFUSAL_SPEECH, port, now) != REASON_NONE;
+	return remembered;
+}
+
+static void what_was_not_refused_can_be_forgotten_too(void **state)
+{
+	unsigned int remembered;
+
+	(void)state;
+	for (uint16_t port = 1; port < 60000; port++)
+		note(REFUSAL_SPEECH, port, 1700000);
+	remembered = count_remembered(1700001);
+	for (uint16_t port = 60000; port < 65535; port++) {
+		const struct tuple tuple = tuple_of(port);
+
+		refusal_forget(table, REFUSAL_SPEECH, &tuple);
+	}
+	assert_int_equal(count_remembered(1700001), remembered);
 }
 
 /* As many tuples as there are ports: those of a short pause give way, and no other is ever refused. */
 static void any_number_of_tuples_finds_room(void **state)
 {
-	unsigned int remembered = 0;
-
 	(void)state;
 	for (unsigned int round = 0; round < 8; round++)
 		note(REFUSAL_SPEECH, 65535, 1000000 + round * 100000);
@@ -111,9 +132,7 @@ static void any_number_of_tuples_finds_room(void **state)
 		assert_int_equal(find(REFUSAL_SPEECH, port, 1700000), REASON_NONE);
 		note(REFUSAL_SPEECH, port, 1700000);
 	}
-	for (uint16_t port = 1; port < 60000; port++)
-		remembered += find(REFUSAL_SPEECH, port, 1700001) != REASON_NONE;
-	assert_in_range(remembered, REFUSAL_SETS * (REFUSAL_WAYS - 1), REFUSAL_SETS * REFUSAL_WAYS);
+	assert_in_range(count_remembered(1700001), REFUSAL_SETS * (REFUSAL_WAYS - 1), REFUSAL_SETS * REFUSAL_WAYS);
 	assert_int_equal(find(REFUSAL_SPEECH, 65535, 1700001), REASON_NO_CONNECTION);
 }
 
@@ -125,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a152_a_refusal_is_of_one_tuple_one_direction_and_one_kind_of_packet, begin,
 						finish),
 		cmocka_unit_test_setup_teardown(what_has_passed_is_refused_no_more, begin, finish),
+		cmocka_unit_test_setup_teardown(what_was_not_refused_can_be_forgotten_too, begin, finish),
 		cmocka_unit_test_setup_teardown(any_number_of_tuples_finds_room, begin, finish),
 	};
 
