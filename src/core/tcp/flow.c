@@ -84,15 +84,8 @@ static void fetch_row(const struct flow *flow)
 		__builtin_prefetch((const uint8_t *)flow + at, 1);
 }
 
-static void fetch_neighbours(const struct flow_table *table, const struct flow *flow)
+static void fetch_source(const struct flow *flow)
 {
-	const struct flow *older = flow_at(table, flow->links[FLOW_BY_STATE].older);
-	const struct flow *newer = flow_at(table, flow->links[FLOW_BY_STATE].newer);
-
-	if (older)
-		__builtin_prefetch(&older->links, 1);
-	if (newer)
-		__builtin_prefetch(&newer->links, 1);
 	if (flow->session.source)
 		__builtin_prefetch(&flow->session.source->bytes, 1);
 }
@@ -105,7 +98,7 @@ void flow_fetch(const struct flow_table *table, const uint32_t *places, uint32_t
 			fetch_row(flow_at(table, table->buckets[places[i]]));
 	for (uint32_t i = 0; i < count; i++)
 		if (table->buckets[places[i]] != 0)
-			fetch_neighbours(table, flow_at(table, table->buckets[places[i]]));
+			fetch_source(flow_at(table, table->buckets[places[i]]));
 }
 
 static void order_append(const struct flow_table *table, struct flow_order *order, enum flow_order_kind kind,

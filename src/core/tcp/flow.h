@@ -158,7 +158,8 @@ bool flow_has_used_row(const struct flow_table *table);
 
 /*
  * Where a tuple will be looked for, which begins to be fetched into the processor's cache; and the same for the rows that
- * are found in count such places, with what they lead to. Nothing but time depends on it, so a place may be an old one.
+ * are found in count such places, with their sources. Nothing but time depends on it, so a place may be an old one. The
+ * rows beside them in their order are not fetched: they are written to once in the table's laxity, and are far away.
  */
 uint32_t flow_foresee(const struct flow_table *table, const struct tuple *tuple);
 void flow_fetch(const struct flow_table *table, const uint32_t *places, uint32_t count);
