@@ -109,7 +109,7 @@ static void a171_a_session_that_went_on_elsewhere_is_adopted(void **state)
 			say_elsewhere(C, 25, index % 4 == 1 && rig.seqadj_kept ? 6 : 0);
 		if (index % 4 < 3)
 			say_elsewhere(S, 30, 0);
-		/* Of the client alone nobody says anything else, so that one repetition goes by before its server is asked. */
+		/* Of the client alone nobody says anything else: one repetition goes by before its server is asked. */
 		assert_true(say_until_heard(C, "NOOP\r\n") < (index % 4 < 3 ? 4 : 8));
 		assert_string_equal(last_of(C, "NOOP\r\n"), "NOOP\r\n");
 		assert_true(rig_reported(&rig, "session-close:elsewhere"));
@@ -296,8 +296,9 @@ static void a172_no_acknowledgement_of_more_than_was_let_out_goes_on(void **stat
 		}
 		liar = &rig.at->peer[direction];
 		for (unsigned int reset = 0; reset < 2; reset++) {
-			rig_packet(&rig, direction, liar->next + reset, liar->expects + 10, reset ? TCP_RST | TCP_ACK : TCP_ACK, 0,
-				   "", 0);
+			const uint8_t flags = reset ? TCP_RST | TCP_ACK : TCP_ACK;
+
+			rig_packet(&rig, direction, liar->next + reset, liar->expects + 10, flags, 0, "", 0);
 			assert_int_equal(rig.output.verdict, GATEWAY_REPLACE);
 			assert_int_equal(seqadj_revert(&rig.at->seqadj[1 - direction], rig.left.ack),
 					 rig.at->peer[1 - direction].next);
