@@ -24,7 +24,7 @@ from tap import Plan, check, check_equal, check_in_time
 import test_handover
 import test_interception
 import test_relay_limits
-from test_handover import TRANSFERS, running
+from test_handover import running
 from test_interception import FLAVOURS, transfer
 from test_relay_limits import PatientServer, fetch, logged_in
 from test_tls import ScriptedCell, Talk
@@ -280,8 +280,9 @@ def told_of_both(cell):
         check_equal(re.findall(r"process (\d)", told), ["1", "2"], "processes in the words of status")
         for talk in talks.values():
             event = proxy.wait_event("session-open", client=talk.endpoint)
-            rows = ask(monitor, "sessions")
-            check(any(row.get("session") == event["session"] for row in rows), "sessions lacks one")
+            # The event is the proxy's own; who answers is another process, which hears of it a moment later.
+            wait_until(lambda number=event["session"]: any(row.get("session") == number for row in ask(monitor, "sessions")),
+                       "the session among sessions")
             ask(control, f"kill {event['session']}")
             proxy.wait_event("session-close", session=event["session"])
 
