@@ -252,23 +252,26 @@ static struct bytes join_beginning(const struct pending *pending, struct bytes b
 {
 	struct inspector *inspector = pending->inspector;
 	struct stream *stream = pending->stream;
-	size_t have = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
-	size_t more = body.length < LINE_MAX_LENGTH - have ? body.length : LINE_MAX_LENGTH - have;
+	const size_t have = buffer_copy(inspector->pool, &stream->line, 0, stream->line.length, inspector->line);
+	const size_t room = sizeof(inspector->line) - have;
+	const size_t more = body.length < room ? body.length : room;
 
-	if (have > LINE_MAX_LENGTH)
-		more = 0;
-	if (more > 0)
-		memcpy(inspector->line + have, body.data, more);
+	memcpy(inspector->line + have, body.data, more);
 	return (struct bytes){ inspector->line, have + more };
 }
 
-/* May the line go on with body, and as one that carries a token? */
+/*
+ * May the line go on with body, and as one that carries a token? What of body is in the beginning too, verb or code and all,
+ * is judged with that.
+ */
 static bool token_goes_on(const struct pending *pending, struct bytes beginning, struct bytes body)
 {
 	const struct stream *stream = pending->stream;
 	const size_t have = stream->line_token > 0 ? stream->line_token : stream->line.length;
+	const size_t begun = beginning.length - stream->line.length;
+	const struct bytes rest = { body.data + begun, body.length - begun };
 
-	if (have + body.length > TOKEN_LINE_MAX || !token_is_base64(body))
+	if (have + body.length > TOKEN_LINE_MAX || !token_is_base64(rest))
 		return false;
 	if (stream->line_token > 0)
 		return !stream->line_cr || body.length == 0;
