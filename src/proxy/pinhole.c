@@ -275,9 +275,10 @@ void pinhole_take_turn(struct proxy_session *session)
 	if (!pinhole->knocked)
 		return;
 	pinhole->knocked = false;
+	/* It may have been closed while the turn was awaited. */
 	if (pinhole->descriptor >= 0)
 		pinhole_accept(session);
-	if (pinhole->overdue)
+	if (pinhole->overdue && pinhole->descriptor >= 0)
 		pinhole_give_up(session);
 }
 
