@@ -63,6 +63,7 @@ struct connection {
 	enum direction direction;   /* of the tuple that was asked for */
 	bool opening;               /* its handshake is not complete: a SYN and ACK may begin it */
 	bool ended;                 /* by a reset, or by both of its ends: nothing that is said now belongs to it */
+	bool lingers;               /* it was by its ends, as conntrack saw them, which is before anybody drops them */
 	bool shared;                /* another connection that lives has the same two ends at the FORWARD hook */
 	bool carrier;               /* a helper is attached: it can hold expectations */
 	/* NAT changed it, so it may have the seqadj extension; what seqadj() below reads back is the proof. */

@@ -98,6 +98,7 @@ static void put_connection(const struct connection *connection, struct broker_an
 	answer->direction = (uint8_t)connection->direction;
 	answer->opening = connection->opening;
 	answer->ended = connection->ended;
+	answer->lingers = connection->lingers;
 	answer->shared = connection->shared;
 	answer->carrier = connection->carrier;
 	answer->resizable = connection->resizable;

@@ -195,6 +195,7 @@ static enum reason link_take_connection(struct broker_link *link, const struct b
 		.direction = answer->direction ? DIRECTION_REPLY : DIRECTION_ORIGINAL,
 		.opening = answer->opening != 0,
 		.ended = answer->ended != 0,
+		.lingers = answer->lingers != 0,
 		.shared = answer->shared != 0,
 		.carrier = answer->carrier != 0,
 		.resizable = answer->resizable != 0,

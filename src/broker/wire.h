@@ -74,10 +74,11 @@ struct broker_answer {
 	uint8_t direction;
 	uint8_t opening;
 	uint8_t ended;
+	uint8_t lingers;
 	uint8_t shared;
 	uint8_t carrier;
 	uint8_t resizable;
-	uint8_t none[2];
+	uint8_t none;
 	struct broker_view view;
 	struct {
 		uint32_t position;

@@ -58,6 +58,7 @@ static void conntrack_describe(const struct conntrack_entry *entry, struct conne
 	connection->view.client_seen = entry->reply.destination;
 	connection->opening = entry->opening;
 	connection->ended = entry->ended;
+	connection->lingers = entry->lingers;
 	connection->carrier = entry->helper;
 	connection->resizable = entry->status & IPS_NAT_MASK || nat_view_is_translated(&connection->view);
 	memcpy(connection->seqadj, entry->seqadj, sizeof(connection->seqadj));

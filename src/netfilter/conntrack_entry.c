@@ -170,6 +170,7 @@ bool conntrack_get_entry(const struct nlmsghdr *answer, struct conntrack_entry *
 	entry->state = conntrack_get_state(parts[CTA_PROTOINFO]);
 	entry->opening = entry->state == TCP_CONNTRACK_SYN_SENT || entry->state == TCP_CONNTRACK_SYN_RECV;
 	entry->ended = entry->state == TCP_CONNTRACK_CLOSE || entry->state == TCP_CONNTRACK_TIME_WAIT;
+	entry->lingers = entry->state == TCP_CONNTRACK_TIME_WAIT;
 	entry->helper = parts[CTA_HELP] != NULL;
 	conntrack_get_helper(parts[CTA_HELP], entry->helper_name);
 	entry->liberal = conntrack_get_liberal(parts[CTA_PROTOINFO]);

@@ -17,6 +17,7 @@ struct conntrack_entry {
 	uint8_t state;   /* TCP_CONNTRACK_..., NONE where the kernel does not say */
 	bool opening;    /* its handshake is under way */
 	bool ended;      /* its end is over: what the kernel keeps is the memory of it */
+	bool lingers;    /* and it was no reset */
 	bool helper;     /* one is attached */
 	char helper_name[CONNTRACK_HELPER_NAME_SIZE];
 	bool liberal;    /* in both directions: numbers out of the window are taken */

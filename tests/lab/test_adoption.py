@@ -86,6 +86,24 @@ def ended_by_a_reset_that_died(lab, family):
         lab.server.run([rules.iptables(family), "-D", *rule])
 
 
+def ended_while_nobody_was_there(lab, family):
+    """conntrack sees a packet before anybody drops it: the server's last words and its end, and what its client says."""
+    with session(lab, family) as (server, client), Stopwatch() as watch:
+        for connection in (server.session().connection, client.socket):
+            wait_until(lambda: unacknowledged(connection) == 0, "the acknowledgement of what was said last")
+        lab.gateway.kill()
+        server.session().send(b"221 scripted\r\n")
+        server.session().connection.shutdown(socket.SHUT_WR)
+        client.send(b"NOOP\r\n")
+        wait_until(lambda: "TIME_WAIT" in [one.state for one in lab.control_connections(family)
+                                           if one.original_source_port == client.local_port], "conntrack to take it for ended")
+        lab.gateway.start()
+        with within_a_second("the end of a session", watch.seconds()):
+            client.expect("221")
+            check_equal(client.socket.recv(1), b"", "what comes behind the server's last words")
+        lab.gateway.wait_event("session-open", client=client.endpoint, adopted=True)
+
+
 def silent_for_too_long(lab):
     """Of both families. The row is forgotten and conntrack's entry is not; the next line begins as a TLS record does."""
     with contextlib.ExitStack() as stack:
@@ -213,7 +231,8 @@ def main():
                     (f"{BURST} commands at once, with the gateway killed among them, are all answered", burst),
                     ("a server may speak first", server_first),
                     ("an offer behind repeated bytes is judged as the server reads it", attacked),
-                    ("a382: a session that a reset has ended is none, though its peers go on", ended_by_a_reset_that_died)):
+                    ("a382: a session that a reset has ended is none, though its peers go on", ended_by_a_reset_that_died),
+                    ("a410: an end that came while nobody was there arrives", ended_while_nobody_was_there)):
                 plan.add(f"{statement} (IPv{family}, {mode})", function, family, fixture=lab)
     plan.add("a383: a session that was silent until it was forgotten is read on", silent_for_too_long,
              fixture=functools.partial(Lab, mode="snat", settings={"gateway": {"idle-timeout": str(SHORTEST_IDLE)}}))

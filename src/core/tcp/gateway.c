@@ -307,6 +307,8 @@ void gateway_packet(struct gateway *gateway, struct bytes packet, const struct g
 	};
 	enum reason reason = packet_parse(packet, &passage.packet);
 
+	if (gateway->began == 0)
+		gateway->began = now;
 	if (gateway->foreseen_count > 0)
 		flow_fetch(&gateway->table, gateway->foreseen, gateway->foreseen_count);
 	gateway->foreseen_count = 0;

@@ -104,6 +104,19 @@ bool passage_adopt_connection(struct passage *passage, const struct connection *
 	return true;
 }
 
+/* For so long a peer may be silent that repeats what was lost, and conntrack keeps what both peers have ended. */
+#define AFTERMATH (120 * SECOND)
+
+/*
+ * Has the connection ended? The reset that ended it may have died on its way: a client would have its own session adopted,
+ * within TLS. Ends may have died too, but on their way to a gateway that was not there: conntrack has seen them, and their
+ * peers go on until they have arrived. So they count where this gateway has been there ever since.
+ */
+static bool is_over(const struct passage *passage, const struct connection *connection)
+{
+	return connection->ended && (!connection->lingers || passage->now - passage->gateway->began >= AFTERMATH);
+}
+
 bool passage_adopt(struct passage *passage)
 {
 	struct connection connection;
@@ -115,8 +128,7 @@ bool passage_adopt(struct passage *passage)
 	/* Nobody has said anything yet, where the client has not even answered the server's SYN and ACK. */
 	if (reason == REASON_NONE && connection.opening)
 		reason = REASON_OUT_OF_WINDOW;
-	/* The reset that ended it may have died on its way: a client would have its own session adopted, within TLS. */
-	if (reason == REASON_NONE && connection.ended)
+	if (reason == REASON_NONE && is_over(passage, &connection))
 		reason = REASON_CONNECTION_ENDED;
 	if (reason == REASON_NONE && connection.shared)
 		reason = REASON_SHARED_TUPLE;

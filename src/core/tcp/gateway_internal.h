@@ -40,6 +40,7 @@ struct adoption_timer {
 struct gateway {
 	struct gateway_limits limits;
 	const struct ops *ops;
+	uint64_t began;       /* when the first packet came */
 	uint64_t next_session;
 	struct gateway_counters counters;
 	struct flow_table table;

@@ -235,12 +235,12 @@ static void connections_of_another_zone_are_others(void **state)
 
 static void what_conntrack_says_of_a_connection(void **state)
 {
-	static const struct { uint8_t state; bool opening, ended; } states[] = {
-		{ TCP_CONNTRACK_NONE, false, false }, { TCP_CONNTRACK_SYN_SENT, true, false },
-		{ TCP_CONNTRACK_SYN_RECV, true, false }, { TCP_CONNTRACK_ESTABLISHED, false, false },
-		{ TCP_CONNTRACK_FIN_WAIT, false, false }, { TCP_CONNTRACK_CLOSE_WAIT, false, false },
-		{ TCP_CONNTRACK_LAST_ACK, false, false }, { TCP_CONNTRACK_TIME_WAIT, false, true },
-		{ TCP_CONNTRACK_CLOSE, false, true },
+	static const struct { uint8_t state; bool opening, ended, lingers; } states[] = {
+		{ TCP_CONNTRACK_NONE, false, false, false }, { TCP_CONNTRACK_SYN_SENT, true, false, false },
+		{ TCP_CONNTRACK_SYN_RECV, true, false, false }, { TCP_CONNTRACK_ESTABLISHED, false, false, false },
+		{ TCP_CONNTRACK_FIN_WAIT, false, false, false }, { TCP_CONNTRACK_CLOSE_WAIT, false, false, false },
+		{ TCP_CONNTRACK_LAST_ACK, false, false, false }, { TCP_CONNTRACK_TIME_WAIT, false, true, true },
+		{ TCP_CONNTRACK_CLOSE, false, true, false },
 	};
 	const struct nat_view view = view_of(NONE, false, 40000);
 	const struct seqadj seqadj[2] = { { 1000, -3, 5 }, { 2000, 0, 7 } };
@@ -253,6 +253,7 @@ static void what_conntrack_says_of_a_connection(void **state)
 		assert_int_equal(look_up(&view, DIRECTION_REPLY, &connection), REASON_NONE);
 		assert_int_equal(connection.opening, states[i].opening);
 		assert_int_equal(connection.ended, states[i].ended);
+		assert_int_equal(connection.lingers, states[i].lingers);
 	}
 	assert_true(connection.carrier);
 	assert_false(connection.resizable);

@@ -18,6 +18,7 @@
 static struct rig rig;
 static unsigned int resets;
 static bool ended;
+static bool lingers;
 /* Of the last notice. */
 static uint64_t told_session;
 static struct nat_view told_view;
@@ -33,6 +34,7 @@ static enum reason op_lookup(void *context, const struct tuple *seen, struct con
 	connection->direction = seen->destination.port == 21 ? C : S;
 	connection->opening = rig.at->peer[0].next == rig.at->peer[0].first;
 	connection->ended = ended;
+	connection->lingers = lingers;
 	connection->carrier = true;
 	connection->resizable = true;
 	return REASON_NONE;
@@ -63,7 +65,7 @@ static void begin(uint32_t rows)
 	rig.ops.notice = op_notice;
 	rig_start(&rig);
 	resets = 0;
-	ended = false;
+	ended = lingers = false;
 }
 
 static int finish(void **state)
@@ -310,6 +312,39 @@ static void a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_sess
 	assert_int_equal(gateway_session_count(rig.gateway), 0);
 }
 
+/* conntrack has seen the ends of a session that the last gateway did not pass, and that peers repeat, for two minutes. */
+static void a410_a_session_whose_ends_may_be_those_of_an_outage_is_adopted(void **state)
+{
+	static const struct {
+		uint64_t age;
+		bool by_ends, adopted;
+	} rows[] = {
+		{ SECOND, true, true },
+		{ 120 * SECOND - 1, true, true },
+		{ 120 * SECOND, true, false },
+		{ SECOND, false, false },
+	};
+
+	(void)state;
+	for (size_t index = 0; index < ARRAY_SIZE(rows); index++) {
+		uint64_t began;
+
+		begin(64);
+		/* Since another session's first packet the gateway has been there. */
+		began = rig.now + 100;
+		open_session(1);
+		turn_to(0);
+		rig.at->peer[C].next += 1;
+		ended = true;
+		lingers = rows[index].by_ends;
+		rig.now = began + rows[index].age - 100; /* which the rig adds */
+		rig_say(&rig, C, "QUIT\r\n");
+		assert_int_equal(gateway_session_count(rig.gateway), 1 + rows[index].adopted);
+		rig_end(&rig);
+	}
+	begin(64);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +359,7 @@ int main(void)
 		cmocka_unit_test_teardown(a365_a_late_packet_of_a_row_that_serves_again_founds_nothing, finish),
 		cmocka_unit_test_teardown(a365_a_late_packet_that_conntrack_knows_is_judged, finish),
 		cmocka_unit_test_teardown(a382_what_conntrack_remembers_of_a_session_that_has_ended_is_no_session, finish),
+		cmocka_unit_test_teardown(a410_a_session_whose_ends_may_be_those_of_an_outage_is_adopted, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
