@@ -623,6 +623,26 @@ static void the_urgent_pointer_goes_with_its_flag(void **state)
 	assert_int_equal(segment_sum(out, 20, original.length), 0xffff);
 }
 
+/* RFC 6864 4.1: where a packet may not be cut its identification is nothing, and 0 stays what it is in one that may. */
+static void an_identification_is_made_where_there_was_none(void **state)
+{
+	(void)state;
+	for (int whole = 0; whole < 2; whole++) {
+		uint8_t bytes[ROOM], out[ROOM];
+		const struct bytes original = { bytes, make(&recipes[0], bytes) };
+		struct packet packet;
+		struct packet_change change = { .seq = 0x12345678, .flags = TCP_ACK, .may_be_cut = true };
+
+		put16(bytes + 4, 0);
+		bytes[6] = whole ? 0x40 : 0;
+		assert_int_equal(packet_parse(original, &packet), REASON_NONE);
+		change.payload = packet.payload;
+		assert_int_equal(packet_rewrite(original, &packet, &change, out, sizeof(out)), original.length);
+		assert_int_equal(out[4] << 8 | out[5], whole ? 0x5678 : 0);
+		assert_int_equal(out[6], 0);
+	}
+}
+
 static void packets_that_become_too_long_are_not_written(void **state)
 {
 	static uint8_t payload[65536];
@@ -999,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(checksums_of_the_longest_packets_do_not_overflow),
 		cmocka_unit_test(rewritten_packets_have_the_change_and_nothing_else),
 		cmocka_unit_test(the_urgent_pointer_goes_with_its_flag),
+		cmocka_unit_test(an_identification_is_made_where_there_was_none),
 		cmocka_unit_test(packets_that_become_too_long_are_not_written),
 		cmocka_unit_test(a87_options_leave_that_every_receiver_reads_alike_and_no_others),
 		cmocka_unit_test(a87_an_option_that_is_there_twice_leaves_once),
